@@ -1,0 +1,45 @@
+"""The second typed object of the flow: a Pair (x, y) of texts that belong together."""
+
+import hashlib
+from dataclasses import dataclass
+
+
+def text_hash(text: str) -> int:
+    """A signed 64-bit number that stands for the text with its white space folded.
+
+    Two sides with the same number are the same text: the loss compares these integers to know false
+    negatives, and mining compares them to drop exact duplicates.
+    """
+    folded = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two texts that belong together, without a human label (paper, section 2).
+
+    Attributes:
+        x: the query-like side: a docstring's summary, a passage.
+        y: the document-like side: an implementation, the passage that follows.
+        kind: how it was found: "docstring-function" or "neighbours".
+        language: the language of y.
+        origin: where y stands, as "path:first-last".
+        group: pairs of one group are not negatives of each other (passages of one document).
+    """
+
+    x: str
+    y: str
+    kind: str
+    language: str
+    origin: str
+    group: int
+
+    @property
+    def x_hash(self) -> int:
+        """`text_hash` of x."""
+        return text_hash(self.x)
+
+    @property
+    def y_hash(self) -> int:
+        """`text_hash` of y."""
+        return text_hash(self.y)
