@@ -33,9 +33,7 @@ class Document:
     section: str = ""
 
     @classmethod
-    def of(
-        cls, text: str, language: str, origin: str, *, first_line: int = 1, section: str = ""
-    ) -> "Document":
+    def of(cls, text: str, language: str, origin: str, *, first_line: int = 1, section: str = "") -> "Document":
         """Make a Document, its id and span derived."""
         span = (first_line, first_line + text.count("\n"))
         return cls(content_hash(origin, str(span), text), text, language, origin, span, section)

@@ -1,1 +1,1 @@
-""" """
+"""Documents → pairs: neighbouring passages, documented functions, cleaned and written as a dataset."""
