@@ -1,1 +1,1 @@
-""" """
+"""The training: recipe, schedule, loop, checkpoints, log."""

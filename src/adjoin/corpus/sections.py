@@ -1,0 +1,51 @@
+"""Sections of prose whose lines stand where they stood in the file."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from adjoin.corpus.document import PROSE, Document
+
+Reader = Callable[[str, str], Iterator[Document]]
+Rows = dict[int, str]  # line of the file, counted from 0 → what is left of it without markup
+
+# str.splitlines and docutils end lines at these too; editors, and Document.span, do not.
+_NOT_LINE_ENDS = str.maketrans("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " " * 8)
+
+
+class UnreadableError(Exception):
+    """A file that gives no Document; it is counted, never shown.
+
+    Attributes:
+        reason: as it stands in the tally.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Split at \n alone; lines of white space become empty, so that every parser sees the same paragraphs."""
+    return ["" if line.isspace() else line for line in text.translate(_NOT_LINE_ENDS).split("\n")]
+
+
+def put(rows: Rows, line: int, text: str) -> None:
+    """Add `text` to a line, set off by a space from what another block left there."""
+    if text := text.strip():
+        rows[line] = f"{rows[line]} {text}" if line in rows else text
+
+
+def one_line(text: str) -> str:
+    """The text with each run of white space as one space: how a heading becomes a section's name."""
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def section_documents(rows: Rows, title: str, origin: str) -> Iterator[Document]:
+    """Give the Document of one section, or none if no text is left in it.
+
+    Lines without an entry become empty lines, so line k of the text stands on line `span[0] + k` of the file.
+    """
+    if rows:
+        first, last = min(rows), max(rows)
+        text = "\n".join([rows.get(line, "") for line in range(first, last + 1)])
+        yield Document.of(text, PROSE, origin, first_line=first + 1, section=title)

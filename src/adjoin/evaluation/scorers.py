@@ -1,0 +1,126 @@
+"""What can be evaluated: anything that scores the documents of a task, query by query.
+
+A scorer gives rows of shape (S, N): S score lists over all N documents, to be fused when ranking. S is 1 for
+a plain scorer, 2 for the hybrid. They are fused only once the candidates are known (`rank_scores`), because
+a rank among 1,000 candidates is not the rank in the whole corpus. Rows come one query at a time, so memory
+does not grow with the number of queries.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.task import RetrievalTask
+from adjoin.ranking.fusion import reciprocal_rank_fusion
+from adjoin.ranking.lexical import BM25
+
+Rows = NDArray[np.float32]  # (S, N)
+
+SCORES_PER_BLOCK = 1 << 24  # 64 MiB of float32 between a matrix product and the queries that use it
+
+
+class Embedder(Protocol):
+    """A model as evaluation needs it: texts in, one unit vector each out."""
+
+    def encode_query(self, texts: list[str], /) -> NDArray[np.float32]:
+        """Vectors of n queries, shape (n, D), of length 1."""
+        ...
+
+    def encode_document(self, texts: list[str], /) -> NDArray[np.float32]:
+        """Vectors of n documents, shape (n, D), of length 1."""
+        ...
+
+
+class Scorer(Protocol):
+    """A way to score documents for queries."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+        ...
+
+    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
+        """For every query in order: S score lists over all documents, shape (S, N), higher is better."""
+        ...
+
+
+def rank_scores(rows_SN: NDArray[Any]) -> NDArray[Any]:
+    """One score per candidate, shape (N,): the only row as it is, or several fused by reciprocal rank."""
+    return rows_SN[0] if len(rows_SN) == 1 else reciprocal_rank_fusion(list(rows_SN))
+
+
+class DenseScorer:
+    """The inner product of an embedder's vectors."""
+
+    def __init__(self, name: str, encoder: Embedder) -> None:
+        self.name = name
+        self._encoder = encoder
+
+    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
+        """Rows of shape (1, N). Documents and queries are encoded once, when the first row is asked for.
+
+        Raises:
+            AdjoinError: the embedder's vectors are not finite, or not one per text, or their dimensions differ.
+        """
+        documents_ND = self._checked(self._encoder.encode_document(task.documents), task.documents, "document")
+        queries_QD = self._checked(self._encoder.encode_query(task.queries), task.queries, "query")
+        if documents_ND.shape[1] != queries_QD.shape[1]:
+            raise AdjoinError(
+                f"{self.name} gives documents {documents_ND.shape[1]} dimensions and queries "
+                f"{queries_QD.shape[1]}: expected as many; use one model for both"
+            )
+        step = max(1, SCORES_PER_BLOCK // len(documents_ND))
+        for start in range(0, len(queries_QD), step):
+            block_BN = queries_QD[start : start + step] @ documents_ND.T
+            for scores_N in block_BN:
+                yield scores_N[np.newaxis]
+
+    def _checked(self, vectors: NDArray[Any], texts: Sequence[str], role: str) -> NDArray[np.float32]:
+        vectors = np.asarray(vectors, dtype=np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(texts):
+            raise AdjoinError(
+                f"{self.name} gave {role} vectors of shape {vectors.shape} for {len(texts):,} texts: "
+                "expected (number of texts, dimension)"
+            )
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise AdjoinError(
+                f"{self.name} gave {len(broken):,} {role} vectors with values that are not finite, the first for "
+                f"{texts[broken[0]][:60]!r}: expected unit vectors; the model is damaged or its training diverged"
+            )
+        return vectors
+
+
+class BM25Scorer:
+    """BM25 over the task's own documents: the baseline that knows nothing but words."""
+
+    def __init__(self, name: str = "bm25", *, k1: float = 1.2, b: float = 0.75) -> None:
+        self.name = name
+        self._k1 = k1
+        self._b = b
+
+    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
+        """Rows of shape (1, N). The documents are indexed when the first row is asked for."""
+        index = BM25(task.documents, k1=self._k1, b=self._b)
+        for query in task.queries:
+            yield index.scores(query)[np.newaxis]
+
+
+class HybridScorer:
+    """Two scorers side by side, fused by rank.
+
+    To measure it together with its two halves, `evaluate_together` with `fused` scores each half once.
+    """
+
+    def __init__(self, dense: Scorer, lexical: Scorer, name: str = "hybrid") -> None:
+        self.name = name
+        self._halves = (dense, lexical)
+
+    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
+        """Rows of shape (2, N): dense, lexical."""
+        dense, lexical = self._halves
+        for row, other in zip(dense.scores(task), lexical.scores(task), strict=True):
+            yield np.concatenate([row, other])

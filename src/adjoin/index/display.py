@@ -1,0 +1,99 @@
+"""Hits for a person at a terminal, and for a program.
+
+Neither form trusts what it shows: control characters in a file, such as the escape codes that recolour or
+retitle a terminal, are shown as a mark and never sent to it.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.text import Text
+
+from adjoin.corpus.document import PROSE
+from adjoin.index.search import Hit
+
+SHOWN_LINES = 12  # of code, so that three hits fit on a screen
+SHOWN_CHARACTERS = 600  # of prose: the same area at 80 columns, less the margin
+THEME = "ansi_dark"  # only the sixteen colours that the user has chosen to be readable
+_EMPHASIS = "bold reverse"
+
+
+def as_json(hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """The hits as plain values, keys as the attributes of `Hit`; text and names unchanged."""
+    return [asdict(hit) for hit in hits]
+
+
+def show(hits: Sequence[Hit], console: Console, *, query: str = "") -> None:
+    """Write hits for a person: place, score and name, then the first lines with their numbers.
+
+    A terminal gets colours and lines cut at its width; a file or a pipe gets plain, whole lines.
+
+    Args:
+        hits: best first.
+        console: where to write.
+        query: its words are emphasised.
+    """
+    words = sorted({word for word in query.split() if len(word) > 2})
+    # Cutting is for the eye: what reads from a pipe wants `path:first-last` in one piece.
+    whole = not console.is_terminal
+    if not hits:
+        console.print("Nothing found.")
+    for number, hit in enumerate(hits):
+        if number:
+            console.print()
+        console.print(_heading(hit), soft_wrap=whole)
+        if hit.language == PROSE:
+            console.print(_prose(hit, words, whole), soft_wrap=whole)
+        else:
+            for line in _code(hit, words):
+                console.print(line, soft_wrap=whole, no_wrap=True, overflow="ellipsis")
+
+
+def _heading(hit: Hit) -> Text:
+    heading = Text(f"{_safe(hit.path)}:{hit.first_line}-{hit.last_line}", style="bold cyan")
+    heading.append(f"  {hit.score:.4f}", style="not bold dim")
+    if hit.name:
+        heading.append(f"  {_safe(hit.name)}", style="not bold green")
+    return heading
+
+
+def _code(hit: Hit, words: Sequence[str]) -> list[Text]:
+    """The first lines, each with its number in the file."""
+    lines = hit.text.split("\n")
+    shown = _safe("\n".join(lines[:SHOWN_LINES])).expandtabs(4)
+    coloured = Syntax("", hit.language, theme=THEME, background_color="default").highlight(shown)
+    coloured.highlight_words(words, _EMPHASIS, case_sensitive=False)
+    width = len(str(hit.last_line))
+    numbered = []
+    for number, line in enumerate(coloured.split("\n", allow_blank=True)[: len(lines)], start=hit.first_line):
+        text = Text(f"  {number:>{width}} ", style="dim")
+        line.rstrip()
+        text.append_text(Text("", style="not dim").append_text(line))
+        numbered.append(text)
+    numbered = numbered[:SHOWN_LINES]
+    if len(lines) > SHOWN_LINES:
+        numbered.append(Text(f"  {'':>{width}} … {len(lines) - SHOWN_LINES} more lines", style="dim"))
+    return numbered
+
+
+def _prose(hit: Hit, words: Sequence[str], whole: bool) -> Text | Padding:
+    text = Text(_safe(hit.text))
+    if len(text) > SHOWN_CHARACTERS:
+        text = Text(_safe(hit.text)[:SHOWN_CHARACTERS].rsplit(" ", 1)[0] + " …")
+    text.highlight_words(words, _EMPHASIS, case_sensitive=False)
+    return Text("  ").append_text(text) if whole else Padding(text, (0, 0, 0, 2), expand=False)
+
+
+def _safe(text: str) -> str:
+    """The text with a mark in place of each control character except line ends and tabs."""
+    return "".join(
+        character
+        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf")
+        else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )

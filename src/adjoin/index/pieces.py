@@ -1,0 +1,160 @@
+"""Document → pieces: what a search shows, small enough to read and to embed, with the lines where it stands.
+
+- A function of a language that has a grammar is one piece as it stands, with its docstring, its decorators
+  and the comment right above it.
+- All other lines of code (module level, class headers, languages without a grammar, functions with a syntax
+  error) are windows of at most `WINDOW_LINES` lines, cut at empty lines where there are some.
+- Prose is cut into the passages that training knows.
+
+Every line with a letter is in exactly one piece: what is not in a piece cannot be found.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adjoin.corpus.document import Document
+from adjoin.pairs.functions import functions
+from adjoin.pairs.languages import LANGUAGES, parser_for
+from adjoin.pairs.passages import passages
+from adjoin.tally import Tally
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+FUNCTION, LINES, PASSAGE = "function", "lines", "passage"  # the kinds of pieces
+
+WINDOW_LINES = 40  # about one screen, and about 500 tokens of code
+LONG_FUNCTION_LINES = 120  # beyond it one vector says too little, and most encoders would cut the end off
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file that is found as one.
+
+    Attributes:
+        path: the file, below the indexed root; a member of an archive as "archive.whl!path/in/it.py".
+        language: as in `Document.language`.
+        kind: `FUNCTION`, `LINES` or `PASSAGE`.
+        name: a function's name with its classes, a passage's heading; empty if it has none.
+        first_line: counted from 1.
+        last_line: included.
+        text: code: the file's lines from first to last, unchanged; prose: a passage, white space folded.
+    """
+
+    path: str
+    language: str
+    kind: str
+    name: str
+    first_line: int
+    last_line: int
+    text: str
+
+
+def pieces_of(document: Document) -> Iterator[Piece]:
+    """Cut a document into pieces, in order.
+
+    Raises:
+        AdjoinError: the grammar of the document's language is not installed.
+    """
+    if document.is_prose:
+        for passage in passages(document):
+            if _has_letter(passage.text):
+                yield _piece(document, PASSAGE, document.section, passage.span, passage.text)
+        return
+    lines = document.text.split("\n")
+    done = 0  # lines before this one are in a piece
+    for name, start, end in _function_lines(document):
+        yield from _windows(document, lines, (done, start), LINES)
+        longest = WINDOW_LINES if end - start > LONG_FUNCTION_LINES else LONG_FUNCTION_LINES
+        yield from _windows(document, lines, (start, end), FUNCTION, name, longest)
+        done = max(done, end)
+    yield from _windows(document, lines, (done, len(lines)), LINES)
+
+
+def _piece(document: Document, kind: str, name: str, span: tuple[int, int], text: str) -> Piece:
+    # A lone surrogate, the one kind of string that is not UTF-8, would stop the table and the tokenizer.
+    text, name = (part.encode("utf-8", "replace").decode("utf-8") for part in (text, name))
+    return Piece(document.origin, document.language, kind, name, *span, text)
+
+
+def _function_lines(document: Document) -> list[tuple[str, int, int]]:
+    """Name, first line and line after the last of each function; lines from 0 within the document's text."""
+    if document.language not in LANGUAGES:
+        return []
+    offset = document.span[0]
+    begins = _first_lines(document)
+    # What does not parse becomes windows: it is not skipped, so it is not counted.
+    found = functions(document, Tally())
+    starts = [(function.name, function.span[0] - offset, function.span[1] - offset + 1) for function in found]
+    return [(name, begins.get(start, start), end) for name, start, end in starts]
+
+
+def _first_lines(document: Document) -> dict[int, int]:
+    """Line on which a function starts → line on which what belongs to it starts, both from 0 in the text."""
+    language = LANGUAGES[document.language]
+    source = document.text.encode("utf-8", "surrogatepass")
+    found = {}
+    stack = [parser_for(language.name).parse(source).root_node]
+    while stack:
+        node = stack.pop()
+        if node.type in language.functions:
+            found[node.start_point[0]] = _first_line(node, source)
+        elif node.type in language.containers or node.type == "ERROR":
+            stack.extend(node.named_children)
+    return found
+
+
+def _first_line(function: "Node", source: bytes) -> int:
+    """Where a function's decorators start, and the comments that stand above without an empty line between."""
+    parent = function.parent
+    outer = parent if parent is not None and parent.type == "decorated_definition" else function
+    line = outer.start_point[0]
+    above = outer.prev_sibling
+    while above is not None and "comment" in above.type and line - above.end_point[0] <= 1:
+        line_start = source.rfind(b"\n", 0, above.start_byte) + 1
+        if source[line_start : above.start_byte].strip():
+            break  # it stands behind code, and belongs to that
+        line = above.start_point[0]
+        above = above.prev_sibling
+    return line
+
+
+def _windows(
+    document: Document,
+    lines: list[str],
+    span: tuple[int, int],
+    kind: str,
+    name: str = "",
+    longest: int = WINDOW_LINES,
+) -> Iterator[Piece]:
+    """Pieces of at most `longest` lines that cover the lines of `span` (from 0, the second not included)."""
+    start, end = span
+    while start < end:
+        if not lines[start].strip():
+            start += 1
+            continue
+        stop = _last_line_with_text(lines, start, _window_end(lines, start, end, longest))
+        text = "\n".join(lines[start:stop])
+        if _has_letter(text):
+            first = document.span[0] + start
+            yield _piece(document, kind, name, (first, first + stop - start - 1), text)
+        start = stop
+
+
+def _window_end(lines: list[str], start: int, end: int, longest: int) -> int:
+    """Where a window that begins at `start` ends: at the last empty line that leaves it a fair length."""
+    if end - start <= longest:
+        return end
+    fair = range(start + longest - 1, start + longest // 4, -1)
+    return next((number for number in fair if not lines[number].strip()), start + longest)
+
+
+def _last_line_with_text(lines: list[str], start: int, end: int) -> int:
+    while end > start and not lines[end - 1].strip():
+        end -= 1
+    return end
+
+
+def _has_letter(text: str) -> bool:
+    return any(character.isalpha() for character in text)

@@ -1,0 +1,89 @@
+"""The two kinds of body as PyTorch modules, one call: tokens → unit vectors with gradients.
+
+A body is what is trained. `StaticBody` is the table of static.py; `TransformerBody` is any causal transformers
+model, read at [EOS] (paper, section 2).
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adjoin.model.static import START_WEIGHTS, VECTORS, WEIGHTS
+from adjoin.tokens import Ragged
+
+
+class Body(Protocol):
+    """What the training step and the Encoder need of a body.
+
+    Attributes:
+        dimension: D.
+        pads: whether micro-batches become padded matrices, so that their tokens must fit a budget.
+    """
+
+    dimension: int
+    pads: bool
+
+    def __call__(self, tokens: Ragged) -> Tensor:
+        """Unit vectors (B, D), float32, with gradients if they are enabled."""
+        ...
+
+
+class StaticBody(nn.Module):
+    """A vector and a weight a token; a sequence is the normalised weighted sum."""
+
+    pads = False
+
+    def __init__(self, vectors_VD: NDArray[np.float32], weights_V: NDArray[np.float32]) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.from_numpy(vectors_VD.copy()))
+        self.weights = nn.Parameter(torch.from_numpy(weights_V.copy()))
+        self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
+        self.dimension = int(vectors_VD.shape[1])
+
+    def forward(self, tokens: Ragged) -> Tensor:
+        """See `Body`."""
+        table_VD = self.vectors * self.weights[:, None]
+        ids, starts = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
+        return functional.normalize(functional.embedding_bag(ids, table_VD, starts, mode="sum"))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What model.safetensors holds."""
+        return {
+            VECTORS: self.vectors.detach(),
+            WEIGHTS: self.weights.detach(),
+            START_WEIGHTS: self.get_buffer("start_weights"),
+        }
+
+
+class TransformerBody(nn.Module):
+    """Any causal transformers model without its head; a sequence is its last layer's state at its last token.
+
+    Sequences are padded to the right and no mask is built: a token never sees what stands to its right, so
+    padding changes no state that is read, and attention takes the fast causal kernel.
+    """
+
+    pads = True
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401 - a transformers model, an untyped library
+        super().__init__()
+        self.model = model
+        self.dimension = int(model.config.hidden_size)
+
+    def forward(self, tokens: Ragged) -> Tensor:
+        """See `Body`."""
+        device = next(self.parameters()).device
+        ids_BT = torch.from_numpy(tokens.padded()).to(device)
+        last_B = torch.from_numpy(tokens.lengths_B - 1).to(device)
+        states_BTD = self.model(input_ids=ids_BT, use_cache=False).last_hidden_state
+        return functional.normalize(states_BTD[torch.arange(len(tokens), device=device), last_B].float())
+
+    @torch.no_grad()
+    def embed(self, tokens: Ragged) -> NDArray[np.float32]:
+        """Unit vectors (B, D) as NumPy, for use."""
+        self.eval()
+        vectors: NDArray[np.float32] = self(tokens).cpu().numpy()
+        return vectors

@@ -1,0 +1,278 @@
+"""The Encoder: what people load and call. Texts in, unit vectors out.
+
+A model is a folder: model.safetensors, tokenizer.json, adjoin.json (and config.json for a transformer, which makes
+it an ordinary transformers folder). A static model needs NumPy and tokenizers only.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.batches import micro_batches
+from adjoin.errors import AdjoinError
+from adjoin.files import read_json
+from adjoin.model.start import Start, random_transformer
+from adjoin.model.static import START_WEIGHTS, StaticTable, start_vectors
+from adjoin.tokens import FILE as TOKENIZER_FILE
+from adjoin.tokens import Tokenizer
+
+DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
+FORMAT = 1
+BATCH_TOKENS = 16_384
+TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with the number of texts
+
+
+class Embedding(Protocol):
+    """A body ready for use."""
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        ...
+
+    def embed(self, tokens: Any) -> NDArray[np.float32]:  # noqa: ANN401 - Ragged; Any lets modules pass
+        """Unit vectors (B, D) of B sequences."""
+        ...
+
+
+@dataclass
+class Description:
+    """adjoin.json: what a model is and where it comes from.
+
+    Attributes:
+        kind: "static" or "transformer".
+        dimension: D.
+        max_tokens: longest sequence, delimiters included; longer texts are truncated, and counted.
+        tau: the trained temperature parameter; the logits' scale is exp(tau).
+        start: how to make the untrained model again.
+        training: recipe, data and cost of the training.
+    """
+
+    kind: str
+    dimension: int
+    max_tokens: int
+    tau: float
+    start: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The file's content."""
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "dimension": self.dimension,
+            "max_tokens": self.max_tokens,
+            "pooling": "sum" if self.kind == "static" else "eos",
+            "roles": {"query": "[ ]", "document": "{ }"},
+            "tau": self.tau,
+            "start": self.start,
+            "training": self.training,
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> "Description":
+        """Read a model folder's adjoin.json.
+
+        Raises:
+            AdjoinError: there is none, or it is not of this format.
+        """
+        if not folder.is_dir():
+            raise AdjoinError(f"no model at {folder}: expected a folder made by `adjoin train`")
+        if not (folder / DESCRIPTION_FILE).exists():
+            raise AdjoinError(
+                f"{folder} has no {DESCRIPTION_FILE}: it is not a model, or its training did not finish"
+                " (`adjoin train ... --resume` goes on)"
+            )
+        content = read_json(folder / DESCRIPTION_FILE, "model description")
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise AdjoinError(f"{folder / DESCRIPTION_FILE} is not a model description of format {FORMAT}")
+        names = ("kind", "dimension", "max_tokens", "tau", "start", "training")
+        missing = [name for name in names if name not in content]
+        if missing:
+            raise AdjoinError(f"{folder / DESCRIPTION_FILE} lacks {', '.join(missing)}")
+        return cls(**{name: content[name] for name in names})
+
+
+class Encoder:
+    """Texts → unit vectors.
+
+    Example:
+        >>> encoder = Encoder.load("models/mine")
+        >>> encoder.encode_query(["open a file"]).shape
+        (1, 384)
+
+    Attributes:
+        description: what the model is.
+        tokenizer: how it reads texts; `tokenizer.truncated` counts the texts that were cut.
+    """
+
+    def __init__(
+        self, body: Embedding, tokenizer: Tokenizer, description: Description, folder: Path | None = None
+    ) -> None:
+        self.body = body
+        self.tokenizer = tokenizer
+        self.description = description
+        self._folder = folder
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Encoder":
+        """Open a model folder.
+
+        Raises:
+            AdjoinError: there is no model, it is damaged, or what it needs is not installed.
+        """
+        folder = Path(path)
+        description = Description.read(folder)
+        tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+        if description.kind == "static":
+            body: Embedding = StaticTable.from_tensors(_tensors(folder))
+        else:
+            body = _load_transformer(folder)
+        if body.dimension != description.dimension:
+            raise AdjoinError(
+                f"{folder}: the weights have dimension {body.dimension}, {DESCRIPTION_FILE} says {description.dimension}"
+            )
+        return cls(body, tokenizer, description, folder)
+
+    @classmethod
+    def load_untrained(cls, path: str | Path) -> "Encoder":
+        """The model as it was before training, made again from what its folder records.
+
+        Raises:
+            AdjoinError: there is no model, or the checkpoint that it started from is no longer there.
+        """
+        folder = Path(path)
+        description = Description.read(folder)
+        start = Start(**description.start)
+        tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+        if start.is_static:
+            vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
+            body: Embedding = StaticTable(vectors, _tensors(folder)[START_WEIGHTS])
+        elif start.checkpoint is not None:
+            from adjoin.model.start import checkpoint_body
+
+            body = checkpoint_body(start)[0]
+        else:
+            body = random_transformer(start, tokenizer.vocabulary_size, description.max_tokens)
+        return cls(body, tokenizer, description)
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return self.description.dimension
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that stand for weights and tokenizer: vectors of different ones don't mix.
+
+        Raises:
+            AdjoinError: the model was not loaded from a folder.
+        """
+        if self._folder is None:
+            raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
+        digest = hashlib.blake2b(digest_size=8)
+        for name in (WEIGHTS_FILE, TOKENIZER_FILE):
+            with (self._folder / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "blake2b").digest())
+        return digest.hexdigest()
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        role: str,
+        truncate_dim: int | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+        show_progress: bool = False,
+    ) -> NDArray[np.float32]:
+        """Encode texts.
+
+        The vector of a text does not depend on what else is encoded with it.
+
+        Args:
+            texts: any number of texts; a single string is refused, since it is a sequence too.
+            role: "query" or "document".
+            truncate_dim: keep only the first so many numbers of each vector, normalised again.
+            batch_tokens: tokens that go through the body at a time; memory, not the result, depends on it.
+            show_progress: draw a progress bar on the terminal.
+
+        Returns:
+            Unit vectors (len(texts), D), float32.
+
+        Raises:
+            AdjoinError: an unknown role, a single string, or a dimension that the model does not have.
+        """
+        if isinstance(texts, str):
+            raise AdjoinError("encode takes a list of texts, got one string: write encode([text], ...)")
+        if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
+            raise AdjoinError(f"truncate_dim is {truncate_dim}: expected 1 to the model's {self.dimension}")
+        vectors_ND = np.empty((len(texts), self.dimension), np.float32)
+        for start in _progress(range(0, len(texts), TEXTS_AT_ONCE), len(texts), show_progress):
+            tokens = self.tokenizer.encode(texts[start : start + TEXTS_AT_ONCE], role, self.description.max_tokens)
+            for rows in micro_batches(tokens.lengths_B, batch_tokens):
+                vectors_ND[start + rows] = self.body.embed(tokens.take(rows))
+        if truncate_dim is None:
+            return vectors_ND
+        shorter = vectors_ND[:, :truncate_dim]
+        return shorter / np.maximum(np.linalg.norm(shorter, axis=1, keepdims=True), 1e-12)
+
+    def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
+        """Encode what is searched for, between `[` and `]`; options as in `encode`."""
+        return self.encode(texts, role="query", **options)
+
+    def encode_document(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
+        """Encode what is found, between `{` and `}`; options as in `encode`."""
+        return self.encode(texts, role="document", **options)
+
+    @staticmethod
+    def similarity(x_MD: NDArray[np.float32], y_ND: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cosines (M, N) of unit vectors."""
+        return x_MD @ y_ND.T
+
+
+def _tensors(folder: Path) -> dict[str, NDArray[np.float32]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise AdjoinError(f"no weights at {path}: the file is missing")
+    try:
+        tensors: dict[str, NDArray[np.float32]] = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise AdjoinError(f"the weights {path} are damaged or cut short: {error}") from None
+    return tensors
+
+
+def _load_transformer(folder: Path) -> Embedding:
+    try:
+        from safetensors import SafetensorError
+        from transformers import AutoModel
+
+        from adjoin.model.bodies import TransformerBody
+    except ImportError as error:
+        raise AdjoinError(
+            f"a transformer model needs {error.name}, which is not installed: pip install 'adjoin[train]'"
+        ) from None
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise AdjoinError(f"no weights at {folder / WEIGHTS_FILE}: the file is missing")
+    try:
+        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AdjoinError(f"the model {folder} is damaged or cut short: {reason}") from None
+    return TransformerBody(model)
+
+
+def _progress(steps: range, total: int, show: bool) -> Any:  # noqa: ANN401 - an iterable of the steps
+    if not show:
+        return steps
+    from rich.progress import track
+
+    return track(steps, description=f"Encoding {total:,} texts", total=len(steps))

@@ -1,0 +1,139 @@
+"""Where a training starts: random weights in a preset's size, a checkpoint, or a static table.
+
+The paper starts from a generative language model and says that the contrastive signal alone is not sufficient
+without one. A checkpoint is a transformers folder (safetensors) or a GGUF file, whole or its first k layers.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adjoin.errors import AdjoinError
+from adjoin.model.presets import preset_named, transformer_config
+from adjoin.model.static import start_vectors
+from adjoin.tokens import FILE as TOKENIZER_FILE
+from adjoin.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from adjoin.model.bodies import StaticBody, TransformerBody
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to make the untrained model again, as adjoin.json keeps it.
+
+    Attributes:
+        preset: a size's name, or None with a checkpoint.
+        checkpoint: a transformers folder or a GGUF file, or None.
+        layers: keep the checkpoint's first so many layers, or None for all.
+        dimension: of a static table.
+        seed: of the random weights.
+    """
+
+    preset: str | None = "static"
+    checkpoint: str | None = None
+    layers: int | None = None
+    dimension: int | None = None
+    seed: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that say something."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the body is a static table."""
+        return self.checkpoint is None and self.preset == "static"
+
+
+def static_body(tokenizer: Tokenizer, start: Start, weights_V: "NDArray[np.float32]") -> "StaticBody":
+    """A static table with random vectors and the given token weights (V,)."""
+    from adjoin.model.bodies import StaticBody
+
+    dimension = start.dimension or preset_named("static").dimension
+    return StaticBody(start_vectors(tokenizer.vocabulary_size, dimension, start.seed), weights_V)
+
+
+def random_transformer(start: Start, vocabulary_size: int, max_tokens: int) -> "TransformerBody":
+    """A body with random weights in a preset's size; the same for the same seed."""
+    import torch
+    from transformers import AutoModel
+
+    from adjoin.model.bodies import TransformerBody
+
+    config = transformer_config(preset_named(start.preset or ""), vocabulary_size, max_tokens)
+    with torch.random.fork_rng():
+        torch.manual_seed(start.seed)
+        return TransformerBody(AutoModel.from_config(config))
+
+
+def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokenizer]:
+    """Open a causal language model with its head, weights in float32.
+
+    Args:
+        path: a transformers folder, or a GGUF file.
+        layers: keep only the first so many layers.
+
+    Returns:
+        A fresh transformers model (free of quantisation marks, so that it can be saved) and its tokenizer.
+
+    Raises:
+        AdjoinError: there is no such checkpoint, it is damaged, or it has fewer layers.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if not path.exists():
+        raise AdjoinError(f"no checkpoint at {path}: expected a transformers folder or a .gguf file")
+    where = _where(path)
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        tokenizer = _tokenizer(path, where)
+    except AdjoinError:
+        raise
+    except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {reason}") from None
+    config = loaded.config
+    if layers is not None:
+        if not 1 <= layers <= config.num_hidden_layers:
+            raise AdjoinError(
+                f"--layers {layers}: {path} has {config.num_hidden_layers} layers, expected 1 to that"
+            )
+        config.num_hidden_layers = layers
+        if getattr(config, "layer_types", None):
+            config.layer_types = config.layer_types[:layers]
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # the weights are plain now; marked so, they could not be saved
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    weights = loaded.state_dict()
+    fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
+    return fresh, tokenizer
+
+
+def _where(path: Path) -> dict[str, Any]:
+    """The arguments by which transformers finds a folder or a GGUF file, never the network, never remote code."""
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    if path.is_dir():
+        return {"pretrained_model_name_or_path": str(path), "use_safetensors": True, **local}
+    return {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, **local}
+
+
+def _tokenizer(path: Path, where: dict[str, Any]) -> Tokenizer:
+    if path.is_dir() and (path / TOKENIZER_FILE).is_file():
+        return Tokenizer.load(path / TOKENIZER_FILE)
+    from transformers import AutoTokenizer
+
+    arguments = {name: value for name, value in where.items() if name != "use_safetensors"}
+    return Tokenizer(AutoTokenizer.from_pretrained(**arguments).backend_tokenizer)
+
+
+def checkpoint_body(start: Start) -> tuple["TransformerBody", Tokenizer]:
+    """The body and the tokenizer of the checkpoint that a start names."""
+    from adjoin.model.bodies import TransformerBody
+
+    model, tokenizer = load_generative(Path(start.checkpoint or ""), start.layers)
+    return TransformerBody(model.base_model), tokenizer

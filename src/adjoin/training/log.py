@@ -1,0 +1,104 @@
+"""The training's log: one JSON a step, and its curve as a picture."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What a step measured, for the log and for the progress display.
+
+    Attributes:
+        step: its number, counted from 1.
+        epoch: passes over the pairs so far.
+        loss: in nats; the logarithm of the batch size is chance.
+        scale: exp(tau).
+        rate: learning rate as a share of its highest.
+        pairs_per_second, tokens_per_second: of this step; real tokens, without padding.
+        padding: share of the tokens that were padding.
+        elapsed: seconds spent in steps so far.
+        left: seconds left, as far as can be told.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    scale: float
+    rate: float
+    pairs_per_second: float
+    tokens_per_second: float
+    padding: float
+    elapsed: float
+    left: float
+
+
+class TrainingLog:
+    """Appends step reports to a JSON-lines file."""
+
+    def __init__(self, path: Path, *, keep_steps: int) -> None:
+        """Open the log, dropping lines after step `keep_steps`: those steps are done again."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in _lines(path) if line["step"] <= keep_steps]
+        self._file = path.open("w", encoding="utf-8")
+        self._file.writelines(json.dumps(line) + "\n" for line in kept)
+        self._file.flush()
+
+    def add(self, report: StepReport) -> None:
+        """Append one report."""
+        rounded = {name: round(value, 6) for name, value in asdict(report).items()}
+        self._file.write(json.dumps(rounded) + "\n")
+
+    def flush(self) -> None:
+        """Bring what was added to the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """End the log."""
+        self._file.close()
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a log; one that was cut by a crash is left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
+
+
+def draw_curve(log: Path, picture: Path, title: str) -> None:
+    """Draw loss and temperature over the steps of a log into a PNG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    lines = _lines(log)
+    steps, losses = [line["step"] for line in lines], [line["loss"] for line in lines]
+    figure, left = pyplot.subplots(figsize=(8, 4.5), dpi=120, layout="constrained")
+    left.plot(steps, losses, color="0.75", linewidth=0.8)
+    left.plot(steps, _smooth(losses), color="C0", label="loss (nats)")
+    left.set(xlabel="step", ylabel="loss (nats)", title=title, ylim=(0, None))
+    right = left.twinx()
+    right.plot(steps, [line["scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
+    right.set(ylabel="exp τ", ylim=(0, None))
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.savefig(picture)
+    pyplot.close(figure)
+
+
+def _smooth(values: list[float], share: float = 0.95) -> list[float]:
+    """Exponential moving average, corrected for its start."""
+    smoothed, mean, weight = [], 0.0, 0.0
+    for value in values:
+        mean, weight = share * mean + (1 - share) * value, share * weight + (1 - share)
+        smoothed.append(mean / weight)
+    return smoothed
