@@ -8,7 +8,7 @@ from adjoin.evaluation.distractors import Blocks
 
 
 @pytest.mark.parametrize("documents", [1000, 1001, 1999, 2000, 2345])
-def test_every_query_has_exactly_999_distractors(documents):
+def test_every_query_has_exactly_999_distractors(documents: int) -> None:
     blocks = Blocks(documents)
     for document in range(0, documents, 7):
         candidates = blocks.candidates(document)
@@ -16,7 +16,7 @@ def test_every_query_has_exactly_999_distractors(documents):
         assert document in candidates
 
 
-def test_the_blocks_are_a_seeded_shuffle_cut_up_with_the_last_topped_up_from_the_front():
+def test_the_blocks_are_a_seeded_shuffle_cut_up_with_the_last_topped_up_from_the_front() -> None:
     shuffle = np.random.default_rng(5).permutation(25)
     expected = [shuffle[:10], shuffle[10:20], np.concatenate([shuffle[20:], shuffle[:5]])]
     blocks = Blocks(25, distractors=9, seed=5)
@@ -24,24 +24,24 @@ def test_the_blocks_are_a_seeded_shuffle_cut_up_with_the_last_topped_up_from_the
         assert blocks.candidates(document).tolist() == expected[place // 10].tolist()
 
 
-def test_documents_are_distractors_about_equally_often():
+def test_documents_are_distractors_about_equally_often() -> None:
     blocks = Blocks(25, distractors=9)
     seen = Counter(tuple(blocks.candidates(document).tolist()) for document in range(25))
     assert sorted(seen.values()) == [5, 10, 10]
 
 
-def test_seeds():
+def test_seeds() -> None:
     assert Blocks(3000).candidates(4).tolist() == Blocks(3000, seed=0).candidates(4).tolist()
     assert Blocks(3000).candidates(4).tolist() != Blocks(3000, seed=1).candidates(4).tolist()
 
 
-def test_a_small_collection_is_one_block():
+def test_a_small_collection_is_one_block() -> None:
     assert sorted(Blocks(12).candidates(3).tolist()) == list(range(12))
     assert sorted(Blocks(12).candidates(3, excluded=5).tolist()) == [i for i in range(12) if i != 5]
 
 
 @pytest.mark.parametrize("documents", [11, 25, 30])
-def test_an_excluded_document_is_replaced(documents):
+def test_an_excluded_document_is_replaced(documents: int) -> None:
     blocks = Blocks(documents, distractors=9)
     for document in range(documents):
         block = blocks.candidates(document).tolist()
@@ -53,6 +53,6 @@ def test_an_excluded_document_is_replaced(documents):
             assert len(set(candidates) - set(block)) == (excluded in block)
 
 
-def test_no_distractors():
+def test_no_distractors() -> None:
     with pytest.raises(AdjoinError, match="0 distractors"):
         Blocks(10, distractors=0)

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from adjoin.evaluation.metrics import best_rank, ndcg, recall, reciprocal_rank, shared_places
 
 
-def test_places_by_hand():
+def test_places_by_hand() -> None:
     scores = np.array([0.1, 0.9, 0.5, 0.5, 0.5], dtype=np.float32)
     first, last = shared_places(scores, [1, 2, 0])
     assert first.tolist() == [1, 2, 5]
@@ -19,13 +20,13 @@ def test_places_by_hand():
     assert best_rank(*shared_places(scores, [0, 4])) == 3.0
 
 
-def test_reciprocal_rank():
+def test_reciprocal_rank() -> None:
     assert reciprocal_rank(4.0) == 0.25
     assert reciprocal_rank(10.0, cutoff=10) == 0.1
     assert reciprocal_rank(10.5, cutoff=10) == 0.0
 
 
-def test_ndcg_by_hand():
+def test_ndcg_by_hand() -> None:
     # Places of the relevant documents: 1 (grade 1), 3 (grade 3), 12 (grade 2).
     scores = np.array([100.0, 99, 98, *range(50, 40, -1)])
     first, last = shared_places(scores, [0, 2, 11])
@@ -36,13 +37,13 @@ def test_ndcg_by_hand():
     assert recall(first, last, 12) == 1.0
 
 
-def test_ideal_stops_at_the_cutoff():
+def test_ideal_stops_at_the_cutoff() -> None:
     scores = -np.arange(40.0)
     assert ndcg(*shared_places(scores, range(20)), np.ones(20), 10) == pytest.approx(1.0)
     assert recall(*shared_places(scores, range(20)), 10) == 0.5
 
 
-def test_a_scorer_that_says_nothing_gets_chance_wherever_the_answer_stands():
+def test_a_scorer_that_says_nothing_gets_chance_wherever_the_answer_stands() -> None:
     scores = np.zeros(1000, dtype=np.float32)
     for document in (0, 500, 999):
         places = shared_places(scores, [document])
@@ -53,7 +54,7 @@ def test_a_scorer_that_says_nothing_gets_chance_wherever_the_answer_stands():
         )
 
 
-def plain_values(order, relevant, cutoff):
+def plain_values(order: Sequence[int], relevant: dict[int, float], cutoff: int) -> tuple[float, float]:
     """Recall and nDCG of one definite order, from their definitions."""
     gains = [relevant.get(document, 0.0) for document in order[:cutoff]]
     ideal = sorted(relevant.values(), reverse=True)[:cutoff]
@@ -68,7 +69,9 @@ def plain_values(order, relevant, cutoff):
     st.dictionaries(st.integers(0, 5), st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=4),
     st.integers(1, 7),
 )
-def test_ties_give_the_mean_over_all_orders_of_the_equals(levels, relevant, cutoff):
+def test_ties_give_the_mean_over_all_orders_of_the_equals(
+    levels: list[int], relevant: dict[int, float], cutoff: int
+) -> None:
     relevant = {document: grade for document, grade in relevant.items() if document < len(levels)} or {0: 2.0}
     scores = np.array(levels, dtype=np.float32)
     orders = {tuple(sorted(order, key=lambda d: -scores[d])) for order in permutations(range(len(levels)))}

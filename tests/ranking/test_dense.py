@@ -1,11 +1,14 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.ranking import dense, top_k
 
 
-def plain_top_k(queries, documents, k):
+def plain_top_k(queries: NDArray[Any], documents: NDArray[Any], k: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """The definition: all scores, fully sorted, the lower index first among equals."""
     scores = queries.astype(np.float32) @ documents.astype(np.float32).T
     order = np.array([sorted(range(len(row)), key=lambda i: (-row[i], i))[:k] for row in scores])
@@ -14,7 +17,9 @@ def plain_top_k(queries, documents, k):
 
 @pytest.mark.parametrize(("numbers_per_block", "queries_per_block"), [(1 << 24, 1024), (64, 5), (1, 1)])
 @pytest.mark.parametrize("k", [1, 7, 500])
-def test_blocks_of_any_size_equal_the_definition(monkeypatch, numbers_per_block, queries_per_block, k):
+def test_blocks_of_any_size_equal_the_definition(
+    monkeypatch: pytest.MonkeyPatch, numbers_per_block: int, queries_per_block: int, k: int
+) -> None:
     monkeypatch.setattr(dense, "NUMBERS_PER_BLOCK", numbers_per_block)
     monkeypatch.setattr(dense, "QUERIES_PER_BLOCK", queries_per_block)
     generator = np.random.default_rng(0)
@@ -28,7 +33,7 @@ def test_blocks_of_any_size_equal_the_definition(monkeypatch, numbers_per_block,
     assert (scores.dtype, indices.dtype) == (np.float32, np.int64)
 
 
-def test_no_documents_and_no_queries():
+def test_no_documents_and_no_queries() -> None:
     assert top_k(np.ones((2, 3)), np.ones((0, 3)), 5)[1].shape == (2, 0)
     assert top_k(np.ones((0, 3)), np.ones((4, 3)), 2)[0].shape == (0, 2)
 
@@ -42,6 +47,8 @@ def test_no_documents_and_no_queries():
         (np.ones((1, 3)), np.array([[1.0, 1, 1], [1, np.nan, 1]]), 1, "not all numbers"),
     ],
 )
-def test_arguments_that_make_no_sense(queries, documents, k, message):
+def test_arguments_that_make_no_sense(
+    queries: NDArray[Any], documents: NDArray[Any], k: int, message: str
+) -> None:
     with pytest.raises(AdjoinError, match=message):
         top_k(queries, documents, k)

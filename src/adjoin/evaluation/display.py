@@ -1,9 +1,11 @@
-"""A report as people read it: Markdown tables for a file, a rich table for the terminal."""
+"""A report as it is read: JSON and Markdown files in a folder, a rich table on the terminal."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.evaluation.report import Difference, Report, Result
+from adjoin.files import write_atomically, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -12,6 +14,16 @@ TITLES = {"code": "Code search", "retrieval": "Text retrieval"}
 MISSING = "-"
 
 Column = tuple[str, Callable[[str], float | None], Callable[[str], str]]  # heading, value of a row, cell of a row
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write report.json for programs and report.md for people into a folder, each whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_json(folder / "report.json", report.to_json())
+    write_atomically(folder / "report.md", markdown(report))
 
 
 def markdown(report: Report) -> str:

@@ -4,11 +4,9 @@ import os
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from adjoin.evaluation.task import CODE
-from adjoin.files import write_atomically, write_json
 
 MODEL = "model"  # the row of the evaluated model; baselines have their own names
 UNTRAINED = "untrained"
@@ -144,15 +142,3 @@ def environment(date: str) -> dict[str, str | int]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def write_report(folder: Path, report: Report) -> None:
-    """Write report.json for programs and report.md for people into a folder, each whole or not at all.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    from adjoin.evaluation.display import markdown  # display reads reports, so it cannot be imported above
-
-    write_json(folder / "report.json", report.to_json())
-    write_atomically(folder / "report.md", markdown(report))

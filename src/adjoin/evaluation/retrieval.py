@@ -16,7 +16,13 @@ Values = dict[str, NDArray[np.float64]]  # metric → one value per query, in th
 
 
 def metric_names(distractors: int = 999) -> tuple[str, ...]:
-    """The metrics in the order of the report; `mrr@1000` is the one among 999 distractors."""
+    """The metrics in the order of the report; `mrr@1000` is the one among 999 distractors.
+
+    Raises:
+        AdjoinError: 9 distractors, which would give the name of the MRR that is cut off after 10 ranks.
+    """
+    if distractors == 9:
+        raise AdjoinError("cannot rank among 9 distractors: mrr@10 is the MRR cut off at rank 10; take 8 or 10")
     return (f"mrr@{distractors + 1}", "mrr", "ndcg@10", "mrr@10", "recall@20", "recall@100")
 
 

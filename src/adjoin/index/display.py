@@ -51,7 +51,7 @@ def show(hits: Sequence[Hit], console: Console, *, query: str = "") -> None:
             console.print(_prose(hit, words, whole), soft_wrap=whole)
         else:
             for line in _code(hit, words):
-                console.print(line, soft_wrap=whole, no_wrap=True, overflow="ellipsis")
+                console.print(line, soft_wrap=whole, no_wrap=True, overflow="ignore" if whole else "ellipsis")
 
 
 def _heading(hit: Hit) -> Text:
@@ -71,12 +71,10 @@ def _code(hit: Hit, words: Sequence[str]) -> list[Text]:
     width = len(str(hit.last_line))
     numbered = []
     for number, line in enumerate(coloured.split("\n", allow_blank=True)[: len(lines)], start=hit.first_line):
-        text = Text(f"  {number:>{width}} ", style="dim")
         line.rstrip()
-        text.append_text(Text("", style="not dim").append_text(line))
-        numbered.append(text)
-    numbered = numbered[:SHOWN_LINES]
+        numbered.append(Text.assemble((f"  {number:>{width}} ", "dim"), line))
     if len(lines) > SHOWN_LINES:
+        del numbered[SHOWN_LINES:]  # a lexer may add a line end of its own
         numbered.append(Text(f"  {'':>{width}} … {len(lines) - SHOWN_LINES} more lines", style="dim"))
     return numbered
 

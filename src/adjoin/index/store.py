@@ -243,16 +243,16 @@ def _settle(table: Any) -> None:  # noqa: ANN401
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the index for an update; the system lets go of it when the process ends, however it ends.
+    """Hold a folder for writing; the system lets go of it when the process ends, however it ends.
 
     Raises:
-        AdjoinError: another process updates it, or the folder cannot be made.
+        AdjoinError: another process holds it, or the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise AdjoinError(f"cannot write an index at {folder}: {error.strerror}; choose another --out") from None
+        raise AdjoinError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     try:
         try:
             import fcntl  # not on Windows: there, two updates at a time are not told apart
@@ -262,7 +262,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             pass
         except BlockingIOError:
             raise AdjoinError(
-                f"another process is updating the index {folder}: wait until it has ended, then run again"
+                f"another process is writing to {folder}: wait until it has ended, then run again"
             ) from None
         yield
     finally:

@@ -171,15 +171,17 @@ class _Part:
 
     Attributes:
         origin: the file.
-        hash: of its content; `UNFINISHED` in all parts of a large file but the last.
+        content: its hash.
         start: number of the first of the pieces within the file.
         pieces: at least one.
+        last: whether the file ends here.
     """
 
     origin: str
-    hash: str
+    content: str
     start: int
     pieces: list[Piece]
+    last: bool = True
 
 
 class _Update:
@@ -257,12 +259,12 @@ class _Update:
     def _commit_large(self, origin: str, content: str, first: list[Piece], rest: Iterator[Piece]) -> None:
         """Commit an archive or a large file part by part, so that memory holds one part of it.
 
-        Only the last part carries the hash: after a kill in between, the file counts as changed.
+        Only the rows of the last part carry the hash: after a kill in between, the file counts as changed.
         """
         start, pieces = 0, first
         while pieces:
             following = list(islice(rest, BATCH_PIECES))
-            part = _Part(origin, UNFINISHED if following else content, start, pieces)
+            part = _Part(origin, content, start, pieces, last=not following)
             self._commit([part], stale=[origin] if start == 0 and origin in self.known else [])
             start, pieces = start + len(pieces), following
         self._count([origin])
@@ -298,12 +300,14 @@ class _Update:
         vectors_ND = encode(self.encoder, [piece.text for piece in pieces], "document")
         columns: dict[str, Any] = {name: [getattr(piece, name) for piece in pieces] for name in PIECE_COLUMNS}
         columns["id"] = [
-            content_hash(part.origin, part.hash, str(part.start + number))
+            content_hash(part.origin, part.content, str(part.start + number))
             for part in parts
             for number in range(len(part.pieces))
         ]
         columns["source"] = [part.origin for part in parts for _ in part.pieces]
-        columns["file_hash"] = [part.hash for part in parts for _ in part.pieces]
+        columns["file_hash"] = [
+            part.content if part.last else UNFINISHED for part in parts for _ in part.pieces
+        ]
         columns["terms"] = [" ".join(terms(f"{piece.path}\n{piece.name}\n{piece.text}")) for piece in pieces]
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors_ND.ravel()), self.encoder.dimension)
         return pa.table(columns, schema=schema(self.encoder.dimension))

@@ -136,7 +136,8 @@ class Encoder:
             body = _load_transformer(folder)
         if body.dimension != description.dimension:
             raise AdjoinError(
-                f"{folder}: the weights have dimension {body.dimension}, {DESCRIPTION_FILE} says {description.dimension}"
+                f"{folder}: the weights have dimension {body.dimension},"
+                f" {DESCRIPTION_FILE} says {description.dimension}"
             )
         return cls(body, tokenizer, description, folder)
 
@@ -220,7 +221,8 @@ class Encoder:
         if truncate_dim is None:
             return vectors_ND
         shorter = vectors_ND[:, :truncate_dim]
-        return shorter / np.maximum(np.linalg.norm(shorter, axis=1, keepdims=True), 1e-12)
+        unit: NDArray[np.float32] = shorter / np.maximum(np.linalg.norm(shorter, axis=1, keepdims=True), 1e-12)
+        return unit
 
     def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
         """Encode what is searched for, between `[` and `]`; options as in `encode`."""

@@ -66,7 +66,7 @@ def preset_named(name: str) -> Preset:
 
 
 def transformer_config(preset: Preset, vocabulary_size: int, max_tokens: int) -> Any:  # noqa: ANN401 - untyped library
-    """The stock decoder configuration (Llama style: RMS norm, rotary positions, gated MLP, tied head) of a preset."""
+    """A preset as a stock decoder's configuration: Llama style, RMS norm, rotary positions, gated MLP, tied head."""
     from transformers import LlamaConfig
 
     return LlamaConfig(

@@ -52,7 +52,8 @@ class StaticTable:
             return np.zeros((0, self.dimension), np.float32)
         sums_BD = np.add.reduceat(self.table_VD[tokens.ids_N], tokens.starts_B, axis=0)
         lengths_B1 = np.linalg.norm(sums_BD, axis=1, keepdims=True)
-        return sums_BD / np.maximum(lengths_B1, 1e-12)
+        unit_BD: NDArray[np.float32] = sums_BD / np.maximum(lengths_B1, 1e-12)
+        return unit_BD
 
 
 def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np.float32]:

@@ -87,7 +87,7 @@ class ContrastiveStep:
         vectors = torch.cat([self._embed(sequences.take(rows)) for rows in groups])
         order = torch.from_numpy(np.argsort(np.concatenate(groups)))
         loss = self._loss(vectors[order.to(vectors.device)], mask_MM)
-        loss.backward()
+        torch.autograd.backward(loss)
         return float(loss.detach())
 
     def backward_cached(self, sequences: Ragged, groups: list[NDArray[np.int64]], mask_MM: Tensor | None) -> float:
@@ -118,7 +118,7 @@ class ContrastiveStep:
         """Pass 2: the loss, and its gradient (2M, D) for each vector; tau's goes to its `.grad`."""
         leaves = vectors.requires_grad_()
         loss = self._loss(leaves, mask_MM)
-        loss.backward()
+        torch.autograd.backward(loss)
         assert leaves.grad is not None  # backward has just filled it
         return float(loss.detach()), leaves.grad
 
@@ -127,7 +127,7 @@ class ContrastiveStep:
         with torch.random.fork_rng():
             torch.set_rng_state(random_state)
             vectors = self._embed(micro_batch)
-        vectors.backward(gradient_BD)
+        torch.autograd.backward(vectors, gradient_BD)
 
     def _embed(self, tokens: Ragged) -> Tensor:
         with self._precision():

@@ -34,7 +34,7 @@ def write_shards(pairs: Iterable[Pair], folder: Path) -> list[dict[str, Any]]:
     """
     import pyarrow.parquet
 
-    shards = []
+    shards: list[dict[str, Any]] = []
     remaining = iter(pairs)
     while rows := list(islice(remaining, ROWS_PER_SHARD)):
         path = folder / f"pairs-{len(shards):05d}.parquet"

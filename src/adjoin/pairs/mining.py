@@ -21,12 +21,15 @@ from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece
 from adjoin.pairs.cleaning import Cleaner
 from adjoin.pairs.dataset import MANIFEST, write_manifest, write_shards
+from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.pair import Pair
+from adjoin.pairs.passages import KIND as NEIGHBOURS
 from adjoin.pairs.passages import passage_pairs
 from adjoin.tally import Tally
 
+ALL_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS)
 SOURCES_PER_TASK = 32
 
 Progress = Callable[[int, int, int], None]  # sources done, sources in all, pairs kept
@@ -44,7 +47,7 @@ class MiningOptions:
     """
 
     exclude: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ("docstring-function", "neighbours")
+    kinds: tuple[str, ...] = ALL_KINDS
     held_out: frozenset[int] = field(default=frozenset(), repr=False)
     workers: int | None = None
 
@@ -177,7 +180,7 @@ def _leave_interrupts_to_parent() -> None:
 
 def _read_and_pair(sources: list[Source], kinds: tuple[str, ...]) -> tuple[list[Pair], Tally]:
     tally = Tally()
-    pairs = []
+    pairs: list[Pair] = []
     for source in sources:
         for document in read_source(source, tally):
             tally.add("documents")

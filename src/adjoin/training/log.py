@@ -2,9 +2,12 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from adjoin.files import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,17 @@ class StepReport:
     left: float
 
 
+Watch = Callable[[StepReport], None]
+
+
 class TrainingLog:
     """Appends step reports to a JSON-lines file."""
 
     def __init__(self, path: Path, *, keep_steps: int) -> None:
         """Open the log, dropping lines after step `keep_steps`: those steps are done again."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         kept = [line for line in _lines(path) if line["step"] <= keep_steps]
-        self._file = path.open("w", encoding="utf-8")
-        self._file.writelines(json.dumps(line) + "\n" for line in kept)
-        self._file.flush()
+        write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._file = path.open("a", encoding="utf-8")
 
     def add(self, report: StepReport) -> None:
         """Append one report."""

@@ -106,15 +106,23 @@ class Recipe:
             raise AdjoinError(f"--layers {self.layers} goes with --init CHECKPOINT; a preset has its own number")
         if self.dimension is not None and not (self.start.is_static and self.dimension >= 1):
             raise AdjoinError(
-                f"--dimension {self.dimension}: a static table takes any from 1, a transformer's preset sets its own"
+                f"--dimension {self.dimension}: a static table takes 1 or more; a transformer's preset sets its own"
             )
         bounds = (
-            ("batch", self.batch, 2, None), ("max_tokens", self.max_tokens, 3, None), ("token_budget", self.token_budget, 1, None),
-            ("vocabulary", self.vocabulary, 512, None), ("steps", self.steps, 1, None), ("epochs", self.epochs, 0, None),
-            ("minutes", self.minutes, 0, None), ("token_dropout", self.token_dropout, 0, 0.95), ("warmup", self.warmup, 0, 1),
-            ("learning_rate", self.learning_rate, 0, None), ("clip", self.clip, 0, None),
-        )  # fmt: skip
-        for name, value, low, high in bounds:
+            ("batch", 2, None),
+            ("max_tokens", 3, None),
+            ("token_budget", 1, None),
+            ("vocabulary", 512, None),
+            ("steps", 1, None),
+            ("epochs", 0, None),
+            ("minutes", 0, None),
+            ("token_dropout", 0, 0.95),
+            ("warmup", 0, 1),
+            ("learning_rate", 0, None),
+            ("clip", 0, None),
+        )
+        for name, low, high in bounds:
+            value = getattr(self, name)
             if value is not None and (value < low or (high is not None and value > high)):
                 raise AdjoinError(f"{name} is {value}: expected {low}{f' to {high}' if high else ' or more'}")
 
@@ -131,6 +139,6 @@ class Recipe:
 
 
 # Measured in docs/LOG.md; the paper gives none of these.
-_STATIC: dict[str, Any] = {"learning_rate": 1e-2, "token_dropout": 0.3, "weight_decay": 0.0}
+_STATIC: dict[str, Any] = {"learning_rate": 3e-3, "token_dropout": 0.3, "weight_decay": 0.0}
 _TRANSFORMER: dict[str, Any] = {"batch": 512, "learning_rate": 1e-3, "max_tokens": 128}
 _EPOCHS_STATIC, _EPOCHS_TRANSFORMER = 10.0, 1.0

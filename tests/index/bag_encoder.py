@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.index.store import open_published, read_description
 from adjoin.ranking.lexical import terms
 
 
@@ -42,3 +43,10 @@ def write(root: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return root
+
+
+def content(folder: Path) -> list[dict[str, object]]:
+    """All rows that an index answers from, in one order."""
+    description = read_description(folder)
+    rows = open_published(folder, description).search().to_arrow().to_pylist()
+    return sorted(rows, key=lambda row: row["id"])

@@ -1,0 +1,186 @@
+"""The verbs and their options."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from adjoin import __version__
+from adjoin.cli import verbs
+
+_NEXT = """\
+a first journey:
+  adjoin mine src/ docs/ --out pairs/              pairs out of code and prose, no labels needed
+  adjoin train pairs/ --out models/mine            an encoder that knows their words
+  adjoin index . --model models/mine               an index of this folder in .adjoin
+  adjoin search "where do we retry an upload"      file:line, score, code
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="adjoin",
+        description="Text and code embeddings learned from unlabelled data: mine pairs, train, measure, search.",
+        epilog=_NEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for add in (_mine, _train, _evaluate, _embed, _index, _search, _demo):
+        add(subparsers)
+    return parser
+
+
+def _verb(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    text: str,
+    *,
+    extra: str,
+    interrupted: str = "interrupted; nothing was changed",
+) -> argparse.ArgumentParser:
+    """Add a verb. `extra` installs what it needs; `interrupted` is what Ctrl-C says."""
+    verb = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    verb.set_defaults(run=run, extra=extra, interrupted=interrupted)
+    return verb
+
+
+def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "mine",
+        verbs.mine,
+        "mine (docstring, function) and (passage, next passage) pairs out of folders, files and archives",
+        extra="mine",
+        interrupted="interrupted; no pairs were written, and what stood at --out before still does",
+    )
+    verb.add_argument(
+        "roots", nargs="+", type=Path, metavar="PATH", help="a folder, a file, a wheel, a zip or tar archive"
+    )
+    verb.add_argument(
+        "--out", required=True, type=Path, help="folder for the pairs: Parquet shards and manifest.json"
+    )
+    verb.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out sources whose path below PATH, or a folder of it, matches; may be repeated",
+    )
+    verb.add_argument(
+        "--kinds", nargs="+", choices=["docstring-function", "neighbours"], help="only these kinds of pairs"
+    )
+    verb.add_argument("--workers", type=int, help="processes that read and parse (default: one a processor)")
+
+
+def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "train",
+        verbs.train,
+        "train an encoder on pairs, contrastively",
+        extra="train",
+        interrupted="interrupted; the state is saved, the same command with --resume goes on",
+    )
+    verb.add_argument("pairs", type=Path, help="folder that `adjoin mine` wrote")
+    verb.add_argument("--out", required=True, type=Path, help="folder for the model")
+    verb.add_argument("--recipe", type=Path, help="a TOML file of the options below; options given here win")
+    verb.add_argument("--preset", help="size: static (default), nano, micro, mini, or the paper's S, M, L, XL")
+    verb.add_argument("--init", help="start from a causal language model: a transformers folder or a .gguf file")
+    verb.add_argument("--layers", type=int, help="keep only the first so many layers of --init")
+    verb.add_argument("--dimension", type=int, help="length of a static model's vectors")
+    verb.add_argument("--vocabulary", type=int, help="tokens to learn from the pairs (default: the preset's)")
+    verb.add_argument("--max-tokens", type=int, help="longest text; longer ones are cut, and counted")
+    verb.add_argument("--batch", type=int, help="pairs a batch; each is a negative for all others")
+    verb.add_argument("--epochs", type=float, help="stop after so many passes over the pairs")
+    verb.add_argument("--steps", type=int, help="stop after so many batches")
+    verb.add_argument("--minutes", type=float, help="stop after so much time in steps")
+    verb.add_argument("--learning-rate", type=float)
+    verb.add_argument("--token-dropout", type=float, help="share of the tokens left out at each visit")
+    verb.add_argument(
+        "--token-budget",
+        type=int,
+        help="padded tokens of a micro-batch; memory depends on it, the result does not",
+    )
+    verb.add_argument("--seed", type=int)
+    verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+
+
+def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "evaluate",
+        verbs.evaluate,
+        "measure a model beside BM25, both fused, and its untrained start",
+        extra="evaluate",
+    )
+    verb.add_argument("model", type=Path, help="a model folder")
+    verb.add_argument(
+        "--data",
+        required=True,
+        type=Path,
+        help="a BEIR folder (corpus.jsonl, queries.jsonl, qrels/test.tsv), or a folder of them",
+    )
+    verb.add_argument("--report", type=Path, help="folder for report.json and report.md (default: MODEL/report)")
+    verb.add_argument("--seed", type=int, default=0, help="of the distractors and the intervals (default: 0)")
+
+
+def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "embed",
+        verbs.embed,
+        "write the vectors of a JSON-lines file, a text file (a text a line) or a folder",
+        extra="mine",
+        interrupted="interrupted; the vectors so far are saved, the same command goes on",
+    )
+    verb.add_argument("model", type=Path, help="a model folder")
+    verb.add_argument("texts", type=Path, help="the texts")
+    verb.add_argument("--out", required=True, type=Path, help="folder for vectors.npy and ids.jsonl")
+    verb.add_argument("--role", default="document", help="query or document (default)")
+
+
+def _index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "index",
+        verbs.index,
+        "index a folder for search; a second time only what changed",
+        extra="index",
+        interrupted="interrupted; the index is as it was, the same command goes on where this one stopped",
+    )
+    verb.add_argument("root", type=Path, help="the folder to index")
+    verb.add_argument("--model", required=True, type=Path, help="a model folder")
+    verb.add_argument("--out", type=Path, help="folder for the index (default: .adjoin in the folder)")
+
+
+def _search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(subparsers, "search", verbs.search, "search an index: file:line, score, code", extra="index")
+    verb.add_argument("query", help="what is looked for, in plain words")
+    verb.add_argument("--index", type=Path, default=Path(".adjoin"), help="folder of the index (default: .adjoin)")
+    verb.add_argument("--model", type=Path, help="the model that made the index, if it has moved")
+    verb.add_argument("--limit", type=int, default=5, help="number of results (default: 5)")
+    verb.add_argument(
+        "--mode",
+        default="hybrid",
+        choices=["hybrid", "dense", "lexical"],
+        help="vectors and words fused (default), or one of them",
+    )
+    verb.add_argument("--language", action="append", help="only results in this language; may be repeated")
+    verb.add_argument("--json", action="store_true", help="results as JSON, for programs")
+
+
+def _demo(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "demo",
+        verbs.demo,
+        "mine the installed packages, train, measure on two that were kept out, index one and ask it",
+        extra="demo",
+        interrupted="interrupted; run it again, it starts afresh",
+    )
+    verb.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="folder for everything (default: runs/demo)"
+    )
+    verb.add_argument("--minutes", type=float, help="stop the training after so many (default: after its epochs)")

@@ -1,0 +1,166 @@
+"""`adjoin demo`: the main job, end to end, on what is installed here.
+
+Mine every installed package but two; train the cheapest encoder; measure it on the two beside BM25; index one of
+them and ask it what a developer would ask. Everything lands below one folder, and the report says where BM25 is
+better.
+"""
+
+import datetime
+import shutil
+import sysconfig
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from adjoin.cli.progress import counting, training_display
+from adjoin.cli.tables import funnel
+from adjoin.errors import AdjoinError
+from adjoin.evaluation import RetrievalTask, load_tasks, run_evaluation, write_report, write_task
+from adjoin.evaluation.display import render_table
+from adjoin.index.display import show
+from adjoin.index.searcher import load_index
+from adjoin.index.update import update_index
+from adjoin.model.encoder import Encoder
+from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+from adjoin.pairs.mining import MiningOptions, mine
+from adjoin.training.contrast import train
+from adjoin.training.recipe import Recipe
+
+HELD_OUT = ("scipy", "sympy")  # whole packages that the model never sees: 2,700 and 5,600 documented functions
+ASKED = "scipy"
+QUESTIONS = (
+    "find where a function crosses zero inside an interval",
+    "smooth a noisy signal by fitting polynomials to a moving window",
+    "shortest route between two nodes of a weighted graph",
+)
+
+
+def run(out: Path, *, minutes: float | None = None) -> None:
+    """Run the whole demo into the folder `out`; what an earlier demo left there is replaced.
+
+    Raises:
+        AdjoinError: a held-out package is not installed, or `out` holds something else.
+    """
+    console = Console()
+    began = time.monotonic()
+    packages = Path(sysconfig.get_path("purelib"))
+    missing = [name for name in HELD_OUT if not (packages / name).is_dir()]
+    if missing:
+        raise AdjoinError(
+            f"the demo measures on {', '.join(missing)}, not installed here: pip install 'adjoin[demo]'"
+        )
+    _make_room(out)
+
+    console.rule("1  Keep whole packages out")
+    held_out = _hold_out(packages, out, console)
+    console.rule("2  Mine the other installed packages")
+    _mine_the_rest(packages, out, held_out, console)
+    console.rule("3  Train")
+    recipe = Recipe.with_defaults(preset="static", minutes=minutes)
+    with training_display(console) as watch:
+        train(out / "pairs", out / "model", recipe, say=console.print, watch=watch)
+    shutil.copy(out / "model" / "training" / "curve.png", out / "curve.png")
+    console.rule("4  Measure on the packages that were kept out")
+    _measure(out, console)
+    console.rule(f"5  Index {ASKED} and ask it")
+    _ask(packages / ASKED, out, console)
+    console.rule()
+    spent = (time.monotonic() - began) / 60
+    console.print(f"Done in {spent:.1f} minutes. Report: {out / 'report.md'}, curve: {out / 'curve.png'}")
+    console.print("Now on a repository of your own:", style="bold")
+    console.print(f"  .venv/bin/adjoin index PATH/TO/REPOSITORY --model {out / 'model'}", soft_wrap=True)
+    console.print(
+        '  .venv/bin/adjoin search "what you are looking for" --index PATH/TO/REPOSITORY/.adjoin', soft_wrap=True
+    )
+
+
+_ROOMS = ("pairs", "held-out", "eval", "model", "index", "report.json", "report.md", "curve.png")
+
+
+def _make_room(out: Path) -> None:
+    """Forget an earlier demo; refuse to touch a folder that is none."""
+    if not out.exists():
+        return
+    if not out.is_dir() or {entry.name for entry in out.iterdir()} - set(_ROOMS):
+        raise AdjoinError(f"{out} holds something else than a demo: choose another --out")
+    shutil.rmtree(out)
+
+
+def _hold_out(packages: Path, out: Path, console: Console) -> frozenset[int]:
+    """Make an evaluation task of each held-out package.
+
+    Returns:
+        The hashes of all their implementations, so that copies in other packages are not trained on.
+    """
+    hashes: set[int] = set()
+    for name in HELD_OUT:
+        options = MiningOptions(kinds=(DOCSTRING_FUNCTION,))
+        with counting(f"Reading {name}:", "sources", console) as advance:
+            mine([packages / name], out / "held-out" / name, options, lambda done, total, _: advance(done, total))
+        dataset = PairDataset.open(out / "held-out" / name)
+        task = _task(name, dataset)
+        write_task(out / "eval" / name, task)
+        for rows in dataset.batches(["y_hash"]):
+            hashes.update(rows["y_hash"])
+        console.print(f"{name}: {len(task.queries):,} documented functions, for measuring only")
+    return frozenset(hashes)
+
+
+def _task(name: str, dataset: PairDataset) -> RetrievalTask:
+    """Summaries as queries, implementations as documents; of equal summaries the first counts."""
+    origins, xs, ys, seen = [], [], [], set()
+    for rows in dataset.batches(["x", "y", "origin", "x_hash"]):
+        for x, y, origin, x_hash in zip(rows["x"], rows["y"], rows["origin"], rows["x_hash"], strict=True):
+            if x_hash not in seen:
+                seen.add(x_hash)
+                origins.append(origin)
+                xs.append(x)
+                ys.append(y)
+    return RetrievalTask(
+        name=name,
+        document_ids=origins,
+        documents=ys,
+        query_ids=[f"summary of {origin}" for origin in origins],
+        queries=xs,
+        relevant=[{index: 1.0} for index in range(len(xs))],
+        languages=["python"] * len(ys),
+    )
+
+
+def _mine_the_rest(packages: Path, out: Path, held_out: frozenset[int], console: Console) -> None:
+    exclude = tuple(pattern for name in HELD_OUT for pattern in (name, f"{name}-*", f"{name}.*"))
+    options = MiningOptions(exclude=exclude, held_out=held_out)
+    with counting("Mining", "sources", console) as advance:
+        manifest = mine([packages], out / "pairs", options, lambda done, total, _: advance(done, total))
+    console.print(funnel(manifest))
+
+
+def _measure(out: Path, console: Console) -> None:
+    model = out / "model"
+    report = run_evaluation(
+        load_tasks(out / "eval"),
+        Encoder.load(model),
+        str(model),
+        date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        untrained=Encoder.load_untrained(model),
+        progress=lambda line: None,
+    )
+    write_report(out, report)
+    console.print(render_table(report, "mrr@1000"))
+    for difference in report.differences:
+        console.print(difference.sentence())
+
+
+def _ask(package: Path, out: Path, console: Console) -> None:
+    encoder = Encoder.load(out / "model")
+    with counting("Indexing", "files", console) as advance:
+        report = update_index(
+            package, out / "index", encoder, model=str((out / "model").resolve()), progress=advance
+        )
+    console.print(report.summary())
+    searcher = load_index(out / "index")
+    for question in QUESTIONS:
+        console.print(f"\n[bold]? {question}[/bold]")
+        show(searcher.search(question, limit=1), console, query=question)

@@ -1,0 +1,150 @@
+"""What each verb does: call its room, show how it goes."""
+
+import argparse
+import dataclasses
+import datetime
+import json
+import sys
+
+from rich.console import Console
+
+from adjoin.errors import AdjoinError
+
+
+def mine(options: argparse.Namespace) -> None:
+    """`adjoin mine`."""
+    from adjoin.cli.progress import counting
+    from adjoin.cli.tables import funnel
+    from adjoin.pairs.mining import ALL_KINDS, MiningOptions
+    from adjoin.pairs.mining import mine as mine_pairs
+
+    if options.workers is not None and options.workers < 1:
+        raise AdjoinError(f"--workers {options.workers}: expected 1 or more")
+    settings = MiningOptions(
+        exclude=tuple(options.exclude), kinds=tuple(options.kinds or ALL_KINDS), workers=options.workers
+    )
+    with counting("Mining", "sources") as advance:
+        manifest = mine_pairs(options.roots, options.out, settings, lambda done, total, _: advance(done, total))
+    console = Console()
+    console.print(funnel(manifest))
+    console.print(
+        f"{manifest['pairs']:,} pairs in {options.out}. Next: adjoin train {options.out} --out models/mine"
+    )
+
+
+def train(options: argparse.Namespace) -> None:
+    """`adjoin train`."""
+    from adjoin.training.recipe import Recipe
+
+    given = {field.name: getattr(options, field.name, None) for field in dataclasses.fields(Recipe)}
+    given = {name: value for name, value in given.items() if value is not None}
+    in_file = Recipe.read(options.recipe) if options.recipe else {}
+    recipe = Recipe.with_defaults(**{**in_file, **given})
+
+    from adjoin.cli.progress import training_display
+    from adjoin.training.contrast import train as train_encoder
+
+    console = Console()
+    with training_display(console) as watch:
+        description = train_encoder(
+            options.pairs, options.out, recipe, resume=options.resume, say=console.print, watch=watch
+        )
+    steps, seconds = description.training["steps"], description.training["seconds"]
+    console.print(
+        f"{options.out}: dimension {description.dimension}, {steps:,} steps in {seconds / 60:.1f} minutes"
+    )
+    console.print(f"Its curve: {options.out / 'training' / 'curve.png'}")
+    console.print(f"Next: adjoin index PATH --model {options.out}")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`adjoin evaluate`."""
+    from adjoin.evaluation import load_tasks, run_evaluation, write_report
+    from adjoin.evaluation.display import render_table
+    from adjoin.model.encoder import Encoder
+
+    console = Console()
+    encoder = Encoder.load(options.model)
+    try:
+        untrained = Encoder.load_untrained(options.model)
+    except AdjoinError as error:
+        untrained = None
+        console.print(f"No row for the untrained start: {error}")
+    tasks = load_tasks(options.data)
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    report = run_evaluation(
+        tasks,
+        encoder,
+        str(options.model),
+        date=today,
+        untrained=untrained,
+        progress=console.print,
+        seed=options.seed,
+    )
+    folder = options.report or options.model / "report"
+    write_report(folder, report)
+    for metric in report.metrics():
+        console.print(render_table(report, metric))
+    for difference in report.differences:
+        console.print(difference.sentence())
+    console.print(f"Report: {folder / 'report.md'}")
+
+
+def embed(options: argparse.Namespace) -> None:
+    """`adjoin embed`."""
+    from adjoin.cli.progress import counting
+    from adjoin.embed import embed_texts, read_texts
+    from adjoin.model.encoder import Encoder
+    from adjoin.tokens import ROLES
+
+    if options.role not in ROLES:
+        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ROLES)}")
+    encoder = Encoder.load(options.model)
+    texts = read_texts(options.texts)
+    with counting("Embedding", "texts") as advance:
+        report = embed_texts(texts, encoder, options.out, role=options.role, progress=advance)
+    console = Console()
+    console.print(f"{options.out}: {report.summary()}")
+    tokenizer = encoder.tokenizer
+    if tokenizer.truncated:
+        console.print(f"{tokenizer.truncated:,} texts were cut at {encoder.description.max_tokens} tokens")
+
+
+def index(options: argparse.Namespace) -> None:
+    """`adjoin index`."""
+    from adjoin.cli.progress import counting
+    from adjoin.index.update import update_index
+    from adjoin.model.encoder import Encoder
+
+    encoder = Encoder.load(options.model)
+    folder = options.out or options.root / ".adjoin"
+    with counting("Indexing", "files") as advance:
+        report = update_index(options.root, folder, encoder, model=str(options.model.resolve()), progress=advance)
+    console = Console()
+    console.print(f"{folder}: {report.summary()}")
+    if encoder.tokenizer.truncated:
+        console.print(
+            f"{encoder.tokenizer.truncated:,} pieces are longer than the model's {encoder.description.max_tokens}"
+            " tokens: their end is found by words only"
+        )
+    console.print(f'Next: adjoin search "what you look for" --index {folder}')
+
+
+def search(options: argparse.Namespace) -> None:
+    """`adjoin search`."""
+    from adjoin.index.display import as_json, show
+    from adjoin.index.searcher import load_index
+
+    searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
+    hits = searcher.search(options.query, limit=options.limit, mode=options.mode, languages=options.language)
+    if options.json:
+        sys.stdout.write(json.dumps(as_json(hits), indent=2, ensure_ascii=False) + "\n")
+    else:
+        show(hits, Console(), query=options.query)
+
+
+def demo(options: argparse.Namespace) -> None:
+    """`adjoin demo`."""
+    from adjoin.cli.demo import run
+
+    run(options.out, minutes=options.minutes)

@@ -1,0 +1,87 @@
+"""Killed or out of space at any step: the old state answers, and the next run ends as if nothing had happened."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bag_encoder import BagEncoder, content, write
+
+from adjoin.errors import AdjoinError
+from adjoin.index import Index, update, update_index
+
+SCRIPT = Path(__file__).with_name("killed_update.py")
+FILES = 12
+
+
+def sources(root: Path, *, edited: bool = False) -> Path:
+    """Small files and one that is larger than a batch."""
+    mark = "after" if edited else "before"
+    files = {f"f{n}.py": f"def name_{n}():\n    return '{mark if n % 3 == 0 else ''}'\n" for n in range(FILES)}
+    files["large.py"] = "\n\n".join(f"def big_{n}():\n    return '{mark} {n}'" for n in range(20))
+    return write(root, files)
+
+
+def run(root: Path, folder: Path, point: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), str(root), str(folder), point]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(update, "BATCH_PIECES", 8)
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """What an uninterrupted run makes of the edited sources."""
+    root = sources(tmp_path / "whole", edited=True)
+    update_index(root, tmp_path / "whole.index", BagEncoder())
+    return content(tmp_path / "whole.index")
+
+
+@pytest.mark.parametrize("point", ["embed3", "describe"])
+def test_the_first_run_is_killed(tmp_path, whole, point):
+    root, folder = sources(tmp_path / "root", edited=True), tmp_path / "index"
+    assert run(root, folder, point).returncode == -signal.SIGKILL
+    with pytest.raises(AdjoinError, match="incomplete.*run `adjoin index` again"):
+        Index.open(folder)
+    encoder = BagEncoder()
+    report = update_index(root, folder, encoder)
+    assert content(folder) == whole
+    assert report.unchanged > 0
+    assert len(encoder.documents) < len(whole)
+
+
+@pytest.mark.parametrize("point", ["embed2", "describe", "clean"])
+def test_an_update_is_killed(tmp_path, whole, point):
+    root, folder = sources(tmp_path / "root"), tmp_path / "index"
+    write(root, {"gone.py": "def gone(): pass\n"})
+    update_index(root, folder, BagEncoder())
+    old = content(folder)
+    (root / "gone.py").unlink()
+    sources(root, edited=True)
+    assert run(root, folder, point).returncode == -signal.SIGKILL
+    assert content(folder) == (whole if point == "clean" else old)
+    assert Index.open(folder).search("name", BagEncoder())
+    encoder = BagEncoder()
+    update_index(root, folder, encoder)
+    assert content(folder) == whole
+    assert len(encoder.documents) < 24  # an uninterrupted update embeds 4 small files and 20 functions
+
+
+def test_the_disk_is_full(tmp_path, whole):
+    root, folder = sources(tmp_path / "root"), tmp_path / "index"
+    update_index(root, folder, BagEncoder())
+    old = content(folder)
+    sources(root, edited=True)
+    for limit in (1_000, 12_000):  # the first batch fails; the compaction of all rows fails
+        result = run(root, folder, f"full{limit}")
+        assert result.returncode == 3, result.stderr
+        assert result.stderr.startswith(("AdjoinError: cannot", "OSError:"))
+        assert result.stderr.count("\n") == 1
+        assert content(folder) == old
+        assert Index.open(folder).search("name", BagEncoder())
+    update_index(root, folder, BagEncoder())
+    assert content(folder) == whole
