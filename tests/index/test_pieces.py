@@ -122,7 +122,20 @@ def test_a_lone_surrogate_does_not_stop_the_index():
 
 
 LINE = st.sampled_from(
-    ["", "  ", "x = 1", "def f():", "    return 2", "class A:", "    def g(self):", "        pass", "@d", "# c", "(", "7"]
+    [
+        "",
+        "  ",
+        "x = 1",
+        "def f():",
+        "    return 2",
+        "class A:",
+        "    def g(self):",
+        "        pass",
+        "@d",
+        "# c",
+        "(",
+        "7",
+    ]
 )
 
 

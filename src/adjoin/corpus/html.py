@@ -62,6 +62,7 @@ _BLOCKS = _HEADINGS | frozenset(
 _RAW = re.compile(r"<!--|<(script|style|textarea|xmp|noscript)\b", re.IGNORECASE)
 _EMBEDDED_DATA = re.compile(r"data:[^\"'\s>]{1000,}")
 _LINE_END_REFERENCE = re.compile(r"&(?:#0*1[03]|#x0*[ad]|NewLine)\b;?", re.IGNORECASE)
+_NO_TAG = re.compile(r"<(?![A-Za-z/!?])")  # each would be a piece of text of its own
 
 _CHUNK = 1 << 16
 # A tag that stays open over more characters than this is broken markup, and each chunk would scan it anew.
@@ -76,6 +77,7 @@ def read_html(text: str, origin: str) -> Iterator[Document]:
     """
     text = _without_raw("\n".join(lines_of(text)))
     text = _LINE_END_REFERENCE.sub(" ", _EMBEDDED_DATA.sub("", text))
+    text = _NO_TAG.sub("&lt;", text)
     page = _Page()
     for start in range(0, len(text), _CHUNK):
         page.feed(text[start : start + _CHUNK])
@@ -115,7 +117,7 @@ class _Page(HTMLParser):
         self._title = ""
         self._heading: list[str] | None = None  # the pieces of the heading that is open
         self._rows: Rows = {}  # the finished paragraphs of this section
-        self._paragraph: Rows = {}  # the open one
+        self._paragraph: dict[int, list[str]] = {}  # the open one: line → its pieces
         self._last: tuple[int, int] | None = None  # first and last line of the paragraph finished before
         self._dropped: list[str] = []  # the dropped elements that are open
 
@@ -155,7 +157,7 @@ class _Page(HTMLParser):
             self._heading.append(data)
         else:
             for line, part in enumerate(data.split("\n"), start=self.getpos()[0] - 1):
-                self._paragraph[line] = self._paragraph.get(line, "") + part
+                self._paragraph.setdefault(line, []).append(part)
 
     def end_section(self) -> None:
         """Close the open section: its heading and what was collected below it."""
@@ -166,7 +168,7 @@ class _Page(HTMLParser):
         self._title, self._heading, self._rows, self._last = "", None, {}, None
 
     def _end_paragraph(self) -> None:
-        rows = {line: bare for line, part in self._paragraph.items() if (bare := one_line(part))}
+        rows = {line: bare for line, part in self._paragraph.items() if (bare := one_line("".join(part)))}
         self._paragraph = {}
         if not rows:
             return

@@ -9,18 +9,21 @@ A Lance table is a sequence of versions. Writing makes a new one and never touch
 version is there entirely or not at all. We build on that:
 
 1. An update adds one version for every batch of whole files (update.py). Nobody reads these yet.
-2. Then the full-text index is brought up to date and small files are compacted: further versions.
-3. The last version gets the tag "published", so that no clean-up removes it, and index.json is replaced
+2. Then the full-text index is brought up to date and small files are compacted: further versions. The last
+   is read back: on a full disk Lance 13 may commit a version whose last file is cut short, without an error.
+3. That version gets the tag "published", so that no clean-up removes it, and index.json is replaced
    atomically by one that names it. Only now do searches see any of the update.
 4. What only older versions need is deleted.
 
 Killed before 3, or with the disk full, index.json still names the old version, which is untouched; the next
-update finds the batches that were committed and embeds only the rest. Killed after 3, the next update repeats
-4. A model with another fingerprint gets a table of its own, so the old one answers until the new is whole.
+update goes back to the newest version that is whole and embeds only what that lacks. Killed after 3, the next
+update repeats 4. A model with another fingerprint gets a table of its own, so the old one answers until the
+new one is whole.
 """
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -37,6 +40,8 @@ _log = logging.getLogger(__name__)
 FORMAT = 1  # of the table's columns, of what a piece is and of how `terms` reads it
 DESCRIPTION = "index.json"
 PUBLISHED = "published"
+_LANCE_ERRORS = (RuntimeError, OSError, ValueError)
+_PLACE_IN_LANCE = re.compile(r", \S*/\S+\.rs:\d+(:\d+)?")
 _NEVER = timedelta(days=36_500)
 _NOW = timedelta(milliseconds=1)  # Lance warns about zero: readers of old versions fail. Ours open the new one.
 
@@ -112,9 +117,9 @@ def lance_errors(folder: Path, doing: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, OSError, ValueError) as error:
+    except _LANCE_ERRORS as error:
         reason = " ".join(str(error).split())
-        reason = reason.split(", /rustc/")[0].split(", rust/")[0][:300]  # no addresses in the source of Lance
+        reason = _PLACE_IN_LANCE.sub("", reason)[:300]
         raise AdjoinError(f"cannot {doing} the index {folder}: {reason}; {remedy}") from error
 
 
@@ -162,14 +167,39 @@ def open_published(folder: Path, description: Description) -> Any:  # noqa: ANN4
 
 
 def open_or_create(folder: Path, fingerprint: str, dimension: int) -> Any:  # noqa: ANN401
-    """The newest version of a model's table, for an update.
+    """The newest whole version of a model's table, for an update.
 
     Raises:
         AdjoinError: the disk is full, or the table is damaged.
     """
     with lance_errors(folder, "write", REMEDY_WRITING):
         # Also right for what a run left that was killed while it created the table.
-        return connect(folder).create_table(table_name(fingerprint), schema=schema(dimension), exist_ok=True)
+        name = table_name(fingerprint)
+        table = connect(folder).create_table(name, schema=schema(dimension), exist_ok=True)
+        versions = sorted((row["version"] for row in table.list_versions()), reverse=True)
+    for version in versions:
+        try:
+            table.checkout(version)
+            _read_through(table)
+        except _LANCE_ERRORS as error:
+            damage = error
+            continue
+        with lance_errors(folder, "write", REMEDY_WRITING):
+            if version == versions[0]:
+                table.checkout_latest()
+            else:
+                _log.info("going back from version %d of %s to %d, which is whole", versions[0], name, version)
+                table.restore()
+        return table
+    with lance_errors(folder, "read", REMEDY_READING):
+        raise damage
+
+
+def _read_through(table: Any) -> None:  # noqa: ANN401
+    """Raise what Lance raises if a file of the table's version is missing or cut short."""
+    table.search().select(["source"]).to_arrow()  # opens every data file at its end
+    for index in table.list_indices():
+        table.prewarm_index(index.name)
 
 
 def schema(dimension: int) -> Any:  # noqa: ANN401
@@ -197,6 +227,9 @@ def publish(folder: Path, table: Any, description: Description) -> None:  # noqa
     with lance_errors(folder, "finish", REMEDY_WRITING):
         _settle(table)
         version = table.version
+        written = connect(folder).open_table(description.table)  # a connection of its own, nothing cached
+        written.checkout(version)
+        _read_through(written)
         if PUBLISHED in table.tags.list():
             table.tags.update(PUBLISHED, version)
         else:
@@ -215,7 +248,7 @@ def clean_up(folder: Path, table: Any, description: Description) -> None:  # noq
         for name in table_names(database):
             if name != description.table:
                 database.drop_table(name)
-    except (RuntimeError, OSError, ValueError) as error:
+    except _LANCE_ERRORS as error:
         _log.warning("cannot delete what the index %s no longer needs: %s", folder, error)
 
 

@@ -305,9 +305,7 @@ class _Update:
             for number in range(len(part.pieces))
         ]
         columns["source"] = [part.origin for part in parts for _ in part.pieces]
-        columns["file_hash"] = [
-            part.content if part.last else UNFINISHED for part in parts for _ in part.pieces
-        ]
+        columns["file_hash"] = [part.content if part.last else UNFINISHED for part in parts for _ in part.pieces]
         columns["terms"] = [" ".join(terms(f"{piece.path}\n{piece.name}\n{piece.text}")) for piece in pieces]
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors_ND.ravel()), self.encoder.dimension)
         return pa.table(columns, schema=schema(self.encoder.dimension))

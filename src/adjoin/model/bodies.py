@@ -79,7 +79,9 @@ class TransformerBody(nn.Module):
         ids_BT = torch.from_numpy(tokens.padded()).to(device)
         last_B = torch.from_numpy(tokens.lengths_B - 1).to(device)
         states_BTD = self.model(input_ids=ids_BT, use_cache=False).last_hidden_state
-        return functional.normalize(states_BTD[torch.arange(len(tokens), device=device), last_B].float())
+        at_end_BD = states_BTD[torch.arange(len(tokens), device=device), last_B]
+        # Vectors and loss are at least float32, also where the body runs in bfloat16.
+        return functional.normalize(at_end_BD.to(torch.promote_types(at_end_BD.dtype, torch.float32)))
 
     @torch.no_grad()
     def embed(self, tokens: Ragged) -> NDArray[np.float32]:

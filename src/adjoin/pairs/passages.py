@@ -43,8 +43,7 @@ def passages(document: Document) -> list[Passage]:
     """Cut a section of prose into passages, in order, nothing left out."""
     cut: list[Passage] = []
     for piece in _pieces(document):
-        short = bool(cut) and (cut[-1].words < MIN_WORDS or piece.words < MIN_WORDS // 3)
-        if short and cut[-1].words + piece.words <= MAX_WORDS:
+        if cut and cut[-1].words < MIN_WORDS and cut[-1].words + piece.words <= MAX_WORDS:
             cut[-1] = _join(cut[-1], piece)
         else:
             cut.append(piece)

@@ -6,8 +6,13 @@ models/mine/
 """
 
 import math
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import torch
 
@@ -53,21 +58,47 @@ def train(
     run = prepare(pairs, out, recipe, resume=resume, say=say)
     log = TrainingLog(run.folder / "log.jsonl", keep_steps=run.progress.step)
     try:
-        _loop(run, log, watch)
-    finally:  # Ctrl-C too: nothing is lost
+        with interrupts_noted() as interrupted:
+            _loop(run, log, watch, interrupted)
+    finally:
         log.close()
-        checkpoint.save(run.folder, run.modules, run.optimizer, run.progress)
+    checkpoint.save(run.folder, run.modules, run.optimizer, run.progress)
+    if interrupted:
+        raise KeyboardInterrupt
     title = f"{out.name}: {len(run.dataset):,} pairs, batch {recipe.batch:,}"
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
     return _finish(out, run)
 
 
-def _loop(run: Run, log: TrainingLog, watch: Watch) -> None:
+@contextmanager
+def interrupts_noted() -> Iterator[list[int]]:
+    """Collect SIGINT in a list instead of raising it amid a step; a second one raises as usual.
+
+    Outside the main thread signals cannot be taken over, and stay as they are.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            signal.default_int_handler(number, frame)
+        noted.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _loop(run: Run, log: TrainingLog, watch: Watch, interrupted: list[int]) -> None:
     recipe, progress = run.recipe, run.progress
     highest = [group["initial_lr"] for group in run.optimizer.param_groups]
     saved_at = progress.elapsed
     run.body.train()
-    while (share := run.budget.progress(progress.step, progress.elapsed)) < 1:
+    while (share := run.budget.progress(progress.step, progress.elapsed)) < 1 and not interrupted:
         began = time.perf_counter()
         for group, top in zip(run.optimizer.param_groups, highest, strict=True):
             group["lr"] = top * rate(share, recipe.warmup)
@@ -77,8 +108,8 @@ def _loop(run: Run, log: TrainingLog, watch: Watch) -> None:
         norm = float(torch.nn.utils.clip_grad_norm_(run.modules.parameters(), recipe.clip))
         if not math.isfinite(result.loss) or not math.isfinite(norm):  # before it reaches the weights
             raise AdjoinError(
-                f"step {progress.step + 1}: loss {result.loss}, gradient norm {norm}; the weights before it are"
-                f" saved: take a lower learning rate than {recipe.learning_rate} and another --out"
+                f"step {progress.step + 1}: loss {result.loss}, gradient norm {norm}; no weight was changed by it:"
+                f" take a lower --learning-rate than {recipe.learning_rate} and another --out"
             )
         run.optimizer.step()
         run.temperature.clamp()

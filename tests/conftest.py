@@ -1,0 +1,48 @@
+"""Small real things that several rooms' tests need: source code, a dataset of pairs, a tokenizer."""
+
+from pathlib import Path
+
+import pytest
+
+from adjoin.pairs.mining import MiningOptions, mine
+from adjoin.tokens import Tokenizer
+
+VERBS = ["open", "close", "parse", "write", "merge", "split", "count", "sort", "load", "send"]
+NOUNS = ["file", "socket", "table", "matrix", "token", "header", "cache", "record", "image", "graph"]
+
+
+def function_source(verb: str, noun: str) -> str:
+    """A documented function whose words tell it from the others."""
+    return (
+        f"def {verb}_{noun}({noun}, retries=3):\n"
+        f'    """{verb.capitalize()} a {noun} and give what came of it.\n\n    Args:\n        {noun}: it.\n'
+        f'    """\n'
+        f"    result = {noun}.{verb}(retries)\n"
+        f"    # inner comment on {noun}\n"
+        f"    return result\n"
+    )
+
+
+@pytest.fixture(scope="session")
+def source_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of ten modules with a hundred documented functions, and a page of prose."""
+    root = tmp_path_factory.mktemp("tree")
+    for noun in NOUNS:
+        (root / f"{noun}.py").write_text("\n\n".join(function_source(verb, noun) for verb in VERBS))
+    paragraphs = [" ".join(f"{noun} number {i} is told about here." for i in range(12)) for noun in NOUNS]
+    (root / "guide.md").write_text("# Guide\n\n" + "\n\n".join(paragraphs) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def pairs_folder(source_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pairs of `source_tree`."""
+    out = tmp_path_factory.mktemp("mined") / "pairs"
+    mine([source_tree], out, MiningOptions(workers=1))
+    return out
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """A byte-level BPE learned from those functions."""
+    return Tokenizer.train((function_source(v, n) for v in VERBS for n in NOUNS), 600)

@@ -1,0 +1,208 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from bag_encoder import BagEncoder, write
+
+from adjoin.errors import AdjoinError
+from adjoin.index import Index, update_index
+from adjoin.ranking import BM25
+
+SOURCES = {
+    "net/http.py": "def parseHTTPResponse(data):\n    return data.split()\n\n\ndef sendRequest(url):\n    return url\n",
+    "net/retry.py": "def again(upload):\n    # try a failed upload three times\n    return upload\n",
+    "math.go": "func Sum(a, b int) int {\n\treturn a + b\n}\n",
+    "guide.md": "# Uploads\n\nA failed upload is tried again after a pause that doubles each time.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    base = tmp_path_factory.mktemp("search")
+    update_index(write(base / "root", SOURCES), base / "index", BagEncoder(512), model="shipped")
+    return base / "index"
+
+
+@pytest.fixture(scope="module")
+def index(folder):
+    return Index.open(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return BagEncoder(512)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_words_find_split_identifiers(index, encoder, mode):
+    hit = index.search("parse http response", encoder, mode=mode)[0]
+    assert (hit.path, hit.name, hit.first_line, hit.last_line) == ("net/http.py", "parseHTTPResponse", 1, 2)
+    assert hit.text == "def parseHTTPResponse(data):\n    return data.split()"
+    assert (hit.language, hit.kind) == ("python", "function")
+
+
+def test_dense_is_exact(index, encoder):
+    hits = index.search("failed upload", encoder, mode="dense", limit=100)
+    query = encoder.encode_query(["failed upload"])[0]
+    plain = [float(encoder.encode_document([hit.text])[0] @ query) for hit in hits]
+    assert len(hits) == len(index)
+    assert [hit.score for hit in hits] == pytest.approx(plain, abs=1e-6)
+    assert plain == sorted(plain, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """A corpus of many words with BM25's plain twin over the same text."""
+    base = tmp_path_factory.mktemp("words")
+    rng = np.random.default_rng(0)
+    vocabulary = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in ("amo", "eki", "olu", "una", "iti")]
+    files = {
+        f"f{number:03}.md": " ".join(vocabulary[min(i, 79)] for i in rng.zipf(1.3, size=rng.integers(5, 120)))
+        for number in range(150)
+    }
+    update_index(write(base / "root", files), base / "index", BagEncoder())
+    index = Index.open(base / "index")
+    hits = index._table.search().select(["path", "name", "text"]).to_arrow().to_pylist()
+    return index, hits, BM25([f"{row['path']}\n{row['name']}\n{row['text']}" for row in hits])
+
+
+@pytest.mark.parametrize("query", ["bamo", "tuna beki", "vuna vuna zolu", "f007 md", "nothing-like-it"])
+def test_lexical_order_is_that_of_bm25(words, query):
+    index, rows, twin = words
+    expected = twin.scores(query)
+    hits = index.search(query, None, mode="lexical", limit=200)
+    assert len(hits) == np.count_nonzero(expected)
+    by_path = {row["path"]: float(score) for row, score in zip(rows, expected, strict=True)}
+    ours = [hit.score for hit in hits]
+    # The twin leaves out the constant factor k1 + 1, which changes no order.
+    assert ours == pytest.approx([by_path[hit.path] * 2.2 for hit in hits], rel=1e-4)
+    assert ours == sorted(ours, reverse=True)
+
+
+def test_hybrid_is_reciprocal_rank_fusion(index, encoder):
+    query, number = "failed upload", len(index)
+    dense = index.search(query, encoder, mode="dense", limit=number)
+    lexical = index.search(query, encoder, mode="lexical", limit=number)
+    places = [(hit.path, hit.first_line) for hit in dense]
+    scores = dict.fromkeys(places, 0.0)
+    for rank, place in enumerate(places, 1):
+        tied = [r for r, hit in enumerate(dense, 1) if hit.score == dense[rank - 1].score]
+        scores[place] += 1 / (60 + sum(tied) / len(tied))
+    found = [(hit.path, hit.first_line) for hit in lexical]
+    last = (len(found) + 1 + number) / 2
+    for place in places:
+        scores[place] += 1 / (60 + (found.index(place) + 1 if place in found else last))
+    hybrid = index.search(query, encoder, limit=number)
+    assert {(hit.path, hit.first_line): hit.score for hit in hybrid} == pytest.approx(scores)
+    assert [hit.score for hit in hybrid] == sorted(scores.values(), reverse=True)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "lexical"])
+@pytest.mark.parametrize(
+    "mark", ['"', "'", "AND", "(", "*", "NOT (", '"failed', "~2", "terms:", "^", "\\", "; --", "[b]"]
+)
+def test_operators_are_plain_text(index, encoder, mark, mode):
+    hits = index.search(f"{mark} failed upload {mark}", encoder, mode=mode)
+    assert {hits[0].path, hits[1].path} == {"net/retry.py", "guide.md"}
+
+
+def test_a_query_without_words(index, encoder):
+    assert index.search("?!", encoder, mode="lexical") == []
+    assert index.search("?!", encoder)
+    for empty in ("", "  \n"):
+        with pytest.raises(AdjoinError, match="the query is empty"):
+            index.search(empty, encoder)
+
+
+def test_limit_and_languages(index, encoder):
+    assert len(index.search("upload", encoder, limit=2)) == 2
+    assert index.languages() == ["go", "python", "text"]
+    for mode in ("hybrid", "dense", "lexical"):
+        hits = index.search("failed upload sum", encoder, mode=mode, languages=["text", "go"], limit=100)
+        assert {hit.language for hit in hits} == {"text", "go"}
+    with pytest.raises(AdjoinError, match="no pieces in pyhton: expected some of go, python, text"):
+        index.search("upload", encoder, languages=["pyhton"])
+    with pytest.raises(AdjoinError, match="limit is 0"):
+        index.search("upload", encoder, limit=0)
+    with pytest.raises(AdjoinError, match="'fast', expected one of hybrid, dense, lexical"):
+        index.search("upload", encoder, mode="fast")
+
+
+def test_another_model(index):
+    for mode in ("hybrid", "dense"):
+        with pytest.raises(AdjoinError, match=r"by the model bag-1 \(shipped\), but the model bag-9 is given"):
+            index.search("upload", BagEncoder(512, "bag-9"), mode=mode)
+        with pytest.raises(AdjoinError, match="but no model is given"):
+            index.search("upload", None, mode=mode)
+
+
+def test_an_open_index_follows_updates(tmp_path):
+    root = write(tmp_path / "root", {"a.py": "def alpha(): pass\n"})
+    update_index(root, tmp_path / "index", BagEncoder())
+    index = Index.open(tmp_path / "index")
+    for name in ("beta", "gamma"):
+        write(root, {"a.py": f"def {name}(): pass\n"})
+        update_index(root, tmp_path / "index", BagEncoder())
+        for mode in ("hybrid", "dense", "lexical"):
+            assert [hit.name for hit in index.search(name, BagEncoder(), mode=mode)] == [name]
+    update_index(root, tmp_path / "index", BagEncoder(32, "bag-2"))
+    assert index.search("gamma", BagEncoder(32, "bag-2"))[0].name == "gamma"
+
+
+def one_line(error):
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_no_index(tmp_path):
+    with pytest.raises(AdjoinError, match="no index at .*nowhere: expected .* `adjoin index ROOT --out") as error:
+        Index.open(tmp_path / "nowhere")
+    one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ("not json", "cannot read the index description"),
+        ("[]", "is damaged"),
+        ('{"format": 1}', "is damaged"),
+        ('{"format": 99}', "has format 99, this version reads 1"),
+    ],
+)
+def test_a_damaged_description(tmp_path, damage, expected):
+    (tmp_path / "index.json").write_text(damage)
+    with pytest.raises(AdjoinError, match=expected) as error:
+        Index.open(tmp_path)
+    one_line(error)
+
+
+@pytest.mark.parametrize("part", ["data", "_versions"])
+def test_damaged_files(tmp_path, part):
+    folder = tmp_path / "index"
+    update_index(write(tmp_path / "root", SOURCES), folder, BagEncoder())
+    for path in folder.glob(f"tables/*/{part}/*"):
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(AdjoinError, match="the index .*: remove the folder and run `adjoin index` again") as error:
+        Index.open(folder).search("upload", BagEncoder())
+    one_line(error)
+    with pytest.raises(AdjoinError, match="the index .*run `adjoin index` again") as error:
+        update_index(tmp_path / "root", folder, BagEncoder())
+    one_line(error)
+
+
+def test_a_missing_table(tmp_path):
+    folder = tmp_path / "index"
+    update_index(write(tmp_path / "root", SOURCES), folder, BagEncoder())
+    value = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps(value | {"table": "pieces-gone"}))
+    with pytest.raises(AdjoinError, match="cannot open the index") as error:
+        Index.open(folder)
+    one_line(error)
+
+
+def test_importing_the_room_is_light():
+    code = "import sys, adjoin.index; print([m for m in ('lancedb', 'pyarrow', 'torch', 'tree_sitter') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
