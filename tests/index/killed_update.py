@@ -6,7 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 from bag_encoder import BagEncoder
+from numpy.typing import NDArray
 
 import adjoin.index.store as store
 import adjoin.index.update as update
@@ -22,7 +24,7 @@ class DyingEncoder(BagEncoder):
 
     calls_left = -1
 
-    def encode_document(self, texts):
+    def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
         self.calls_left -= 1
         if self.calls_left == 0:
             die()

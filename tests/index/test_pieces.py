@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoin.corpus.document import Document
-from adjoin.index.pieces import FUNCTION, LINES, LONG_FUNCTION_LINES, PASSAGE, WINDOW_LINES, pieces_of
+from adjoin.index.pieces import FUNCTION, LINES, LONG_FUNCTION_LINES, PASSAGE, WINDOW_LINES, Piece, pieces_of
 
 SOURCE = '''"""Module of uploads."""
 
@@ -49,12 +49,12 @@ def last():
 '''
 
 
-def of(text, language="python", first_line=1, section=""):
+def of(text: str, language: str = "python", first_line: int = 1, section: str = "") -> list[Piece]:
     document = Document.of(text, language, "a/b.py", first_line=first_line, section=section)
     return list(pieces_of(document))
 
 
-def test_functions_with_all_that_belongs_to_them():
+def test_functions_with_all_that_belongs_to_them() -> None:
     found = {piece.name: piece for piece in of(SOURCE) if piece.kind == FUNCTION}
     assert list(found) == ["upload", "Queue.push", "Queue.pop", "last"]
     assert (found["upload"].first_line, found["upload"].last_line) == (8, 19)
@@ -66,7 +66,7 @@ def test_functions_with_all_that_belongs_to_them():
     assert found["last"].text == "def last():\n    pass"
 
 
-def test_the_other_lines_are_windows():
+def test_the_other_lines_are_windows() -> None:
     others = [piece.text for piece in of(SOURCE) if piece.kind == LINES]
     assert others[0].startswith('"""Module of uploads."""')
     assert others[0].endswith("RETRIES = 3")
@@ -75,20 +75,20 @@ def test_the_other_lines_are_windows():
 
 
 @pytest.mark.parametrize("first_line", [1, 31])
-def test_text_is_the_lines_of_the_file(first_line):
+def test_text_is_the_lines_of_the_file(first_line: int) -> None:
     lines = ["earlier"] * (first_line - 1) + SOURCE.split("\n")
     for piece in of(SOURCE, first_line=first_line):
         assert piece.text == "\n".join(lines[piece.first_line - 1 : piece.last_line])
         assert (piece.path, piece.language) == ("a/b.py", "python")
 
 
-def test_a_function_with_a_syntax_error_can_still_be_found():
+def test_a_function_with_a_syntax_error_can_still_be_found() -> None:
     broken = of("def fine():\n    return 1\n\n\ndef broken(:\n    needle = 2\n")
     assert any("needle" in piece.text for piece in broken)
     assert [piece.name for piece in broken if piece.kind == FUNCTION] == ["fine"]
 
 
-def test_a_long_function_is_cut_in_windows_of_its_name():
+def test_a_long_function_is_cut_in_windows_of_its_name() -> None:
     body = "".join(f"    value_{number} = {number}\n" for number in range(LONG_FUNCTION_LINES))
     found = of(f"def long():\n{body}")
     assert len(found) == -(-(LONG_FUNCTION_LINES + 1) // WINDOW_LINES)
@@ -97,26 +97,26 @@ def test_a_long_function_is_cut_in_windows_of_its_name():
     assert len(short) == 1
 
 
-def test_windows_are_cut_at_empty_lines():
+def test_windows_are_cut_at_empty_lines() -> None:
     code = "\n".join(["a"] * 30 + [""] + ["b"] * 30)
     assert [(piece.first_line, piece.last_line) for piece in of(code, "go")] == [(1, 30), (32, 61)]
     unbroken = of("\n".join(["a"] * 100), "go")
     assert [piece.last_line for piece in unbroken] == [40, 80, 100]
 
 
-def test_no_piece_without_a_letter():
+def test_no_piece_without_a_letter() -> None:
     assert of("\n\n{\n  1, 2\n}\n\n", "go") == []
     assert of("", "python") == []
     assert of("***\n\n12 34\n", "text") == []
 
 
-def test_prose_is_cut_in_passages():
+def test_prose_is_cut_in_passages() -> None:
     [piece] = of("Uploads are retried\nthree times.\n", "text", first_line=7, section="Uploads")
     assert (piece.kind, piece.name, piece.first_line, piece.last_line) == (PASSAGE, "Uploads", 7, 8)
     assert piece.text == "Uploads are retried three times."
 
 
-def test_a_lone_surrogate_does_not_stop_the_index():
+def test_a_lone_surrogate_does_not_stop_the_index() -> None:
     [piece] = of("needle = '\ud800'", "go")
     assert piece.text.encode() == b"needle = '?'"
 
@@ -140,7 +140,7 @@ LINE = st.sampled_from(
 
 
 @given(st.lists(LINE, max_size=120), st.sampled_from(["python", "go"]))
-def test_every_line_with_a_letter_is_in_exactly_one_piece(lines, language):
+def test_every_line_with_a_letter_is_in_exactly_one_piece(lines: list[str], language: str) -> None:
     covered = [0] * (len(lines) + 1)
     for piece in of("\n".join(lines), language):
         assert piece.text == "\n".join(lines[piece.first_line - 1 : piece.last_line])

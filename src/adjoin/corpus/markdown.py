@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
-from adjoin.corpus.sections import Rows, lines_of, one_line, put, section_documents
+from adjoin.corpus.sections import Rows, UnreadableError, lines_of, one_line, put, section_documents
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     InlineRule = Callable[[StateInline, bool], bool]
 
+MAX_CHARACTERS = 2 << 20  # markdown-it reads 0.5 to 5 MB/s, whatever is in the text
 _MARKUP = re.compile(r"[\\`*_\[\]<&~]")  # a paragraph without any of these is its own text
 _FENCES = {"---": ("---", "..."), "+++": ("+++",)}  # of front matter: the first line → what ends it
 _LINE_BREAKS = ("softbreak", "hardbreak")
@@ -26,7 +27,13 @@ _LONG = 1000  # characters from which on a paragraph is looked at for density, s
 
 
 def read_markdown(text: str, origin: str) -> Iterator[Document]:
-    """Give one Document per section; a heading of any level starts a new one and names it."""
+    """Give one Document per section; a heading of any level starts a new one and names it.
+
+    Raises:
+        UnreadableError: more than `MAX_CHARACTERS`.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise UnreadableError("too large")
     parser = _parser()
     lines = _without_front_matter(lines_of(text))
     tokens: list[Token] = []

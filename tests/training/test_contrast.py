@@ -1,0 +1,225 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from adjoin.errors import AdjoinError
+from adjoin.model.encoder import Encoder
+from adjoin.training import checkpoint
+from adjoin.training.contrast import interrupts_noted, train
+from adjoin.training.log import StepReport, TrainingLog
+from adjoin.training.recipe import Recipe
+
+SMALL = {"batch": 16, "vocabulary": 600, "max_tokens": 48}
+RECIPES = {
+    "static": Recipe.with_defaults(preset="static", dimension=16, steps=12, token_dropout=0.3, **SMALL),
+    "nano": Recipe.with_defaults(preset="nano", steps=6, token_budget=300, **SMALL),
+}
+
+
+def weights(model: Path) -> bytes:
+    return (model / "model.safetensors").read_bytes()
+
+
+class Stop(Exception):  # noqa: N818 - not an error
+    pass
+
+
+def stop_at(step: int, out: Path, recipe: Recipe, pairs: Path) -> None:
+    """Train until `step` is done and a checkpoint holds it, then vanish as a kill would."""
+
+    def watch(report: StepReport) -> None:
+        if report.step == step + 1:  # the checkpoint of `step` is on the disk, this step is not
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(pairs, out, recipe, watch=watch)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_resumed_equals_uninterrupted_to_the_bit(name: str, pairs_folder: Path, tmp_path: Path) -> None:
+    recipe = RECIPES[name]
+    every_step = Recipe.with_defaults(**{**recipe.as_json(), "checkpoint_minutes": 0.0})
+    train(pairs_folder, tmp_path / "whole", every_step)
+    stop_at(4, tmp_path / "cut", every_step, pairs_folder)
+    with pytest.raises(AdjoinError, match="did not finish"):
+        Encoder.load(tmp_path / "cut")
+    train(pairs_folder, tmp_path / "cut", every_step, resume=True)
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+
+    def losses(out: Path) -> list[float]:
+        return [json.loads(line)["loss"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
+
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert len(losses(tmp_path / "cut")) == recipe.steps
+
+
+def test_training_learns(pairs_folder: Path, tmp_path: Path) -> None:
+    reports: list[StepReport] = []
+    recipe = Recipe.with_defaults(preset="static", dimension=32, batch=32, epochs=10, vocabulary=600)
+    train(pairs_folder, tmp_path / "m", recipe, watch=reports.append)
+    assert reports[-1].loss < reports[0].loss / 2
+    assert reports[-1].step == 30
+    assert reports[-1].left == 0
+    assert reports[0].padding == 0
+    assert (tmp_path / "m" / "training" / "curve.png").read_bytes().startswith(b"\x89PNG")
+    encoder = Encoder.load(tmp_path / "m")
+    x = encoder.encode_query(["Merge a table and give what came of it."])
+    y = encoder.encode_document(
+        [
+            "def merge_table(table, retries=3):\n    return table.merge(retries)",
+            "def sort_image(image):\n    return image.sort()",
+        ]
+    )
+    assert np.argmax(Encoder.similarity(x, y)) == 0
+
+
+def test_a_time_budget_ends_the_training(pairs_folder: Path, tmp_path: Path) -> None:
+    recipe = Recipe.with_defaults(preset="static", dimension=8, minutes=0.02, epochs=1e6, **SMALL)
+    description = train(pairs_folder, tmp_path / "m", recipe)
+    assert description.training["seconds"] == pytest.approx(1.2, abs=1.0)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights(
+    pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adjoin.objective import step
+
+    monkeypatch.setattr(step, "contrastive_loss", lambda x, *_: (x * torch.nan).sum())
+    with pytest.raises(AdjoinError, match="step 1: loss nan"):
+        train(pairs_folder, tmp_path / "m", RECIPES["static"])
+    assert not (tmp_path / "m" / "adjoin.json").exists()
+
+
+def test_a_second_training_in_the_same_place_is_refused(pairs_folder: Path, tmp_path: Path) -> None:
+    train(pairs_folder, tmp_path / "m", RECIPES["static"])
+    before = weights(tmp_path / "m")
+    with pytest.raises(AdjoinError, match="already holds a training"):
+        train(pairs_folder, tmp_path / "m", RECIPES["static"])
+    other = Recipe.with_defaults(**{**RECIPES["static"].as_json(), "seed": 1})
+    with pytest.raises(AdjoinError, match="another training: its recipe"):
+        train(pairs_folder, tmp_path / "m", other, resume=True)
+    train(pairs_folder, tmp_path / "m", RECIPES["static"], resume=True)  # finished already: nothing left to do
+    assert weights(tmp_path / "m") == before
+
+
+def test_a_damaged_checkpoint_is_one_line(pairs_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    stop_at(
+        3, out, Recipe.with_defaults(**{**RECIPES["static"].as_json(), "checkpoint_minutes": 0.0}), pairs_folder
+    )
+    newest = checkpoint.latest(out / "training")
+    assert newest is not None
+    state = newest / checkpoint.TENSORS
+    state.write_bytes(state.read_bytes()[:-50])
+    with pytest.raises(AdjoinError, match="damaged or cut short"):
+        train(
+            pairs_folder,
+            out,
+            Recipe.with_defaults(**{**RECIPES["static"].as_json(), "checkpoint_minutes": 0.0}),
+            resume=True,
+        )
+
+
+COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def start(pairs: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    (out.parent / "recipe.toml").write_text("checkpoint_minutes = 0.0\n")
+    options = [
+        "--recipe",
+        str(out.parent / "recipe.toml"),
+        "--dimension",
+        "16",
+        "--batch",
+        "16",
+        "--vocabulary",
+        "600",
+    ]
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "train", str(pairs), "--out", str(out), "--steps", "400", *options, *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_checkpoint(out: Path) -> None:
+    deadline = time.monotonic() + 60
+    while checkpoint.latest(out / "training") is None:
+        assert time.monotonic() < deadline, "no checkpoint within a minute"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_training_resumes_to_the_same_bits(
+    sign: signal.Signals, pairs_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "m"
+    process = start(pairs_folder, out)
+    wait_for_checkpoint(out)
+    process.send_signal(sign)
+    _, error = process.communicate(timeout=60)
+    if sign == signal.SIGINT:
+        assert process.returncode == 130
+        assert error.strip().splitlines()[-1] == (
+            "adjoin: interrupted; the state is saved, the same command with --resume goes on"
+        )
+    again = start(pairs_folder, out, "--resume")
+    _, error = again.communicate(timeout=120)
+    assert again.returncode == 0, error
+    whole = start(pairs_folder, tmp_path / "whole")
+    whole.communicate(timeout=120)
+    assert weights(out) == weights(tmp_path / "whole")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(pairs_folder: Path, tmp_path: Path) -> None:
+    recipe = Recipe.with_defaults(**{**RECIPES["static"].as_json(), "checkpoint_minutes": 0.0})
+    stop_at(3, tmp_path / "m", recipe, pairs_folder)
+    limited = (
+        "import resource, sys; from adjoin.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); sys.exit(main(sys.argv[1:]))"
+    )
+    (tmp_path / "recipe.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in recipe.as_json().items()))
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "train", str(pairs_folder), "--out", str(tmp_path / "m")]
+        + ["--recipe", str(tmp_path / "recipe.toml"), "--resume"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("adjoin: ")
+    assert done.stderr.count("\n") == 1
+    train(pairs_folder, tmp_path / "m", recipe, resume=True)  # with room again
+    train(pairs_folder, tmp_path / "whole", recipe)
+    assert weights(tmp_path / "m") == weights(tmp_path / "whole")
+
+
+def test_interrupts_wait_for_the_end_of_a_step_but_a_second_one_does_not() -> None:
+    with interrupts_noted() as noted:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        assert noted == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_log_forgets_steps_that_are_done_again(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = TrainingLog(path, keep_steps=0)
+    for number in range(1, 6):
+        log.add(StepReport(number, 0, 1.0, 20, 1, 1, 1, 0, 1, 1))
+    log.close()
+    path.write_text(path.read_text() + '{"step": 6, "lo')  # a crash amid a line
+    TrainingLog(path, keep_steps=3).close()
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3]

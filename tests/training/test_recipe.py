@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from adjoin.errors import AdjoinError
+from adjoin.training.recipe import Recipe
+from adjoin.training.schedule import Budget, rate
+
+
+def test_defaults_depend_on_the_body_and_given_options_win() -> None:
+    static, nano = Recipe.with_defaults(preset="static"), Recipe.with_defaults(preset="nano")
+    assert static.token_dropout > 0
+    assert nano.token_dropout == 0
+    assert Recipe.with_defaults(preset="static", token_dropout=0.0).token_dropout == 0
+    assert Recipe.with_defaults(steps=5).epochs is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "huge"}, "unknown preset 'huge': expected one of static, nano"),
+        ({"preset": "nano", "dimension": 5}, "--dimension 5"),
+        ({"dimension": 0}, "--dimension 0"),
+        ({"layers": 3}, "--layers 3 goes with --init"),
+        ({"init": "/nowhere"}, "no checkpoint at /nowhere"),
+        ({"batch": 1}, "batch is 1: expected 2 or more"),
+        ({"token_dropout": 1.5}, "token_dropout is 1.5: expected 0 to 0.95"),
+        ({"steps": 0}, "steps is 0"),
+        ({"colour": "red"}, "unknown recipe option colour"),
+    ],
+)
+def test_wrong_options_are_one_line(options: dict[str, object], message: str) -> None:
+    with pytest.raises(AdjoinError, match=message):
+        Recipe.with_defaults(**options)
+
+
+def test_recipe_files(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text('preset = "nano"\nsteps = 7\n')
+    assert Recipe.with_defaults(**Recipe.read(path)).steps == 7
+    path.write_text("preset = ")
+    with pytest.raises(AdjoinError, match="cannot be read"):
+        Recipe.read(path)
+    with pytest.raises(AdjoinError, match="missing"):
+        Recipe.read(tmp_path / "none.toml")
+
+
+def test_the_rate_rises_falls_and_ends_at_zero() -> None:
+    assert rate(0, 0.1) == 0
+    assert rate(0.05, 0.1) == pytest.approx(0.5)
+    assert rate(0.1, 0.1) == 1
+    assert rate(0.55, 0.1) == pytest.approx(0.5)
+    assert rate(1, 0.1) == 0
+    assert rate(0, 0) == 1
+
+
+def test_the_first_bound_ends_the_training() -> None:
+    assert Budget(10, None).progress(5, 1e9) == 0.5
+    assert Budget(10, 100.0).progress(5, 80) == 0.8
+    assert Budget(10, 100.0).progress(20, 80) == 1
