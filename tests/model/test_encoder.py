@@ -156,7 +156,7 @@ def test_weights_of_another_dimension_are_refused(static_model: Path, tmp_path: 
     shutil.copytree(static_model, tmp_path / "m")
     path = tmp_path / "m" / "adjoin.json"
     path.write_text(path.read_text().replace('"dimension": 32,\n  "max', '"dimension": 64,\n  "max'))
-    with pytest.raises(AdjoinError, match="dimension 32, adjoin.json says 64"):
+    with pytest.raises(AdjoinError, match=r"dimension 32, adjoin\.json says 64"):
         Encoder.load(tmp_path / "m")
 
 
@@ -166,7 +166,8 @@ def test_a_static_model_encodes_without_torch(static_model: Path) -> None:
 
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
-        f"from adjoin import Encoder; print(Encoder.load({str(static_model)!r}).encode_query(['open a file']).shape)"
+        "from adjoin import Encoder\n"
+        f"print(Encoder.load({str(static_model)!r}).encode_query(['open a file']).shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(1, 32)"

@@ -86,7 +86,7 @@ def test_wrong_checkpoints_are_one_line(tokenizer: Tokenizer, tmp_path: Path) ->
     with pytest.raises(AdjoinError, match="cannot be opened"):
         load_generative(tmp_path)
     folder = generative("llama", tokenizer, tmp_path / "llama")
-    with pytest.raises(AdjoinError, match="--layers 4: .* has 3 layers"):
+    with pytest.raises(AdjoinError, match=r"--layers 4: .* has 3 layers"):
         load_generative(folder, layers=4)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])

@@ -37,7 +37,10 @@ def read_markdown(text: str, origin: str) -> Iterator[Document]:
     parser = _parser()
     lines = _without_front_matter(lines_of(text))
     tokens: list[Token] = []
-    parser.block.parse("\n".join(lines), parser, {}, tokens)
+    links: dict[
+        str, object
+    ] = {}  # the link definitions: the block parser finds them, the inline parser needs them
+    parser.block.parse("\n".join(lines), parser, links, tokens)
     rows: Rows = {}
     title, in_heading, in_table = "", False, False
     for token in tokens:
@@ -47,7 +50,7 @@ def read_markdown(text: str, origin: str) -> Iterator[Document]:
         elif token.type in ("table_open", "table_close"):
             in_table = token.type == "table_open"
         elif token.type == "inline" and not in_table and token.map is not None:
-            bare = _without_markup(parser, token.content)
+            bare = _without_markup(parser, token.content, links)
             if in_heading:
                 title, in_heading = one_line(bare), False
             else:
@@ -64,13 +67,13 @@ def _without_front_matter(lines: list[str]) -> list[str]:
     return [""] * (closing + 1) + lines[closing + 1 :]
 
 
-def _without_markup(parser: "MarkdownIt", paragraph: str) -> str:
+def _without_markup(parser: "MarkdownIt", paragraph: str, links: dict[str, object]) -> str:
     """The text of a paragraph, with as many line ends as before, each in its place."""
     marks = _MARKUP.findall(paragraph)
     if not marks or _is_noise(paragraph, len(marks)):
         return paragraph
     tokens: list[Token] = []
-    parser.inline.parse(paragraph, parser, {}, tokens)
+    parser.inline.parse(paragraph, parser, links, tokens)
     pieces: list[str] = []
     for token in tokens:
         if token.type in _LINE_BREAKS:
@@ -94,6 +97,9 @@ def _parser() -> "MarkdownIt":
     from markdown_it.rules_inline import autolink, backtick, html_inline, image, link
 
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    # Targets are dropped: to check and encode them took a sixth of the time.
+    parser.normalizeLink = parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
+    parser.validateLink = bool  # type: ignore[method-assign, assignment]
     for name, rule in (("link", link), ("image", image), ("html_inline", html_inline), ("autolink", autolink)):
         parser.inline.ruler.at(name, _counting_lines(rule))
     parser.inline.ruler.at("backticks", _keeping_lines(backtick))

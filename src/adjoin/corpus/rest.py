@@ -16,7 +16,10 @@ from adjoin.corpus.document import Document
 from adjoin.corpus.sections import Rows, UnreadableError, lines_of, one_line, put, section_documents
 
 MAX_CHARACTERS = 1 << 20  # docutils reads some 0.5 MB/s, and holds a hundred times the text in memory
-_MAX_PARAGRAPH = 1 << 14  # docutils seeks the end of each start of markup: 16,384 asterisks take it a second
+# docutils seeks the end of each start of markup, in quadratic time: 8,000 backquotes take it a second.
+_MAX_PARAGRAPH = 1 << 13
+_MARKUP = re.compile(r"[*`_|<\[]")
+_LONG = 1000  # characters from which on a paragraph with more than a third of markup is a drawing or data
 # Bullets and numbers in a row on one line: each is a list in a list, and docutils takes 0.7 ms for each.
 _LISTS_IN_LISTS = re.compile(r" *(?:(?:[-*+]|\(?\w{1,9}[.)]) +){6}")
 _SEARCH = 200  # lines to look for a paragraph whose line docutils did not note
@@ -218,7 +221,8 @@ def _inliner() -> Any:  # noqa: ANN401 - docutils is untyped
     parse_any = inliner.parse
 
     def parse(text: str, lineno: int, memo: object, parent: object) -> tuple[list[Any], list[Any]]:
-        if len(text) > _MAX_PARAGRAPH:
+        noise = len(text) > _LONG and len(_MARKUP.findall(text)) * 3 > len(text)
+        if noise or len(text) > _MAX_PARAGRAPH:
             return [nodes.Text(text)], []
         parsed: tuple[list[Any], list[Any]] = parse_any(text, lineno, memo, parent)
         return parsed

@@ -9,7 +9,7 @@ Reader = Callable[[str, str], Iterator[Document]]
 Rows = dict[int, str]  # line of the file, counted from 0 → what is left of it without markup
 
 # str.splitlines and docutils end lines at these too; editors, and Document.span, do not.
-_NOT_LINE_ENDS = str.maketrans("\v\f\x1c\x1d\x1e\x85\u2028\u2029", " " * 8)
+_NOT_LINE_ENDS = re.compile("[\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 
 
 class UnreadableError(Exception):
@@ -26,7 +26,7 @@ class UnreadableError(Exception):
 
 def lines_of(text: str) -> list[str]:
     r"""Split at \n alone; lines of white space become empty, so that every parser sees the same paragraphs."""
-    return ["" if line.isspace() else line for line in text.translate(_NOT_LINE_ENDS).split("\n")]
+    return ["" if line.isspace() else line for line in _NOT_LINE_ENDS.sub(" ", text).split("\n")]
 
 
 def put(rows: Rows, line: int, text: str) -> None:

@@ -66,7 +66,7 @@ def preset_named(name: str) -> Preset:
 
 
 def transformer_config(preset: Preset, vocabulary_size: int, max_tokens: int) -> Any:  # noqa: ANN401 - untyped library
-    """A preset as a stock decoder's configuration: Llama style, RMS norm, rotary positions, gated MLP, tied head."""
+    """A preset as a stock decoder: Llama style, with RMS norm, rotary positions, gated MLP and tied head."""
     from transformers import LlamaConfig
 
     return LlamaConfig(

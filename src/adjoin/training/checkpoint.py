@@ -7,6 +7,8 @@ training/step-00001200/
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +51,22 @@ def save(folder: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer,
     tensors["random"] = torch.get_rng_state()
     target = folder / f"step-{progress.step:08d}"
     with folder_in_one_piece(target) as unfinished:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / TENSORS)
+        with full_disk_is_os_error(target):
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / TENSORS)
         write_json(
             unfinished / STATE, {"step": progress.step, "elapsed": progress.elapsed, "identity": progress.identity}
         )
     for older in _all(folder)[:-1]:
         shutil.rmtree(older)
+
+
+@contextmanager
+def full_disk_is_os_error(path: Path) -> Iterator[None]:
+    """Turn the weights library's own error, which it raises when the disk is full, into what it is."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written: {str(error).splitlines()[0]}") from None
 
 
 def latest(folder: Path) -> Path | None:

@@ -150,7 +150,8 @@ def _finish(out: Path, run: Run) -> Description:
 
         write_atomically(out / WEIGHTS_FILE, to_bytes(run.body.tensors()))
     else:
-        run.body.model.save_pretrained(out)
+        with checkpoint.full_disk_is_os_error(out):
+            run.body.model.save_pretrained(out)
     description = Description(
         kind="static" if isinstance(run.body, StaticBody) else "transformer",
         dimension=run.body.dimension,

@@ -106,7 +106,7 @@ class Recipe:
             raise AdjoinError(f"--layers {self.layers} goes with --init CHECKPOINT; a preset has its own number")
         if self.dimension is not None and not (self.start.is_static and self.dimension >= 1):
             raise AdjoinError(
-                f"--dimension {self.dimension}: a static table takes 1 or more; a transformer's preset sets its own"
+                f"--dimension {self.dimension}: a static table takes 1 or more, a transformer has its preset's"
             )
         bounds = (
             ("batch", 2, None),
