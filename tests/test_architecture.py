@@ -41,7 +41,9 @@ def test_arrows_run_one_way(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" if node.module == "adjoin" else node.module for alias in node.names]
+            names = [
+                f"{node.module}.{alias.name}" if node.module == "adjoin" else node.module for alias in node.names
+            ]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         for name in names:
@@ -65,7 +67,10 @@ def test_files_have_one_subject(path: Path) -> None:
     [
         ("import adjoin", ["numpy", "torch", "rich"]),
         ("from adjoin import Encoder", ["torch", "transformers", "pyarrow", "lancedb", "tree_sitter"]),
-        ("from adjoin.cli.arguments import build_parser; build_parser()", ["torch", "transformers", "pyarrow", "numpy"]),
+        (
+            "from adjoin.cli.arguments import build_parser; build_parser()",
+            ["torch", "transformers", "pyarrow", "numpy"],
+        ),
         ("import adjoin.index.searcher", ["torch", "lancedb"]),
     ],
 )

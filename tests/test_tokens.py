@@ -97,3 +97,16 @@ def test_ragged_takes_rows_like_a_list(sequences: list[list[int]], data: st.Data
     assert all(
         (row[len(sequences[i]) :] == 0).all() for row, i in zip(taken.padded(), chosen, strict=True)
     )  # to the right
+
+
+@given(rows)
+def test_distinct_tokens_stay_in_their_order(sequences: list[list[int]]) -> None:
+    ragged = Ragged(
+        np.array([t for row in sequences for t in row], np.int32), np.array([len(r) for r in sequences], np.int64)
+    )
+    once = ragged.distinct()
+    expected = [list(dict.fromkeys(row)) for row in sequences]
+    assert once.ids_N.tolist() == [t for row in expected for t in row]
+    assert once.lengths_B.tolist() == [len(row) for row in expected]
+    assert once.places_N.tolist() == [place for row in expected for place in range(len(row))]
+    assert once.distinct() is once

@@ -9,7 +9,7 @@ dropped. On unseen packages that split alone is worth several points of MRR (doc
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -36,10 +36,12 @@ class Ragged:
     Attributes:
         ids_N: the tokens of all sequences, int32.
         lengths_B: how many of them each sequence has, int64.
+        is_distinct: whether no sequence is known to repeat a token (see `distinct`).
     """
 
     ids_N: NDArray[np.int32]
     lengths_B: NDArray[np.int64]
+    is_distinct: bool = False
 
     def __len__(self) -> int:
         return len(self.lengths_B)
@@ -54,12 +56,27 @@ class Ragged:
         lengths = self.lengths_B[rows]
         first = np.cumsum(lengths) - lengths
         positions = np.arange(lengths.sum()) + np.repeat(self.starts_B[rows] - first, lengths)
-        return Ragged(self.ids_N[positions], lengths)
+        return Ragged(self.ids_N[positions], lengths, self.is_distinct)
 
     def keep(self, kept_N: NDArray[np.bool_]) -> "Ragged":
         """The same sequences with only the marked tokens left; each must keep at least one."""
         lengths = np.add.reduceat(kept_N, self.starts_B, dtype=np.int64) if len(self) else self.lengths_B
-        return Ragged(self.ids_N[kept_N], lengths)
+        return Ragged(self.ids_N[kept_N], lengths, self.is_distinct)
+
+    def distinct(self) -> "Ragged":
+        """Each sequence's tokens once, in the order in which they first stand there."""
+        if self.is_distinct:
+            return self
+        rows = np.repeat(np.arange(len(self)), self.lengths_B)
+        _, first = np.unique((rows << 32) + self.ids_N, return_index=True)
+        kept_N = np.zeros(len(self.ids_N), np.bool_)
+        kept_N[first] = True
+        return replace(self.keep(kept_N), is_distinct=True)
+
+    @property
+    def places_N(self) -> NDArray[np.int64]:
+        """Where each token stands in its own sequence, counted from 0."""
+        return np.arange(len(self.ids_N)) - np.repeat(self.starts_B, self.lengths_B)
 
     def padded(self) -> NDArray[np.int64]:
         """The sequences as the rows of a matrix (B, T), zeros to their right.
@@ -77,6 +94,7 @@ class Ragged:
         return cls(
             np.concatenate([part.ids_N for part in parts]) if parts else np.zeros(0, np.int32),
             np.concatenate([part.lengths_B for part in parts]) if parts else np.zeros(0, np.int64),
+            all(part.is_distinct for part in parts),
         )
 
 

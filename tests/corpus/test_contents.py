@@ -13,7 +13,8 @@ from adjoin.tally import Tally
 
 NAMES = ["a.py", "a.go", "a.md", "a.rst", "a.html", "a.txt", "PKG-INFO"]
 _PIECES = [
-    "# h\n", "a\n==\n", "```\n", "::\n\n  ", ".. note:: x\n", "<p>", "</h1>", "<h1>", "<!--", "<pre", ">", "`", "*",
+    "# h\n", "a\n==\n", "```\n", "::\n\n  ", ".. note:: x\n", "<p>", "</h1>", "<h1>", "<!--", "<pre", ">", "`",
+    "*",
     "|",
     "[a](", "- ", "> ", "\n", "\n\n", " ", "word ", "&amp;", "\\", ":r:`", "`_", "\t", "\x0c", "\u2028", "---\n",
     "\x00",

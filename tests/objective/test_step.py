@@ -91,7 +91,7 @@ def test_the_static_body_takes_any_batch_at_once() -> None:
     batch = random_batch(5, 9, 1)
     _, cached, found = gradients(table, batch, token_budget=1)
     assert not cached
-    assert len(found) == 3  # vectors, weights, tau
+    assert len(found) == 4  # vectors, weights, places, tau
     padding_free = ContrastiveStep(table, Temperature(), token_budget=1)(batch)
     assert padding_free.padded == padding_free.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
 

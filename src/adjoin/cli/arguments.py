@@ -96,14 +96,14 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verb.add_argument("--epochs", type=float, help="stop after so many passes over the pairs")
     verb.add_argument("--steps", type=int, help="stop after so many batches")
     verb.add_argument("--minutes", type=float, help="stop after so much time in steps")
-    verb.add_argument("--learning-rate", type=float)
+    verb.add_argument("--learning-rate", type=float, help="of the body, at its highest (default: by the body)")
     verb.add_argument("--token-dropout", type=float, help="share of the tokens left out at each visit")
     verb.add_argument(
         "--token-budget",
         type=int,
         help="padded tokens of a micro-batch; memory depends on it, the result does not",
     )
-    verb.add_argument("--seed", type=int)
+    verb.add_argument("--seed", type=int, help="of everything random (default: 0)")
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
 
 

@@ -70,8 +70,8 @@ class IndexReport:
     def summary(self) -> str:
         """One line for a person."""
         line = (
-            f"{self.added:,} files added, {self.changed:,} changed, {self.removed:,} removed, "
-            f"{self.unchanged:,} unchanged; {self.pieces:,} pieces embedded, {self.total:,} in the index"
+            f"files: {self.added:,} added, {self.changed:,} changed, {self.removed:,} removed, "
+            f"{self.unchanged:,} unchanged; pieces: {self.pieces:,} embedded, {self.total:,} in the index"
         )
         if self.new_model:
             line += "; embedded anew: the index was made by another model"

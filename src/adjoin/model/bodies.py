@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adjoin.model.static import START_WEIGHTS, VECTORS, WEIGHTS
+from adjoin.model.static import PLACES, PLACES_WEIGHED, START_WEIGHTS, VECTORS, WEIGHTS
 from adjoin.tokens import Ragged
 
 
@@ -33,7 +33,7 @@ class Body(Protocol):
 
 
 class StaticBody(nn.Module):
-    """A vector and a weight a token; a sequence is the normalised weighted sum."""
+    """A vector and a weight a token, a weight a place; see static.py, which it equals."""
 
     pads = False
 
@@ -41,20 +41,25 @@ class StaticBody(nn.Module):
         super().__init__()
         self.vectors = nn.Parameter(torch.from_numpy(vectors_VD.copy()))
         self.weights = nn.Parameter(torch.from_numpy(weights_V.copy()))
+        self.log_places = nn.Parameter(torch.zeros(PLACES_WEIGHED))  # of weights that stay positive, from 1
         self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
         self.dimension = int(vectors_VD.shape[1])
 
     def forward(self, tokens: Ragged) -> Tensor:
         """See `Body`."""
+        tokens = tokens.distinct()
         table_VD = self.vectors * self.weights[:, None]
         ids, starts = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
-        return functional.normalize(functional.embedding_bag(ids, table_VD, starts, mode="sum"))
+        places_N = self.log_places.exp()[torch.from_numpy(np.minimum(tokens.places_N, PLACES_WEIGHED - 1))]
+        sums_BD = functional.embedding_bag(ids, table_VD, starts, mode="sum", per_sample_weights=places_N)
+        return functional.normalize(sums_BD)
 
     def tensors(self) -> dict[str, Tensor]:
         """What model.safetensors holds."""
         return {
             VECTORS: self.vectors.detach(),
             WEIGHTS: self.weights.detach(),
+            PLACES: self.log_places.detach().exp(),
             START_WEIGHTS: self.get_buffer("start_weights"),
         }
 

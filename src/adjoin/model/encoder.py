@@ -154,7 +154,8 @@ class Encoder:
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if start.is_static:
             vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
-            body: Embedding = StaticTable(vectors, _tensors(folder)[START_WEIGHTS])
+            even_places = np.ones(1, np.float32)
+            body: Embedding = StaticTable(vectors, _tensors(folder)[START_WEIGHTS], even_places)
         elif start.checkpoint is not None:
             from adjoin.model.start import checkpoint_body
 

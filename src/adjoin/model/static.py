@@ -1,7 +1,13 @@
 """The static table for use: a vector a token, summed, normalised. NumPy alone.
 
-The same recipe with the cheapest encoder: no token sees another, so the state at [EOS] is replaced by the sum of
-all tokens' vectors. About a hundred times faster than a small transformer on a CPU.
+The same recipe with the cheapest encoder: no token sees another, so the state at [EOS] is replaced by a weighted
+sum over tokens, about a hundred times faster than a small transformer on a CPU:
+
+    v = sum over distinct tokens t of  vectors[t] * weights[t] * places[place of t],  normalised
+
+Two things that a bag of words usually lacks are worth more than all tuning (docs/LOG.md, 2026-11-21): a token
+counts once, however often it is repeated; and what stands first, a function's name above all, has weights of its
+own.
 """
 
 from collections.abc import Mapping
@@ -12,7 +18,8 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 
-VECTORS, WEIGHTS, START_WEIGHTS = "vectors", "weights", "start_weights"  # names in model.safetensors
+VECTORS, WEIGHTS, PLACES, START_WEIGHTS = "vectors", "weights", "places", "start_weights"  # in model.safetensors
+PLACES_WEIGHED = 32  # distinct tokens from there on share the last weight
 
 
 class StaticTable:
@@ -20,10 +27,14 @@ class StaticTable:
 
     Attributes:
         table_VD: weighted vectors, float32.
+        places_P: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
     """
 
-    def __init__(self, vectors_VD: NDArray[np.float32], weights_V: NDArray[np.float32]) -> None:
+    def __init__(
+        self, vectors_VD: NDArray[np.float32], weights_V: NDArray[np.float32], places_P: NDArray[np.float32]
+    ) -> None:
         self.table_VD = np.ascontiguousarray(vectors_VD * weights_V[:, None], dtype=np.float32)
+        self.places_P = places_P
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[np.float32]]) -> "StaticTable":
@@ -32,14 +43,18 @@ class StaticTable:
         Raises:
             AdjoinError: a tensor is missing or the shapes do not fit.
         """
-        if VECTORS not in tensors or WEIGHTS not in tensors:
+        needed = (VECTORS, WEIGHTS, PLACES)
+        if missing := [name for name in needed if name not in tensors]:
             raise AdjoinError(
-                f"a static model needs the tensors {VECTORS!r} and {WEIGHTS!r}, found {sorted(tensors)}"
+                f"a static model needs the tensors {', '.join(needed)}; missing: {', '.join(missing)}"
             )
-        vectors, weights = tensors[VECTORS], tensors[WEIGHTS]
-        if vectors.ndim != 2 or weights.shape != vectors.shape[:1]:
-            raise AdjoinError(f"vectors of shape {vectors.shape} do not go with weights of shape {weights.shape}")
-        return cls(vectors.astype(np.float32), weights.astype(np.float32))
+        vectors, weights, places = (tensors[name].astype(np.float32) for name in needed)
+        if vectors.ndim != 2 or weights.shape != vectors.shape[:1] or places.ndim != 1 or not len(places):
+            raise AdjoinError(
+                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape}, {WEIGHTS} {weights.shape},"
+                f" {PLACES} {places.shape}; expected (V, D), (V,) and (P,)"
+            )
+        return cls(vectors, weights, places)
 
     @property
     def dimension(self) -> int:
@@ -50,7 +65,10 @@ class StaticTable:
         """Unit vectors (B, D) of B sequences; a row depends on its own tokens only."""
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
-        sums_BD = np.add.reduceat(self.table_VD[tokens.ids_N], tokens.starts_B, axis=0)
+        tokens = tokens.distinct()
+        places_N = self.places_P[np.minimum(tokens.places_N, len(self.places_P) - 1)]
+        weighted_ND = self.table_VD[tokens.ids_N] * places_N[:, None]
+        sums_BD = np.add.reduceat(weighted_ND, tokens.starts_B, axis=0)
         lengths_B1 = np.linalg.norm(sums_BD, axis=1, keepdims=True)
         unit_BD: NDArray[np.float32] = sums_BD / np.maximum(lengths_B1, 1e-12)
         return unit_BD

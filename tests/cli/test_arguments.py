@@ -1,0 +1,40 @@
+"""The command line is a promise: this test freezes it."""
+
+import argparse
+
+from adjoin.cli.arguments import build_parser
+
+EXPECTED = {
+    "mine": "roots --exclude --kinds --out --workers",
+    "train": (
+        "pairs --batch --dimension --epochs --init --layers --learning-rate --max-tokens --minutes --out --preset"
+        " --recipe --resume --seed --steps --token-budget --token-dropout --vocabulary"
+    ),
+    "evaluate": "model --data --report --seed",
+    "embed": "model texts --out --role",
+    "index": "root --model --out",
+    "search": "query --index --json --language --limit --mode --model",
+    "demo": "--minutes --out",
+}
+
+
+def test_verbs_and_options_are_frozen() -> None:
+    (verbs,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    found = {}
+    for name, parser in verbs.choices.items():
+        actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+        positional = [action.dest for action in actions if not action.option_strings]
+        options = sorted(action.option_strings[-1] for action in actions if action.option_strings)
+        found[name] = " ".join(positional + options)
+    assert found == EXPECTED
+
+
+def test_every_option_is_explained() -> None:
+    (verbs,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    silent = [
+        f"{name} {action.dest}"
+        for name, parser in verbs.choices.items()
+        for action in parser._actions
+        if not action.help
+    ]
+    assert silent == []

@@ -1,0 +1,188 @@
+"""The whole journey by the command line, on the small source tree: mine, train, evaluate, embed, index, search."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adjoin.cli import main
+from adjoin.evaluation import RetrievalTask, write_task
+from adjoin.pairs.dataset import PairDataset
+
+COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.fixture(scope="module")
+def journey(source_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pairs/, model/, eval/tree, repo/ and repo/.adjoin, made by the verbs alone."""
+    root = tmp_path_factory.mktemp("journey")
+    shutil.copytree(source_tree, root / "repo")
+    assert main(["mine", str(root / "repo"), "--out", str(root / "pairs"), "--workers", "1"]) == 0
+    options = ["--dimension", "64", "--batch", "32", "--vocabulary", "600", "--epochs", "20"]
+    assert main(["train", str(root / "pairs"), "--out", str(root / "model"), *options]) == 0
+    rows = next(PairDataset.open(root / "pairs").batches(["x", "y", "kind"]))
+    functions = [i for i, kind in enumerate(rows["kind"]) if kind == "docstring-function"]
+    task = RetrievalTask(
+        name="tree",
+        document_ids=[f"d{i}" for i in functions],
+        documents=[rows["y"][i] for i in functions],
+        query_ids=[f"q{i}" for i in functions],
+        queries=[rows["x"][i] for i in functions],
+        relevant=[{place: 1.0} for place in range(len(functions))],
+        languages=["python"] * len(functions),
+    )
+    write_task(root / "eval" / "tree", task)
+    assert main(["index", str(root / "repo"), "--model", str(root / "model")]) == 0
+    return root
+
+
+def test_evaluate_reports_model_and_baselines(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = journey / "report"
+    assert (
+        main(["evaluate", str(journey / "model"), "--data", str(journey / "eval"), "--report", str(report)]) == 0
+    )
+    content = json.loads((report / "report.json").read_text())
+    assert set(content["baselines"]) == {"untrained", "bm25", "hybrid"}
+    values = {r["metric"]: r for r in content["results"]}
+    assert values["mrr@1000"]["n"] == 100
+    assert values["mrr@1000"]["low"] <= values["mrr@1000"]["value"] <= values["mrr@1000"]["high"]
+    assert values["mrr@1000"]["value"] > 0.9
+    assert "mrr@1000" in (report / "report.md").read_text()
+    assert "tree" in capsys.readouterr().out
+
+
+def test_search_answers_with_file_and_line(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index = ["--index", str(journey / "repo" / ".adjoin")]
+    assert main(["search", "merge a table", *index, "--json"]) == 0
+    best = json.loads(capsys.readouterr().out)[0]
+    assert best["path"] == "table.py"
+    lines = (journey / "repo" / "table.py").read_text().split("\n")
+    assert lines[best["first_line"] - 1].startswith("def merge_table(")
+    assert main(["search", "merge a table", *index, "--limit", "1"]) == 0
+    assert f"table.py:{best['first_line']}-{best['last_line']}" in capsys.readouterr().out
+
+
+def test_index_again_embeds_only_what_changed_and_forgets_what_is_gone(
+    journey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo = tmp_path / "repo"
+    shutil.copytree(journey / "repo", repo, ignore=shutil.ignore_patterns(".adjoin"))
+    command = ["index", str(repo), "--model", str(journey / "model")]
+    assert main(command) == 0
+    (repo / "file.py").unlink()
+    (repo / "new.py").write_text("def defenestrate_window(window):\n    window.throw()\n    return window\n")
+    capsys.readouterr()
+    assert main(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 added" in said
+    assert "1 removed" in said
+    assert main(["search", "defenestrate the window", "--index", str(repo / ".adjoin"), "--json"]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert hits[0]["path"] == "new.py"
+    assert not any(hit["path"] == "file.py" for hit in hits)
+
+
+def test_embed_writes_vectors_and_ids(journey: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text('{"_id": "a", "text": "open a file"}\n{"_id": "b", "text": "merge a table"}\n')
+    assert main(["embed", str(journey / "model"), str(texts), "--out", str(tmp_path / "out")]) == 0
+    vectors = np.load(tmp_path / "out" / "vectors.npy")
+    assert vectors.shape == (2, 64)
+    from adjoin import Encoder
+
+    np.testing.assert_allclose(
+        vectors, Encoder.load(journey / "model").encode_document(["open a file", "merge a table"])
+    )
+
+
+def test_the_public_door(journey: Path) -> None:
+    import adjoin
+
+    searcher = adjoin.load_index(journey / "repo" / ".adjoin")
+    assert searcher.search("merge a table", limit=1)[0].path == "table.py"
+    assert adjoin.search("merge a table", index=journey / "repo" / ".adjoin", limit=1)[0].name == "merge_table"
+
+
+WRONG = [
+    (["mine", "NOWHERE", "--out", "OUT"], "NOWHERE"),
+    (["mine", "REPO", "--out", "OUT", "--workers", "0"], "--workers 0"),
+    (["train", "NOWHERE", "--out", "OUT"], "no pairs at"),
+    (["train", "PAIRS", "--out", "OUT", "--preset", "huge"], "unknown preset 'huge'"),
+    (["train", "PAIRS", "--out", "OUT", "--batch", "5000"], "109 pairs, which do not fill one batch of 5,000"),
+    (["train", "PAIRS", "--out", "OUT", "--dimension", "0"], "--dimension 0"),
+    (["train", "PAIRS", "--out", "OUT", "--init", "NOWHERE"], "no checkpoint at"),
+    (["train", "PAIRS", "--out", "OUT", "--recipe", "NOWHERE"], "no recipe at"),
+    (["evaluate", "NOWHERE", "--data", "EVAL"], "no model at"),
+    (["evaluate", "MODEL", "--data", "REPO"], "REPO"),
+    (["embed", "MODEL", "NOWHERE", "--out", "OUT"], "NOWHERE"),
+    (["embed", "MODEL", "REPO", "--out", "OUT", "--role", "passage"], "--role passage"),
+    (["index", "NOWHERE", "--model", "MODEL"], "NOWHERE"),
+    (["index", "REPO", "--model", "NOWHERE"], "no model at"),
+    (["search", "x", "--index", "NOWHERE"], "NOWHERE"),
+    (["search", "", "--index", "REPO/.adjoin"], "the query is empty"),
+    (["search", "x", "--index", "REPO/.adjoin", "--limit", "0"], "limit is 0"),
+    (["search", "x", "--index", "REPO/.adjoin", "--language", "cobol"], "cobol"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_a_mistake_is_one_line_and_a_non_zero_exit(
+    arguments: list[str], message: str, journey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {
+        "NOWHERE": str(tmp_path / "nowhere"),
+        "OUT": str(tmp_path / "out"),
+        "REPO": str(journey / "repo"),
+        "PAIRS": str(journey / "pairs"),
+        "MODEL": str(journey / "model"),
+        "EVAL": str(journey / "eval"),
+    }
+
+    def placed(text: str) -> str:
+        for name, place in places.items():
+            text = text.replace(name, place)
+        return text
+
+    assert main([placed(argument) for argument in arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("adjoin: ")
+    assert error.count("\n") == 1
+    assert placed(message) in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_while_mining_leaves_nothing(tmp_path: Path) -> None:
+    many = tmp_path / "in"
+    many.mkdir()
+    for i in range(4000):
+        (many / f"m{i}.py").write_text(
+            f'def f{i}(a):\n    """Return the value of number {i}."""\n    b = a\n    return b\n' * 5
+        )
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "mine", str(many), "--out", str(tmp_path / "pairs")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".pairs.*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == ("adjoin: interrupted; no pairs were written, and what stood at --out before still does\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_help_answers_at_once() -> None:
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "adjoin", "--help"], check=True, stdout=subprocess.DEVNULL)
+    assert time.monotonic() - began < 2.0  # 0.25 s on a quiet machine; CI may be busy
