@@ -88,18 +88,18 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     lines = _lines(log)
     steps, losses = [line["step"] for line in lines], [line["loss"] for line in lines]
     figure, left = pyplot.subplots(figsize=(8, 4.5), dpi=120, layout="constrained")
-    left.plot(steps, losses, color="0.75", linewidth=0.8)
-    left.plot(steps, _smooth(losses), color="C0", label="loss (nats)")
+    left.plot(steps, losses, color="0.75", linewidth=0.8, label="loss of each step")
+    left.plot(steps, _smooth(losses), color="C0", label="smoothed")
     left.set(xlabel="step", ylabel="loss (nats)", title=title, ylim=(0, None))
     right = left.twinx()
     right.plot(steps, [line["scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
     right.set(ylabel="exp τ", ylim=(0, None))
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(picture)
     pyplot.close(figure)
 
 
-def _smooth(values: list[float], share: float = 0.95) -> list[float]:
+def _smooth(values: list[float], share: float = 0.8) -> list[float]:
     """Exponential moving average, corrected for its start."""
     smoothed, mean, weight = [], 0.0, 0.0
     for value in values:
