@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError
-from adjoin.files import flush_to_disk, read_json, write_json
+from adjoin.files import flush_to_disk, numbered_lines, read_json, write_json
 from adjoin.index.embedder import Embedder, Role, encode
 from adjoin.index.pieces import pieces_of
 from adjoin.index.store import exclusive
@@ -34,6 +34,7 @@ from adjoin.tally import Tally
 
 FORMAT = 1
 VECTORS, IDS, STATE = "vectors.npy", "ids.jsonl", "embedding.json"
+OWN = (VECTORS, IDS, STATE, "lock")
 CHUNK_ROWS = 1024  # what a kill loses at most; a few seconds of work on a CPU
 
 
@@ -139,6 +140,8 @@ def embed_texts(
         raise AdjoinError(
             "the texts can be read only once: expected a list or `read_texts(path)`, not a generator"
         )
+    if isinstance(texts, Texts) and texts.path.resolve().parent == out.resolve() and texts.path.name in OWN:
+        raise AdjoinError(f"{texts.path} is the input and would be overwritten: choose another --out")
     if chunk_rows < 1:
         raise AdjoinError(f"chunk_rows is {chunk_rows}, expected at least 1; leave it at {CHUNK_ROWS}")
     report = progress or (lambda done, total: None)
@@ -188,7 +191,12 @@ def _begin(texts: Iterable[tuple[str, str]], encoder: Embedder, out: Path, role:
     if not (out / STATE).exists():
         if (out / VECTORS).exists():
             raise AdjoinError(f"{out / VECTORS} is not ours, there is no {STATE} beside it: choose another --out")
-        rows, content = _survey(texts, out / IDS)
+        unfinished = out / f".{IDS}"
+        try:
+            rows, content = _survey(texts, unfinished)
+            unfinished.replace(out / IDS)
+        finally:
+            unfinished.unlink(missing_ok=True)
         state = _State(FORMAT, encoder.fingerprint, role, rows, encoder.dimension, content, chunk_rows, 0)
         write_json(out / STATE, asdict(state))
         return state
@@ -284,7 +292,7 @@ def _read_folder(folder: Path, skipped: Tally) -> Iterator[tuple[str, str]]:
     for source in find_sources([folder], skipped):
         for document in read_source(source, skipped):
             for piece in pieces_of(document):
-                yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.text
+                yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.embedded
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -292,7 +300,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in numbered_lines(file, path):
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 if text:
                     yield number, text
@@ -310,7 +318,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, str]]:
     for number, line in _lines(path):
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AdjoinError(f"{path}:{number} is not JSON ({error}): expected one object a line") from None
         name = value.get("_id", value.get("id")) if isinstance(value, dict) else None
         if not isinstance(name, str | int) or not isinstance(value.get("text"), str):

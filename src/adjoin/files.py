@@ -1,15 +1,20 @@
 """Files that are either whole or absent: written beside their place, flushed, then renamed into it."""
 
+import io
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from adjoin.errors import AdjoinError
+
+LONGEST_LINE = 64 << 20  # bytes; a longer one is no text, and some disks' worth of it would fill the memory
 
 
 def flush_to_disk(path: Path) -> None:
@@ -69,7 +74,9 @@ def folder_in_one_piece(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON for people and programs: indented, keys in the order given, atomically."""
-    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # Half a surrogate pair, as in a file name that is not UTF-8, becomes \\udcff: JSON's own way to write it.
+    write_atomically(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value; the caller checks its shape
@@ -86,5 +93,47 @@ def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AdjoinError(f"no {what} at {path}: the file is missing") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AdjoinError(f"cannot read the {what} {path}: {error}") from None
+
+
+def numbered_lines(file: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, line ends included, with their numbers from 1.
+
+    Raises:
+        AdjoinError: a line is longer than `LONGEST_LINE`.
+        OSError: as the file's own.
+    """
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise AdjoinError(
+                f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB, expected one text a line: is it binary,"
+                " or a file without line ends?"
+            )
+        yield number, line
+
+
+def wrong_types(values: Mapping[str, Any], declared: Mapping[str, Any]) -> str:
+    """What is wrong with values out of a file: `batch is 'many', expected int`; empty if nothing is.
+
+    A whole number will do for a float, but neither a bool for a number nor one that is not finite.
+
+    Args:
+        values: name → value; names that `declared` lacks are passed over.
+        declared: name → type, such as a dataclass's annotations: plain, generic or a union of those.
+    """
+    return ", ".join(
+        f"{name} is {value!r:.60}, expected {getattr(declared[name], '__name__', declared[name])}"
+        for name, value in values.items()
+        if name in declared and not _fits(value, declared[name])
+    )
+
+
+def _fits(value: object, declared: Any) -> bool:  # noqa: ANN401 - a type in any of its forms
+    kinds = get_args(declared) if isinstance(declared, UnionType) else (declared,)
+    plain = [get_origin(kind) or kind for kind in kinds]
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return type(value) in plain or (type(value) is int and float in plain)

@@ -134,6 +134,19 @@ class Tokenizer:
         """Number of token ids."""
         return int(self.backend.get_vocab_size())
 
+    def check_fits(self, rows: int, place: Path) -> None:
+        """Refuse a table of `rows` token vectors that some token would have no row in.
+
+        Raises:
+            AdjoinError: naming `place`, the model's or checkpoint's.
+        """
+        highest = max(self.backend.get_vocab().values())
+        if highest >= rows:
+            raise AdjoinError(
+                f"{place}: {FILE} has the token id {highest:,}, the weights have {rows:,} rows: they are not of"
+                " one model; copy both again"
+            )
+
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
         """Learn a vocabulary of at most `vocabulary_size` tokens from texts; the same texts give the same."""
@@ -204,14 +217,19 @@ class Tokenizer:
         on only if the clipped beginning turns out to have too few tokens.
         """
         characters = 16 * needed
-        clipped = [text[:characters] for text in texts]
+        clipped = [_valid(text[:characters]) for text in texts]
         for text, encoding in zip(
             texts, self.backend.encode_batch_fast(clipped, add_special_tokens=False), strict=True
         ):
             ids = encoding.ids
             if len(text) > characters and len(ids) <= needed:
-                ids = self.backend.encode(text, add_special_tokens=False).ids
+                ids = self.backend.encode(_valid(text), add_special_tokens=False).ids
             yield ids
+
+
+def _valid(text: str) -> str:
+    """The text as Unicode: half a surrogate pair, as JSON and the command line may bring it, becomes a "?"."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def encode_all(

@@ -68,6 +68,13 @@ def test_search_answers_with_file_and_line(journey: Path, capsys: pytest.Capture
     assert f"table.py:{best['first_line']}-{best['last_line']}" in capsys.readouterr().out
 
 
+def test_a_limit_beyond_all_numbers_gives_all(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["search", "merge", "--index", str(journey / "repo" / ".adjoin"), "--json", "--limit", "9" * 25]) == 0
+    )
+    assert len(json.loads(capsys.readouterr().out)) > 50
+
+
 def test_index_again_embeds_only_what_changed_and_forgets_what_is_gone(
     journey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +121,7 @@ WRONG = [
     (["mine", "REPO", "--out", "OUT", "--workers", "0"], "--workers 0"),
     (["train", "NOWHERE", "--out", "OUT"], "no pairs at"),
     (["train", "PAIRS", "--out", "OUT", "--preset", "huge"], "unknown preset 'huge'"),
-    (["train", "PAIRS", "--out", "OUT", "--batch", "5000"], "109 pairs, which do not fill one batch of 5,000"),
+    (["train", "PAIRS", "--out", "OUT", "--batch", "5000"], "109 pairs do not fill one batch of 5,000"),
     (["train", "PAIRS", "--out", "OUT", "--dimension", "0"], "--dimension 0"),
     (["train", "PAIRS", "--out", "OUT", "--init", "NOWHERE"], "no checkpoint at"),
     (["train", "PAIRS", "--out", "OUT", "--recipe", "NOWHERE"], "no recipe at"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
@@ -158,6 +159,24 @@ def test_weights_of_another_dimension_are_refused(static_model: Path, tmp_path: 
     path.write_text(path.read_text().replace('"dimension": 32,\n  "max', '"dimension": 64,\n  "max'))
     with pytest.raises(AdjoinError, match=r"dimension 32, adjoin\.json says 64"):
         Encoder.load(tmp_path / "m")
+
+
+def test_a_missing_weight_is_not_made_up(nano_model: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(nano_model, tmp_path / "m")
+    tensors = load_file(damaged / "model.safetensors")
+    del tensors[next(name for name in tensors if "q_proj" in name)]
+    save_file(tensors, damaged / "model.safetensors", {"format": "pt"})
+    with pytest.raises(AdjoinError, match="1 weights are missing"):
+        Encoder.load(damaged)
+
+
+def test_a_start_of_wrong_types_is_one_line(static_model: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(static_model, tmp_path / "m")
+    content = json.loads((damaged / "adjoin.json").read_text())
+    for start in ({"preset": "static", "later": 1}, {"preset": "static", "seed": "x"}, {"preset": "huge"}):
+        (damaged / "adjoin.json").write_text(json.dumps(content | {"start": start}))
+        with pytest.raises(AdjoinError, match=r"start|preset"):
+            Encoder.load_untrained(damaged)
 
 
 def test_a_static_model_encodes_without_torch(static_model: Path) -> None:

@@ -27,6 +27,16 @@ def test_defaults_depend_on_the_body_and_given_options_win() -> None:
         ({"token_dropout": 1.5}, "token_dropout is 1.5: expected 0 to 0.95"),
         ({"steps": 0}, "steps is 0"),
         ({"colour": "red"}, "unknown recipe option colour"),
+        ({"batch": "many"}, "batch is 'many', expected int"),
+        ({"steps": 1.5}, "steps is 1.5, expected int"),
+        ({"batch": True}, "batch is True, expected int"),
+        ({"preset": ["nano"]}, "preset is"),
+        ({"seed": -1}, "seed is -1: expected 0 to"),
+        ({"epochs": 0.0}, "epochs is 0"),
+        ({"minutes": 0}, "minutes is 0"),
+        ({"epochs": float("nan")}, "epochs is nan"),
+        ({"vocabulary": 10**11}, "vocabulary is 100000000000"),
+        ({"weight_decay": -1}, "weight_decay is -1"),
     ],
 )
 def test_wrong_options_are_one_line(options: dict[str, object], message: str) -> None:
@@ -58,3 +68,14 @@ def test_the_first_bound_ends_the_training() -> None:
     assert Budget(10, None).progress(5, 1e9) == 0.5
     assert Budget(10, 100.0).progress(5, 80) == 0.8
     assert Budget(10, 100.0).progress(20, 80) == 1
+
+
+def test_the_batch_suits_body_and_number_of_pairs() -> None:
+    static, nano = Recipe.with_defaults(), Recipe.with_defaults(preset="nano")
+    assert (static.batch_for(1_000_000), nano.batch_for(1_000_000)) == (1_024, 512)
+    assert (static.batch_for(1_600), static.batch_for(100)) == (100, 16)
+    assert Recipe.with_defaults(batch=300).batch_for(300) == 300
+    with pytest.raises(AdjoinError, match="299 pairs do not fill one batch of 300: mine more, or give"):
+        Recipe.with_defaults(batch=300).batch_for(299)
+    with pytest.raises(AdjoinError, match="9 pairs do not fill one batch of 16: mine more"):
+        static.batch_for(9)

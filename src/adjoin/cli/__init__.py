@@ -3,11 +3,13 @@
 Nothing heavy is imported before a verb needs it: `adjoin --help` answers at once.
 """
 
+import contextlib
+import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
-from adjoin.cli.arguments import build_parser
 from adjoin.errors import AdjoinError
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects
@@ -21,26 +23,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupted.
     """
     logging.basicConfig(format="adjoin: %(message)s", level=logging.WARNING)
-    options = build_parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows a mark in their place
+        sys.stdout.reconfigure(errors="backslashreplace")
+    interrupted, verb = "interrupted; nothing was changed", ""
     try:
+        from adjoin.cli.arguments import build_parser
+
+        options = build_parser().parse_args(arguments)
+        interrupted, verb = options.interrupted, options.verb
         options.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where an error can still be told
     except AdjoinError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail(options.interrupted, INTERRUPTED)
+        return _fail(interrupted, INTERRUPTED)
     except BrokenPipeError:  # the reader (head, say) has seen enough
-        sys.stderr.close()
+        _forget_output()
         return 1
     except OSError as error:  # the disk is full, a place may not be written
+        _forget_output()
         place = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{place}")
-    except MemoryError:
-        return _fail("out of memory: give a smaller --batch or --token-budget")
-    except ModuleNotFoundError as error:
         return _fail(
-            f"`adjoin {options.verb}` needs the package {error.name}: pip install 'adjoin[{options.extra}]'"
+            f"{error.strerror or error}{place}; nothing half-written is read later: mend it and run again"
         )
+    except MemoryError:
+        return _fail("out of memory: give a smaller --batch, --token-budget or --dimension")
+    except ModuleNotFoundError as error:
+        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install 'adjoin[{options.extra}]'")
     return 0
+
+
+def _forget_output() -> None:
+    """Throw away what nobody could be told, or Python would try again at its end and complain."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # no standard output, or one that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int = 1) -> int:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from adjoin import __version__
 from adjoin.cli import verbs
@@ -16,9 +17,35 @@ a first journey:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the whole usage is a --help away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"adjoin: {' '.join(message.split())}; see `{self.prog} --help`\n")
+
+
+def _path(text: str) -> Path:
+    """A path; an empty one, from an unset shell variable, would mean the current folder."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no path, expected a file or a folder")
+    try:
+        text.encode()  # the stores of vectors, pairs and weights take no other names
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8: rename it") from None
+    return Path(text)
+
+
+def _seed(text: str) -> int:
+    """A number that every random generator takes."""
+    value = int(text)
+    if not 0 <= value < 1 << 32:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, expected 0 to {(1 << 32) - 1}")
+    return value
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="adjoin",
         description="Text and code embeddings learned from unlabelled data: mine pairs, train, measure, search.",
         epilog=_NEXT,
@@ -56,10 +83,10 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         interrupted="interrupted; no pairs were written, and what stood at --out before still does",
     )
     verb.add_argument(
-        "roots", nargs="+", type=Path, metavar="PATH", help="a folder, a file, a wheel, a zip or tar archive"
+        "roots", nargs="+", type=_path, metavar="PATH", help="a folder, a file, a wheel, a zip or tar archive"
     )
     verb.add_argument(
-        "--out", required=True, type=Path, help="folder for the pairs: Parquet shards and manifest.json"
+        "--out", required=True, type=_path, help="folder for the pairs: Parquet shards and manifest.json"
     )
     verb.add_argument(
         "--exclude",
@@ -83,9 +110,9 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         extra="train",
         interrupted="interrupted; the state is saved, the same command with --resume goes on",
     )
-    verb.add_argument("pairs", type=Path, help="folder that `adjoin mine` wrote")
-    verb.add_argument("--out", required=True, type=Path, help="folder for the model")
-    verb.add_argument("--recipe", type=Path, help="a TOML file of the options below; options given here win")
+    verb.add_argument("pairs", type=_path, help="folder that `adjoin mine` wrote")
+    verb.add_argument("--out", required=True, type=_path, help="folder for the model")
+    verb.add_argument("--recipe", type=_path, help="a TOML file of the options below; options given here win")
     verb.add_argument("--preset", help="size: static (default), nano, micro, mini, or the paper's S, M, L, XL")
     verb.add_argument("--init", help="start from a causal language model: a transformers folder or a .gguf file")
     verb.add_argument("--layers", type=int, help="keep only the first so many layers of --init")
@@ -115,15 +142,15 @@ def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "measure a model beside BM25, both fused, and its untrained start",
         extra="evaluate",
     )
-    verb.add_argument("model", type=Path, help="a model folder")
+    verb.add_argument("model", type=_path, help="a model folder")
     verb.add_argument(
         "--data",
         required=True,
-        type=Path,
+        type=_path,
         help="a BEIR folder (corpus.jsonl, queries.jsonl, qrels/test.tsv), or a folder of them",
     )
-    verb.add_argument("--report", type=Path, help="folder for report.json and report.md (default: MODEL/report)")
-    verb.add_argument("--seed", type=int, default=0, help="of the distractors and the intervals (default: 0)")
+    verb.add_argument("--report", type=_path, help="folder for report.json and report.md (default: MODEL/report)")
+    verb.add_argument("--seed", type=_seed, default=0, help="of the distractors and the intervals (default: 0)")
 
 
 def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -135,9 +162,9 @@ def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         extra="mine",
         interrupted="interrupted; the vectors so far are saved, the same command goes on",
     )
-    verb.add_argument("model", type=Path, help="a model folder")
-    verb.add_argument("texts", type=Path, help="the texts")
-    verb.add_argument("--out", required=True, type=Path, help="folder for vectors.npy and ids.jsonl")
+    verb.add_argument("model", type=_path, help="a model folder")
+    verb.add_argument("texts", type=_path, help="the texts")
+    verb.add_argument("--out", required=True, type=_path, help="folder for vectors.npy and ids.jsonl")
     verb.add_argument("--role", default="document", help="query or document (default)")
 
 
@@ -150,16 +177,18 @@ def _index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         extra="index",
         interrupted="interrupted; the index is as it was, the same command goes on where this one stopped",
     )
-    verb.add_argument("root", type=Path, help="the folder to index")
-    verb.add_argument("--model", required=True, type=Path, help="a model folder")
-    verb.add_argument("--out", type=Path, help="folder for the index (default: .adjoin in the folder)")
+    verb.add_argument("root", type=_path, help="the folder to index")
+    verb.add_argument("--model", required=True, type=_path, help="a model folder")
+    verb.add_argument("--out", type=_path, help="folder for the index (default: .adjoin in the folder)")
 
 
 def _search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = _verb(subparsers, "search", verbs.search, "search an index: file:line, score, code", extra="index")
     verb.add_argument("query", help="what is looked for, in plain words")
-    verb.add_argument("--index", type=Path, default=Path(".adjoin"), help="folder of the index (default: .adjoin)")
-    verb.add_argument("--model", type=Path, help="the model that made the index, if it has moved")
+    verb.add_argument(
+        "--index", type=_path, default=Path(".adjoin"), help="folder of the index (default: .adjoin)"
+    )
+    verb.add_argument("--model", type=_path, help="the model that made the index, if it has moved")
     verb.add_argument("--limit", type=int, default=5, help="number of results (default: 5)")
     verb.add_argument(
         "--mode",
@@ -181,6 +210,6 @@ def _demo(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         interrupted="interrupted; run it again, it starts afresh",
     )
     verb.add_argument(
-        "--out", type=Path, default=Path("runs/demo"), help="folder for everything (default: runs/demo)"
+        "--out", type=_path, default=Path("runs/demo"), help="folder for everything (default: runs/demo)"
     )
     verb.add_argument("--minutes", type=float, help="stop the training after so many (default: after its epochs)")

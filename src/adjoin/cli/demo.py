@@ -32,8 +32,8 @@ HELD_OUT = ("scipy", "sympy")  # whole packages that the model never sees: 2,700
 ASKED = "scipy"
 QUESTIONS = (
     "find where a function crosses zero inside an interval",
-    "smooth a noisy signal by fitting polynomials to a moving window",
-    "shortest route between two nodes of a weighted graph",
+    "integrate an ordinary differential equation with adaptive steps",
+    "nearest neighbours of a point in k dimensions",
 )
 
 

@@ -5,10 +5,19 @@ import dataclasses
 import datetime
 import json
 import sys
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def _console() -> "Console":
+    """The terminal. Names are shown as they are: no brackets or colons in them mean colours or pictures."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False)
 
 
 def mine(options: argparse.Namespace) -> None:
@@ -25,7 +34,7 @@ def mine(options: argparse.Namespace) -> None:
     )
     with counting("Mining", "sources") as advance:
         manifest = mine_pairs(options.roots, options.out, settings, lambda done, total, _: advance(done, total))
-    console = Console()
+    console = _console()
     console.print(funnel(manifest))
     console.print(
         f"{manifest['pairs']:,} pairs in {options.out}. Next: adjoin train {options.out} --out models/mine"
@@ -44,7 +53,7 @@ def train(options: argparse.Namespace) -> None:
     from adjoin.cli.progress import training_display
     from adjoin.training.contrast import train as train_encoder
 
-    console = Console()
+    console = _console()
     with training_display(console) as watch:
         description = train_encoder(
             options.pairs, options.out, recipe, resume=options.resume, say=console.print, watch=watch
@@ -63,7 +72,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from adjoin.evaluation.display import render_table
     from adjoin.model.encoder import Encoder
 
-    console = Console()
+    console = _console()
     encoder = Encoder.load(options.model)
     try:
         untrained = Encoder.load_untrained(options.model)
@@ -81,12 +90,12 @@ def evaluate(options: argparse.Namespace) -> None:
         progress=console.print,
         seed=options.seed,
     )
-    folder = options.report or options.model / "report"
-    write_report(folder, report)
     for metric in report.metrics():
         console.print(render_table(report, metric))
     for difference in report.differences:
         console.print(difference.sentence())
+    folder = options.report or options.model / "report"
+    write_report(folder, report)  # last: where it cannot be written, the figures have at least been seen
     console.print(f"Report: {folder / 'report.md'}")
 
 
@@ -103,7 +112,7 @@ def embed(options: argparse.Namespace) -> None:
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:
         report = embed_texts(texts, encoder, options.out, role=options.role, progress=advance)
-    console = Console()
+    console = _console()
     console.print(f"{options.out}: {report.summary()}")
     tokenizer = encoder.tokenizer
     if tokenizer.truncated:
@@ -120,7 +129,7 @@ def index(options: argparse.Namespace) -> None:
     folder = options.out or options.root / ".adjoin"
     with counting("Indexing", "files") as advance:
         report = update_index(options.root, folder, encoder, model=str(options.model.resolve()), progress=advance)
-    console = Console()
+    console = _console()
     console.print(f"{folder}: {report.summary()}")
     if encoder.tokenizer.truncated:
         console.print(
@@ -138,9 +147,9 @@ def search(options: argparse.Namespace) -> None:
     searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
     hits = searcher.search(options.query, limit=options.limit, mode=options.mode, languages=options.language)
     if options.json:
-        sys.stdout.write(json.dumps(as_json(hits), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(as_json(hits), indent=2) + "\n")
     else:
-        show(hits, Console(), query=options.query)
+        show(hits, _console(), query=options.query)
 
 
 def demo(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.task import RetrievalTask
-from adjoin.files import folder_in_one_piece
+from adjoin.files import folder_in_one_piece, numbered_lines
 
 __all__ = ["RetrievalTask", "load_task", "load_tasks", "write_task"]
 
@@ -142,12 +142,9 @@ def _one_of(folder: Path, *names: str) -> Path:
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """Line number, from 1, and text of every line that is not blank."""
     try:
-        with (
-            gzip.open(file, "rt", encoding="utf-8")
-            if file.suffix == ".gz"
-            else file.open(encoding="utf-8") as text
-        ):
-            for number, line in enumerate(text, start=1):
+        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
+            for number, data in numbered_lines(content, file):
+                line = data.decode("utf-8")
                 if line.strip():
                     yield number, line.rstrip("\r\n")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
@@ -159,7 +156,7 @@ def _records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in _lines(file):
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AdjoinError(f"{file}, line {number} is not JSON ({error}): correct or remove the line") from None
         if isinstance(record, dict) and type(record.get("_id")) is int:
             record["_id"] = str(record["_id"])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adjoin.evaluation.report import Difference, Report, Result
+from adjoin.evaluation.report import MODEL, Difference, Report, Result
 from adjoin.files import write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
     parts = [
         f"# Evaluation of {_escaped(report.model)}",
         "Means over the queries with 95 % bootstrap intervals; the best of a column in bold. "
-        "hybrid: the model and BM25 fused by reciprocal rank. untrained: the same model before training.",
+        "trained: the model. untrained: the same before training. hybrid: trained and BM25, their ranks fused.",
     ]
     for suite in report.suites():
         parts.append(f"## {TITLES.get(suite, suite)}")
@@ -61,14 +61,22 @@ def render_table(report: Report, metric: str) -> "Table":
     table = Table(title=metric)
     table.add_column("task")
     for system in report.systems:
-        table.add_column(report.model if system == "model" else system, justify="right")
+        table.add_column(_row_name(system), justify="right")
     for suite in report.suites():
         for heading, value, cell in _columns(report, suite, metric):
             best = _best(report, value)
-            cells = [Text(cell(system), style="bold" if system in best else "") for system in report.systems]
+            # The interval stands below its value: five systems then fit 80 columns.
+            cells = [
+                Text(cell(system).replace(" [", "\n[", 1), style="bold" if system in best else "")
+                for system in report.systems
+            ]
             table.add_row(Text(heading if heading != "mean" else f"mean, {suite}"), *cells)
         table.add_section()
     return table
+
+
+def _row_name(system: str) -> str:
+    return "trained" if system == MODEL else system
 
 
 def fraction(value: float) -> str:
@@ -122,8 +130,7 @@ def _markdown_table(report: Report, suite: str, metric: str) -> str:
             f"**{cell(system)}**" if system in winners else cell(system)
             for (_, _, cell), winners in zip(columns, best, strict=True)
         ]
-        name = report.model if system == "model" else system
-        lines.append("| " + " | ".join([_escaped(name), *cells]) + " |")
+        lines.append("| " + " | ".join([_row_name(system), *cells]) + " |")
     return "\n".join(lines)
 
 

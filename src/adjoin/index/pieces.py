@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
-from adjoin.pairs.functions import functions
+from adjoin.pairs.functions import Function, functions, summary
 from adjoin.pairs.languages import LANGUAGES, parser_for
 from adjoin.pairs.passages import passages
 from adjoin.tally import Tally
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FUNCTION, LINES, PASSAGE = "function", "lines", "passage"  # the kinds of pieces
 
 WINDOW_LINES = 40  # about one screen, and about 500 tokens of code
-LONG_FUNCTION_LINES = 120  # beyond it one vector says too little, and most encoders would cut the end off
+LONG_FUNCTION_LINES = 120  # of code without docstring; one vector of more says too little
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Piece:
         first_line: counted from 1.
         last_line: included.
         text: code: the file's lines from first to last, unchanged; prose: a passage, white space folded.
+        embedded: what the encoder reads. Of a function what training showed it, the code without its docstring,
+            and the docstring's summary: a page on parameters would drown both. Otherwise the text.
     """
 
     path: str
@@ -49,6 +51,7 @@ class Piece:
     first_line: int
     last_line: int
     text: str
+    embedded: str
 
 
 def pieces_of(document: Document) -> Iterator[Piece]:
@@ -64,30 +67,42 @@ def pieces_of(document: Document) -> Iterator[Piece]:
         return
     lines = document.text.split("\n")
     done = 0  # lines before this one are in a piece
-    for name, start, end in _function_lines(document):
+    for function, start, end in _function_lines(document):
         yield from _windows(document, lines, (done, start), LINES)
-        longest = WINDOW_LINES if end - start > LONG_FUNCTION_LINES else LONG_FUNCTION_LINES
-        yield from _windows(document, lines, (start, end), FUNCTION, name, longest)
+        if function.code.count("\n") < LONG_FUNCTION_LINES:
+            yield _function_piece(document, function, lines, start, end)
+        else:
+            yield from _windows(document, lines, (start, end), FUNCTION, function.name)
         done = max(done, end)
     yield from _windows(document, lines, (done, len(lines)), LINES)
 
 
-def _piece(document: Document, kind: str, name: str, span: tuple[int, int], text: str) -> Piece:
+def _piece(
+    document: Document, kind: str, name: str, span: tuple[int, int], text: str, embedded: str | None = None
+) -> Piece:
     # A lone surrogate, the one kind of string that is not UTF-8, would stop the table and the tokenizer.
-    text, name = (part.encode("utf-8", "replace").decode("utf-8") for part in (text, name))
-    return Piece(document.origin, document.language, kind, name, *span, text)
+    embedded = text if embedded is None else embedded
+    text, name, embedded = (part.encode("utf-8", "replace").decode("utf-8") for part in (text, name, embedded))
+    return Piece(document.origin, document.language, kind, name, *span, text, embedded)
 
 
-def _function_lines(document: Document) -> list[tuple[str, int, int]]:
-    """Name, first line and line after the last of each function; lines from 0 within the document's text."""
+def _function_piece(document: Document, function: Function, lines: list[str], start: int, end: int) -> Piece:
+    signature, _, body = function.code.partition("\n")
+    embedded = "\n".join(part for part in (signature, summary(function.docstring), body) if part)
+    span = (document.span[0] + start, document.span[0] + end - 1)
+    return _piece(document, FUNCTION, function.name, span, "\n".join(lines[start:end]), embedded)
+
+
+def _function_lines(document: Document) -> list[tuple[Function, int, int]]:
+    """Each function, its first line and the line after its last; lines from 0 within the document's text."""
     if document.language not in LANGUAGES:
         return []
     offset = document.span[0]
     begins = _first_lines(document)
     # What does not parse becomes windows: it is not skipped, so it is not counted.
     found = functions(document, Tally())
-    starts = [(function.name, function.span[0] - offset, function.span[1] - offset + 1) for function in found]
-    return [(name, begins.get(start, start), end) for name, start, end in starts]
+    starts = [(function, function.span[0] - offset, function.span[1] - offset + 1) for function in found]
+    return [(function, begins.get(start, start), end) for function, start, end in starts]
 
 
 def _first_lines(document: Document) -> dict[int, int]:
@@ -126,28 +141,28 @@ def _windows(
     span: tuple[int, int],
     kind: str,
     name: str = "",
-    longest: int = WINDOW_LINES,
 ) -> Iterator[Piece]:
-    """Pieces of at most `longest` lines that cover the lines of `span` (from 0, the second not included)."""
+    """Pieces of at most `WINDOW_LINES` lines that cover the lines of `span` (from 0, the second not included)."""
     start, end = span
     while start < end:
         if not lines[start].strip():
             start += 1
             continue
-        stop = _last_line_with_text(lines, start, _window_end(lines, start, end, longest))
+        stop = _last_line_with_text(lines, start, _window_end(lines, start, end))
         text = "\n".join(lines[start:stop])
         if _has_letter(text):
             first = document.span[0] + start
-            yield _piece(document, kind, name, (first, first + stop - start - 1), text)
+            embedded = f"{name}\n{text}" if name else text  # a part of a function is read with the function's name
+            yield _piece(document, kind, name, (first, first + stop - start - 1), text, embedded)
         start = stop
 
 
-def _window_end(lines: list[str], start: int, end: int, longest: int) -> int:
+def _window_end(lines: list[str], start: int, end: int) -> int:
     """Where a window that begins at `start` ends: at the last empty line that leaves it a fair length."""
-    if end - start <= longest:
+    if end - start <= WINDOW_LINES:
         return end
-    fair = range(start + longest - 1, start + longest // 4, -1)
-    return next((number for number in fair if not lines[number].strip()), start + longest)
+    fair = range(start + WINDOW_LINES - 1, start + WINDOW_LINES // 4, -1)
+    return next((number for number in fair if not lines[number].strip()), start + WINDOW_LINES)
 
 
 def _last_line_with_text(lines: list[str], start: int, end: int) -> int:

@@ -150,6 +150,9 @@ class Index:
         self, query: str, encoder: Embedder | None, limit: int, mode: Mode, languages: Sequence[str] | None
     ) -> list[Hit]:
         condition = self._condition(languages)
+        limit = min(
+            limit, len(self)
+        )  # the store reserves memory for what is asked, and takes no more than 64 bits
         pool = max(POOL, limit) if mode == "hybrid" else limit
         halves: list[dict[int, float]] = []
         if mode != "lexical":

@@ -95,7 +95,8 @@ def read_description(folder: Path) -> Description:
             f"the index {folder} has format {found}, this version reads {FORMAT}: remove the folder and run "
             "`adjoin index` again"
         )
-    if not isinstance(value, dict) or any(type(value.get(name)) is not kind for name, kind in wanted.items()):
+    whole = isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in wanted.items())
+    if not whole or not 0 < value["version"] < 1 << 63:
         raise AdjoinError(
             f"the index description {path} is damaged: expected {', '.join(wanted)}; remove the folder and run "
             "`adjoin index` again"

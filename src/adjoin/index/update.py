@@ -40,7 +40,7 @@ BATCH_PIECES = 256  # a commit takes 25 ms, embedding this many on a CPU a secon
 BATCH_FILES = 64
 PATHS_PER_DELETION = 500
 UNFINISHED = ""  # in place of the hash of a file that is only partly in the table
-PIECE_COLUMNS = tuple(field.name for field in fields(Piece))
+PIECE_COLUMNS = tuple(field.name for field in fields(Piece) if field.name != "embedded")
 
 
 @dataclass
@@ -297,7 +297,7 @@ class _Update:
         import pyarrow as pa
 
         pieces = [piece for part in parts for piece in part.pieces]
-        vectors_ND = encode(self.encoder, [piece.text for piece in pieces], "document")
+        vectors_ND = encode(self.encoder, [piece.embedded for piece in pieces], "document")
         columns: dict[str, Any] = {name: [getattr(piece, name) for piece in pieces] for name in PIECE_COLUMNS}
         columns["id"] = [
             content_hash(part.origin, part.content, str(part.start + number))

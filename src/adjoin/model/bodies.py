@@ -78,6 +78,11 @@ class TransformerBody(nn.Module):
         self.model = model
         self.dimension = int(model.config.hidden_size)
 
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows of the table of token vectors."""
+        return int(self.model.get_input_embeddings().num_embeddings)
+
     def forward(self, tokens: Ragged) -> Tensor:
         """See `Body`."""
         device = next(self.parameters()).device

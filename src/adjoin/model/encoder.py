@@ -6,7 +6,7 @@ it an ordinary transformers folder). A static model needs NumPy and tokenizers o
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from adjoin.batches import micro_batches
 from adjoin.errors import AdjoinError
-from adjoin.files import read_json
-from adjoin.model.start import Start, random_transformer
-from adjoin.model.static import START_WEIGHTS, StaticTable, start_vectors
+from adjoin.files import read_json, wrong_types
+from adjoin.model.start import Start, library_quiet, missing_weights, random_transformer
+from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, start_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
 DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
 FORMAT = 1
+KINDS = ("static", "transformer")
 BATCH_TOKENS = 16_384
 TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with the number of texts
 
@@ -34,6 +35,11 @@ class Embedding(Protocol):
     @property
     def dimension(self) -> int:
         """D."""
+        ...
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows of the table of token vectors."""
         ...
 
     def embed(self, tokens: Any) -> NDArray[np.float32]:  # noqa: ANN401 - Ragged; Any lets modules pass
@@ -96,7 +102,13 @@ class Description:
         missing = [name for name in names if name not in content]
         if missing:
             raise AdjoinError(f"{folder / DESCRIPTION_FILE} lacks {', '.join(missing)}")
-        return cls(**{name: content[name] for name in names})
+        found = {name: content[name] for name in names}
+        wrong = wrong_types(found, {field.name: field.type for field in fields(cls)})
+        if not wrong and found["kind"] not in KINDS:
+            wrong = f"kind is {found['kind']!r}, expected {' or '.join(KINDS)}"
+        if wrong:
+            raise AdjoinError(f"{folder / DESCRIPTION_FILE} is damaged: {wrong}; copy the model again")
+        return cls(**found)
 
 
 class Encoder:
@@ -134,11 +146,7 @@ class Encoder:
             body: Embedding = StaticTable.from_tensors(_tensors(folder))
         else:
             body = _load_transformer(folder)
-        if body.dimension != description.dimension:
-            raise AdjoinError(
-                f"{folder}: the weights have dimension {body.dimension},"
-                f" {DESCRIPTION_FILE} says {description.dimension}"
-            )
+        _refuse_odd_parts(folder, body, tokenizer, description)
         return cls(body, tokenizer, description, folder)
 
     @classmethod
@@ -150,18 +158,20 @@ class Encoder:
         """
         folder = Path(path)
         description = Description.read(folder)
-        start = Start(**description.start)
+        start = Start.from_json(description.start)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if start.is_static:
             vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
             even_places = np.ones(1, np.float32)
-            body: Embedding = StaticTable(vectors, _tensors(folder)[START_WEIGHTS], even_places)
+            tensors = {VECTORS: vectors, WEIGHTS: _tensors(folder).get(START_WEIGHTS), PLACES: even_places}
+            body: Embedding = StaticTable.from_tensors({n: t for n, t in tensors.items() if t is not None})
         elif start.checkpoint is not None:
             from adjoin.model.start import checkpoint_body
 
             body = checkpoint_body(start)[0]
         else:
             body = random_transformer(start, tokenizer.vocabulary_size, description.max_tokens)
+        _refuse_odd_parts(folder, body, tokenizer, description)
         return cls(body, tokenizer, description)
 
     @property
@@ -239,6 +249,16 @@ class Encoder:
         return x_MD @ y_ND.T
 
 
+def _refuse_odd_parts(folder: Path, body: Embedding, tokenizer: Tokenizer, description: Description) -> None:
+    """Refuse files that are each whole but not of one model."""
+    if body.dimension != description.dimension:
+        raise AdjoinError(
+            f"{folder}: the weights have dimension {body.dimension}, {DESCRIPTION_FILE} says"
+            f" {description.dimension}: they are not of one model; copy both again"
+        )
+    tokenizer.check_fits(body.vocabulary_size, folder)
+
+
 def _tensors(folder: Path) -> dict[str, NDArray[np.float32]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -248,14 +268,13 @@ def _tensors(folder: Path) -> dict[str, NDArray[np.float32]]:
         raise AdjoinError(f"no weights at {path}: the file is missing")
     try:
         tensors: dict[str, NDArray[np.float32]] = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: numbers NumPy lacks
         raise AdjoinError(f"the weights {path} are damaged or cut short: {error}") from None
     return tensors
 
 
 def _load_transformer(folder: Path) -> Embedding:
     try:
-        from safetensors import SafetensorError
         from transformers import AutoModel
 
         from adjoin.model.bodies import TransformerBody
@@ -266,10 +285,15 @@ def _load_transformer(folder: Path) -> Embedding:
     if not (folder / WEIGHTS_FILE).is_file():
         raise AdjoinError(f"no weights at {folder / WEIGHTS_FILE}: the file is missing")
     try:
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-    except (SafetensorError, OSError, ValueError) as error:
+        with library_quiet():
+            model, info = AutoModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+    except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AdjoinError(f"the model {folder} is damaged or cut short: {reason}") from None
+    if missing := missing_weights(info, ""):
+        raise AdjoinError(f"the model {folder} is damaged: {missing}; copy it again")
     return TransformerBody(model)
 
 

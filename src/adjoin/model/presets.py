@@ -43,7 +43,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "static": Preset(layers=0, dimension=384, heads=0, vocabulary_size=16_384),
+    "static": Preset(layers=0, dimension=512, heads=0, vocabulary_size=16_384),
     "nano": Preset(layers=2, dimension=128, heads=2, vocabulary_size=8_192),
     "micro": Preset(layers=4, dimension=256, heads=4, vocabulary_size=16_384),
     "mini": Preset(layers=6, dimension=384, heads=6, vocabulary_size=16_384),

@@ -4,11 +4,14 @@ The paper starts from a generative language model and says that the contrastive 
 without one. A checkpoint is a transformers folder (safetensors) or a GGUF file, whole or its first k layers.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import AdjoinError
+from adjoin.files import wrong_types
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.static import start_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -43,10 +46,51 @@ class Start:
         """The fields that say something."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """What `as_json` gave; keys of a later version, which may mean another start, are refused.
+
+        Raises:
+            AdjoinError: naming the key and what was expected.
+        """
+        declared = {field.name: field.type for field in fields(cls)}
+        if unknown := sorted(content.keys() - declared.keys()):
+            raise AdjoinError(f"unknown start {', '.join(unknown)}: expected {', '.join(declared)}")
+        if wrong := wrong_types(content, declared):
+            raise AdjoinError(f"the model's start cannot be made again: {wrong}")
+        start = cls(**{"preset": None, **content})
+        if start.seed < 0:
+            raise AdjoinError(f"the model's start cannot be made again: seed is {start.seed}, expected 0 or more")
+        if start.checkpoint is None:
+            preset_named(start.preset or "")
+        return start
+
     @property
     def is_static(self) -> bool:
         """Whether the body is a static table."""
         return self.checkpoint is None and self.preset == "static"
+
+
+@contextmanager
+def library_quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and reports off the terminal: we say ourselves what went wrong."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def missing_weights(info: dict[str, Any], prefix: str) -> str:
+    """The weights of the body that a checkpoint lacks, which transformers would fill with random numbers."""
+    missing = sorted(name for name in info["missing_keys"] if name.startswith(prefix))
+    return f"{len(missing)} weights are missing, such as {missing[0]}" if missing else ""
 
 
 def static_body(tokenizer: Tokenizer, start: Start, weights_V: "NDArray[np.float32]") -> "StaticBody":
@@ -90,8 +134,14 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
         raise AdjoinError(f"no checkpoint at {path}: expected a transformers folder or a .gguf file")
     where = _where(path)
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-        tokenizer = _tokenizer(path, where)
+        with library_quiet():
+            loaded, info = AutoModelForCausalLM.from_pretrained(
+                **where, dtype=torch.float32, output_loading_info=True
+            )
+            tokenizer = _tokenizer(path, where)
+        if missing := missing_weights(info, f"{loaded.base_model_prefix}."):
+            raise AdjoinError(f"the checkpoint {path} is damaged: {missing}; take a whole one")
+        tokenizer.check_fits(loaded.get_input_embeddings().num_embeddings, path)
     except AdjoinError:
         raise
     except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors

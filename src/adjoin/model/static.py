@@ -61,6 +61,11 @@ class StaticTable:
         """D."""
         return int(self.table_VD.shape[1])
 
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        return len(self.table_VD)
+
     def embed(self, tokens: Ragged) -> NDArray[np.float32]:
         """Unit vectors (B, D) of B sequences; a row depends on its own tokens only."""
         if not len(tokens):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjoin.errors import AdjoinError
-from adjoin.files import read_json, write_json
+from adjoin.files import read_json, write_json, wrong_types
 from adjoin.pairs.pair import Pair
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def write_shards(pairs: Iterable[Pair], folder: Path) -> list[dict[str, Any]]:
     return shards
 
 
-def _table(rows: list[Pair]) -> "pyarrow.Table":
+def _schema() -> "pyarrow.Schema":
     import pyarrow
 
     text, number = pyarrow.string(), pyarrow.int64()
@@ -51,7 +51,22 @@ def _table(rows: list[Pair]) -> "pyarrow.Table":
         ("x", text), ("y", text), ("kind", text), ("language", text), ("origin", text),
         ("group", number), ("x_hash", number), ("y_hash", number),
     )  # fmt: skip
-    return pyarrow.table({name: pyarrow.array((getattr(p, name) for p in rows), kind) for name, kind in columns})
+    return pyarrow.schema(columns)
+
+
+def _table(rows: list[Pair]) -> "pyarrow.Table":
+    import pyarrow
+
+    columns = [pyarrow.array((getattr(p, field.name) for p in rows), field.type) for field in _schema()]
+    return pyarrow.Table.from_arrays(columns, schema=_schema())
+
+
+def _damaged(shard: object) -> bool:
+    """Whether a manifest's entry is not one that `write_shards` gave."""
+    declared = {"file": str, "rows": int, "sha256": str}
+    if not isinstance(shard, dict) or shard.keys() < declared.keys() or wrong_types(shard, declared):
+        return True
+    return bool(shard["rows"] < 0)
 
 
 def sha256_of_file(path: Path) -> str:
@@ -83,7 +98,7 @@ class PairDataset:
         """Open a dataset that `adjoin mine` wrote.
 
         Raises:
-            AdjoinError: there is none, it is unfinished, of another format, or a shard is missing.
+            AdjoinError: there is none, it is unfinished, damaged, of another format, or a shard is missing.
         """
         if not folder.is_dir():
             raise AdjoinError(f"no pairs at {folder}: expected a folder made by `adjoin mine ... --out {folder}`")
@@ -92,7 +107,13 @@ class PairDataset:
         manifest = read_json(folder / MANIFEST, "manifest")
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise AdjoinError(f"{folder / MANIFEST} is not a manifest of format {FORMAT}; mine the pairs again")
-        for shard in manifest["shards"]:
+        shards = manifest.get("shards")
+        if not isinstance(manifest.get("hash"), str) or not isinstance(shards, list) or any(map(_damaged, shards)):
+            raise AdjoinError(
+                f"{folder / MANIFEST} is damaged: expected a hash, and shards each with file, rows and sha256;"
+                " mine the pairs again"
+            )
+        for shard in shards:
             if not (folder / shard["file"]).is_file():
                 raise AdjoinError(f"{folder} lacks its shard {shard['file']}; mine the pairs again")
         return cls(folder, manifest)
@@ -109,17 +130,25 @@ class PairDataset:
         """Read the columns of all shards in order, at most `rows` rows at a time.
 
         Raises:
-            AdjoinError: a shard is damaged.
+            AdjoinError: a shard is damaged, lacks a column, or has another number of rows than the manifest says.
         """
         import pyarrow
         import pyarrow.parquet
 
+        expected = _schema()
         for shard in self.manifest["shards"]:
             path = self.folder / shard["file"]
             try:
                 with pyarrow.parquet.ParquetFile(path) as file:
+                    if not file.schema_arrow.equals(expected) or file.metadata.num_rows != shard["rows"]:
+                        raise ValueError(
+                            f"expected {shard['rows']:,} rows of {', '.join(expected.names)};"
+                            f" it has {file.metadata.num_rows:,} of {', '.join(file.schema_arrow.names)}"
+                        )
                     for batch in file.iter_batches(rows, columns=columns):
+                        if any(column.null_count for column in batch.columns):
+                            raise ValueError("values are missing in it")
                         yield batch.to_pydict()
-            except (pyarrow.ArrowException, OSError) as error:
+            except (pyarrow.ArrowException, OSError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise AdjoinError(f"the shard {path} cannot be read ({reason}); mine the pairs again") from None

@@ -11,8 +11,11 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +164,36 @@ def _results(tasks: list[list[Source]], options: MiningOptions) -> Iterator[tupl
         return
     # "spawn": the parent may hold threads (a tokenizer's, a table's), which a fork would copy half-way.
     context = multiprocessing.get_context("spawn")
+    resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
         waiting: list[Future[tuple[list[Pair], Tally]]] = []
         try:
             for task in tasks:
-                waiting.append(pool.submit(_read_and_pair, task, options.kinds))
+                with _interrupts_held():
+                    waiting.append(pool.submit(_read_and_pair, task, options.kinds))
                 if len(waiting) > 4 * workers:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
+        except BrokenProcessPool:
+            raise AdjoinError(
+                f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Block Ctrl-C for a moment: a worker started in it never sees one, not even while it imports."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts_to_parent() -> None:

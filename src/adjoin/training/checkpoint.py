@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from adjoin.errors import AdjoinError
-from adjoin.files import folder_in_one_piece, read_json, write_json
+from adjoin.files import folder_in_one_piece, read_json, write_json, wrong_types
 
 TENSORS, STATE = "state.safetensors", "state.json"
 
@@ -88,6 +88,12 @@ def restore(
         AdjoinError: the checkpoint is damaged, or belongs to another recipe or other data.
     """
     state = read_json(checkpoint / STATE, "checkpoint state")
+    declared = {"step": int, "elapsed": float, "identity": dict[str, Any]}
+    if not isinstance(state, dict) or state.keys() < declared.keys() or wrong_types(state, declared):
+        raise AdjoinError(
+            f"the checkpoint state {checkpoint / STATE} is damaged: expected {', '.join(declared)};"
+            " take another --out and start afresh"
+        )
     for name, value in identity.items():
         if state["identity"].get(name) != value:
             raise AdjoinError(

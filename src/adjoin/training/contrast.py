@@ -7,6 +7,7 @@ models/mine/
 
 import math
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from types import FrameType
 import torch
 
 from adjoin.errors import AdjoinError
-from adjoin.files import write_atomically, write_json
+from adjoin.files import flush_to_disk, write_atomically, write_json
 from adjoin.model.bodies import StaticBody
 from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
+from adjoin.model.start import library_quiet
 from adjoin.objective.step import StepResult
 from adjoin.training import checkpoint
 from adjoin.training.log import StepReport, TrainingLog, Watch, draw_curve
@@ -65,7 +67,7 @@ def train(
     checkpoint.save(run.folder, run.modules, run.optimizer, run.progress)
     if interrupted:
         raise KeyboardInterrupt
-    title = f"{out.name}: {len(run.dataset):,} pairs, batch {recipe.batch:,}"
+    title = f"{out.name}: {len(run.dataset):,} pairs, batch {run.batch:,}"
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
     return _finish(out, run)
 
@@ -135,7 +137,7 @@ def _report(run: Run, result: StepResult, seconds: float, share: float) -> StepR
         loss=result.loss,
         scale=float(run.temperature.scale.detach()),
         rate=rate(share, run.recipe.warmup),
-        pairs_per_second=run.recipe.batch / seconds,
+        pairs_per_second=run.batch / seconds,
         tokens_per_second=result.tokens / seconds,
         padding=1 - result.tokens / result.padded,
         elapsed=progress.elapsed,
@@ -150,8 +152,13 @@ def _finish(out: Path, run: Run) -> Description:
 
         write_atomically(out / WEIGHTS_FILE, to_bytes(run.body.tensors()))
     else:
-        with checkpoint.full_disk_is_os_error(out):
-            run.body.model.save_pretrained(out)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
+            with library_quiet(), checkpoint.full_disk_is_os_error(out):
+                run.body.model.save_pretrained(unfinished)
+            for path in sorted(Path(unfinished).iterdir()):
+                flush_to_disk(path)
+                path.chmod(0o644)  # the library makes weights private
+                path.replace(out / path.name)
     description = Description(
         kind="static" if isinstance(run.body, StaticBody) else "transformer",
         dimension=run.body.dimension,
@@ -159,7 +166,7 @@ def _finish(out: Path, run: Run) -> Description:
         tau=float(run.temperature.tau.detach()),
         start=run.recipe.start.as_json(),
         training={
-            "recipe": run.recipe.as_json(),
+            "recipe": {**run.recipe.as_json(), "batch": run.batch},
             "pairs": len(run.dataset),
             "data": run.dataset.hash,
             "steps": run.progress.step,

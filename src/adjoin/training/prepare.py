@@ -14,7 +14,7 @@ from adjoin.batches import Sampler, TokenizedPairs
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import DESCRIPTION_FILE
+from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE
 from adjoin.model.presets import preset_named
 from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
@@ -37,6 +37,7 @@ class Run:
     """A training that is ready to go, or to go on.
 
     Attributes:
+        batch: pairs a batch.
         folder: where log, curve and checkpoints go.
         modules: body and temperature together, as checkpoints keep them.
         step: computes the gradients of a batch.
@@ -44,6 +45,7 @@ class Run:
     """
 
     recipe: Recipe
+    batch: int
     dataset: PairDataset
     tokenizer: Tokenizer
     folder: Path
@@ -64,15 +66,14 @@ def prepare(pairs: Path, out: Path, recipe: Recipe, *, resume: bool, say: Say) -
     found = checkpoint.latest(folder)
     if not resume and (found or (out / DESCRIPTION_FILE).exists()):
         raise AdjoinError(f"{out} already holds a training: --resume goes on with it, another --out starts afresh")
-    if len(dataset) < recipe.batch:
-        raise AdjoinError(
-            f"{pairs} has {len(dataset):,} pairs, which do not fill one batch of {recipe.batch:,}: give a smaller"
-            " --batch or mine more"
-        )
-    tokenizer, body, tokens = _tokens_and_body(dataset, out, recipe, say)
+    if not folder.is_dir() and any((out / name).exists() for name in (WEIGHTS_FILE, TOKENIZER_FILE)):
+        raise AdjoinError(f"{out} holds a model that is not ours and would be overwritten: choose another --out")
+    batch = recipe.batch_for(len(dataset))
+    folder.mkdir(parents=True, exist_ok=True)  # marks `out` as ours, and fails now rather than after minutes
+    tokenizer, body, tokens = _tokens_and_body(dataset, out, recipe, say, known=found is not None)
     temperature = Temperature()
     modules = nn.ModuleDict({"body": body, "temperature": temperature})
-    sampler = Sampler(tokens, recipe.batch, seed=recipe.seed, token_dropout=recipe.token_dropout)
+    sampler = Sampler(tokens, batch, seed=recipe.seed, token_dropout=recipe.token_dropout)
     optimizer = torch.optim.AdamW(_parameter_groups(body, temperature, recipe), betas=(0.9, 0.98), fused=True)
     progress = checkpoint.Progress(0, 0.0, {"recipe": recipe.as_json(), "data": dataset.hash})
     torch.manual_seed(recipe.seed)
@@ -83,7 +84,19 @@ def prepare(pairs: Path, out: Path, recipe: Recipe, *, resume: bool, say: Say) -
     step = ContrastiveStep(body, temperature, token_budget=recipe.token_budget, autocast=precision)
     budget = _budget(recipe, sampler)
     return Run(
-        recipe, dataset, tokenizer, folder, body, temperature, modules, sampler, optimizer, step, budget, progress
+        recipe,
+        batch,
+        dataset,
+        tokenizer,
+        folder,
+        body,
+        temperature,
+        modules,
+        sampler,
+        optimizer,
+        step,
+        budget,
+        progress,
     )
 
 
@@ -94,14 +107,14 @@ def processor_precision() -> torch.dtype | None:
 
 
 def _tokens_and_body(
-    dataset: PairDataset, out: Path, recipe: Recipe, say: Say
+    dataset: PairDataset, out: Path, recipe: Recipe, say: Say, *, known: bool
 ) -> tuple[Tokenizer, StaticBody | TransformerBody, TokenizedPairs]:
     body: StaticBody | TransformerBody | None = None
     path = out / TOKENIZER_FILE
     if recipe.init is not None:
         say(f"opening {recipe.init}")
         body, tokenizer = checkpoint_body(recipe.start)
-    elif path.exists():  # an interrupted training's
+    elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
         tokenizer = Tokenizer.load(path)
     else:
         say("learning the vocabulary")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from adjoin.errors import AdjoinError
+from adjoin.files import wrong_types
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
 
@@ -24,7 +25,7 @@ class Recipe:
         dimension: of a static table's vectors.
         vocabulary: tokens to learn from the pairs; None for the preset's number.
         max_tokens: longest sequence, delimiters included.
-        batch: pairs a batch, M.
+        batch: pairs a batch, M; None for what suits body and number of pairs.
         epochs, steps, minutes: bounds; at least one must be given.
         learning_rate: of the body, at its highest.
         weight_learning_rate: of a static table's token weights.
@@ -44,7 +45,7 @@ class Recipe:
     dimension: int | None = None
     vocabulary: int | None = None
     max_tokens: int = 256
-    batch: int = 1024
+    batch: int | None = None
     epochs: float | None = None
     steps: int | None = None
     minutes: float | None = None
@@ -71,6 +72,8 @@ class Recipe:
         if unknown:
             raise AdjoinError(f"unknown recipe option {', '.join(unknown)}: expected {', '.join(sorted(known))}")
         given = {name: value for name, value in given.items() if value is not None}
+        if wrong := wrong_types(given, {field.name: field.type for field in fields(cls)}):
+            raise AdjoinError(f"wrong recipe option: {wrong}")
         static = given.get("init") is None and given.get("preset", "static") == "static"
         recipe = cls(**{**(_STATIC if static else _TRANSFORMER), **given})
         if recipe.epochs is None and recipe.steps is None and recipe.minutes is None:
@@ -89,7 +92,7 @@ class Recipe:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise AdjoinError(f"no recipe at {path}: the file is missing") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise AdjoinError(f"the recipe {path} cannot be read: {error}") from None
 
     def check(self) -> None:
@@ -104,22 +107,28 @@ class Recipe:
             raise AdjoinError(f"no checkpoint at {self.init}: expected a transformers folder or a .gguf file")
         if self.layers is not None and self.init is None:
             raise AdjoinError(f"--layers {self.layers} goes with --init CHECKPOINT; a preset has its own number")
-        if self.dimension is not None and not (self.start.is_static and self.dimension >= 1):
+        if self.dimension is not None and not (self.start.is_static and 1 <= self.dimension <= _WIDEST):
             raise AdjoinError(
-                f"--dimension {self.dimension}: a static table takes 1 or more, a transformer has its preset's"
+                f"--dimension {self.dimension}: a static table takes 1 to {_WIDEST:,}, a transformer has its"
+                " preset's"
             )
         bounds = (
             ("batch", 2, None),
             ("max_tokens", 3, None),
             ("token_budget", 1, None),
-            ("vocabulary", 512, None),
+            ("vocabulary", 512, 1 << 20),  # the learner reserves memory for what is asked, or ends the process
             ("steps", 1, None),
-            ("epochs", 0, None),
-            ("minutes", 0, None),
+            ("epochs", 0.001, None),
+            ("minutes", 0.001, None),
             ("token_dropout", 0, 0.95),
             ("warmup", 0, 1),
             ("learning_rate", 0, None),
-            ("clip", 0, None),
+            ("weight_learning_rate", 0, None),
+            ("tau_learning_rate", 0, None),
+            ("weight_decay", 0, None),
+            ("clip", 1e-6, None),
+            ("seed", 0, (1 << 32) - 1),
+            ("checkpoint_minutes", 0, None),
         )
         for name, low, high in bounds:
             value = getattr(self, name)
@@ -133,12 +142,32 @@ class Recipe:
             return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed)
         return Start(self.preset, None, None, self.dimension, self.seed)
 
+    def batch_for(self, number: int) -> int:
+        """The batch size, given or settled for so many pairs.
+
+        A small set of pairs gets at least `_STEPS_AN_EPOCH` batches an epoch, of at least 16 pairs.
+
+        Raises:
+            AdjoinError: the pairs do not fill one batch.
+        """
+        usual = _BATCH_STATIC if self.start.is_static else _BATCH_TRANSFORMER
+        batch = self.batch or min(usual, max(16, number // _STEPS_AN_EPOCH))
+        if number < batch:
+            raise AdjoinError(
+                f"{number:,} pairs do not fill one batch of {batch:,}: mine more"
+                + (", or give a smaller --batch" if self.batch else "")
+            )
+        return batch
+
     def as_json(self) -> dict[str, Any]:
         """All options that are set."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+_WIDEST = 65_536  # dimensions of a static table
+
 # Measured in docs/LOG.md; the paper gives none of these.
-_STATIC: dict[str, Any] = {"max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}
-_TRANSFORMER: dict[str, Any] = {"batch": 512, "learning_rate": 1e-3, "max_tokens": 128}
+_STATIC: dict[str, Any] = {"learning_rate": 5e-4, "max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}
+_TRANSFORMER: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 128}
+_BATCH_STATIC, _BATCH_TRANSFORMER, _STEPS_AN_EPOCH = 1_024, 512, 16
 _EPOCHS_STATIC, _EPOCHS_TRANSFORMER = 10.0, 1.0
