@@ -60,12 +60,12 @@ def transformer_rates(pairs: PairDataset) -> dict[str, float]:
     tokenizer = Tokenizer.train(iter(texts), 8_192)
     sampler = Sampler(TokenizedPairs.from_dataset(pairs, tokenizer, MAX_TOKENS), BATCH)
     body, temperature = random_transformer(Start(preset="nano"), 8_192, MAX_TOKENS), Temperature()
-    one_pass = ContrastiveStep(body, temperature, token_budget=10**9)
-    cached = ContrastiveStep(body, temperature, token_budget=4_096)
+    one_pass = ContrastiveStep(body, temperature, token_budget=2_048, memory_tokens=10**9)
+    cached = ContrastiveStep(body, temperature, token_budget=2_048, memory_tokens=0)
     ways: dict[str, Callable[[int], object]] = {
         "plain loop": lambda step: plain_step(body, temperature, sampler, step),
         "sorted, cached gradients": lambda step: cached(sampler.batch(step)),
-        "one padded matrix, one pass": lambda step: one_pass(sampler.batch(step)),
+        "sorted, one pass": lambda step: one_pass(sampler.batch(step)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for step in range(STEPS + 1):

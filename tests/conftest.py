@@ -1,5 +1,6 @@
 """Small real things that several rooms' tests need: source code, a dataset of pairs, a tokenizer."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def function_source(verb: str, noun: str) -> str:
         f"    # inner comment on {noun}\n"
         f"    return result\n"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_reach_us() -> None:
+    """Take SIGINT as a terminal's shell hands it out: a job in the background is started with it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -34,13 +34,13 @@ def body() -> TransformerBody:
 
 
 def gradients(
-    body: TransformerBody | StaticBody, batch: Batch, token_budget: int
+    body: TransformerBody | StaticBody, batch: Batch, token_budget: int, memory_tokens: int = 0
 ) -> tuple[float, bool, list[Tensor]]:
     temperature = Temperature().double()
     parameters = [*body.parameters(), *temperature.parameters()]
     for parameter in parameters:
         parameter.grad = None
-    result = ContrastiveStep(body, temperature, token_budget=token_budget)(batch)
+    result = ContrastiveStep(body, temperature, token_budget=token_budget, memory_tokens=memory_tokens)(batch)
     return result.loss, result.cached, [p.grad.clone() for p in parameters if p.grad is not None]
 
 
@@ -49,12 +49,14 @@ def gradients(
 def test_cached_equals_full_in_value_and_every_gradient(rows: int, longest: int, seed: int, budget: int) -> None:
     body = random_transformer(Start(preset="nano"), VOCABULARY, 32).double()
     batch = random_batch(rows, longest, seed)
-    full = gradients(body, batch, token_budget=100_000)
+    full = gradients(body, batch, token_budget=100_000, memory_tokens=100_000)
+    one_pass = gradients(body, batch, token_budget=budget, memory_tokens=100_000)
     cached = gradients(body, batch, token_budget=budget)
-    assert not full[1]
-    assert cached[0] == pytest.approx(full[0], abs=1e-9)
-    for ours, expected in zip(cached[2], full[2], strict=True):
-        torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
+    assert (full[1], one_pass[1], cached[1]) == (False, False, True)
+    for loss, _, found in (one_pass, cached):
+        assert loss == pytest.approx(full[0], abs=1e-9)
+        for ours, expected in zip(found, full[2], strict=True):
+            torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None:
@@ -65,7 +67,9 @@ def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None
 
     temperature = Temperature().double()
     loss = contrastive_loss(alone(batch.x), alone(batch.y), temperature.scale, false_negatives(batch.identity_3M))
-    assert gradients(body, batch, token_budget=100_000)[0] == pytest.approx(loss.item(), abs=1e-9)
+    assert gradients(body, batch, token_budget=100_000, memory_tokens=100_000)[0] == pytest.approx(
+        loss.item(), abs=1e-9
+    )
 
 
 def test_dropout_repeats_in_the_second_pass() -> None:
@@ -92,13 +96,13 @@ def test_the_static_body_takes_any_batch_at_once() -> None:
     _, cached, found = gradients(table, batch, token_budget=1)
     assert not cached
     assert len(found) == 4  # vectors, weights, places, tau
-    padding_free = ContrastiveStep(table, Temperature(), token_budget=1)(batch)
+    padding_free = ContrastiveStep(table, Temperature(), token_budget=1, memory_tokens=1)(batch)
     assert padding_free.padded == padding_free.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
 
 
 def test_padding_is_reported(body: TransformerBody) -> None:
     batch = random_batch(8, 16, 5)
-    result = ContrastiveStep(body, Temperature().double(), token_budget=10_000)(batch)
+    result = ContrastiveStep(body, Temperature().double(), token_budget=10_000, memory_tokens=0)(batch)
     longest = max(batch.x.lengths_B.max(), batch.y.lengths_B.max())
     assert result.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
     assert result.padded == 16 * longest

@@ -19,7 +19,7 @@ from adjoin.training.recipe import Recipe
 SMALL = {"batch": 16, "vocabulary": 600, "max_tokens": 48}
 RECIPES = {
     "static": Recipe.with_defaults(preset="static", dimension=16, steps=12, token_dropout=0.3, **SMALL),
-    "nano": Recipe.with_defaults(preset="nano", steps=6, token_budget=300, **SMALL),
+    "nano": Recipe.with_defaults(preset="nano", steps=6, token_budget=300, memory_tokens=300, **SMALL),
 }
 
 

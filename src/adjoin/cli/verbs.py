@@ -70,6 +70,7 @@ def evaluate(options: argparse.Namespace) -> None:
     """`adjoin evaluate`."""
     from adjoin.evaluation import load_tasks, run_evaluation, write_report
     from adjoin.evaluation.display import render_table
+    from adjoin.evaluation.report import main_metric
     from adjoin.model.encoder import Encoder
 
     console = _console()
@@ -90,13 +91,13 @@ def evaluate(options: argparse.Namespace) -> None:
         progress=console.print,
         seed=options.seed,
     )
-    for metric in report.metrics():
+    for metric in dict.fromkeys(main_metric(suite) for suite in report.suites()):
         console.print(render_table(report, metric))
     for difference in report.differences:
         console.print(difference.sentence())
     folder = options.report or options.model / "report"
     write_report(folder, report)  # last: where it cannot be written, the figures have at least been seen
-    console.print(f"Report: {folder / 'report.md'}")
+    console.print(f"All metrics, nDCG@10 and recall among them: {folder / 'report.md'}")
 
 
 def embed(options: argparse.Namespace) -> None:

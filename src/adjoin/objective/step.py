@@ -48,6 +48,7 @@ class ContrastiveStep:
         temperature: Temperature,
         *,
         token_budget: int,
+        memory_tokens: int,
         autocast: torch.dtype | None = None,
     ) -> None:
         """Prepare steps.
@@ -55,12 +56,13 @@ class ContrastiveStep:
         Args:
             body: what embeds sequences.
             temperature: its tau is trained along.
-            token_budget: padded tokens of a micro-batch with its graph; a batch within it is embedded once.
-                A body that does not pad takes any batch at once.
+            token_budget: padded tokens of a micro-batch. A body that does not pad takes any batch at once.
+            memory_tokens: padded tokens whose graphs may be kept together: a batch within it is embedded once,
+                a larger one twice.
             autocast: bfloat16 to run the body's matrix products in it; vectors and loss stay in float32.
         """
         self.body, self.temperature = body, temperature
-        self.token_budget, self.autocast = token_budget, autocast
+        self.token_budget, self.memory_tokens, self.autocast = token_budget, memory_tokens, autocast
 
     def __call__(self, batch: Batch) -> StepResult:
         """Add the gradients of the batch's loss to the parameters' `.grad`."""
@@ -68,7 +70,7 @@ class ContrastiveStep:
         groups = self.groups(sequences)
         padded = sum(len(rows) * int(sequences.lengths_B[rows].max()) for rows in groups) if self.body.pads else 0
         mask_MM = false_negatives(batch.identity_3M)
-        cached = self.body.pads and padded > self.token_budget
+        cached = self.body.pads and padded > self.memory_tokens
         step = self.backward_cached if cached else self.backward_at_once
         loss = step(sequences, groups, mask_MM)
         tokens = int(sequences.lengths_B.sum())

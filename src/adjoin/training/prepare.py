@@ -81,7 +81,13 @@ def prepare(pairs: Path, out: Path, recipe: Recipe, *, resume: bool, say: Say) -
         progress = checkpoint.restore(found, modules, optimizer, progress.identity)
         say(f"resuming after step {progress.step:,}")
     precision = processor_precision() if body.pads else None
-    step = ContrastiveStep(body, temperature, token_budget=recipe.token_budget, autocast=precision)
+    step = ContrastiveStep(
+        body,
+        temperature,
+        token_budget=recipe.token_budget,
+        memory_tokens=recipe.memory_tokens,
+        autocast=precision,
+    )
     budget = _budget(recipe, sampler)
     return Run(
         recipe,

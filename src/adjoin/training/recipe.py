@@ -34,7 +34,8 @@ class Recipe:
         warmup: share of the training in which the rate rises.
         clip: largest norm of the gradient.
         token_dropout: share of the tokens left out at each visit.
-        token_budget: padded tokens of a micro-batch.
+        token_budget: padded tokens of a micro-batch; small ones pad less and stay in the processor's cache.
+        memory_tokens: padded tokens whose activations may be kept: a larger batch is embedded twice.
         seed: of everything random.
         checkpoint_minutes: how often the state is saved.
     """
@@ -56,7 +57,8 @@ class Recipe:
     warmup: float = 0.05
     clip: float = 1.0
     token_dropout: float = 0.0
-    token_budget: int = 8_192
+    token_budget: int = 2_048
+    memory_tokens: int = 16_384
     seed: int = 0
     checkpoint_minutes: float = 2.0
 
@@ -116,6 +118,7 @@ class Recipe:
             ("batch", 2, None),
             ("max_tokens", 3, None),
             ("token_budget", 1, None),
+            ("memory_tokens", 0, None),
             ("vocabulary", 512, 1 << 20),  # the learner reserves memory for what is asked, or ends the process
             ("steps", 1, None),
             ("epochs", 0.001, None),
