@@ -84,3 +84,10 @@ def test_an_empty_ragged_is_no_trouble() -> None:
     empty = Ragged.concatenate([])
     assert empty.padded().shape == (0, 0)
     assert list(micro_batches(empty.lengths_B, 10)) == []
+
+
+def test_x_are_queries_and_y_documents(tokenized: TokenizedPairs, tokenizer: Tokenizer) -> None:
+    for side, delimiters in ((tokenized.x, "[]"), (tokenized.y, "{}")):
+        opening, closing = (tokenizer.backend.token_to_id(character) for character in delimiters)
+        assert set(side.ids_N[side.starts_B].tolist()) == {opening}
+        assert set(side.ids_N[side.starts_B + side.lengths_B - 1].tolist()) == {closing}

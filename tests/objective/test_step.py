@@ -106,3 +106,18 @@ def test_padding_is_reported(body: TransformerBody) -> None:
     longest = max(batch.x.lengths_B.max(), batch.y.lengths_B.max())
     assert result.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
     assert result.padded == 16 * longest
+
+
+def test_bfloat16_runs_the_body_and_leaves_gradients_in_float32() -> None:
+    body = random_transformer(Start(preset="nano"), VOCABULARY, 32)
+    batch = random_batch(6, 12, 3)
+    losses = []
+    for precision in (None, torch.bfloat16):
+        body.zero_grad()
+        step = ContrastiveStep(body, Temperature(), token_budget=40, memory_tokens=0, autocast=precision)
+        losses.append(step(batch).loss)
+    assert losses[0] != losses[1]  # it did run in another precision
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert {parameter.grad.dtype for parameter in body.parameters() if parameter.grad is not None} == {
+        torch.float32
+    }

@@ -79,8 +79,8 @@ def _name(node: "Node") -> str:
 def _function(node: "Node", scope: str, source: bytes, first_line: int, language: Language) -> Function:
     documentation = language.documentation(node)
     docstring, code = "", source[node.start_byte : node.end_byte]
-    if documentation is not None:
-        start, end = documentation.start_byte, documentation.end_byte
+    if documentation:
+        start, end = documentation[0].start_byte, documentation[-1].end_byte
         docstring = language.clean(source[start:end].decode("utf-8", "replace"))
         if node.start_byte <= start and end <= node.end_byte:
             while source[start - 1 : start] in (b" ", b"\t"):  # the line's indentation goes too

@@ -28,9 +28,9 @@ class Language:
         functions: node types that are a function with a name and an implementation.
         containers: node types in which functions of the module's or a class's level are looked for. What is
             not named here is not entered: a function inside a function belongs to the outer one.
-        documentation: from a function's node to the node of its documentation, inside the function (Python's
-            docstring) or before it (a comment); None if there is none.
-        clean: from that node's source to the text that its author meant, without quotes or comment marks.
+        documentation: from a function's node to the nodes of its documentation, in order: inside the function
+            (Python's docstring) or before it (a comment, or one a line); empty if there is none.
+        clean: from those nodes' source to the text that its author meant, without quotes or comment marks.
         scopes: node types that lend their name to what is inside them: class Encoder → "Encoder.load".
         special: names whose documentation does not say what the code does; they make no pair.
         grammar_function: the function of the grammar's module that gives the language.
@@ -40,14 +40,14 @@ class Language:
     grammar: str
     functions: frozenset[str]
     containers: frozenset[str]
-    documentation: Callable[["Node"], "Node | None"]
+    documentation: Callable[["Node"], list["Node"]]
     clean: Callable[[str], str]
     scopes: frozenset[str]
     special: re.Pattern[str]
     grammar_function: str = "language"
 
 
-def first_string_of_body(function: "Node") -> "Node | None":
+def first_string_of_body(function: "Node") -> list["Node"]:
     """The statement that holds a Python docstring: a plain string that opens the body."""
     body = function.child_by_field_name("body")
     for statement in body.named_children if body is not None else ():
@@ -56,8 +56,8 @@ def first_string_of_body(function: "Node") -> "Node | None":
         # Grammars differ: the string stands alone or inside an expression statement.
         is_statement = statement.type == "expression_statement" and statement.named_child_count == 1
         literal = statement.named_children[0] if is_statement else statement
-        return statement if literal.type == "string" else None
-    return None
+        return [statement] if literal.type == "string" else []
+    return []
 
 
 def python_string(source: str) -> str:
