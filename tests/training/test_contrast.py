@@ -62,10 +62,12 @@ def test_resumed_equals_uninterrupted_to_the_bit(name: str, pairs_folder: Path, 
 
 def test_training_learns(pairs_folder: Path, tmp_path: Path) -> None:
     reports: list[StepReport] = []
-    recipe = Recipe.with_defaults(dimension=32, batch=32, epochs=10, vocabulary=600, learning_rate=3e-3)
+    recipe = Recipe.with_defaults(
+        dimension=64, batch=32, epochs=20, vocabulary=600, learning_rate=1e-2, token_dropout=0.0
+    )
     train(pairs_folder, tmp_path / "m", recipe, watch=reports.append)
-    assert reports[-1].loss < reports[0].loss / 2
-    assert reports[-1].step == 30
+    assert reports[-1].loss < reports[0].loss / 20  # 100 to 250 times less, by the seed
+    assert reports[-1].step == 60
     assert reports[-1].left == 0
     assert reports[0].padding == 0
     assert (tmp_path / "m" / "training" / "curve.png").read_bytes().startswith(b"\x89PNG")
