@@ -80,10 +80,11 @@ _ROOMS = ("pairs", "held-out", "eval", "model", "index", "report.json", "report.
 
 
 def _make_room(out: Path) -> None:
-    """Forget an earlier demo; refuse to touch a folder that is none."""
+    """Forget an earlier demo, also one that was killed; refuse to touch a folder that is none."""
     if not out.exists():
         return
-    if not out.is_dir() or {entry.name for entry in out.iterdir()} - set(_ROOMS):
+    ours = tuple(prefix for room in _ROOMS for prefix in (room, f".{room}."))  # the second: half-written ones
+    if not out.is_dir() or not all(entry.name.startswith(ours) for entry in out.iterdir()):
         raise AdjoinError(f"{out} holds something else than a demo: choose another --out")
     shutil.rmtree(out)
 
