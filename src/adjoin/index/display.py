@@ -16,6 +16,7 @@ from rich.text import Text
 
 from adjoin.corpus.document import PROSE
 from adjoin.index.search import Hit
+from adjoin.ranking.lexical import terms
 
 SHOWN_LINES = 12  # of code, so that three hits fit on a screen
 SHOWN_CHARACTERS = 600  # of prose: the same area at 80 columns, less the margin
@@ -38,7 +39,7 @@ def show(hits: Sequence[Hit], console: Console, *, query: str = "") -> None:
         console: where to write.
         query: its words are emphasised.
     """
-    words = sorted({word for word in query.split() if len(word) > 2})
+    words = sorted({word for word in query.split() if terms(word)})  # stop words have no terms
     # Cutting is for the eye: what reads from a pipe wants `path:first-last` in one piece.
     whole = not console.is_terminal
     if not hits:
