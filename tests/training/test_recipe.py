@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from adjoin.errors import AdjoinError
+from adjoin.model.presets import PRESETS
 from adjoin.training.recipe import Recipe
 from adjoin.training.schedule import Budget, rate
 
@@ -79,3 +80,20 @@ def test_the_batch_suits_body_and_number_of_pairs() -> None:
         Recipe.with_defaults(batch=300).batch_for(299)
     with pytest.raises(AdjoinError, match="9 pairs do not fill one batch of 16: mine more"):
         static.batch_for(9)
+
+
+def test_the_recipes_that_come_along_are_what_they_say() -> None:
+    folder = Path(__file__).parents[2] / "recipes"
+    options = {path.stem: Recipe.read(path) for path in sorted(folder.glob("*.toml"))}
+    static = Recipe.with_defaults(**options["static"])
+    # Named in the file, for a reader; the defaults of a static table all the same.
+    assert (static.epochs, static.learning_rate, static.token_dropout, static.max_tokens) == (
+        (usual := Recipe.with_defaults()).epochs,
+        usual.learning_rate,
+        usual.token_dropout,
+        usual.max_tokens,
+    )
+    assert static.batch == usual.batch_for(1_000_000)
+    assert static.dimension == PRESETS["static"].dimension
+    start = Recipe.with_defaults(**options["smollm2-4"], init=str(folder)).start  # any path that exists
+    assert start.layers == 4
