@@ -149,3 +149,22 @@ def test_training_from_the_gguf_file_runs_and_can_be_loaded(
     recipe = Recipe.with_defaults(init=str(smollm2), layers=1, steps=2, batch=8, max_tokens=24)
     train(pairs_folder, tmp_path / "m", recipe)
     assert Encoder.load(tmp_path / "m").encode_query(["open a file"]).shape == (1, 576)
+
+
+def test_a_model_that_sees_to_the_right_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    config = transformers.BertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, vocab_size=600
+    )
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(tokenizer.to_json())
+    with pytest.raises(AdjoinError, match="is no causal model"):
+        checkpoint_body(Start(preset=None, checkpoint=str(tmp_path)))
+
+
+def test_more_tokens_than_positions_are_refused(tokenizer: Tokenizer, pairs_folder: Path, tmp_path: Path) -> None:
+    folder = generative("gpt2", tokenizer, tmp_path / "gpt2")
+    with pytest.raises(AdjoinError, match=r"--max-tokens 65: .* has positions for 64 tokens"):
+        train(
+            pairs_folder, tmp_path / "m", Recipe.with_defaults(init=str(folder), steps=1, batch=8, max_tokens=65)
+        )

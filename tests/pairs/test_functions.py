@@ -119,3 +119,33 @@ def test_pairs_know_their_place_and_are_negatives_of_each_other() -> None:
     assert len({pair.group for pair in pairs}) == len(pairs)
     assert all(pair.x not in pair.y for pair in pairs)
     assert tally.counts["functions"] == 3
+
+
+def test_parameters_without_a_heading_and_signatures_are_no_summary() -> None:
+    assert summary("input_ids (`torch.LongTensor` of shape `(batch, length)`):\n    Indices of tokens.") == ""
+    assert summary("x (int): the number of things to count.") == ""
+    assert summary("selu(input, inplace=False) -> Tensor\n\nApplies the function to each element.") == (
+        "Applies the function to each element."
+    )
+    assert summary("Do it now.\nReturns: nothing at all") == "Do it now."
+    assert summary("Do it now.\nExample::\n  x") == "Do it now."
+
+
+def test_a_role_at_the_start_of_a_line_ends_no_summary() -> None:
+    assert summary("Compute the rate of each of the optimizer's\n:attr:`groups` anew.") == (
+        "Compute the rate of each of the optimizer's groups anew."
+    )
+    assert summary(":math:`D^2` regression score.") == "D^2 regression score."
+    assert summary("See :py:meth: `x.y` for it.") == "See x.y for it."
+
+
+def test_only_a_docstring_leaves_the_code() -> None:
+    (function,) = functions(python('def g(a):\n    f"Not {a} docstring"\n    return a\n'), Tally())
+    assert 'f"Not {a} docstring"' in function.code
+
+
+def test_tests_inside_an_archive_are_tests() -> None:
+    good = Function("f", "Return the number one.", "def f():\n    a = 1\n    return a", (1, 3))
+    for origin in ("pkg.zip!tests/a.py", "pkg.zip!test_a.py", "pkg.zip!p/tests/a.py"):
+        assert reason_against(good, python("x", origin)) == "test code"
+    assert reason_against(good, python("x", "pkg.zip!latest/a.py")) is None

@@ -10,7 +10,9 @@ def prose(text: str, first_line: int = 1) -> Document:
     return Document.of(text, PROSE, "guide.md", first_line=first_line)
 
 
-words = st.lists(st.sampled_from(["alpha", "beta.", "Gamma", "delta?", "epsilon"]), min_size=1, max_size=400)
+words = st.lists(
+    st.sampled_from(["alpha", "beta.", "Gamma", "delta?", '"Zeta', 'eta."']), min_size=1, max_size=400
+)
 
 
 @given(st.lists(words.map(" ".join), min_size=1, max_size=8))
@@ -41,12 +43,30 @@ def test_short_paragraphs_are_gathered_and_long_ones_cut_at_sentences() -> None:
 
 
 def test_neighbours_are_pairs_of_one_group() -> None:
-    text = "\n\n".join(" ".join([f"Word{i}"] * 70) for i in range(4))
+    text = "\n\n".join(" ".join([f"Word{letter}"] * 70) for letter in "abcd")
     pairs = list(passage_pairs(prose(text), Tally()))
     assert [(p.x.split()[0], p.y.split()[0]) for p in pairs] == [
-        ("Word0", "Word1"),
-        ("Word1", "Word2"),
-        ("Word2", "Word3"),
+        ("Worda", "Wordb"),
+        ("Wordb", "Wordc"),
+        ("Wordc", "Wordd"),
     ]
     assert len({p.group for p in pairs}) == 1
     assert pairs[0].origin == "guide.md:3-3"
+
+
+def test_a_sentence_that_is_not_endless_stays_whole_and_quotes_stay() -> None:
+    short, long = " ".join(["One"] + ["word"] * 49) + ".", " ".join(["Two"] + ["word"] * 144) + "."
+    assert [p.text for p in passages(prose(f"{short} {long}"))] == [short, long]
+    quoted = " ".join(['"What is it?" she asked him there.'] * 40)
+    cut = passages(prose(quoted))
+    assert len(cut) > 1
+    assert all(p.text.startswith('"What') and p.text.endswith("there.") for p in cut)
+
+
+def test_what_is_mostly_no_words_makes_no_pair() -> None:
+    codes = "\n\n".join(
+        " ".join(f".. |sign{i}| unicode:: U+0{i} .. SIGN NUMBER {i}" for i in range(12)) for _ in range(3)
+    )
+    tally = Tally()
+    assert list(passage_pairs(prose(codes), tally)) == []
+    assert tally.counts["passage mostly not words"] > 0

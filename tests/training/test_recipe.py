@@ -57,7 +57,7 @@ def test_recipe_files(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_falls_and_ends_at_zero() -> None:
-    assert rate(0, 0.1) == 0
+    assert rate(0, 0.1) == 0.01
     assert rate(0.05, 0.1) == pytest.approx(0.5)
     assert rate(0.1, 0.1) == 1
     assert rate(0.55, 0.1) == pytest.approx(0.5)

@@ -93,7 +93,7 @@ def _hold_out(packages: Path, out: Path, console: Console) -> frozenset[int]:
     """Make an evaluation task of each held-out package.
 
     Returns:
-        The hashes of all their implementations, so that copies in other packages are not trained on.
+        The hashes of all their summaries and implementations: copies in other packages are not trained on.
     """
     hashes: set[int] = set()
     for name in HELD_OUT:
@@ -103,8 +103,8 @@ def _hold_out(packages: Path, out: Path, console: Console) -> frozenset[int]:
         dataset = PairDataset.open(out / "held-out" / name)
         task = _task(name, dataset)
         write_task(out / "eval" / name, task)
-        for rows in dataset.batches(["y_hash"]):
-            hashes.update(rows["y_hash"])
+        for rows in dataset.batches(["x_hash", "y_hash"]):
+            hashes.update(rows["x_hash"], rows["y_hash"])
         console.print(f"{name}: {len(task.queries):,} documented functions, for measuring only")
     return frozenset(hashes)
 
@@ -132,6 +132,7 @@ def _task(name: str, dataset: PairDataset) -> RetrievalTask:
 
 def _mine_the_rest(packages: Path, out: Path, held_out: frozenset[int], console: Console) -> None:
     exclude = tuple(pattern for name in HELD_OUT for pattern in (name, f"{name}-*", f"{name}.*"))
+    exclude += ("*/externals", "*/vendored")  # changed copies of others' code, of the held-out packages' too
     options = MiningOptions(exclude=exclude, held_out=held_out)
     with counting("Mining", "sources", console) as advance:
         manifest = mine([packages], out / "pairs", options, lambda done, total, _: advance(done, total))

@@ -116,6 +116,8 @@ def folder_skip_reason(name: str) -> str:
     """Tell why a folder of this name is passed over; the empty string if it is not."""
     if name.startswith("."):
         return "hidden"
+    if _LICENCE.fullmatch(name):
+        return "licence text"
     return "cache or vendored folder" if name in _TOOL_FOLDERS else ""
 
 

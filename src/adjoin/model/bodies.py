@@ -77,6 +77,7 @@ class TransformerBody(nn.Module):
         super().__init__()
         self.model = model
         self.dimension = int(model.config.hidden_size)
+        self.longest = int(getattr(model.config, "max_position_embeddings", None) or 1 << 30)  # in tokens
 
     @property
     def vocabulary_size(self) -> int:
@@ -92,6 +93,16 @@ class TransformerBody(nn.Module):
         at_end_BD = states_BTD[torch.arange(len(tokens), device=device), last_B]
         # Vectors and loss are at least float32, also where the body runs in bfloat16.
         return functional.normalize(at_end_BD.to(torch.promote_types(at_end_BD.dtype, torch.float32)))
+
+    @torch.no_grad()
+    def is_causal(self) -> bool:
+        """Whether a state stays the same whatever stands to its right, which padding without a mask needs."""
+        was_training, _ = self.training, self.eval()
+        alone, followed = (
+            self.model(input_ids=torch.tensor([ids]), use_cache=False) for ids in ([1, 2], [1, 2, 3])
+        )
+        self.train(was_training)
+        return torch.allclose(alone.last_hidden_state[0], followed.last_hidden_state[0, :2], atol=1e-3)
 
     @torch.no_grad()
     def embed(self, tokens: Ragged) -> NDArray[np.float32]:

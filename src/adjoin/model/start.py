@@ -182,8 +182,17 @@ def _tokenizer(path: Path, where: dict[str, Any]) -> Tokenizer:
 
 
 def checkpoint_body(start: Start) -> tuple["TransformerBody", Tokenizer]:
-    """The body and the tokenizer of the checkpoint that a start names."""
+    """The body and the tokenizer of the checkpoint that a start names.
+
+    Raises:
+        AdjoinError: as `load_generative`, or the model is not causal.
+    """
     from adjoin.model.bodies import TransformerBody
 
     model, tokenizer = load_generative(Path(start.checkpoint or ""), start.layers)
-    return TransformerBody(model.base_model), tokenizer
+    body = TransformerBody(model.base_model)
+    if not body.is_causal():
+        raise AdjoinError(
+            f"{start.checkpoint} is no causal model: its states depend on what stands to their right"
+        )
+    return body, tokenizer

@@ -12,8 +12,9 @@ class Cleaner:
     """Drops exact duplicates and held-out implementations, first come first kept, and counts both.
 
     Attributes:
-        held_out: `y_hash` of what must not be trained on (an evaluation set's documents). Vendored copies
-            of a held-out package inside another one are found by this.
+        held_out: `text_hash` of what must not be trained on (an evaluation set's queries and documents): a
+            pair with either side among them is dropped. Finds copies of a held-out package inside another one,
+            also those whose code or whose docstring was changed, but not those where both were.
         tally: where the counts go.
     """
 
@@ -25,7 +26,7 @@ class Cleaner:
         """The pairs that stay, in order; memory grows by one number a kept pair."""
         for pair in pairs:
             y_hash = pair.y_hash
-            if y_hash in self.held_out:
+            if y_hash in self.held_out or pair.x_hash in self.held_out:
                 self.tally.add("held out", pair.origin)
                 continue
             # One implementation is one pair, whoever repeats it. Many functions may share a summary: the

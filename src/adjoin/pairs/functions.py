@@ -7,6 +7,7 @@ The paper (section 2): "the top-level docstring of a function and its implementa
 - x is the docstring's summary: its first paragraph, up to the first field or section.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def _function(node: "Node", scope: str, source: bytes, first_line: int, language
     if documentation:
         start, end = documentation[0].start_byte, documentation[-1].end_byte
         docstring = language.clean(source[start:end].decode("utf-8", "replace"))
-        if node.start_byte <= start and end <= node.end_byte:
+        if docstring and node.start_byte <= start and end <= node.end_byte:
             while source[start - 1 : start] in (b" ", b"\t"):  # the line's indentation goes too
                 start -= 1
             if source[end : end + 1] == b"\n":
@@ -100,29 +101,35 @@ def _dedent(line: str, width: int) -> str:
     return line[len(line[:width]) - len(line[:width].lstrip()) :]
 
 
-# What ends a summary besides an empty line: fields (:param, @param), section heads, examples, rules.
+# What ends a summary besides an empty line: fields (:param x:, but not the role :func:`x`), examples, rules,
+# section heads, and a parameter with its type where its section's head is missing.
 _END_OF_SUMMARY = re.compile(
-    r"\s*(?:[:@]\w+|>>>|\.\. |[-=~]{3,}|(?:args|arguments|parameters|params|returns?|yields|raises|examples?"
-    r"|notes?|see also|attributes|usage|references)\s*:?\s*$)",
-    re.IGNORECASE,
+    r"""\s*(?: :(?![\w:+-]+:\s?`)\w | @\w | >>> | \.\.\s | [-=~*]{3,}
+    | (?:args|arguments|parameters|params|inputs?|outputs?|returns?|yields|raises)\s*:{1,2}\s
+    | (?:args|arguments|parameters|params|inputs?|outputs?|returns?|yields|raises|examples?|notes?|see\ also
+       |attributes|usage|references|shape)\s*:{0,2}\s*$
+    | \*{0,2}\w+\*{0,2}\s?\(.*\)[^.:]{0,40}:(?:\s|$) )""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_ROLE = re.compile(r":[\w:+-]+:`~?([^`<]*?)(?:\s*<[^`]*>)?`")  # :func:`~a.b` → a.b
+_SIGNATURE = re.compile(r"[\w.]+\(.*\)(?:\s*->.*)?")
+_ROLE = re.compile(r":[\w:+-]+:\s?`~?([^`<]*?)(?:\s*<[^`]*>)?`")  # :func:`~a.b` → a.b
 _LITERAL = re.compile(r"`+([^`]*)`+_{0,2}")  # ``a``, `a`, `a`_ → a
 
 
 def summary(docstring: str) -> str:
-    """The docstring's first paragraph, white space folded, reST and Markdown quoting removed."""
-    lines: list[str] = []
-    for line in docstring.strip().split("\n"):
-        if not line.strip() or _END_OF_SUMMARY.match(line):
-            break
-        lines.append(line)
-    return " ".join(_LITERAL.sub(r"\1", _ROLE.sub(r"\1", " ".join(lines))).split())
+    """The docstring's first paragraph that is no signature: white space folded, reST and Markdown quoting removed."""
+    for paragraph in re.split(r"\n\s*\n", docstring.strip()):
+        lines = paragraph.split("\n")
+        kept = list(itertools.takewhile(lambda line: not _END_OF_SUMMARY.match(line), lines))
+        text = " ".join(_LITERAL.sub(r"\1", _ROLE.sub(r"\1", " ".join(kept))).split())
+        if not _SIGNATURE.fullmatch(text):
+            return text
+    return ""
 
 
 MIN_WORDS, MAX_WORDS = 3, 256  # of a summary: CodeSearchNet's lower bound; the evaluation sets' upper one
 MIN_LINES, MAX_CHARACTERS = 3, 12_000  # of an implementation: likewise
-_TEST_PATH = re.compile(r"(^|/)(tests?|testing|conftest\.py|test_[^/]*|[^/]*_test\.\w+)(/|$)")
+_TEST_PATH = re.compile(r"(^|[/!])(tests?|testing|conftest\.py|test_[^/]*|[^/]*_test\.\w+)(/|$)")
 _WORD = re.compile(r"\w+")
 
 

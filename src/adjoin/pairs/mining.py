@@ -45,7 +45,7 @@ class MiningOptions:
     Attributes:
         exclude: shell patterns; a source is left out if one matches its origin or a folder above it.
         kinds: which kinds of pairs to keep.
-        held_out: `y_hash` numbers of texts that must not be trained on.
+        held_out: `text_hash` numbers of texts that must not be trained on, on either side.
         workers: processes that read and parse; None for one a processor.
     """
 

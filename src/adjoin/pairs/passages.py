@@ -18,7 +18,7 @@ from adjoin.tally import Tally
 KIND = "neighbours"
 MIN_WORDS = 60  # below it, neighbours seldom share a subject (measured on the prose corpus by eye)
 MAX_WORDS = 180
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=[\"'(\[]?[A-Z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +83,34 @@ def _cut(paragraph: list[tuple[int, str]]) -> Iterator[Passage]:
 
 
 def _sentence_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Begin and end of runs of whole sentences, each of at least `MIN_WORDS` and about `MAX_WORDS` at most."""
-    ends = [match.start() for match in _SENTENCE_END.finditer(text)] + [len(text)]
-    begin = 0
-    for end in ends:
-        while text.count(" ", begin, end) >= MAX_WORDS:  # one endless sentence: cut between words
+    """Begin and end of runs of whole sentences, of `MIN_WORDS` to `MAX_WORDS` where the sentences allow it."""
+    sentences = [(match.end(1), match.end()) for match in _SENTENCE_END.finditer(text)]
+    begin = last_end = following = 0  # of the run; of its last sentence so far; of what comes after that
+    for end, after in [*sentences, (len(text), len(text))]:
+        if begin < last_end and _words(text, begin, end) > MAX_WORDS:
+            yield begin, last_end
+            begin = following
+        while _words(text, begin, end) > MAX_WORDS:  # one endless sentence: cut between words
             middle = begin
             for _ in range(MAX_WORDS):
                 middle = text.index(" ", middle + 1)
             yield begin, middle
             begin = middle + 1
-        if text.count(" ", begin, end) + 1 >= MIN_WORDS or end == len(text):
+        last_end, following = end, after
+        if _words(text, begin, end) >= MIN_WORDS or end == len(text):
             if begin < end:
                 yield begin, end
-            begin = end
-            while begin < len(text) and text[begin] in "\"')] ":
-                begin += 1
+            begin = after
+
+
+def _words(text: str, begin: int, end: int) -> int:
+    return text.count(" ", begin, end) + 1
+
+
+def _is_language(passage: Passage) -> bool:
+    """Whether most of a passage are words, not codes, names in capitals, numbers or markup."""
+    words = [word.strip("\"'()[],.;:!?*`").replace("-", "").replace("'", "") for word in passage.text.split()]
+    return sum(word.isalpha() and not word.isupper() for word in words) >= len(words) / 2
 
 
 def passage_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
@@ -109,6 +121,9 @@ def passage_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
     for x, y in pairwise(cut):
         if x.words < MIN_WORDS // 2 or y.words < MIN_WORDS // 2:
             tally.add(f"passage under {MIN_WORDS // 2} words")
+            continue
+        if not (_is_language(x) and _is_language(y)):
+            tally.add("passage mostly not words", f"{document.origin}:{y.span[0]}")
             continue
         place = f"{document.origin}:{y.span[0]}-{y.span[1]}"
         yield Pair(x.text, y.text, KIND, document.language, place, group)

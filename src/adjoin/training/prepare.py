@@ -120,6 +120,10 @@ def _tokens_and_body(
     if recipe.init is not None:
         say(f"opening {recipe.init}")
         body, tokenizer = checkpoint_body(recipe.start)
+        if recipe.max_tokens > body.longest:
+            raise AdjoinError(
+                f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens; give no more"
+            )
     elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
         tokenizer = Tokenizer.load(path)
     else:

@@ -24,5 +24,5 @@ class Budget:
 def rate(progress: float, warmup: float) -> float:
     """The learning rate as a share of its highest: a linear rise over `warmup`, then a linear fall to zero."""
     if progress < warmup:
-        return progress / warmup
+        return max(0.01, progress / warmup)  # from above zero: a step at zero would be wasted
     return (1 - progress) / (1 - warmup) if warmup < 1 else 1.0
