@@ -31,9 +31,9 @@ from adjoin.training.recipe import Recipe
 HELD_OUT = ("scipy", "sympy")  # whole packages that the model never sees: 2,700 and 5,600 documented functions
 ASKED = "scipy"
 QUESTIONS = (
-    "find where a function crosses zero inside an interval",
-    "integrate an ordinary differential equation with adaptive steps",
-    "nearest neighbours of a point in k dimensions",
+    "find a root of a function inside an interval",
+    "solve an initial value problem for a system of differential equations",
+    "nearest neighbours of a point in a k-d tree",
 )
 
 

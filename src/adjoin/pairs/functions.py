@@ -117,7 +117,7 @@ _LITERAL = re.compile(r"`+([^`]*)`+_{0,2}")  # ``a``, `a`, `a`_ → a
 
 
 def summary(docstring: str) -> str:
-    """The docstring's first paragraph that is no signature: white space folded, reST and Markdown quoting removed."""
+    """The first paragraph of a docstring that is no signature, without reST and Markdown quoting."""
     for paragraph in re.split(r"\n\s*\n", docstring.strip()):
         lines = paragraph.split("\n")
         kept = list(itertools.takewhile(lambda line: not _END_OF_SUMMARY.match(line), lines))

@@ -122,7 +122,8 @@ def _tokens_and_body(
         body, tokenizer = checkpoint_body(recipe.start)
         if recipe.max_tokens > body.longest:
             raise AdjoinError(
-                f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens; give no more"
+                f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens;"
+                " give no more"
             )
     elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
         tokenizer = Tokenizer.load(path)
