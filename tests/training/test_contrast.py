@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from adjoin.errors import AdjoinError
+from adjoin.interrupts import interrupts_noted
 from adjoin.model.encoder import Encoder
 from adjoin.training import checkpoint
-from adjoin.training.contrast import interrupts_noted, train
+from adjoin.training.contrast import train
 from adjoin.training.log import StepReport, TrainingLog
 from adjoin.training.recipe import Recipe
 
@@ -171,7 +172,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
     if sign == signal.SIGINT:
         assert process.returncode == 130
         assert error.strip().splitlines()[-1] == (
-            "adjoin: interrupted; the state is saved, the same command with --resume goes on"
+            "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
         )
     again = start(pairs_folder, out, "--resume")
     _, error = again.communicate(timeout=120)

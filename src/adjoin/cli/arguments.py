@@ -108,7 +108,7 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         verbs.train,
         "train an encoder on pairs, contrastively",
         extra="train",
-        interrupted="interrupted; the state is saved, the same command with --resume goes on",
+        interrupted="interrupted; the same command with --resume goes on after the last step that was done",
     )
     verb.add_argument("pairs", type=_path, help="folder that `adjoin mine` wrote")
     verb.add_argument("--out", required=True, type=_path, help="folder for the model")

@@ -22,6 +22,7 @@ from typing import Any
 from adjoin.corpus import Document, Source, find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece
+from adjoin.interrupts import interrupts_noted
 from adjoin.pairs.cleaning import Cleaner
 from adjoin.pairs.dataset import MANIFEST, write_manifest, write_shards
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
@@ -169,8 +170,11 @@ def _results(tasks: list[list[Source]], options: MiningOptions) -> Iterator[tupl
         waiting: list[Future[tuple[list[Pair], Tally]]] = []
         try:
             for task in tasks:
-                with _interrupts_held():
+                # Amid its start a worker would be left with half of what it is told: wait for its end.
+                with interrupts_noted() as interrupted, _interrupts_blocked():
                     waiting.append(pool.submit(_read_and_pair, task, options.kinds))
+                if interrupted:
+                    raise KeyboardInterrupt
                 if len(waiting) > 4 * workers:
                     yield waiting.pop(0).result()
             while waiting:
@@ -184,8 +188,8 @@ def _results(tasks: list[list[Source]], options: MiningOptions) -> Iterator[tupl
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Block Ctrl-C for a moment: a worker started in it never sees one, not even while it imports."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in this thread: a worker started in it never sees one, not even while it imports."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -6,19 +6,15 @@ models/mine/
 """
 
 import math
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import torch
 
 from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, write_atomically, write_json
+from adjoin.interrupts import interrupts_noted
 from adjoin.model.bodies import StaticBody
 from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
 from adjoin.model.start import library_quiet
@@ -70,29 +66,6 @@ def train(
     title = f"{out.name}: {len(run.dataset):,} pairs, batch {run.batch:,}"
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
     return _finish(out, run)
-
-
-@contextmanager
-def interrupts_noted() -> Iterator[list[int]]:
-    """Collect SIGINT in a list instead of raising it amid a step; a second one raises as usual.
-
-    Outside the main thread signals cannot be taken over, and stay as they are.
-    """
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if noted:
-            signal.default_int_handler(number, frame)
-        noted.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _loop(run: Run, log: TrainingLog, watch: Watch, interrupted: list[int]) -> None:

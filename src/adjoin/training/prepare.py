@@ -80,6 +80,8 @@ def prepare(pairs: Path, out: Path, recipe: Recipe, *, resume: bool, say: Say) -
     if found:
         progress = checkpoint.restore(found, modules, optimizer, progress.identity)
         say(f"resuming after step {progress.step:,}")
+    elif resume:
+        say(f"no checkpoint in {folder}: starting from the first step")
     precision = processor_precision() if body.pads else None
     step = ContrastiveStep(
         body,
