@@ -165,8 +165,12 @@ def _results(tasks: list[list[Source]], options: MiningOptions) -> Iterator[tupl
         return
     # "spawn": the parent may hold threads (a tokenizer's, a table's), which a fork would copy half-way.
     context = multiprocessing.get_context("spawn")
-    resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
+    with interrupts_noted() as interrupted:
+        resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent)
+    with pool:
+        if interrupted:
+            raise KeyboardInterrupt
         waiting: list[Future[tuple[list[Pair], Tally]]] = []
         try:
             for task in tasks:
