@@ -31,7 +31,8 @@ def markdown(report: Report) -> str:
     parts = [
         f"# Evaluation of {_escaped(report.model)}",
         "Means over the queries with 95 % bootstrap intervals; the best of a column in bold. "
-        "trained: the model. untrained: the same before training. hybrid: trained and BM25, their ranks fused.",
+        "trained: the model. untrained: the same before training. hybrid: trained and BM25, their ranks fused. "
+        "mrr@1000: among 1,000 candidates, the right one and 999 others; it is no cutoff, as mrr@10 is.",
     ]
     for suite in report.suites():
         parts.append(f"## {TITLES.get(suite, suite)}")
