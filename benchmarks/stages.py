@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from adjoin import Encoder
-from adjoin.batches import Sampler, TokenizedPairs
+from adjoin.batches.sampler import Sampler, TokenizedPairs
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
 from adjoin.model.start import Start, random_transformer

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from adjoin.batches import Batch
+from adjoin.batches.batch import Batch
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.start import Start, random_transformer
 from adjoin.objective.contrastive import Temperature, contrastive_loss, false_negatives

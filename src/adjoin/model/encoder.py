@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches import micro_batches
+from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
 from adjoin.model.start import Start, library_quiet, missing_weights, random_transformer

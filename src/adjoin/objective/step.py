@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adjoin.batches import Batch, micro_batches
+from adjoin.batches.batch import Batch, micro_batches
 from adjoin.model.bodies import Body
 from adjoin.objective.contrastive import Temperature, contrastive_loss, false_negatives
 from adjoin.tokens import Ragged

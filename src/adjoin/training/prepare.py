@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from adjoin.batches import Sampler, TokenizedPairs
+from adjoin.batches.sampler import Sampler, TokenizedPairs
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.bodies import StaticBody, TransformerBody

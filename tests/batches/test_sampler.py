@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.batches import Sampler, TokenizedPairs, drop_tokens, micro_batches
+from adjoin.batches.batch import drop_tokens, micro_batches
+from adjoin.batches.sampler import Sampler, TokenizedPairs
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged, Tokenizer

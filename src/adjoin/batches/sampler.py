@@ -1,9 +1,8 @@
-"""Tokenized pairs → batches of M pairs, and batches → micro-batches under a token budget.
+"""Tokenized pairs → batches of M pairs.
 
 Every batch is a pure function of (seed, step): there is no iterator to save, so resuming is counting.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -11,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.batches.batch import Batch, drop_tokens
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged, Tokenizer
@@ -41,23 +41,6 @@ class TokenizedPairs:
             ys.append(tokenizer.encode(rows["y"], "document", max_tokens))
             identities.append(np.array([rows["x_hash"], rows["y_hash"], rows["group"]], np.int64))
         return cls(Ragged.concatenate(xs), Ragged.concatenate(ys), np.concatenate(identities, axis=1))
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """M pairs.
-
-    Attributes:
-        x, y: the tokenized sides.
-        identity_3M: hash of x, hash of y, group of each pair.
-    """
-
-    x: Ragged
-    y: Ragged
-    identity_3M: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 class Sampler:
@@ -105,32 +88,3 @@ class Sampler:
             random = np.random.default_rng([self._seed, step, 1])
             x, y = (drop_tokens(side, self._token_dropout, random) for side in (x, y))
         return Batch(x, y, self._pairs.identity_3N[:, rows])
-
-
-def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator) -> Ragged:
-    """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty."""
-    kept = random.random(len(sequences.ids_N), dtype=np.float32) >= share
-    kept[sequences.starts_B] = True
-    kept[sequences.starts_B + sequences.lengths_B - 1] = True
-    return sequences.keep(kept)
-
-
-def micro_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
-    """Cut sequences into groups of like length, each with at most `token_budget` tokens when padded.
-
-    Sorted by length, so that padding is a few per cent where random groups waste a third or more. A sequence
-    that is longer than the budget gets a group of its own.
-
-    Args:
-        lengths: tokens of each sequence (B,).
-        token_budget: rows times longest row of a group.
-
-    Yields:
-        Row numbers; every row comes exactly once.
-    """
-    order = np.argsort(-lengths, kind="stable")  # the longest first: running out of memory shows at once
-    start = 0
-    while start < len(order):
-        rows = max(1, token_budget // int(max(1, lengths[order[start]])))
-        yield order[start : start + rows]
-        start += rows

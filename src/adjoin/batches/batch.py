@@ -1,0 +1,78 @@
+"""The third typed object of the flow: a Batch of M tokenized pairs, and the micro-batches that it is cut into."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.tokens import Ragged
+
+
+def _no_sequences() -> Ragged:
+    return Ragged.concatenate([])
+
+
+def _no_hashes() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """M pairs, of which this rank embeds its share; what tells false negatives is known of all of them.
+
+    Attributes:
+        x, y: the tokenized sides of this rank's m pairs, m = M over the number of ranks.
+        identity_3M: hash of x, hash of y, group of each pair, over all ranks.
+        first: the place of this rank's first pair among the M.
+        negatives: explicit negatives of this rank's pairs, end to end; each is a negative of all M queries.
+        negative_hash_K: the text hash of each explicit negative, over all ranks, in their order.
+        first_negative: the place of this rank's first explicit negative among the K.
+        source: which source the pairs are of, or "mixed".
+    """
+
+    x: Ragged
+    y: Ragged
+    identity_3M: NDArray[np.int64]
+    first: int = 0
+    negatives: Ragged = field(default_factory=_no_sequences)
+    negative_hash_K: NDArray[np.int64] = field(default_factory=_no_hashes)
+    first_negative: int = 0
+    source: str = "mixed"
+
+    def __len__(self) -> int:
+        return int(self.identity_3M.shape[1])
+
+    @property
+    def sequences(self) -> Ragged:
+        """All that this rank embeds: its queries, their documents, its explicit negatives."""
+        return Ragged.concatenate([self.x, self.y, self.negatives])
+
+
+def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator) -> Ragged:
+    """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty."""
+    kept = random.random(len(sequences.ids_N), dtype=np.float32) >= share
+    kept[sequences.starts_B] = True
+    kept[sequences.starts_B + sequences.lengths_B - 1] = True
+    return sequences.keep(kept)
+
+
+def micro_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
+    """Cut sequences into groups of like length, each with at most `token_budget` tokens when padded.
+
+    Sorted by length, so that padding is a few per cent where random groups waste a third or more. A sequence
+    that is longer than the budget gets a group of its own.
+
+    Args:
+        lengths: tokens of each sequence (B,).
+        token_budget: rows times longest row of a group.
+
+    Yields:
+        Row numbers; every row comes exactly once.
+    """
+    order = np.argsort(-lengths, kind="stable")  # the longest first: running out of memory shows at once
+    start = 0
+    while start < len(order):
+        rows = max(1, token_budget // int(max(1, lengths[order[start]])))
+        yield order[start : start + rows]
+        start += rows
