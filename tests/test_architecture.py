@@ -18,14 +18,15 @@ ROOMS = {
     "pairs": {"corpus"},
     "tokens": set(),
     "batches": {"pairs", "tokens"},
+    "ranks": set(),
     "model": {"tokens", "batches"},
-    "objective": {"tokens", "batches", "model"},
-    "training": {"pairs", "tokens", "batches", "model", "objective"},
+    "objective": {"tokens", "batches", "model", "ranks"},
+    "training": {"corpus", "pairs", "tokens", "batches", "model", "ranks", "objective"},
     "ranking": set(),
     "embed": {"corpus", "index"},
     "index": {"corpus", "pairs", "model", "ranking"},
     "evaluation": {"ranking"},
-    "cli": {"corpus", "pairs", "tokens", "model", "training", "embed", "index", "evaluation"},
+    "cli": {"corpus", "pairs", "tokens", "model", "ranks", "training", "embed", "index", "evaluation"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in ROOMS)
 

@@ -1,5 +1,6 @@
 """Starts from generative checkpoints: small random ones of several architectures, and a real GGUF file."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -7,57 +8,49 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from small_checkpoints import ARCHITECTURES, generative, saved
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model.presets import PRESETS
+from adjoin.model.pruning import needed_tokens, prune
 from adjoin.model.start import Start, checkpoint_body, load_generative, random_transformer
 from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from small_sources import NOUNS, VERBS, function_source
 
-SIZES = {
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "vocab_size": 600,
-    "intermediate_size": 32,
-}
-CONFIGS = {
-    "gpt2": lambda: transformers.GPT2Config(n_embd=16, n_layer=3, n_head=2, vocab_size=600, n_positions=64),
-    "llama": lambda: transformers.LlamaConfig(num_key_value_heads=1, tie_word_embeddings=False, **SIZES),
-    "qwen3": lambda: transformers.Qwen3Config(num_key_value_heads=1, head_dim=8, **SIZES),
-    "starcoder2": lambda: transformers.Starcoder2Config(num_key_value_heads=1, **SIZES),
-}
+CORPUS = [function_source(verb, noun) for verb in VERBS for noun in NOUNS]
 
 
-def generative(architecture: str, tokenizer: Tokenizer, folder: Path) -> Path:
-    """A folder as people have it: config.json, model.safetensors, tokenizer.json."""
-    torch.manual_seed(0)
-    transformers.AutoModelForCausalLM.from_config(CONFIGS[architecture]()).save_pretrained(folder)
-    (folder / "tokenizer.json").write_text(tokenizer.to_json())
-    return folder
-
-
-@pytest.mark.parametrize("architecture", CONFIGS)
+@pytest.mark.parametrize("layers", [None, 2])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_checkpoint_starts_whole_or_with_its_first_layers(
-    architecture: str, tokenizer: Tokenizer, tmp_path: Path
+    architecture: str, layers: int | None, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    folder = generative(architecture, tokenizer, tmp_path)
+    folder = generative(architecture, tokenizer, tmp_path / "whole")
     ids = torch.arange(1, 9)[None]
     original = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
-    model, _ = load_generative(folder)
-    torch.testing.assert_close(model.eval()(ids).logits, original(ids).logits)
+    if layers is None:
+        states, logits = original.base_model(ids).last_hidden_state, original(ids).logits
+    else:
+        after_layer = original(ids, output_hidden_states=True).hidden_states  # 0: before the first
+        norm = next(m for n, m in original.base_model.named_children() if n in ("norm", "ln_f"))
+        states = norm(after_layer[layers])
+        logits = original.lm_head(states)
 
-    body, _ = checkpoint_body(Start(preset=None, checkpoint=str(folder), layers=2))
-    hidden = original(ids, output_hidden_states=True).hidden_states[2][0, -1]  # after two layers
-    norm = next(m for n, m in original.base_model.named_children() if n in ("norm", "ln_f"))
-    expected = torch.nn.functional.normalize(norm(hidden), dim=0)
-    found = body.eval()(Ragged(ids[0].numpy().astype(np.int32), np.array([8])))[0]
-    torch.testing.assert_close(found, expected)
+    model, _ = load_generative(folder, layers)
+    torch.testing.assert_close(model.eval()(ids).logits, logits)
+    again, _ = load_generative(saved(model, tokenizer, tmp_path / "again"))
+    assert again.config.num_hidden_layers == (layers or 3)
+    assert torch.equal(again.eval()(ids).logits, model(ids).logits)
+
+    body, _ = checkpoint_body(Start(preset=None, checkpoint=str(folder), layers=layers))
+    found = body.eval()(Ragged(ids[0].numpy().astype(np.int32), np.array([8])))
+    torch.testing.assert_close(found, torch.nn.functional.normalize(states[:, -1]))
 
 
-@pytest.mark.parametrize("architecture", CONFIGS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_padding_to_the_right_changes_nothing(architecture: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
     body, _ = checkpoint_body(Start(preset=None, checkpoint=str(generative(architecture, tokenizer, tmp_path))))
     body.eval()
@@ -127,20 +120,44 @@ def smollm2() -> Path:
     return Path(str(next(file for file in files if file.name.endswith(".gguf")).locate()))
 
 
-def test_the_gguf_start_agrees_with_transformers_own_reading(smollm2: Path) -> None:
+@pytest.fixture(scope="module")
+def from_gguf(smollm2: Path) -> tuple[transformers.PreTrainedModel, Tokenizer]:
+    model, tokenizer = load_generative(smollm2)
+    return model.eval(), tokenizer
+
+
+def test_the_gguf_start_agrees_with_transformers_own_reading(
+    smollm2: Path, from_gguf: tuple[transformers.PreTrainedModel, Tokenizer]
+) -> None:
     where = {"pretrained_model_name_or_path": str(smollm2.parent), "gguf_file": smollm2.name}
     original = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).eval()
-    model, tokenizer = load_generative(smollm2)
+    model, tokenizer = from_gguf
     ids = torch.tensor([tokenizer.backend.encode("def open_file(path):\n    return open(path)").ids])
     expected_ids = transformers.AutoTokenizer.from_pretrained(**where)(
         "def open_file(path):\n    return open(path)"
     )
     assert ids[0].tolist() == expected_ids["input_ids"]
     with torch.no_grad():
-        torch.testing.assert_close(model.eval()(ids).logits, original(ids).logits)
+        torch.testing.assert_close(model(ids).logits, original(ids).logits)
     assert model.config.num_hidden_layers == 30
     continuation = tokenizer.backend.decode([int(model(ids).logits[0, -1].argmax())])
     assert continuation.strip() == "" or continuation.isprintable()
+
+
+def test_the_gguf_start_is_pruned_to_a_tenth_of_its_tokens(
+    from_gguf: tuple[transformers.PreTrainedModel, Tokenizer],
+) -> None:
+    model, whole = from_gguf
+    smaller, pruned = prune(copy.deepcopy(model), whole, needed_tokens(whole, CORPUS))
+    assert pruned.vocabulary_size < whole.vocabulary_size / 10
+    before, after = (tokenizer.backend.encode(CORPUS[0]) for tokenizer in (whole, pruned))
+    assert after.tokens == before.tokens
+    rows = [whole.backend.token_to_id(pruned.backend.id_to_token(i)) for i in range(pruned.vocabulary_size)]
+    with torch.no_grad():
+        expected = model(torch.tensor([before.ids])).logits[..., rows]
+        torch.testing.assert_close(smaller(torch.tensor([after.ids])).logits, expected, rtol=1e-4, atol=1e-4)
+    strange = "fn λ(x: &str) -> Résumé { 求和 🙂 }"
+    assert pruned.backend.decode(pruned.backend.encode(strange).ids) == strange
 
 
 def test_training_from_the_gguf_file_runs_and_can_be_loaded(

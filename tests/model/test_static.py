@@ -45,7 +45,8 @@ def test_body_table_and_formula_agree(rows: list[list[int]]) -> None:
 
 def test_start_weights_are_inverse_document_frequencies() -> None:
     rows = [[1, 2, 2], [1, 3], [1, 2, 4]]
-    weights = inverse_document_frequency(ragged(rows), 6)
+    frequency, occurrences = np.array([0, 3, 2, 1, 1, 0]), np.array([0, 3, 3, 1, 1, 0])
+    weights = inverse_document_frequency(len(rows), frequency, occurrences)
     raw = np.log(4 / np.array([1, 4, 3, 2, 2, 1]))
     expected = raw / np.mean([raw[t] for row in rows for t in row])
     np.testing.assert_allclose(weights, expected, rtol=1e-5)

@@ -7,69 +7,56 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from adjoin.batches.batch import Batch
+from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.start import Start, random_transformer
-from adjoin.objective.contrastive import Temperature, contrastive_loss, false_negatives
+from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.tokens import Ragged
-
-VOCABULARY = 50
-
-
-def random_ragged(rows: int, longest: int, random: np.random.Generator) -> Ragged:
-    lengths = random.integers(2, longest + 1, rows)
-    return Ragged(random.integers(0, VOCABULARY, lengths.sum(), dtype=np.int32), lengths)
-
-
-def random_batch(rows: int, longest: int, seed: int) -> Batch:
-    random = np.random.default_rng(seed)
-    identity = random.integers(0, 3 * rows, (3, rows))  # some pairs share something
-    return Batch(random_ragged(rows, longest, random), random_ragged(rows, longest, random), identity)
+from objective.small_steps import EVERYTHING, VOCABULARY, assert_alike, double_body, gradients, random_batch
 
 
 @pytest.fixture(scope="module")
 def body() -> TransformerBody:
-    return random_transformer(Start(preset="nano"), VOCABULARY, 32).double()
+    return double_body()
 
 
-def gradients(
-    body: TransformerBody | StaticBody, batch: Batch, token_budget: int, memory_tokens: int = 0
-) -> tuple[float, bool, list[Tensor]]:
-    temperature = Temperature().double()
-    parameters = [*body.parameters(), *temperature.parameters()]
-    for parameter in parameters:
-        parameter.grad = None
-    result = ContrastiveStep(body, temperature, token_budget=token_budget, memory_tokens=memory_tokens)(batch)
-    return result.loss, result.cached, [p.grad.clone() for p in parameters if p.grad is not None]
-
-
-@given(st.integers(2, 9), st.integers(2, 20), st.integers(0, 99), st.integers(1, 60))
+@given(
+    st.integers(2, 9), st.integers(2, 20), st.integers(0, 99), st.integers(1, 60), st.integers(1, 200), st.integers(0, 2)
+)
 @settings(deadline=None, max_examples=25)
-def test_cached_equals_full_in_value_and_every_gradient(rows: int, longest: int, seed: int, budget: int) -> None:
-    body = random_transformer(Start(preset="nano"), VOCABULARY, 32).double()
-    batch = random_batch(rows, longest, seed)
-    full = gradients(body, batch, token_budget=100_000, memory_tokens=100_000)
-    one_pass = gradients(body, batch, token_budget=budget, memory_tokens=100_000)
-    cached = gradients(body, batch, token_budget=budget)
-    assert (full[1], one_pass[1], cached[1]) == (False, False, True)
-    for loss, _, found in (one_pass, cached):
-        assert loss == pytest.approx(full[0], abs=1e-9)
-        for ours, expected in zip(found, full[2], strict=True):
-            torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
+def test_cached_equals_full_in_value_and_every_gradient(
+    rows: int, longest: int, seed: int, budget: int, memory: int, most_negatives: int
+) -> None:
+    body = double_body()
+    batch = random_batch(rows, longest, seed, most_negatives=most_negatives)
+    full, expected = gradients(body, batch, EVERYTHING, EVERYTHING)
+    one_pass = gradients(body, batch, budget, EVERYTHING)
+    cached = gradients(body, batch, budget)
+    partly = gradients(body, batch, budget, memory)
+    assert full.embedded_twice == one_pass[0].embedded_twice == 0
+    assert cached[0].embedded_twice == 1
+    assert 0 <= partly[0].embedded_twice <= 1
+    for result, found in (one_pass, cached, partly):
+        assert result.loss == pytest.approx(full.loss, abs=1e-9)
+        assert_alike(found, expected)
 
 
 def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None:
     batch = random_batch(6, 12, 3)
+    body.zero_grad()
 
     def alone(side: Ragged) -> Tensor:
         return torch.cat([body(side.take(np.array([row]))) for row in range(len(side))])
 
     temperature = Temperature().double()
-    loss = contrastive_loss(alone(batch.x), alone(batch.y), temperature.scale, false_negatives(batch.identity_3M))
-    assert gradients(body, batch, token_budget=100_000, memory_tokens=100_000)[0] == pytest.approx(
-        loss.item(), abs=1e-9
-    )
+    identity = Identity.of(batch.identity_3M)
+    loss = contrastive_loss(alone(batch.x), alone(batch.y), temperature.scale, identity=identity)
+    torch.autograd.backward(loss)
+    expected = [parameter.grad for parameter in (*body.parameters(), temperature.tau) if parameter.grad is not None]
+    result, found = gradients(body, batch, token_budget=30)
+    assert result.loss == pytest.approx(loss.item(), abs=1e-9)
+    assert_alike(found, expected)
 
 
 def test_dropout_repeats_in_the_second_pass() -> None:
@@ -81,8 +68,7 @@ def test_dropout_repeats_in_the_second_pass() -> None:
 
     seen: list[tuple[int, Tensor]] = []
     body = Dropping(random_transformer(Start(preset="nano"), VOCABULARY, 32).double().model)
-    _, cached, _ = gradients(body, random_batch(6, 12, 0), token_budget=30)
-    assert cached
+    gradients(body, random_batch(6, 12, 0), token_budget=30)
     first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     for (_, a), (_, b) in zip(first, second, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -93,8 +79,8 @@ def test_the_static_body_takes_any_batch_at_once() -> None:
     random = np.random.default_rng(0)
     table = StaticBody(random.standard_normal((VOCABULARY, 8)).astype(np.float32), np.ones(VOCABULARY, np.float32))
     batch = random_batch(5, 9, 1)
-    _, cached, found = gradients(table, batch, token_budget=1)
-    assert not cached
+    result, found = gradients(table, batch, token_budget=1)
+    assert result.embedded_twice == 0
     assert len(found) == 4  # vectors, weights, places, tau
     padding_free = ContrastiveStep(table, Temperature(), token_budget=1, memory_tokens=1)(batch)
     assert padding_free.padded == padding_free.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
@@ -121,3 +107,60 @@ def test_bfloat16_runs_the_body_and_leaves_gradients_in_float32() -> None:
     assert {parameter.grad.dtype for parameter in body.parameters() if parameter.grad is not None} == {
         torch.float32
     }
+
+
+class Exhausted(TransformerBody):
+    """A body on a machine with room for `room` padded tokens at a time, graphs or not."""
+
+    room = 0
+    error: Exception = RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
+
+    def forward(self, tokens: Ragged) -> Tensor:
+        if tokens.padded().size > self.room:
+            raise self.error
+        return super().forward(tokens)
+
+
+def test_out_of_memory_halves_the_micro_batch_and_goes_on(body: TransformerBody) -> None:
+    batch = random_batch(8, 12, 5)
+    expected = gradients(body, batch)[1]
+    small = Exhausted(body.model)
+    small.room = 40
+    temperature = Temperature().double()
+    step = ContrastiveStep(small, temperature, token_budget=128, memory_tokens=512)
+    small.zero_grad()
+    step(batch)
+    assert step.token_budget == 32
+    assert step.memory_tokens <= 32
+    assert_alike([p.grad for p in (*small.parameters(), temperature.tau) if p.grad is not None], expected)
+
+
+def test_memory_that_runs_out_in_the_second_embedding_leaves_no_half_gradient(body: TransformerBody) -> None:
+    batch = random_batch(8, 12, 5)
+    expected = gradients(body, batch)[1]
+
+    class Late(TransformerBody):
+        calls = 0
+
+        def forward(self, tokens: Ragged) -> Tensor:
+            self.calls += torch.is_grad_enabled()
+            if self.calls == 3:
+                self.calls += 1
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().forward(tokens)
+
+    late, temperature = Late(body.model), Temperature().double()
+    late.zero_grad()
+    ContrastiveStep(late, temperature, token_budget=40, memory_tokens=0)(batch)
+    assert late.calls > 3
+    assert_alike([p.grad for p in (*late.parameters(), temperature.tau) if p.grad is not None], expected)
+
+
+def test_out_of_memory_to_the_end_is_one_line_and_other_errors_are_not_hidden(body: TransformerBody) -> None:
+    small = Exhausted(body.model)
+    step = ContrastiveStep(small, Temperature(), token_budget=64, memory_tokens=64)
+    with pytest.raises(AdjoinError, match="one sequence at a time"):
+        step(random_batch(4, 12, 0))
+    small.error = RuntimeError("shapes do not match")
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        step(random_batch(4, 12, 0))

@@ -51,7 +51,8 @@ class Batch:
 
 def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator) -> Ragged:
     """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty."""
-    kept = random.random(len(sequences.ids_N), dtype=np.float32) >= share
+    # float64 takes just one step of the generator a number, so that a rank can begin amid a batch (`advance`).
+    kept = random.random(len(sequences.ids_N)) >= share
     kept[sequences.starts_B] = True
     kept[sequences.starts_B + sequences.lengths_B - 1] = True
     return sequences.keep(kept)

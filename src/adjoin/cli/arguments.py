@@ -110,16 +110,26 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         extra="train",
         interrupted="interrupted; the same command with --resume goes on after the last step that was done",
     )
-    verb.add_argument("pairs", type=_path, help="folder that `adjoin mine` wrote")
+    verb.add_argument(
+        "pairs",
+        nargs="+",
+        type=_path,
+        help='folder that `adjoin mine` wrote, or a JSON-lines file of {"x", "y", "negatives"}',
+    )
     verb.add_argument("--out", required=True, type=_path, help="folder for the model")
     verb.add_argument("--recipe", type=_path, help="a TOML file of the options below; options given here win")
     verb.add_argument("--preset", help="size: static (default), nano, micro, mini, or the paper's S, M, L, XL")
     verb.add_argument("--init", help="start from a causal language model: a transformers folder or a .gguf file")
     verb.add_argument("--layers", type=int, help="keep only the first so many layers of --init")
+    verb.add_argument(
+        "--prune", action="store_true", default=None, help="of --init's vocabulary keep what the pairs need"
+    )
+    verb.add_argument("--lora", type=int, metavar="RANK", help="train adapters of this rank, not --init's weights")
     verb.add_argument("--dimension", type=int, help="length of a static model's vectors")
     verb.add_argument("--vocabulary", type=int, help="tokens to learn from the pairs (default: the preset's)")
     verb.add_argument("--max-tokens", type=int, help="longest text; longer ones are cut, and counted")
     verb.add_argument("--batch", type=int, help="pairs a batch; each is a negative for all others")
+    verb.add_argument("--sources", help="batches of one source each (one, the default) or of all (mixed)")
     verb.add_argument("--epochs", type=float, help="stop after so many passes over the pairs")
     verb.add_argument("--steps", type=int, help="stop after so many batches")
     verb.add_argument("--minutes", type=float, help="stop after so much time in steps")
@@ -129,6 +139,12 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--token-budget",
         type=int,
         help="padded tokens of a micro-batch; memory depends on it, the result does not",
+    )
+    verb.add_argument(
+        "--memory",
+        type=float,
+        metavar="GB",
+        help="for activations that are kept: more of it, less is embedded twice",
     )
     verb.add_argument("--seed", type=int, help="of everything random (default: 0)")
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")

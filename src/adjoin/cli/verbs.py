@@ -20,6 +20,13 @@ def _console() -> "Console":
     return Console(markup=False, emoji=False)
 
 
+def _silence() -> "Console":
+    """Where all ranks but the first talk."""
+    from rich.console import Console
+
+    return Console(quiet=True)
+
+
 def mine(options: argparse.Namespace) -> None:
     """`adjoin mine`."""
     from adjoin.cli.progress import counting
@@ -51,13 +58,24 @@ def train(options: argparse.Namespace) -> None:
     recipe = Recipe.with_defaults(**{**in_file, **given})
 
     from adjoin.cli.progress import training_display
+    from adjoin.ranks import Ranks
     from adjoin.training.contrast import train as train_encoder
 
-    console = _console()
-    with training_display(console) as watch:
-        description = train_encoder(
-            options.pairs, options.out, recipe, resume=options.resume, say=console.print, watch=watch
-        )
+    ranks = Ranks.of_environment()
+    console = _console() if ranks.is_first else _silence()
+    try:
+        with training_display(console) as watch:
+            description = train_encoder(
+                options.pairs,
+                options.out,
+                recipe,
+                resume=options.resume,
+                ranks=ranks,
+                say=console.print,
+                watch=watch,
+            )
+    finally:
+        ranks.leave()
     steps, seconds = description.training["steps"], description.training["seconds"]
     console.print(
         f"{options.out}: dimension {description.dimension}, {steps:,} steps in {seconds / 60:.1f} minutes"

@@ -4,6 +4,7 @@ A body is what is trained. `StaticBody` is the table of static.py; `TransformerB
 model, read at [EOS] (paper, section 2).
 """
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,20 +23,30 @@ class Body(Protocol):
     Attributes:
         dimension: D.
         pads: whether micro-batches become padded matrices, so that their tokens must fit a budget.
+        sharded: whether each rank holds a part of the weights, so that all must embed at the same time.
     """
 
     dimension: int
     pads: bool
+    sharded: bool
 
     def __call__(self, tokens: Ragged) -> Tensor:
         """Unit vectors (B, D), float32, with gradients if they are enabled."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What is trained."""
+        ...
+
+    def reduces_gradients(self, now: bool) -> None:
+        """Whether a sharded body's next backward is the step's last, after which ranks reduce their gradients."""
         ...
 
 
 class StaticBody(nn.Module):
     """A vector and a weight a token, a weight a place; see static.py, which it equals."""
 
-    pads = False
+    pads, sharded = False, False
 
     def __init__(self, vectors_VD: NDArray[np.float32], weights_V: NDArray[np.float32]) -> None:
         super().__init__()
@@ -53,6 +64,9 @@ class StaticBody(nn.Module):
         places_N = self.log_places.exp()[torch.from_numpy(np.minimum(tokens.places_N, PLACES_WEIGHED - 1))]
         sums_BD = functional.embedding_bag(ids, table_VD, starts, mode="sum", per_sample_weights=places_N)
         return functional.normalize(sums_BD)
+
+    def reduces_gradients(self, now: bool) -> None:
+        """See `Body`; nothing is to be done here."""
 
     def tensors(self) -> dict[str, Tensor]:
         """What model.safetensors holds."""
@@ -75,6 +89,7 @@ class TransformerBody(nn.Module):
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - a transformers model, an untyped library
         super().__init__()
+        self.sharded = False
         self.model = model
         self.dimension = int(model.config.hidden_size)
         self.longest = int(getattr(model.config, "max_position_embeddings", None) or 1 << 30)  # in tokens
@@ -93,6 +108,11 @@ class TransformerBody(nn.Module):
         at_end_BD = states_BTD[torch.arange(len(tokens), device=device), last_B]
         # Vectors and loss are at least float32, also where the body runs in bfloat16.
         return functional.normalize(at_end_BD.to(torch.promote_types(at_end_BD.dtype, torch.float32)))
+
+    def reduces_gradients(self, now: bool) -> None:
+        """See `Body`."""
+        if self.sharded:
+            self.model.set_requires_gradient_sync(now)
 
     @torch.no_grad()
     def is_causal(self) -> bool:

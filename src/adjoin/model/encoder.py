@@ -168,7 +168,7 @@ class Encoder:
         elif start.checkpoint is not None:
             from adjoin.model.start import checkpoint_body
 
-            body = checkpoint_body(start)[0]
+            body = checkpoint_body(start, pruned=tokenizer)[0]
         else:
             body = random_transformer(start, tokenizer.vocabulary_size, description.max_tokens)
         _refuse_odd_parts(folder, body, tokenizer, description)

@@ -4,7 +4,7 @@ The paper starts from a generative language model and says that the contrastive 
 without one. A checkpoint is a transformers folder (safetensors) or a GGUF file, whole or its first k layers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
 from adjoin.model.presets import preset_named, transformer_config
+from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.static import start_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
@@ -34,6 +35,7 @@ class Start:
         layers: keep the checkpoint's first so many layers, or None for all.
         dimension: of a static table.
         seed: of the random weights.
+        pruned: whether the checkpoint's vocabulary is reduced to what the texts need (pruning.py).
     """
 
     preset: str | None = "static"
@@ -41,6 +43,7 @@ class Start:
     layers: int | None = None
     dimension: int | None = None
     seed: int = 0
+    pruned: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The fields that say something."""
@@ -181,11 +184,23 @@ def _tokenizer(path: Path, where: dict[str, Any]) -> Tokenizer:
     return Tokenizer(AutoTokenizer.from_pretrained(**arguments).backend_tokenizer)
 
 
-def checkpoint_body(start: Start) -> tuple["TransformerBody", Tokenizer]:
+def checkpoint_body(
+    start: Start,
+    *,
+    texts: Iterable[str] | None = None,
+    pruned: Tokenizer | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple["TransformerBody", Tokenizer]:
     """The body and the tokenizer of the checkpoint that a start names.
 
+    Args:
+        start: with `pruned`, the vocabulary is reduced; the other arguments matter only then.
+        texts: the corpus, read as a stream: the tokens that it is made of stay.
+        pruned: the vocabulary that came of it, where it is known: a trained model's; `texts` are not read then.
+        say: told how many tokens and parameters that saves, in a line.
+
     Raises:
-        AdjoinError: as `load_generative`, or the model is not causal.
+        AdjoinError: as `load_generative`, the model is not causal, or its vocabulary cannot be pruned.
     """
     from adjoin.model.bodies import TransformerBody
 
@@ -195,4 +210,16 @@ def checkpoint_body(start: Start) -> tuple["TransformerBody", Tokenizer]:
         raise AdjoinError(
             f"{start.checkpoint} is no causal model: its states depend on what stands to their right"
         )
-    return body, tokenizer
+    if not start.pruned:
+        return body, tokenizer
+    if pruned is None:
+        assert texts is not None  # else nothing would stay but the alphabet
+        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts))
+    parameters = sum(p.numel() for p in body.parameters())
+    keep_rows(body.model, tokenizer, pruned)
+    saved = parameters - sum(p.numel() for p in body.parameters())
+    say(
+        f"vocabulary pruned from {tokenizer.vocabulary_size:,} to {pruned.vocabulary_size:,} tokens:"
+        f" {saved:,} of {parameters:,} parameters saved"
+    )
+    return body, pruned

@@ -93,13 +93,18 @@ def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np
     ) * np.float32(scale)
 
 
-def inverse_document_frequency(tokens: Ragged, vocabulary_size: int) -> NDArray[np.float32]:
+def inverse_document_frequency(
+    documents: int, frequency_V: NDArray[np.int64], occurrences_V: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Start weights (V,): how rare a token is among the sequences, scaled to a mean of 1 over occurrences.
 
     ln((1 + B) / (1 + df)), the smoothed form of Spärck Jones' 1972 weight.
+
+    Args:
+        documents: B, the number of sequences.
+        frequency_V: df, in how many of them each token stands.
+        occurrences_V: how often each token stands in all of them.
     """
-    rows = np.repeat(np.arange(len(tokens)), tokens.lengths_B)
-    occurrences = np.unique(rows * vocabulary_size + tokens.ids_N) % vocabulary_size
-    frequency = np.bincount(occurrences, minlength=vocabulary_size)
-    weights = np.log((1 + len(tokens)) / (1 + frequency))
-    return (weights / max(1e-6, float(weights[tokens.ids_N].mean()))).astype(np.float32)
+    weights = np.log((1 + documents) / (1 + frequency_V))
+    mean = float(weights @ occurrences_V) / max(1, int(occurrences_V.sum()))
+    return (weights / max(1e-6, mean)).astype(np.float32)

@@ -1,15 +1,21 @@
 """One training step's gradients: the whole batch as negatives, the memory of a micro-batch.
 
 Cached gradients (Gao et al. 2021, arXiv 2101.06983):
-  1. embed all 2M sequences without a graph, micro-batch by micro-batch;
+  1. embed all sequences without a graph, micro-batch by micro-batch;
   2. compute the loss on those vectors alone, and its gradient for each vector;
   3. embed each micro-batch again with a graph and push its vectors' gradient through.
-The sum over micro-batches is exactly the batch's gradient. A batch that fits the budget is embedded once, with its
-graph. Both sides go through the body together: 2M sequences sorted by length pad less than M and M.
+The sum over micro-batches is exactly the batch's gradient. Both sides go through the body together: 2M sequences
+sorted by length pad less than M and M.
+
+Ours besides: the last micro-batches of pass 1, as many as `memory_tokens` allows, keep their graph and need no
+second embedding. A batch that fits altogether is embedded once; a larger one keeps what fits, at the same peak of
+memory.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,30 +23,67 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adjoin.batches.batch import Batch, micro_batches
+from adjoin.errors import AdjoinError
 from adjoin.model.bodies import Body
-from adjoin.objective.contrastive import Temperature, contrastive_loss, false_negatives
+from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
+from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step measured.
+    """What a step measured on this rank.
 
     Attributes:
         loss: of the whole batch, in nats.
-        tokens: real tokens of both sides.
-        padded: tokens that went through the body, padding among them.
-        cached: whether the batch was embedded twice.
+        tokens: real tokens of all sequences.
+        padded: tokens that went through the body, padding among them, each counted once.
+        embedded_twice: the share of `padded` that was embedded a second time.
     """
 
     loss: float
     tokens: int
     padded: int
-    cached: bool
+    embedded_twice: float
+
+
+class _RandomState:
+    """The random generators as they stand, so that a second forward draws the same dropout."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._devices = [device] if device.type == "cuda" else []
+        self._states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in self._devices)]
+
+    def restore(self) -> None:
+        torch.set_rng_state(self._states[0])
+        for device, state in zip(self._devices, self._states[1:], strict=True):
+            torch.cuda.set_rng_state(state, device)
+
+    @contextmanager
+    def replayed(self) -> Iterator[None]:
+        """Within, they stand as they stood; afterwards, as if nothing had been drawn."""
+        with torch.random.fork_rng(self._devices):
+            self.restore()
+            yield
+
+
+@dataclass(slots=True)
+class _Embedded:
+    """What pass 1 leaves: all vectors, the graphs that were kept, and how to embed the others again."""
+
+    vectors_BD: Tensor
+    kept: list[tuple[NDArray[np.int64], Tensor]]
+    again: list[tuple[NDArray[np.int64], _RandomState]]
 
 
 class ContrastiveStep:
-    """Computes a batch's loss and leaves its gradients in the parameters' `.grad`."""
+    """Computes a batch's loss and leaves its gradients in the parameters' `.grad`.
+
+    Attributes:
+        token_budget, memory_tokens: as given, or less after memory ran out.
+    """
 
     def __init__(
         self,
@@ -50,6 +93,8 @@ class ContrastiveStep:
         token_budget: int,
         memory_tokens: int,
         autocast: torch.dtype | None = None,
+        dimensions: tuple[int, ...] = (),
+        ranks: Ranks = ALONE,
     ) -> None:
         """Prepare steps.
 
@@ -57,87 +102,169 @@ class ContrastiveStep:
             body: what embeds sequences.
             temperature: its tau is trained along.
             token_budget: padded tokens of a micro-batch. A body that does not pad takes any batch at once.
-            memory_tokens: padded tokens whose graphs may be kept together: a batch within it is embedded once,
-                a larger one twice.
+            memory_tokens: padded tokens whose graphs may be kept together; what exceeds them is embedded twice.
             autocast: bfloat16 to run the body's matrix products in it; vectors and loss stay in float32.
+            dimensions: Matryoshka dimensions; see `contrastive_loss`.
+            ranks: with whom each batch is shared.
         """
         self.body, self.temperature = body, temperature
         self.token_budget, self.memory_tokens, self.autocast = token_budget, memory_tokens, autocast
+        self.dimensions, self.ranks = dimensions, ranks
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Add the gradients of the batch's loss to the parameters' `.grad`."""
-        sequences = Ragged.concatenate([batch.x, batch.y])
-        groups = self.groups(sequences)
-        padded = sum(len(rows) * int(sequences.lengths_B[rows].max()) for rows in groups) if self.body.pads else 0
-        mask_MM = false_negatives(batch.identity_3M)
-        cached = self.body.pads and padded > self.memory_tokens
-        step = self.backward_cached if cached else self.backward_at_once
-        loss = step(sequences, groups, mask_MM)
-        tokens = int(sequences.lengths_B.sum())
-        return StepResult(loss, tokens, padded or tokens, cached)
+        """Add the gradients of the batch's loss to the parameters' `.grad`, which are zero or None before.
 
-    def groups(self, sequences: Ragged) -> list[NDArray[np.int64]]:
-        """The micro-batches' rows."""
+        Raises:
+            AdjoinError: memory runs out even with one sequence at a time.
+        """
+        random_state = _RandomState(self.ranks.device)
+        while (result := self._attempt(batch)) is None:
+            self._back_off()
+            random_state.restore()
+        return result
+
+    def _attempt(self, batch: Batch) -> StepResult | None:
+        """The step; None, on all ranks, if memory ran out on one."""
+        sequences = batch.sequences
+        groups = self.groups(sequences.lengths_B)
+        kept = self.kept_groups(sequences.lengths_B, groups)
+        embedded = self._within_memory(lambda: self.embed_all(sequences, groups, kept))
+        if embedded is None:
+            return None
+        loss, gradient_BD = self.gradient_of_vectors(embedded.vectors_BD, batch)
+        if self._within_memory(lambda: self.push_back(sequences, embedded, gradient_BD)) is None:
+            return None
+        self._reduce()
+        padded = [self._padded(sequences.lengths_B, rows) for rows in groups]
+        return StepResult(
+            loss,
+            int(sequences.lengths_B.sum()),
+            sum(padded),
+            sum(padded[: len(groups) - kept]) / sum(padded),
+        )
+
+    def groups(self, lengths_B: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """The micro-batches' rows; under a sharded body as many on each rank, who embed together."""
         if not self.body.pads:
-            return [np.arange(len(sequences))]
-        return list(micro_batches(sequences.lengths_B, self.token_budget))
+            return [np.arange(len(lengths_B))]
+        groups = list(micro_batches(lengths_B, self.token_budget))
+        if self.body.sharded:
+            groups = _cut_into(groups, max(self.ranks.shares(len(groups))))
+        return groups
 
-    def backward_at_once(
-        self, sequences: Ragged, groups: list[NDArray[np.int64]], mask_MM: Tensor | None
-    ) -> float:
-        """Embed all with their graph, and go back through it."""
-        vectors = torch.cat([self._embed(sequences.take(rows)) for rows in groups])
-        order = torch.from_numpy(np.argsort(np.concatenate(groups)))
-        loss = self._loss(vectors[order.to(vectors.device)], mask_MM)
+    def kept_groups(self, lengths_B: NDArray[np.int64], groups: Sequence[NDArray[np.int64]]) -> int:
+        """How many of the last micro-batches keep their graph."""
+        if not self.body.pads:
+            return len(groups)
+        sizes = np.cumsum([self._padded(lengths_B, rows) for rows in reversed(groups)])
+        kept = int(np.searchsorted(sizes, self.memory_tokens, side="right"))
+        return min(kept, 1) if self.body.sharded else kept  # a sharded body holds one graph at a time
+
+    def _padded(self, lengths_B: NDArray[np.int64], rows: NDArray[np.int64]) -> int:
+        return len(rows) * int(lengths_B[rows].max()) if self.body.pads else int(lengths_B[rows].sum())
+
+    def embed_all(self, sequences: Ragged, groups: Sequence[NDArray[np.int64]], kept: int) -> _Embedded:
+        """Pass 1: all vectors (B, D); the last `kept` micro-batches with their graph."""
+        vectors_BD: Tensor | None = None
+        again: list[tuple[NDArray[np.int64], _RandomState]] = []
+        with_graph: list[tuple[NDArray[np.int64], Tensor]] = []
+        for number, rows in enumerate(groups):
+            keep = number >= len(groups) - kept
+            state = None if keep else _RandomState(self.ranks.device)
+            with torch.set_grad_enabled(keep):
+                embedded = self._embed(sequences.take(rows))
+            if vectors_BD is None:
+                vectors_BD = embedded.new_empty(len(sequences), embedded.shape[1])
+            vectors_BD[torch.from_numpy(rows)] = embedded.detach()
+            if state is None:
+                with_graph.append((rows, embedded))
+            else:
+                again.append((rows, state))
+        assert vectors_BD is not None  # a batch has at least two pairs
+        return _Embedded(vectors_BD, with_graph, again)
+
+    def gradient_of_vectors(self, vectors_BD: Tensor, batch: Batch) -> tuple[float, Tensor]:
+        """Pass 2: the loss, and its gradient (B, D) for each vector; tau's share goes to its `.grad`."""
+        leaves_BD = vectors_BD.requires_grad_()
+        pairs = len(batch.x)
+        identity = Identity.of(batch.identity_3M, batch.negative_hash_K).to(vectors_BD.device)
+        loss = contrastive_loss(
+            leaves_BD[:pairs],
+            leaves_BD[pairs : 2 * pairs],
+            self.temperature.scale,
+            identity=identity,
+            negatives_KD=leaves_BD[2 * pairs :],
+            dimensions=self.dimensions,
+            ranks=self.ranks,
+        )
         torch.autograd.backward(loss)
-        return float(loss.detach())
+        assert leaves_BD.grad is not None  # backward has just filled it
+        return float(loss.detach()), leaves_BD.grad
 
-    def backward_cached(self, sequences: Ragged, groups: list[NDArray[np.int64]], mask_MM: Tensor | None) -> float:
-        """The three passes of the cached gradient; equal to `backward_at_once` up to rounding."""
-        vectors, random_states = self.embed_without_graph(sequences, groups)
-        loss, gradients = self.gradient_of_vectors(vectors, mask_MM)
-        for rows, state in zip(groups, random_states, strict=True):
-            self.embed_and_push_back(sequences.take(rows), gradients[torch.from_numpy(rows)], state)
-        return loss
+    def push_back(self, sequences: Ragged, embedded: _Embedded, gradient_BD: Tensor) -> bool:
+        """Pass 3: the gradient of each vector through its graph, kept or made again as it was in pass 1."""
+        if self.body.sharded:
+            gradient_BD = gradient_BD * self.ranks.size  # its reduction takes the mean; the sum is wanted
+        left = len(embedded.kept) + len(embedded.again)
+        while embedded.kept:
+            rows, vectors = embedded.kept.pop()  # a graph that is done with is freed
+            self.body.reduces_gradients((left := left - 1) == 0)
+            torch.autograd.backward(vectors, gradient_BD[torch.from_numpy(rows)])
+        for rows, state in embedded.again:
+            with state.replayed():
+                vectors = self._embed(sequences.take(rows))
+            self.body.reduces_gradients((left := left - 1) == 0)
+            torch.autograd.backward(vectors, gradient_BD[torch.from_numpy(rows)])
+        return True
 
-    @torch.no_grad()
-    def embed_without_graph(
-        self, sequences: Ragged, groups: list[NDArray[np.int64]]
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Pass 1: all vectors (2M, D), and the random state before each micro-batch, so that dropout repeats."""
-        states: list[Tensor] = []
-        vectors: Tensor | None = None
-        for rows in groups:
-            states.append(torch.get_rng_state())
-            embedded = self._embed(sequences.take(rows))
-            if vectors is None:
-                vectors = embedded.new_empty(len(sequences), embedded.shape[1])
-            vectors[torch.from_numpy(rows)] = embedded
-        assert vectors is not None  # a batch has at least two pairs
-        return vectors, states
-
-    def gradient_of_vectors(self, vectors: Tensor, mask_MM: Tensor | None) -> tuple[float, Tensor]:
-        """Pass 2: the loss, and its gradient (2M, D) for each vector; tau's goes to its `.grad`."""
-        leaves = vectors.requires_grad_()
-        loss = self._loss(leaves, mask_MM)
-        torch.autograd.backward(loss)
-        assert leaves.grad is not None  # backward has just filled it
-        return float(loss.detach()), leaves.grad
-
-    def embed_and_push_back(self, micro_batch: Ragged, gradient_BD: Tensor, random_state: Tensor) -> None:
-        """Pass 3, for one micro-batch: the same forward as in pass 1, this time with a graph."""
-        with torch.random.fork_rng():
-            torch.set_rng_state(random_state)
-            vectors = self._embed(micro_batch)
-        torch.autograd.backward(vectors, gradient_BD)
+    def _reduce(self) -> None:
+        """One reduction of the gradients over the ranks; a sharded body has had its own."""
+        own = [] if self.body.sharded else list(self.body.parameters())
+        self.ranks.sum_gradients([*own, self.temperature.tau])
 
     def _embed(self, tokens: Ragged) -> Tensor:
         with self._precision():
             return self.body(tokens)
 
     def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast("cpu", self.autocast) if self.autocast else nullcontext()
+        return torch.autocast(self.ranks.device.type, self.autocast) if self.autocast else nullcontext()
 
-    def _loss(self, vectors: Tensor, mask_MM: Tensor | None) -> Tensor:
-        x_MD, y_MD = vectors.chunk(2)
-        return contrastive_loss(x_MD, y_MD, self.temperature.scale, mask_MM)
+    def _within_memory(self, work: Callable[[], T]) -> T | None:
+        """What `work` gives; None on all ranks if memory ran out on one."""
+        done: T | None = None
+        try:
+            done = work()
+        except (RuntimeError, MemoryError) as error:
+            if self.body.sharded or not _is_out_of_memory(error):
+                raise
+        return None if self.ranks.any(done is None) else done
+
+    def _back_off(self) -> None:
+        """Make ready for another attempt with half the memory."""
+        if self.token_budget <= 1:
+            raise AdjoinError("out of memory even with one sequence at a time: take fewer --max-tokens")
+        self.memory_tokens = min(self.memory_tokens, self.token_budget) // 2
+        self.token_budget //= 2
+        for parameter in (*self.body.parameters(), self.temperature.tau):
+            parameter.grad = None
+        if self.ranks.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is an allocator's; the processor's raises a bare RuntimeError."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _cut_into(groups: list[NDArray[np.int64]], number: int) -> list[NDArray[np.int64]]:
+    """As many groups as asked for, by halving the one with the most rows."""
+    groups = list(groups)
+    while len(groups) < number:
+        largest = max(range(len(groups)), key=lambda index: len(groups[index]))
+        rows = groups[largest]
+        if len(rows) == 1:
+            raise AdjoinError(
+                f"a rank has {len(groups)} sequences for {number} micro-batches: take a larger --batch"
+            )
+        groups[largest : largest + 1] = [rows[: len(rows) // 2], rows[len(rows) // 2 :]]
+    return groups

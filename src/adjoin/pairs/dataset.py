@@ -1,7 +1,7 @@
 """The pairs on disk: Parquet shards and a manifest, the same bytes for the same input.
 
     pairs/
-      pairs-00000.parquet ...   columns x, y, kind, language, origin, group, x_hash, y_hash
+      pairs-00000.parquet ...   columns x, y, kind, language, origin, group, x_hash, y_hash; perhaps negatives
       manifest.json             counts per rule and source, options, versions, a hash of every shard
 
 A folder without a manifest is not a dataset: the manifest is written last, with the shards already in place.
@@ -22,12 +22,20 @@ if TYPE_CHECKING:
     import pyarrow
 
 MANIFEST = "manifest.json"
+NEGATIVES = "negatives"  # the optional column, and the manifest's entry that goes with it
 FORMAT = 1
 ROWS_PER_SHARD = 65_536  # about 60 MB of code and docstrings before compression
+ROWS_PER_PART = 8_192  # a Parquet row group: what is read at a time
 
 
-def write_shards(pairs: Iterable[Pair], folder: Path) -> list[dict[str, Any]]:
+def write_shards(pairs: Iterable[Pair], folder: Path, *, negatives: bool = False) -> list[dict[str, Any]]:
     """Write pairs into numbered Parquet files.
+
+    Args:
+        pairs: what to write.
+        folder: where to.
+        negatives: whether to write a column of explicit negatives, each pair's attribute `negatives`; the
+            manifest must then have the entry `negatives`, how many there are.
 
     Returns:
         One description a shard for the manifest: file, rows, sha256.
@@ -38,12 +46,13 @@ def write_shards(pairs: Iterable[Pair], folder: Path) -> list[dict[str, Any]]:
     remaining = iter(pairs)
     while rows := list(islice(remaining, ROWS_PER_SHARD)):
         path = folder / f"pairs-{len(shards):05d}.parquet"
-        pyarrow.parquet.write_table(_table(rows), path, compression="zstd", row_group_size=8_192)
+        table = _table(rows, _schema(negatives=negatives))
+        pyarrow.parquet.write_table(table, path, compression="zstd", row_group_size=ROWS_PER_PART)
         shards.append({"file": path.name, "rows": len(rows), "sha256": sha256_of_file(path)})
     return shards
 
 
-def _schema() -> "pyarrow.Schema":
+def _schema(*, negatives: bool) -> "pyarrow.Schema":
     import pyarrow
 
     text, number = pyarrow.string(), pyarrow.int64()
@@ -51,14 +60,14 @@ def _schema() -> "pyarrow.Schema":
         ("x", text), ("y", text), ("kind", text), ("language", text), ("origin", text),
         ("group", number), ("x_hash", number), ("y_hash", number),
     )  # fmt: skip
-    return pyarrow.schema(columns)
+    return pyarrow.schema((*columns, (NEGATIVES, pyarrow.list_(text))) if negatives else columns)
 
 
-def _table(rows: list[Pair]) -> "pyarrow.Table":
+def _table(rows: list[Pair], schema: "pyarrow.Schema") -> "pyarrow.Table":
     import pyarrow
 
-    columns = [pyarrow.array((getattr(p, field.name) for p in rows), field.type) for field in _schema()]
-    return pyarrow.Table.from_arrays(columns, schema=_schema())
+    columns = [pyarrow.array((getattr(p, field.name) for p in rows), field.type) for field in schema]
+    return pyarrow.Table.from_arrays(columns, schema=schema)
 
 
 def _damaged(shard: object) -> bool:
@@ -79,6 +88,53 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Complete a dataset with its manifest; until then the folder is not one."""
     digest = hashlib.sha256("".join(shard["sha256"] for shard in manifest["shards"]).encode()).hexdigest()
     write_json(folder / MANIFEST, {"format": FORMAT, "hash": digest, **manifest})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of one shard, at most `ROWS_PER_PART` pairs: what is read at a time, or given to a worker.
+
+    Attributes:
+        path: the shard.
+        shard_rows: pairs of the whole shard.
+        number: which of its row groups, from 0.
+        rows: pairs of this one.
+        negatives: whether the shard must have the column of explicit negatives.
+    """
+
+    path: Path
+    shard_rows: int
+    number: int
+    rows: int
+    negatives: bool
+
+    def read(self, columns: list[str]) -> dict[str, list[Any]]:
+        """The values of the columns, row by row.
+
+        Raises:
+            AdjoinError: the shard is damaged, lacks a column, or has other rows than the manifest says.
+        """
+        import pyarrow
+        import pyarrow.parquet
+
+        expected = _schema(negatives=self.negatives)
+        try:
+            with pyarrow.parquet.ParquetFile(self.path) as file:
+                if not file.schema_arrow.equals(expected) or file.metadata.num_rows != self.shard_rows:
+                    raise ValueError(
+                        f"expected {self.shard_rows:,} rows of {', '.join(expected.names)};"
+                        f" it has {file.metadata.num_rows:,} of {', '.join(file.schema_arrow.names)}"
+                    )
+                table = file.read_row_group(self.number, columns=columns)
+            if len(table) != self.rows:
+                raise ValueError(f"part {self.number} has {len(table):,} rows, expected {self.rows:,}")
+            if any(column.null_count for column in table.columns):
+                raise ValueError("values are missing in it")
+            values: dict[str, list[Any]] = table.to_pydict()
+            return values
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise AdjoinError(f"the shard {self.path} cannot be read ({reason}); mine the pairs again") from None
 
 
 @dataclass(frozen=True)
@@ -126,29 +182,22 @@ class PairDataset:
         """A SHA-256 over all shards."""
         return str(self.manifest["hash"])
 
-    def batches(self, columns: list[str], rows: int = 8_192) -> Iterator[dict[str, list[Any]]]:
-        """Read the columns of all shards in order, at most `rows` rows at a time.
+    @property
+    def has_negatives(self) -> bool:
+        """Whether some of its pairs bring explicit negatives, in the column `negatives`."""
+        return bool(self.manifest.get(NEGATIVES))
+
+    def parts(self) -> Iterator[Part]:
+        """All pairs in order, in stretches that are read one by one."""
+        for shard in self.manifest["shards"]:
+            path, rows = self.folder / shard["file"], shard["rows"]
+            for number, first in enumerate(range(0, rows, ROWS_PER_PART)):
+                yield Part(path, rows, number, min(ROWS_PER_PART, rows - first), NEGATIVES in self.manifest)
+
+    def batches(self, columns: list[str]) -> Iterator[dict[str, list[Any]]]:
+        """Read the columns of all shards in order, at most `ROWS_PER_PART` rows at a time.
 
         Raises:
             AdjoinError: a shard is damaged, lacks a column, or has another number of rows than the manifest says.
         """
-        import pyarrow
-        import pyarrow.parquet
-
-        expected = _schema()
-        for shard in self.manifest["shards"]:
-            path = self.folder / shard["file"]
-            try:
-                with pyarrow.parquet.ParquetFile(path) as file:
-                    if not file.schema_arrow.equals(expected) or file.metadata.num_rows != shard["rows"]:
-                        raise ValueError(
-                            f"expected {shard['rows']:,} rows of {', '.join(expected.names)};"
-                            f" it has {file.metadata.num_rows:,} of {', '.join(file.schema_arrow.names)}"
-                        )
-                    for batch in file.iter_batches(rows, columns=columns):
-                        if any(column.null_count for column in batch.columns):
-                            raise ValueError("values are missing in it")
-                        yield batch.to_pydict()
-            except (pyarrow.ArrowException, OSError, ValueError) as error:
-                reason = str(error).splitlines()[0]
-                raise AdjoinError(f"the shard {path} cannot be read ({reason}); mine the pairs again") from None
+        return (part.read(columns) for part in self.parts())

@@ -1,15 +1,16 @@
 """The training's state on disk: whole or absent, and exact to the bit on the CPU.
 
 training/step-00001200/
-  state.safetensors   the body, tau, the optimiser's moments, the random generator's state
-  state.json          step, seconds spent, the recipe's and the data's identity
+  state.safetensors   the weights, tau, the optimiser's moments, the average, the random generators' states
+  state.json          step, seconds spent, what was settled for this machine, the recipe's and the data's identity
+  shards/             in place of weights and moments, those of a body whose parts lie on several ranks
 """
 
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from adjoin.errors import AdjoinError
-from adjoin.files import folder_in_one_piece, read_json, write_json, wrong_types
+from adjoin.files import flush_to_disk, folder_in_one_piece, read_json, write_json, wrong_types
+from adjoin.ranks import Ranks
+from adjoin.training import shards
+from adjoin.training.average import Average
 
-TENSORS, STATE = "state.safetensors", "state.json"
+TENSORS, STATE, SHARDS = "state.safetensors", "state.json", "shards"
 
 
 @dataclass
@@ -32,32 +36,89 @@ class Progress:
         step: steps done.
         elapsed: seconds spent in them, over all sessions.
         identity: what the training is (recipe, data): a checkpoint of another one is refused.
+        settled: what was chosen for the machine at its start and moves the last bits of the result, such as the
+            number of threads: a resumed training keeps to it.
     """
 
     step: int
     elapsed: float
     identity: dict[str, Any]
+    settled: dict[str, Any] = field(default_factory=dict)
 
 
-def save(folder: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write a checkpoint below `folder`, then forget the older ones.
+@dataclass(frozen=True)
+class State:
+    """All that a checkpoint holds besides numbers.
+
+    Attributes:
+        modules: what is trained.
+        optimizer: with its moments.
+        average: of the weights, or None.
+        ranks: who share the training; the first one writes.
+    """
+
+    modules: nn.ModuleDict
+    optimizer: torch.optim.Optimizer
+    average: Average | None
+    ranks: Ranks
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each rank holds a part of the weights only."""
+        return any(shards.is_shard(parameter) for parameter in self.modules.parameters())
+
+
+def save(folder: Path, state: State, progress: Progress) -> None:
+    """Write a checkpoint below `folder`, then forget the older ones; all ranks take part.
 
     Raises:
         OSError: the disk is full; the last checkpoint still stands.
     """
-    tensors: dict[str, Tensor] = {f"module.{name}": tensor for name, tensor in modules.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors.update({f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()})
-    tensors["random"] = torch.get_rng_state()
+    tensors = _random_states(state.ranks)
+    if state.average is not None:
+        tensors.update({f"average.{name}": tensor for name, tensor in state.average.tensors().items()})
+    parts: Path | None = None
+    if state.is_sharded:
+        parts = folder / f".{SHARDS}"
+        state.ranks.first_does(lambda: shutil.rmtree(parts, ignore_errors=True))  # of a save that was killed
+        shards.save(parts, state.modules, state.optimizer)
+    elif state.ranks.is_first:
+        tensors.update(_whole(state))
+    state.ranks.first_does(lambda: _write(folder, tensors, progress, parts))
+
+
+def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: Path | None) -> None:
     target = folder / f"step-{progress.step:08d}"
     with folder_in_one_piece(target) as unfinished:
         with full_disk_is_os_error(target):
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / TENSORS)
-        write_json(
-            unfinished / STATE, {"step": progress.step, "elapsed": progress.elapsed, "identity": progress.identity}
-        )
+        if parts is not None:
+            parts.replace(unfinished / SHARDS)
+        content = {
+            "step": progress.step,
+            "elapsed": progress.elapsed,
+            "identity": progress.identity,
+            "settled": progress.settled,
+        }
+        write_json(unfinished / STATE, content)
+    flush_to_disk(folder)  # the new one's name, before the old ones go
     for older in _all(folder)[:-1]:
         shutil.rmtree(older)
+
+
+def _whole(state: State) -> dict[str, Tensor]:
+    tensors = {f"module.{name}": tensor for name, tensor in state.modules.state_dict().items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors.update({f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()})
+    return tensors
+
+
+def _random_states(ranks: Ranks) -> dict[str, Tensor]:
+    """Of each rank (W, ...), so that dropout goes on as it would have."""
+    states = {"random": ranks.gather(torch.get_rng_state()[None], [1] * ranks.size)}
+    if ranks.device.type == "cuda":
+        states["random_gpu"] = ranks.gather(torch.cuda.get_rng_state(ranks.device)[None], [1] * ranks.size)
+    return states
 
 
 @contextmanager
@@ -79,16 +140,14 @@ def _all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8}", path.name))
 
 
-def restore(
-    checkpoint: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, identity: dict[str, Any]
-) -> Progress:
-    """Put a checkpoint's state into modules, optimiser and random generator.
+def read_progress(checkpoint: Path, identity: dict[str, Any]) -> Progress:
+    """How far a checkpoint is, and what was settled for it.
 
     Raises:
-        AdjoinError: the checkpoint is damaged, or belongs to another recipe or other data.
+        AdjoinError: it is damaged, or belongs to another recipe or other data.
     """
     state = read_json(checkpoint / STATE, "checkpoint state")
-    declared = {"step": int, "elapsed": float, "identity": dict[str, Any]}
+    declared = {"step": int, "elapsed": float, "identity": dict[str, Any], "settled": dict[str, Any]}
     if not isinstance(state, dict) or state.keys() < declared.keys() or wrong_types(state, declared):
         raise AdjoinError(
             f"the checkpoint state {checkpoint / STATE} is damaged: expected {', '.join(declared)};"
@@ -100,21 +159,47 @@ def restore(
                 f"the checkpoint {checkpoint} belongs to another training: its {name} is"
                 f" {state['identity'].get(name)}, this one's is {value}; take the same options or another --out"
             )
+    return Progress(state["step"], state["elapsed"], state["identity"], state["settled"])
+
+
+def restore(checkpoint: Path, state: State) -> None:
+    """Put a checkpoint's tensors into modules, optimiser, average and random generators.
+
+    Raises:
+        AdjoinError: the checkpoint is damaged.
+    """
     try:
         tensors = load_file(checkpoint / TENSORS)
-        _restore_tensors(tensors, modules, optimizer)
+        if state.is_sharded:
+            shards.restore(checkpoint / SHARDS, state.modules, state.optimizer)
+        else:
+            _restore_whole(tensors, state)
+        if state.average is not None:
+            state.average.restore(_below("average", tensors))
+        _restore_random_states(tensors, state.ranks)
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AdjoinError(f"the checkpoint {checkpoint} is damaged or cut short: {reason}") from None
-    return Progress(state["step"], state["elapsed"], state["identity"])
 
 
-def _restore_tensors(tensors: dict[str, Tensor], modules: nn.ModuleDict, optimizer: torch.optim.Optimizer) -> None:
-    modules.load_state_dict({n.removeprefix("module."): t for n, t in tensors.items() if n.startswith("module.")})
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(f"{prefix}."): t for n, t in tensors.items() if n.startswith(f"{prefix}.")}
+
+
+def _restore_whole(tensors: dict[str, Tensor], state: State) -> None:
+    state.modules.load_state_dict(_below("module", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, moment = name.split(".", 2)
-            moments.setdefault(int(index), {})[moment] = tensor
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    torch.set_rng_state(tensors["random"])
+    for name, tensor in _below("optimizer", tensors).items():
+        index, moment = name.split(".", 1)
+        moments.setdefault(int(index), {})[moment] = tensor
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _restore_random_states(tensors: dict[str, Tensor], ranks: Ranks) -> None:
+    """Those of as many ranks as there were; with another number dropout goes on anew, from the recipe's seed."""
+    if len(tensors["random"]) != ranks.size:
+        return
+    torch.set_rng_state(tensors["random"][ranks.index])
+    if ranks.device.type == "cuda" and "random_gpu" in tensors:
+        torch.cuda.set_rng_state(tensors["random_gpu"][ranks.index], ranks.device)

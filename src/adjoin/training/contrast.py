@@ -1,47 +1,47 @@
-"""The contrastive training: pairs in, a model folder out. The loop reads from top to bottom.
+"""The contrastive training: pairs in, a model folder out.
 
 models/mine/
   adjoin.json, model.safetensors, tokenizer.json    the model; adjoin.json is written last
   training/log.jsonl, curve.png, step-NNNNNNNN/     how it came about; the state to resume from
 """
 
-import math
 import tempfile
-import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, write_atomically, write_json
-from adjoin.interrupts import interrupts_noted
-from adjoin.model.bodies import StaticBody
+from adjoin.model.adapters import merged
+from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
 from adjoin.model.start import library_quiet
-from adjoin.objective.step import StepResult
-from adjoin.training import checkpoint
-from adjoin.training.log import StepReport, TrainingLog, Watch, draw_curve
-from adjoin.training.prepare import Run, Say, prepare
+from adjoin.ranks import ALONE, Ranks
+from adjoin.training import checkpoint, shards
+from adjoin.training.log import Watch, draw_curve
+from adjoin.training.loop import Say, run_training
+from adjoin.training.prepare import Contrast, forget_tokens, prepare
 from adjoin.training.recipe import Recipe
-from adjoin.training.schedule import rate
 
 
 def train(
-    pairs: Path,
+    pairs: Path | Sequence[Path],
     out: Path,
     recipe: Recipe,
     *,
     resume: bool = False,
+    ranks: Ranks = ALONE,
     say: Say = lambda _: None,
     watch: Watch = lambda _: None,
 ) -> Description:
-    """Train an encoder on a dataset of pairs.
+    """Train an encoder on pairs.
 
     Args:
-        pairs: the dataset's folder.
+        pairs: folders that `adjoin mine` wrote, or JSON-lines files of labelled pairs (pairs/labelled.py).
         out: the model's folder.
         recipe: all options.
         resume: go on from the last checkpoint below `out`, if there is one.
+        ranks: the processes that share the training.
         say: told what is being prepared, in a line.
         watch: told about each step.
 
@@ -53,100 +53,73 @@ def train(
         KeyboardInterrupt: after the state was saved.
         OSError: the disk is full; the last checkpoint still stands.
     """
-    run = prepare(pairs, out, recipe, resume=resume, say=say)
-    log = TrainingLog(run.folder / "log.jsonl", keep_steps=run.progress.step)
-    try:
-        with interrupts_noted() as interrupted:
-            _loop(run, log, watch, interrupted)
-    finally:
-        log.close()
-    checkpoint.save(run.folder, run.modules, run.optimizer, run.progress)
-    if interrupted:
-        raise KeyboardInterrupt
-    title = f"{out.name}: {len(run.dataset):,} pairs, batch {run.batch:,}"
-    draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
-    return _finish(out, run)
-
-
-def _loop(run: Run, log: TrainingLog, watch: Watch, interrupted: list[int]) -> None:
-    recipe, progress = run.recipe, run.progress
-    highest = [group["initial_lr"] for group in run.optimizer.param_groups]
-    saved_at = progress.elapsed
-    run.body.train()
-    while (share := run.budget.progress(progress.step, progress.elapsed)) < 1 and not interrupted:
-        began = time.perf_counter()
-        for group, top in zip(run.optimizer.param_groups, highest, strict=True):
-            group["lr"] = top * rate(share, recipe.warmup)
-
-        run.optimizer.zero_grad(set_to_none=True)
-        result = run.step(run.sampler.batch(progress.step))
-        norm = float(torch.nn.utils.clip_grad_norm_(run.modules.parameters(), recipe.clip))
-        if not math.isfinite(result.loss) or not math.isfinite(norm):  # before it reaches the weights
-            raise AdjoinError(
-                f"step {progress.step + 1}: loss {result.loss}, gradient norm {norm}; no weight was changed by it:"
-                f" take a lower --learning-rate than {recipe.learning_rate} and another --out"
-            )
-        run.optimizer.step()
-        run.temperature.clamp()
-
-        seconds = time.perf_counter() - began
-        progress.step += 1
-        progress.elapsed += seconds
-        report = _report(run, result, seconds, share)
-        log.add(report)
-        watch(report)
-        if progress.elapsed - saved_at > 60 * recipe.checkpoint_minutes:
-            log.flush()
-            checkpoint.save(run.folder, run.modules, run.optimizer, progress)
-            saved_at = progress.elapsed
-
-
-def _report(run: Run, result: StepResult, seconds: float, share: float) -> StepReport:
-    progress = run.progress
-    done = run.budget.progress(progress.step, progress.elapsed)
-    return StepReport(
-        step=progress.step,
-        epoch=progress.step / run.sampler.steps_per_epoch,
-        loss=result.loss,
-        scale=float(run.temperature.scale.detach()),
-        rate=rate(share, run.recipe.warmup),
-        pairs_per_second=run.batch / seconds,
-        tokens_per_second=result.tokens / seconds,
-        padding=1 - result.tokens / result.padded,
-        elapsed=progress.elapsed,
-        left=progress.elapsed / done * (1 - done),
+    paths = [pairs] if isinstance(pairs, Path) else list(pairs)
+    contrast = prepare(
+        paths, out, recipe, ranks=ranks, resume=resume, say=say if ranks.is_first else lambda _: None
     )
+    run = contrast.run
+    run_training(run, watch)
+    description = _describe(contrast)
+    with run.average.swapped() if run.average is not None else nullcontext():
+        weights = shards.whole_weights(contrast.body) if run.recipe.shard else None  # type: ignore[arg-type]
+
+        def finish() -> None:
+            title = f"{out.name}: {len(contrast.cache):,} pairs, batch {run.size:,}"
+            draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
+            write_weights(out, contrast.body, weights)
+            write_json(out / DESCRIPTION_FILE, description.as_json())  # last: a folder without it is no model
+            forget_tokens(run.folder)
+
+        ranks.first_does(finish)
+    return description
 
 
-def _finish(out: Path, run: Run) -> Description:
-    """Write the model; adjoin.json comes last, so that a folder without it is no model."""
-    if isinstance(run.body, StaticBody):
+def write_weights(out: Path, body: StaticBody | TransformerBody, weights: dict[str, Any] | None = None) -> None:
+    """Write a trained body's files into a model's folder, each whole or not at all, in float32.
+
+    Args:
+        out: the folder.
+        body: adapters are merged into it, so that it cannot be trained on.
+        weights: in place of its own, where it holds a part of them only.
+    """
+    if isinstance(body, StaticBody):
         from safetensors.torch import save as to_bytes
 
-        write_atomically(out / WEIGHTS_FILE, to_bytes(run.body.tensors()))
+        write_atomically(out / WEIGHTS_FILE, to_bytes({name: t.float() for name, t in body.tensors().items()}))
     else:
-        with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
-            with library_quiet(), checkpoint.full_disk_is_os_error(out):
-                run.body.model.save_pretrained(unfinished)
-            for path in sorted(Path(unfinished).iterdir()):
-                flush_to_disk(path)
-                path.chmod(0o644)  # the library makes weights private
-                path.replace(out / path.name)
-    description = Description(
-        kind="static" if isinstance(run.body, StaticBody) else "transformer",
-        dimension=run.body.dimension,
+        model = merged(body) if hasattr(body.model, "merge_and_unload") else body.model
+        write_model(out, model if weights is not None else model.float(), weights)
+
+
+def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) -> None:  # noqa: ANN401
+    """Write a transformers model's files into a folder, each whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
+        with library_quiet(), checkpoint.full_disk_is_os_error(out):
+            model.save_pretrained(unfinished, **({} if weights is None else {"state_dict": weights}))
+        for path in sorted(Path(unfinished).iterdir()):
+            flush_to_disk(path)
+            path.chmod(0o644)  # the library makes weights private
+            path.replace(out / path.name)
+
+
+def _describe(contrast: Contrast) -> Description:
+    run, cache = contrast.run, contrast.cache
+    hashes = [dataset.hash for dataset in contrast.datasets]
+    return Description(
+        kind="static" if isinstance(contrast.body, StaticBody) else "transformer",
+        dimension=contrast.body.dimension,
         max_tokens=run.recipe.max_tokens,
-        tau=float(run.temperature.tau.detach()),
+        tau=float(contrast.temperature.tau.detach()),
         start=run.recipe.start.as_json(),
         training={
-            "recipe": {**run.recipe.as_json(), "batch": run.batch},
-            "pairs": len(run.dataset),
-            "data": run.dataset.hash,
+            "recipe": {**run.recipe.as_json(), "batch": run.size},
+            "pairs": len(cache),
+            "data": hashes[0] if len(hashes) == 1 else hashes,
             "steps": run.progress.step,
             "seconds": round(run.progress.elapsed, 1),
-            "texts": run.tokenizer.encoded,
-            "texts_truncated": run.tokenizer.truncated,
+            "settled": run.progress.settled,
+            "ranks": run.ranks.size,
+            "texts": cache.encoded,
+            "texts_truncated": cache.truncated,
         },
     )
-    write_json(out / DESCRIPTION_FILE, description.as_json())
-    return description

@@ -18,10 +18,12 @@ class StepReport:
         step: its number, counted from 1.
         epoch: passes over the pairs so far.
         loss: in nats; the logarithm of the batch size is chance.
-        scale: exp(tau).
+        scale: exp(tau); None where there is none.
         rate: learning rate as a share of its highest.
+        norm: of the gradient, before clipping.
         pairs_per_second, tokens_per_second: of this step; real tokens, without padding.
         padding: share of the tokens that were padding.
+        waited: share of the time in which the step waited for its batch.
         elapsed: seconds spent in steps so far.
         left: seconds left, as far as can be told.
     """
@@ -29,11 +31,13 @@ class StepReport:
     step: int
     epoch: float
     loss: float
-    scale: float
+    scale: float | None
     rate: float
+    norm: float
     pairs_per_second: float
     tokens_per_second: float
     padding: float
+    waited: float
     elapsed: float
     left: float
 
@@ -52,7 +56,8 @@ class TrainingLog:
 
     def add(self, report: StepReport) -> None:
         """Append one report."""
-        rounded = {name: round(value, 6) for name, value in asdict(report).items()}
+        rounded = {n: v if v is None else float(f"{v:.9g}") for n, v in asdict(report).items()}
+        rounded["step"] = report.step
         self._file.write(json.dumps(rounded) + "\n")
 
     def flush(self) -> None:
@@ -91,9 +96,10 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     left.plot(steps, losses, color="0.75", linewidth=0.8, label="loss of each step")
     left.plot(steps, _smooth(losses), color="C0", label="smoothed")
     left.set(xlabel="step", ylabel="loss (nats)", title=title, ylim=(0, None))
-    right = left.twinx()
-    right.plot(steps, [line["scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
-    right.set(ylabel="exp τ", ylim=(0, None))
+    if lines and lines[0]["scale"] is not None:
+        right = left.twinx()
+        right.plot(steps, [line["scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
+        right.set(ylabel="exp τ", ylim=(0, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(picture)
     pyplot.close(figure)

@@ -1,18 +1,22 @@
-"""All that a training needs before its first step: tokenizer, body, tokens, sampler, optimiser, state."""
+"""All that a contrastive training needs before its first step: tokens, body, sampler, optimiser, state."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from adjoin.batches.sampler import Sampler, TokenizedPairs
+from adjoin.batches.cache import TokenCache
+from adjoin.batches.loader import Loader
+from adjoin.batches.sampler import Sampler
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
+from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE
 from adjoin.model.presets import preset_named
@@ -21,160 +25,267 @@ from adjoin.model.static import inverse_document_frequency
 from adjoin.objective.contrastive import Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.labelled import import_labelled
+from adjoin.ranks import Ranks
 from adjoin.tokens import FILE as TOKENIZER_FILE
-from adjoin.tokens import Ragged, Tokenizer
-from adjoin.training import checkpoint
+from adjoin.tokens import Tokenizer
+from adjoin.training import checkpoint, shards
+from adjoin.training.average import Average
+from adjoin.training.loop import Run, Say
+from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 from adjoin.training.schedule import Budget
+from adjoin.training.settle import Settled, settle, settle_processor
 
 PAIRS_FOR_TOKENIZER = 50_000  # learning takes about 10 s; more pairs change the vocabulary little
-
-Say = Callable[[str], None]
+CACHE, LABELLED = "tokens", "labelled"  # below the training's folder, until it has ended
 
 
 @dataclass
-class Run:
-    """A training that is ready to go, or to go on.
+class Contrast:
+    """A contrastive training, ready.
 
     Attributes:
-        batch: pairs a batch.
-        folder: where log, curve and checkpoints go.
-        modules: body and temperature together, as checkpoints keep them.
-        step: computes the gradients of a batch.
-        progress: steps done, seconds spent.
+        run: what the loop needs.
+        datasets: whose pairs.
+        cache: their tokens.
+        tokenizer: the model's.
+        body: what is trained.
+        temperature: trained along.
     """
 
-    recipe: Recipe
-    batch: int
-    dataset: PairDataset
+    run: Run
+    datasets: list[PairDataset]
+    cache: TokenCache
     tokenizer: Tokenizer
-    folder: Path
     body: StaticBody | TransformerBody
     temperature: Temperature
-    modules: nn.ModuleDict
-    sampler: Sampler
-    optimizer: torch.optim.Optimizer
-    step: ContrastiveStep
-    budget: Budget
-    progress: checkpoint.Progress
 
 
-def prepare(pairs: Path, out: Path, recipe: Recipe, *, resume: bool, say: Say) -> Run:
+def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, say: Say) -> Contrast:
     """Set a training up, from its last checkpoint if `resume` asks for it; errors as `train`."""
-    dataset = PairDataset.open(pairs)
-    folder = out / "training"
+    folder = claim(out, ranks, resume=resume)
+    datasets = open_pairs(pairs, folder, ranks)
+    number = sum(map(len, datasets))
+    batch = recipe.batch_for(number)
+    identity = {"recipe": recipe.as_json(), "data": [dataset.hash for dataset in datasets]}
     found = checkpoint.latest(folder)
-    if not resume and (found or (out / DESCRIPTION_FILE).exists()):
-        raise AdjoinError(f"{out} already holds a training: --resume goes on with it, another --out starts afresh")
-    if not folder.is_dir() and any((out / name).exists() for name in (WEIGHTS_FILE, TOKENIZER_FILE)):
-        raise AdjoinError(f"{out} holds a model that is not ours and would be overwritten: choose another --out")
-    batch = recipe.batch_for(len(dataset))
-    folder.mkdir(parents=True, exist_ok=True)  # marks `out` as ours, and fails now rather than after minutes
-    tokenizer, body, tokens = _tokens_and_body(dataset, out, recipe, say, known=found is not None)
-    temperature = Temperature()
+    progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
+
+    tokenizer, start_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, known=found is not None)
+    ranks.first_does(lambda: _tokenize(datasets, tokenizer, recipe, folder / CACHE, say))
+    cache = TokenCache.open(folder / CACHE)
+    body, temperature, settled = _on_the_machine(
+        start_body or _new_body(recipe, tokenizer, cache), recipe, ranks, progress
+    )
     modules = nn.ModuleDict({"body": body, "temperature": temperature})
-    sampler = Sampler(tokens, batch, seed=recipe.seed, token_dropout=recipe.token_dropout)
-    optimizer = torch.optim.AdamW(_parameter_groups(body, temperature, recipe), betas=(0.9, 0.98), fused=True)
-    progress = checkpoint.Progress(0, 0.0, {"recipe": recipe.as_json(), "data": dataset.hash})
-    torch.manual_seed(recipe.seed)
+    optimizer = optimizer_for(recipe, body, temperature)
+    average = None if recipe.average is None else Average(modules, recipe.average)
+    torch.manual_seed(recipe.seed + ranks.index)
     if found:
-        progress = checkpoint.restore(found, modules, optimizer, progress.identity)
+        checkpoint.restore(found, checkpoint.State(modules, optimizer, average, ranks))
         say(f"resuming after step {progress.step:,}")
     elif resume:
         say(f"no checkpoint in {folder}: starting from the first step")
-    precision = processor_precision() if body.pads else None
+    sampler = _sampler(cache, batch, recipe, ranks, say)
     step = ContrastiveStep(
         body,
         temperature,
-        token_budget=recipe.token_budget,
-        memory_tokens=recipe.memory_tokens,
-        autocast=precision,
+        token_budget=settled.token_budget,
+        memory_tokens=settled.memory_tokens,
+        autocast=settled.autocast,
+        dimensions=tuple(recipe.dimensions or ()),
+        ranks=ranks,
     )
-    budget = _budget(recipe, sampler)
-    return Run(
-        recipe,
+    run = Run(
+        recipe=recipe,
+        ranks=ranks,
+        folder=folder,
+        modules=modules,
+        optimizer=optimizer,
+        average=average,
+        batches=Loader(sampler, progress.step),
+        step=step,
+        after_step=temperature.clamp,
+        address=sampler.address,
+        scale=lambda: float(temperature.scale.detach()),
+        budget=budget_of(recipe, sampler.steps_per_epoch),
+        progress=progress,
+        size=batch,
+        steps_per_epoch=sampler.steps_per_epoch,
+    )
+    return Contrast(run, datasets, cache, tokenizer, body, temperature)
+
+
+def _new_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> StaticBody | TransformerBody:
+    if recipe.start.is_static:
+        weights_V = inverse_document_frequency(2 * len(cache), cache.frequency_V, cache.occurrences_V)
+        return static_body(tokenizer, recipe.start, weights_V)
+    return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
+
+
+def _sampler(cache: TokenCache, batch: int, recipe: Recipe, ranks: Ranks, say: Say) -> Sampler:
+    sampler = Sampler(
+        cache,
         batch,
-        dataset,
-        tokenizer,
-        folder,
-        body,
-        temperature,
-        modules,
-        sampler,
-        optimizer,
-        step,
-        budget,
-        progress,
+        seed=recipe.seed,
+        token_dropout=recipe.token_dropout,
+        sources=recipe.sources,
+        mixing_temperature=recipe.mixing_temperature,
+        rank=ranks.index,
+        ranks=ranks.size,
     )
+    if len(sampler.shares) > 1:
+        shares = (f"{name}: {pairs:,} pairs, {share:.1%}" for name, (pairs, share) in sampler.shares.items())
+        say(f"share of the batches: {'; '.join(shares)}")
+    return sampler
 
 
-def processor_precision() -> torch.dtype | None:
-    """bfloat16 where the processor multiplies it in hardware; None elsewhere, where emulation is far slower."""
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.bfloat16 if supported else None
+def claim(out: Path, ranks: Ranks, *, resume: bool) -> Path:
+    """The training's folder below `out`, made now: what cannot be written fails at once rather than after minutes.
 
+    Raises:
+        AdjoinError: `out` holds a training that is not to be resumed, or a model that is not ours.
+    """
+    folder = out / "training"
 
-def _tokens_and_body(
-    dataset: PairDataset, out: Path, recipe: Recipe, say: Say, *, known: bool
-) -> tuple[Tokenizer, StaticBody | TransformerBody, TokenizedPairs]:
-    body: StaticBody | TransformerBody | None = None
-    path = out / TOKENIZER_FILE
-    if recipe.init is not None:
-        say(f"opening {recipe.init}")
-        body, tokenizer = checkpoint_body(recipe.start)
-        if recipe.max_tokens > body.longest:
+    def check() -> None:
+        if not resume and (checkpoint.latest(folder) or (out / DESCRIPTION_FILE).exists()):
             raise AdjoinError(
-                f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens;"
-                " give no more"
+                f"{out} already holds a training: --resume goes on with it, another --out starts afresh"
             )
-    elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
+        if not folder.is_dir() and any((out / name).exists() for name in (WEIGHTS_FILE, TOKENIZER_FILE)):
+            raise AdjoinError(
+                f"{out} holds a model that is not ours and would be overwritten: choose another --out"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+
+    ranks.first_does(check)
+    return folder
+
+
+def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDataset]:
+    """The datasets at `paths`; of a JSON-lines file of labelled pairs one is made below `folder`.
+
+    Raises:
+        AdjoinError: as `PairDataset.open` and `import_labelled`.
+    """
+    datasets = []
+    for number, path in enumerate(paths):
+        made = folder / f"{LABELLED}-{number}"
+        if path.suffix == ".jsonl":
+            ranks.first_does(partial(_import, path, made))
+        datasets.append(PairDataset.open(made if path.suffix == ".jsonl" else path))
+    return datasets
+
+
+def _import(file: Path, out: Path) -> None:
+    import_labelled(file, out)
+
+
+def forget_tokens(folder: Path) -> None:
+    """Remove what only a running training needs: the token cache, imported pairs."""
+    for path in [folder / CACHE, *folder.glob(f"{LABELLED}-*")]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def budget_of(recipe: Recipe, steps_per_epoch: int) -> Budget:
+    """Where a training of so many steps an epoch ends."""
+    by_epochs = math.ceil(recipe.epochs * steps_per_epoch) if recipe.epochs else None
+    steps = min((bound for bound in (recipe.steps, by_epochs) if bound is not None), default=None)
+    return Budget(steps, None if recipe.minutes is None else 60 * recipe.minutes)
+
+
+def _tokenizer_and_body(
+    datasets: Sequence[PairDataset], out: Path, recipe: Recipe, ranks: Ranks, say: Say, *, known: bool
+) -> tuple[Tokenizer, TransformerBody | None]:
+    """The tokenizer, in its file too, and a checkpoint's body; the first rank makes, the others read."""
+    path = out / TOKENIZER_FILE
+    made: list[tuple[Tokenizer, TransformerBody | None]] = []
+
+    def make() -> None:
+        tokenizer, body = None, None
+        if recipe.init is not None:
+            say(f"opening {recipe.init}")
+            pruned = Tokenizer.load(path) if known and recipe.prune else None
+            body, tokenizer = checkpoint_body(recipe.start, texts=_texts(datasets), pruned=pruned, say=say)
+            check_length(body, recipe)
+        elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
+            tokenizer = Tokenizer.load(path)
+        else:
+            say("learning the vocabulary")
+            size = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
+            stride = max(1, sum(map(len, datasets)) // PAIRS_FOR_TOKENIZER)
+            tokenizer = Tokenizer.train(_texts(datasets, stride), size)
+        write_atomically(path, tokenizer.to_json())
+        made.append((tokenizer, body))
+
+    ranks.first_does(make)
+    if not made:
         tokenizer = Tokenizer.load(path)
-    else:
-        say("learning the vocabulary")
-        size = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
-        tokenizer = Tokenizer.train(_texts(dataset, PAIRS_FOR_TOKENIZER), size)
-    write_atomically(path, tokenizer.to_json())
-    say(f"tokenizing {len(dataset):,} pairs")
-    tokens = TokenizedPairs.from_dataset(dataset, tokenizer, recipe.max_tokens)
-    say(f"{tokenizer.truncated:,} of {tokenizer.encoded:,} texts are cut at {recipe.max_tokens} tokens")
-    if body is None and recipe.start.is_static:
-        # A static body sees each token once; told so now, token dropout takes a token out altogether.
-        tokens = TokenizedPairs(tokens.x.distinct(), tokens.y.distinct(), tokens.identity_3N)
-        both = Ragged.concatenate([tokens.x, tokens.y])
-        body = static_body(tokenizer, recipe.start, inverse_document_frequency(both, tokenizer.vocabulary_size))
-    elif body is None:
-        body = random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
-    return tokenizer, body, tokens
+        body = None if recipe.init is None else checkpoint_body(recipe.start, pruned=tokenizer)[0]
+        made.append((tokenizer, body))
+    return made[0]
 
 
-def _texts(dataset: PairDataset, pairs: int) -> Iterator[str]:
-    """Both sides of about `pairs` pairs, spread evenly over the dataset."""
-    stride = max(1, len(dataset) // pairs)
+def check_length(body: TransformerBody, recipe: Recipe) -> None:
+    """Refuse texts that a checkpoint has no positions for.
+
+    Raises:
+        AdjoinError: naming both numbers.
+    """
+    if recipe.max_tokens > body.longest:
+        raise AdjoinError(
+            f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens;"
+            " give no more"
+        )
+
+
+def _tokenize(
+    datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, say: Say
+) -> None:
+    """Fill the cache; a static body sees each token once, and token dropout then takes one out altogether."""
+    say(f"tokenizing {sum(map(len, datasets)):,} pairs")
+    cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder, distinct=recipe.start.is_static)
+    say(f"{cache.truncated:,} of {cache.encoded:,} texts are cut at {recipe.max_tokens} tokens")
+
+
+def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
+    """Both sides of every `stride`-th pair."""
     rows: Iterable[tuple[str, str]] = (
-        row for batch in dataset.batches(["x", "y"]) for row in zip(batch["x"], batch["y"], strict=True)
+        row
+        for dataset in datasets
+        for batch in dataset.batches(["x", "y"])
+        for row in zip(batch["x"], batch["y"], strict=True)
     )
     for x, y in islice(rows, 0, None, stride):
         yield x
         yield y
 
 
-def _parameter_groups(
-    body: StaticBody | TransformerBody, temperature: Temperature, recipe: Recipe
-) -> list[dict[str, Any]]:
-    """Matrices decay; vectors (norms, token weights) and tau do not."""
-    vectors_rate = recipe.weight_learning_rate if isinstance(body, StaticBody) else recipe.learning_rate
-    parameters = list(body.parameters())
-    groups = (
-        ([p for p in parameters if p.ndim > 1], recipe.learning_rate, recipe.weight_decay),
-        ([p for p in parameters if p.ndim <= 1], vectors_rate, 0.0),
-        ([temperature.tau], recipe.tau_learning_rate, 0.0),
-    )
-    return [
-        {"params": params, "lr": rate, "initial_lr": rate, "weight_decay": decay} for params, rate, decay in groups
-    ]
-
-
-def _budget(recipe: Recipe, sampler: Sampler) -> Budget:
-    by_epochs = math.ceil(recipe.epochs * sampler.steps_per_epoch) if recipe.epochs else None
-    steps = min((bound for bound in (recipe.steps, by_epochs) if bound is not None), default=None)
-    return Budget(steps, None if recipe.minutes is None else 60 * recipe.minutes)
+def _on_the_machine(
+    body: StaticBody | TransformerBody, recipe: Recipe, ranks: Ranks, progress: checkpoint.Progress
+) -> tuple[StaticBody | TransformerBody, Temperature, Settled]:
+    """Body and temperature where and as they are trained, and the settings: a checkpoint's, or made now."""
+    known = Settled.from_json(progress.settled) if progress.settled else None
+    if known is None:
+        precision, threads = settle_processor(recipe, ranks)
+    else:
+        precision, threads = known.precision, known.threads
+        torch.set_num_threads(threads)
+    temperature = Temperature()
+    if isinstance(body, TransformerBody):
+        if recipe.lora is not None:
+            body = with_lora(body, recipe.lora, seed=recipe.seed)
+        body.to(ranks.device)
+    if precision == "float64":
+        body, temperature = body.double(), temperature.double()
+    temperature.to(ranks.device)
+    settled = known or settle(recipe, body, ranks, precision, threads)
+    progress.settled = settled.as_json()
+    if isinstance(body, TransformerBody):
+        if recipe.compile:
+            body.model.compile(dynamic=True)
+        if recipe.shard:
+            body = shards.shard(body, ranks)
+    return body, temperature, settled

@@ -9,6 +9,10 @@ from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
+from adjoin.training.schedule import SCHEDULES
+
+OPTIMIZERS = ("adamw", "muon")
+PRECISIONS = ("auto", "float32", "bfloat16", "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +26,36 @@ class Recipe:
         preset: size of the body; ignored with a checkpoint.
         init: checkpoint to start from: a transformers folder or a GGUF file.
         layers: keep only the checkpoint's first so many layers.
+        prune: leave out of the checkpoint's vocabulary what the data never need.
+        lora: train adapters of this rank instead of the checkpoint's weights.
         dimension: of a static table's vectors.
         vocabulary: tokens to learn from the pairs; None for the preset's number.
         max_tokens: longest sequence, delimiters included.
-        batch: pairs a batch, M; None for what suits body and number of pairs.
+        batch: pairs a batch, M, over all ranks; None for what suits body and number of pairs. Of a generative
+            training, rows of `max_tokens` tokens.
+        sources: "one": each batch is of one source; "mixed": of all.
+        mixing_temperature: a source's share is proportional to its pairs to the power of one over this.
+        dimensions: the loss is the mean over vectors cut to each of these lengths (Matryoshka).
         epochs, steps, minutes: bounds; at least one must be given.
+        optimizer: "adamw" or "muon".
         learning_rate: of the body, at its highest.
         weight_learning_rate: of a static table's token weights.
         tau_learning_rate: of the temperature parameter.
         weight_decay: AdamW's, on matrices only.
+        schedule: how the rate falls after its rise: "linear", "cosine", "wsd" or "constant".
         warmup: share of the training in which the rate rises.
+        decay: share of the training in which "wsd" falls.
         clip: largest norm of the gradient.
+        average: decay of the running average of the weights that is saved in place of the last step's.
         token_dropout: share of the tokens left out at each visit.
-        token_budget: padded tokens of a micro-batch; small ones pad less and stay in the processor's cache.
-        memory_tokens: padded tokens whose activations may be kept: a larger batch is embedded twice.
+        precision: of the body's products: "float32", "bfloat16", "float64", or "auto" for what the machine is
+            made for. The weights are float32 but for "float64".
+        token_budget: padded tokens of a micro-batch; None for what the planner finds for the machine.
+        memory: GB that the activations of a step may take besides one micro-batch: what does not fit is embedded
+            twice. None for the planner's choice.
+        threads: of the processor; None to measure which number is fastest.
+        compile: let torch.compile fuse the body's operations.
+        shard: cut the weights over the ranks (FSDP2), for bodies that fit none alone.
         seed: of everything random.
         checkpoint_minutes: how often the state is saved.
     """
@@ -43,22 +63,35 @@ class Recipe:
     preset: str = "static"
     init: str | None = None
     layers: int | None = None
+    prune: bool = False
+    lora: int | None = None
     dimension: int | None = None
     vocabulary: int | None = None
     max_tokens: int = 256
     batch: int | None = None
+    sources: str = "one"
+    mixing_temperature: float = 1.0
+    dimensions: list[int] | None = None
     epochs: float | None = None
     steps: int | None = None
     minutes: float | None = None
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_learning_rate: float = 1e-2
     tau_learning_rate: float = 1e-2
     weight_decay: float = 0.01
+    schedule: str = "linear"
     warmup: float = 0.05
+    decay: float = 0.2
     clip: float = 1.0
+    average: float | None = None
     token_dropout: float = 0.0
-    token_budget: int = 2_048
-    memory_tokens: int = 16_384
+    precision: str = "auto"
+    token_budget: int | None = None
+    memory: float | None = None
+    threads: int | None = None
+    compile: bool = False
+    shard: bool = False
     seed: int = 0
     checkpoint_minutes: float = 2.0
 
@@ -114,35 +147,33 @@ class Recipe:
                 f"--dimension {self.dimension}: a static table takes 1 to {_WIDEST:,}, a transformer has its"
                 " preset's"
             )
-        bounds = (
-            ("batch", 2, None),
-            ("max_tokens", 3, None),
-            ("token_budget", 1, None),
-            ("memory_tokens", 0, None),
-            ("vocabulary", 512, 1 << 20),  # the learner reserves memory for what is asked, or ends the process
-            ("steps", 1, None),
-            ("epochs", 0.001, None),
-            ("minutes", 0.001, None),
-            ("token_dropout", 0, 0.95),
-            ("warmup", 0, 1),
-            ("learning_rate", 0, None),
-            ("weight_learning_rate", 0, None),
-            ("tau_learning_rate", 0, None),
-            ("weight_decay", 0, None),
-            ("clip", 1e-6, None),
-            ("seed", 0, (1 << 32) - 1),
-            ("checkpoint_minutes", 0, None),
-        )
-        for name, low, high in bounds:
+        for name, low, high in _BOUNDS:
             value = getattr(self, name)
             if value is not None and (value < low or (high is not None and value > high)):
                 raise AdjoinError(f"{name} is {value}: expected {low}{f' to {high}' if high else ' or more'}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise AdjoinError(f"{name} is {getattr(self, name)!r}: expected one of {', '.join(known)}")
+        if self.dimensions is not None and (not self.dimensions or min(self.dimensions) < 1):
+            raise AdjoinError(f"dimensions is {self.dimensions}: expected lengths of 1 or more, such as [64, 256]")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse options that do not go with one another."""
+        if self.prune and self.init is None:
+            raise AdjoinError("prune goes with --init CHECKPOINT; a preset's vocabulary is learned from the pairs")
+        if self.start.is_static:
+            for name in ("lora", "compile", "shard"):
+                if getattr(self, name):
+                    raise AdjoinError(f"{name} is for transformers; a static table takes no such option")
+        if self.shard and (self.lora is not None or self.average is not None):
+            raise AdjoinError("shard goes neither with lora nor with average: leave one of them out")
 
     @property
     def start(self) -> Start:
         """Where the training begins."""
         if self.init is not None:
-            return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed)
+            return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed, self.prune or None)
         return Start(self.preset, None, None, self.dimension, self.seed)
 
     def batch_for(self, number: int) -> int:
@@ -164,10 +195,41 @@ class Recipe:
 
     def as_json(self) -> dict[str, Any]:
         """All options that are set."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in asdict(self).items() if value is not None and value is not False}
 
 
 _WIDEST = 65_536  # dimensions of a static table
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "sources": ("one", "mixed"),
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "precision": PRECISIONS,
+}
+_BOUNDS: tuple[tuple[str, float, float | None], ...] = (
+    ("lora", 1, None),
+    ("batch", 2, None),
+    ("max_tokens", 3, None),
+    ("mixing_temperature", 1e-3, None),
+    ("token_budget", 1, None),
+    ("memory", 0, None),
+    ("threads", 1, 1024),
+    ("vocabulary", 512, 1 << 20),  # the learner reserves memory for what is asked, or ends the process
+    ("steps", 1, None),
+    ("epochs", 0.001, None),
+    ("minutes", 0.001, None),
+    ("token_dropout", 0, 0.95),
+    ("warmup", 0, 1),
+    ("decay", 0, 1),
+    ("average", 0, 1),
+    ("learning_rate", 0, None),
+    ("weight_learning_rate", 0, None),
+    ("tau_learning_rate", 0, None),
+    ("weight_decay", 0, None),
+    ("clip", 1e-6, None),
+    ("seed", 0, (1 << 32) - 1),
+    ("checkpoint_minutes", 0, None),
+)
 
 # Measured in docs/LOG.md; the paper gives none of these.
 _STATIC: dict[str, Any] = {"learning_rate": 5e-4, "max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}

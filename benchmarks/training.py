@@ -1,0 +1,294 @@
+"""One training step of ours beside those of sentence-transformers 6 and a plain GradCache loop.
+
+    pip install --constraint constraints.txt --requirement benchmarks/requirements.txt
+    python benchmarks/training.py                                    # mini, 128 tokens, batch 1,024: ten minutes
+    python benchmarks/training.py --preset nano --batch 64           # a try
+    python benchmarks/training.py --device cuda --preset S --batch 12288 --rounds 5
+
+The same pairs in the same batches (pairs_file.py), weights, optimiser, precision and threads. Each contestant
+lives in a process of its own (workers.py), so that its peak memory is its own; they step in turn, one round after
+another, so that the machine's moods meet all alike. sentence-transformers' best sizes of mini-batches are found
+first. A few small steps warm up and compare losses. Timed: gradients, clipping, optimiser. Not timed: tokenizing,
+and the padded matrices that the others' data loaders make.
+
+Useful FLOPs: 6 N a real token and 6 L D T^2 a sequence of T real tokens, forward and backward together, with N the
+body's weights without its table of tokens, L its layers, D its width; of attention the causal half is counted.
+Neither padding nor what is computed twice counts, nor the loss's matrix. They are given as a share of the best
+square matrix product in the same precision with the same threads, measured before and after.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from pairs_file import FILE, as_expected, read_pairs_file, write_pairs_file
+from peers import CONTESTANTS, Setting
+from rich.console import Console
+from workers import Stretch, Task, Worker, free_memory, matmul_peak
+
+from adjoin.files import write_json
+from adjoin.model.presets import PRESETS
+from adjoin.model.start import Start, library_quiet, random_transformer
+from adjoin.pairs.dataset import sha256_of_file
+from adjoin.tokens import Ragged, Tokenizer, encode_all
+from adjoin.training.recipe import Recipe
+
+OUT = Path("build/benchmark-training.json")
+NAMES = {
+    "adjoin": "Adjoin",
+    "st-cached": "sentence-transformers, cached, {} a mini-batch",
+    "st-tokens": "sentence-transformers, cached, {:,} tokens a mini-batch",
+    "st-plain": "sentence-transformers, plain",
+    "gradcache": "GradCache loop, 32 a mini-batch",
+}
+# What to try for sentence-transformers; the largest sizes decide on how many pairs.
+SIZES = {"cpu": (16, 32, 64, 128), "cuda": (32, 64, 128, 256, 512, 1024)}
+TOKENS = {"cpu": (1_024, 2_048, 4_096, 8_192), "cuda": (8_192, 16_384, 32_768, 65_536)}
+TOKEN_BUDGET, MEMORY_TOKENS = {"cuda": 32_768}, {"cuda": 32_768}  # ours; on the processor the recipe's own
+CHECK_STEPS, CHECK_PAIRS = 4, 64
+PROBES = (16, 32)  # pairs by which the plain loss's memory is foreseen
+console = Console(width=150, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Row:
+    """What is known of a contestant in the end.
+
+    Attributes:
+        name: as printed.
+        rounds: its measured steps of the whole batch.
+        check: its losses in the small steps.
+        note: why it was left out, or "".
+    """
+
+    name: str
+    rounds: list[Stretch]
+    check: list[float]
+    note: str = ""
+
+    @property
+    def losses(self) -> list[float]:
+        """Of all its steps."""
+        return self.check + [stretch.loss for stretch in self.rounds]
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--preset", default="mini", choices=[name for name in PRESETS if name != "static"])
+    parser.add_argument("--tokens", type=int, default=128, help="longest sequence")
+    parser.add_argument("--batch", type=int, default=1_024, help="pairs a batch")
+    parser.add_argument("--rounds", type=int, default=1, help="measured steps of each contestant")
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help="which, separated by commas")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--token-budget", type=int, help="ours: padded tokens of a micro-batch")
+    parser.add_argument("--quick", action="store_true", help="try no sizes: 32 sequences, 4,096 tokens")
+    parser.add_argument("--pairs", type=Path, default=FILE)
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    if unknown := set(options.contestants.split(",")) - CONTESTANTS.keys():
+        parser.error(f"unknown contestants {', '.join(unknown)}: expected some of {', '.join(CONTESTANTS)}")
+    return options
+
+
+def wants_bfloat16(options: argparse.Namespace) -> bool:
+    """Whether products run in bfloat16: where the machine has instructions for it, unless said otherwise."""
+    if options.precision != "auto":
+        return bool(options.precision == "bfloat16")
+    return bool(options.device == "cuda" or getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def prepare(options: argparse.Namespace, folder: Path) -> tuple[Ragged, Ragged]:
+    """Tokenize the pairs, and write the model that all start from into `folder`."""
+    from transformers import PreTrainedTokenizerFast
+
+    if not options.pairs.exists():
+        console.print(f"Mining {options.pairs} ...")
+        write_pairs_file(options.pairs)
+    if not as_expected(options.pairs):
+        console.print(f"{options.pairs} is not the published file: compare with figures of this run only.")
+    x_texts, y_texts = read_pairs_file(options.pairs)
+    if len(x_texts) < options.batch:
+        sys.exit(f"--batch {options.batch}: {options.pairs} has {len(x_texts)} pairs; give no more")
+    tokenizer = Tokenizer.train(iter(x_texts + y_texts), PRESETS[options.preset].vocabulary_size)
+    x = encode_all(tokenizer, x_texts, "query", options.tokens)
+    y = encode_all(tokenizer, y_texts, "document", options.tokens)
+    body = random_transformer(Start(preset=options.preset), tokenizer.vocabulary_size, options.tokens)
+    with library_quiet():
+        body.model.save_pretrained(folder)
+        # With [ ] { } inside the ids, these two only satisfy sentence-transformers' loader.
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend, pad_token="[", eos_token="]").save_pretrained(
+            folder
+        )
+    return x, y
+
+
+def useful_flops(options: argparse.Namespace, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+    """Of sequences of these lengths; see the file's docstring."""
+    preset = PRESETS[options.preset]
+    weights = preset.parameters - preset.vocabulary_size * preset.dimension
+    attention = preset.layers * preset.dimension * float((lengths.astype(np.float64) ** 2).sum())
+    return 6 * weights * float(lengths.sum()) + 6 * attention
+
+
+def best_sizes(task: Task, setting: Setting, wanted: list[str], *, quick: bool) -> dict[str, Setting]:
+    """The fastest mini-batches of sentence-transformers: by number of sequences, and by number of tokens."""
+    mini_batch, tokens = 32, 4_096
+    if not quick and {"st-cached", "st-tokens"} & set(wanted):
+        with Worker("st-cached", setting, task) as worker:  # its memory ends with it, and spoils no one's peak
+            pairs = min(task.batch, max(SIZES[setting.device]))
+            worker.ask("try", pairs, 32, None)
+            if "st-cached" in wanted:
+                sizes = [size for size in SIZES[setting.device] if size <= pairs]
+                mini_batch = min(sizes, key=lambda size: float(worker.ask("try", pairs, size, None)))
+            if "st-tokens" in wanted:
+                tokens = min(TOKENS[setting.device], key=lambda some: float(worker.ask("try", pairs, 32, some)))
+    return {
+        "st-cached": replace(setting, mini_batch=mini_batch),
+        "st-tokens": replace(setting, mini_batch=32, mini_batch_tokens=tokens),
+    }
+
+
+def too_large(task: Task, setting: Setting) -> str:
+    """Why the plain loss does not fit, or ""; its memory grows with the batch."""
+    with Worker("st-plain", setting, task) as worker:
+        small, large = (int(worker.ask("memory", min(pairs, task.batch // 2))) for pairs in PROBES)
+        needed = large + (large - small) / (PROBES[1] - PROBES[0]) * (task.batch - PROBES[1])
+        free = 0.8 * free_memory(setting.device)
+    return (
+        "" if needed < free else f"does not fit: about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are free"
+    )
+
+
+@contextmanager
+def all_of(settings: dict[str, Setting], task: Task) -> Iterator[dict[str, Worker]]:
+    """A process for each contestant, ended in the end."""
+    workers = {name: Worker(name, setting, task) for name, setting in settings.items()}
+    try:
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def measure(options: argparse.Namespace, setting: Setting, task: Task) -> list[Row]:
+    """All contestants' rows, ours first."""
+    wanted = options.contestants.split(",")
+    settings = {name: setting for name in wanted}
+    sizes = best_sizes(task, setting, wanted, quick=options.quick)
+    settings.update({name: sizes[name] for name in wanted if name in sizes})
+    rows = {
+        name: Row(NAMES[name].format(own.mini_batch_tokens or own.mini_batch), [], [])
+        for name, own in settings.items()
+    }
+    if "st-plain" in settings and (note := too_large(task, setting)):
+        rows["st-plain"].note = note
+        del settings["st-plain"]
+    with all_of(settings, task) as workers:
+        for name, worker in workers.items():
+            rows[name].check = [worker.ask("step", number, CHECK_PAIRS).loss for number in range(CHECK_STEPS)]
+        for number in range(options.rounds):
+            for name, worker in workers.items():  # in turn
+                stretch = worker.ask("step", number, task.batch)
+                rows[name].rounds.append(stretch)
+                speed = task.batch / stretch.seconds
+                console.print(
+                    f"round {number + 1}, {rows[name].name}: {speed:.1f} pairs/s, loss {stretch.loss:.4f}"
+                )
+    return list(rows.values())
+
+
+def figures(row: Row, rows: list[Row], task: Task, peak: float, flops: list[float]) -> dict[str, Any]:
+    """What the table says of a contestant, in plain numbers."""
+    first = next(other for other in rows if other.rounds)
+    seconds = [stretch.seconds for stretch in row.rounds]
+    useful = median(work / time for work, time in zip(flops, seconds, strict=True))
+    return {
+        "pairs_per_second": task.batch / median(seconds),
+        "tokens_per_second": median(stretch.tokens / stretch.seconds for stretch in row.rounds),
+        "padding": row.rounds[-1].padding,
+        "useful_gflops": useful / 1e9,
+        "share_of_peak": useful / peak,
+        "peak_memory": max(stretch.peak_memory for stretch in row.rounds),
+        "at_rest": row.rounds[0].at_rest,
+        "loss": row.losses[-1],
+        "loss_differs": max(abs(a - b) for a, b in zip(row.losses, first.losses, strict=True)),
+    }
+
+
+def show(rows: list[Row], found: dict[str, dict[str, Any]]) -> None:
+    """Print the Markdown table."""
+    console.print(
+        "| | pairs/s | against ours | real tokens/s | padding | useful GFLOP/s | of the peak | peak memory, GiB |"
+        " of it the step's | loss | differs by at most |\n|" + " --- |" + " ---: |" * 10
+    )
+    fastest = next(iter(found.values()))["pairs_per_second"]
+    for row in rows:
+        if row.note:
+            console.print(f"| {row.name} | {row.note} |" + " |" * 9)
+            continue
+        f = found[row.name]
+        console.print(
+            f"| {row.name} | {f['pairs_per_second']:,.1f} | {f['pairs_per_second'] / fastest:.2f}"
+            f" | {f['tokens_per_second']:,.0f} | {f['padding']:.0%} | {f['useful_gflops']:,.0f}"
+            f" | {f['share_of_peak']:.0%} | {f['peak_memory'] / 2**30:.2f}"
+            f" | {(f['peak_memory'] - f['at_rest']) / 2**30:.2f} | {f['loss']:.4f} | {f['loss_differs']:.0e} |"
+        )
+
+
+def main() -> None:
+    """Measure, print, write."""
+    options = parse()
+    torch.set_num_threads(options.threads)
+    bfloat16 = wants_bfloat16(options)
+    with tempfile.TemporaryDirectory() as name:
+        x, y = prepare(options, Path(name))
+        recipe = Recipe.with_defaults(preset=options.preset, steps=1)
+        setting = Setting(
+            model=Path(name),
+            device=options.device,
+            bfloat16=bfloat16,
+            token_budget=options.token_budget or TOKEN_BUDGET.get(options.device, recipe.token_budget),
+            memory_tokens=MEMORY_TOKENS.get(options.device, recipe.memory_tokens),
+        )
+        task = Task(x, y, options.batch, options.threads)
+        peaks = [matmul_peak(options.device, bfloat16=bfloat16)]
+        rows = measure(options, setting, task)
+        peaks.append(matmul_peak(options.device, bfloat16=bfloat16))
+    batches = [task.sequences(number, task.batch) for number in range(options.rounds)]
+    flops = [useful_flops(options, batch.lengths_B) for batch in batches]
+    found = {row.name: figures(row, rows, task, max(peaks), flops) for row in rows if row.rounds}
+    precision = "bfloat16" if bfloat16 else "float32"
+    console.print(
+        f"\n{options.preset}, {options.tokens} tokens, batch {options.batch:,}, {precision}, {options.device},"
+        f" {options.threads} threads; peak {peaks[0] / 1e9:,.0f} before, {peaks[1] / 1e9:,.0f} GFLOP/s after\n"
+    )
+    show(rows, found)
+    content = {
+        "options": {name: str(value) for name, value in vars(options).items()},
+        "precision": precision,
+        "pairs": sha256_of_file(options.pairs),
+        "torch": torch.__version__,
+        "peaks": peaks,
+        "figures": found,
+        "rounds": {row.name: [asdict(stretch) for stretch in row.rounds] for row in rows},
+        "check": {row.name: row.check for row in rows},
+        "left_out": {row.name: row.note for row in rows if row.note},
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.out, json.loads(json.dumps(content)))
+
+
+if __name__ == "__main__":
+    main()

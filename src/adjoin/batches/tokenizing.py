@@ -1,0 +1,112 @@
+"""Pairs → columns of token ids: parts of datasets are tokenized in workers, one writer appends them in order."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.batches.writing import FORMAT, State, TokenizedPart, Writer
+from adjoin.files import write_atomically
+from adjoin.pairs.dataset import NEGATIVES, PairDataset, Part
+from adjoin.pairs.pair import text_hash
+from adjoin.pairs.workers import in_order
+from adjoin.tokens import FILE as TOKENIZER
+from adjoin.tokens import Ragged, Tokenizer, encode_all
+
+TEXTS_AT_ONCE = 1_024  # while it works, the library holds some 50 bytes a token
+
+Progress = Callable[[int, int], None]  # pairs done, pairs in all
+
+
+def build(
+    datasets: Sequence[PairDataset],
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    folder: Path,
+    *,
+    distinct: bool,
+    workers: int | None,
+    progress: Progress,
+) -> None:
+    """Tokenize datasets into the columns of `folder`; `TokenCache.build` says the rest."""
+    content = tokenizer.to_json()
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    vocabulary = max(tokenizer.vocabulary_size, 1 + max(tokenizer.backend.get_vocab().values()))
+    negatives = any(dataset.has_negatives for dataset in datasets)
+    hashes = [dataset.hash for dataset in datasets]
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = sum(map(len, datasets))
+    with closing(
+        Writer(folder, State(FORMAT, hashes, digest, vocabulary, max_tokens, distinct, negatives))
+    ) as writer:
+        progress(writer.state.pairs, pairs)
+        if writer.state.complete:
+            return
+        path = folder / TOKENIZER  # for the workers: it may be megabytes, too many to go with each task
+        write_atomically(path, content)
+        tasks = [
+            _Task(part, path, digest, max_tokens, distinct, vocabulary)
+            for dataset in datasets
+            for part in dataset.parts()
+        ]
+        with closing(in_order(_tokenize, tasks[writer.state.parts :], workers)) as tokenized:
+            for part in tokenized:
+                writer.append(part)
+                progress(writer.state.pairs, pairs)
+        writer.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a worker needs to tokenize a part."""
+
+    part: Part
+    tokenizer: Path
+    tokenizer_hash: str
+    max_tokens: int
+    distinct: bool
+    vocabulary: int
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(path: Path, content_hash: str) -> Tokenizer:
+    del content_hash  # only tells a file from the one that stood there before
+    return Tokenizer.load(path)
+
+
+def _tokenize(task: _Task) -> TokenizedPart:
+    tokenizer = _tokenizer(task.tokenizer, task.tokenizer_hash)
+    truncated, encoded = tokenizer.truncated, tokenizer.encoded
+
+    def encode(texts: list[str], role: str) -> Ragged:
+        tokens = encode_all(tokenizer, texts, role, task.max_tokens, TEXTS_AT_ONCE)
+        return tokens.distinct() if task.distinct else tokens
+
+    rows = task.part.read(
+        ["x", "y", "kind", "language", "group", "x_hash", "y_hash", *([NEGATIVES] * task.part.negatives)]
+    )
+    x, y = encode(rows["x"], "query"), encode(rows["y"], "document")
+    negatives_n = rows.get(NEGATIVES, [[]] * task.part.rows)
+    texts = [text for negatives in negatives_n for text in negatives]
+    columns: dict[str, NDArray[Any]] = {
+        "identity": np.array([rows["x_hash"], rows["y_hash"], rows["group"]], np.int64).T,
+        "negative_hash": np.fromiter(map(text_hash, texts), np.int64, len(texts)),
+        "negative_bounds": np.cumsum([len(negatives) for negatives in negatives_n], dtype=np.int64),
+    }
+    narrow = np.uint16 if task.vocabulary <= 1 << 16 else np.int32  # half the way through the pipe
+    for side, tokens in (("x", x), ("y", y), ("negative", encode(texts, "document"))):
+        columns |= {f"{side}_ids": tokens.ids_N.astype(narrow), f"{side}_offsets": np.cumsum(tokens.lengths_B)}
+    sources = [f"{kind}/{language}" for kind, language in zip(rows["kind"], rows["language"], strict=True)]
+    counts_2V = _counts(Ragged.concatenate([x, y]), task.vocabulary)
+    return TokenizedPart(columns, sources, counts_2V, tokenizer.truncated - truncated, tokenizer.encoded - encoded)
+
+
+def _counts(tokens: Ragged, vocabulary: int) -> NDArray[np.int64]:
+    """In how many sequences each token stands, and how often in all (2, V)."""
+    return np.stack([np.bincount(some.ids_N, minlength=vocabulary) for some in (tokens.distinct(), tokens)])

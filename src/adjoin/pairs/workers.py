@@ -1,0 +1,90 @@
+"""Work shared among processes: the results come in order; neither Ctrl-C nor a killed parent leaves one behind."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from typing import TypeVar
+
+from adjoin.errors import AdjoinError
+from adjoin.interrupts import interrupts_noted
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def in_order(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None
+) -> Generator[Result, None, None]:
+    """The function's result of each task, in order, at most a few of them waiting, so that memory stays flat.
+
+    Args:
+        function: importable, as its tasks and results must be picklable.
+        tasks: what to do.
+        workers: processes; None for one a processor. With one, or one task, all is done in this process.
+
+    Raises:
+        AdjoinError: a worker was killed.
+    """
+    workers = min(workers or os.cpu_count() or 1, len(tasks))
+    if workers <= 1:
+        yield from map(function, tasks)
+        return
+    # "spawn": the parent may hold threads (a tokenizer's, a table's), which a fork would copy half-way.
+    context = multiprocessing.get_context("spawn")
+    with interrupts_noted() as interrupted:
+        resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    with pool:
+        if interrupted:
+            raise KeyboardInterrupt
+        waiting: list[Future[Result]] = []
+        try:
+            for task in tasks:
+                # Amid its start a worker would be left with half of what it is told: wait for its end.
+                with interrupts_noted() as interrupted, _interrupts_blocked():
+                    waiting.append(pool.submit(function, task))
+                if interrupted:
+                    raise KeyboardInterrupt
+                if len(waiting) > 2 * workers:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        except BrokenProcessPool:
+            raise AdjoinError(
+                f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in this thread: a worker started in it never sees one, not even while it imports."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's matter
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism; threads would fight
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot tell its workers, which would wait for their next task for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,82 @@
+"""A running average of the parameters: less noise than the last step's, for the price of a copy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+_UPDATES = "updates"
+
+
+class Average:
+    """Exponential moving average of all trained parameters, in float32.
+
+    Attributes:
+        updates: how often `update` was called.
+    """
+
+    def __init__(self, modules: nn.Module, decay: float) -> None:
+        """Start from the parameters as they are.
+
+        Args:
+            modules: holds the parameters; those that require no gradient are left out.
+            decay: share of the old average that stays at an update, 0 to 1: 0.999 looks back about 1,000 steps.
+        """
+        self.decay, self.updates = decay, 0
+        self._parameters = {name: value for name, value in modules.named_parameters() if value.requires_grad}
+        self._averages = {
+            name: value.detach().to(torch.float32, copy=True) for name, value in self._parameters.items()
+        }
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take the parameters of a step in.
+
+        The decay rises from 2/11: the first steps, far from where the training goes, are soon forgotten.
+        """
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for name, average in self._averages.items():
+            average.lerp_(self._parameters[name].detach().float(), 1 - decay)
+
+    @torch.no_grad()
+    def copy_to(self, modules: nn.Module) -> None:
+        """Overwrite the parameters of `modules`, named as those averaged, with the averages."""
+        parameters = dict(modules.named_parameters())
+        for name, average in self._averages.items():
+            parameters[name].copy_(average)
+
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """The parameters are the averages in here, and afterwards what they were, to the bit."""
+        before = {name: value.detach().clone() for name, value in self._parameters.items()}
+        with torch.no_grad():
+            for name, value in self._parameters.items():
+                value.copy_(self._averages[name])
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, value in self._parameters.items():
+                    value.copy_(before[name])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps: the averages by their parameters' names, and the number of updates."""
+        return {**self._averages, _UPDATES: torch.tensor(self.updates)}
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave.
+
+        Raises:
+            ValueError: the names or the shapes are not those of the parameters.
+        """
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        expected = {name: tensor.shape for name, tensor in self.tensors().items()}
+        if shapes != expected:
+            wrong = sorted(name for name in shapes | expected if shapes.get(name) != expected.get(name))
+            raise ValueError(f"the weights' average has other tensors than the model: {', '.join(wrong[:3])}")
+        for name, average in self._averages.items():
+            average.copy_(tensors[name])
+        self.updates = int(tensors[_UPDATES])

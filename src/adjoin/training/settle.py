@@ -1,0 +1,98 @@
+"""What a recipe leaves to the machine: threads, precision, the size of micro-batches, what may be kept in memory.
+
+Measured or counted once, at a training's start, and kept in its checkpoints: another number of threads, or other
+micro-batches, would move the last bits of a resumed run.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import torch
+
+from adjoin.errors import AdjoinError
+from adjoin.files import wrong_types
+from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.ranks import Ranks
+from adjoin.training.machine import available_memory, best_threads, half_precision
+from adjoin.training.memory import graph_bytes_per_token
+from adjoin.training.recipe import Recipe
+
+TOKEN_BUDGET = {"cpu": 2_048, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
+KEPT_ON_CPU = 256 << 20  # bytes: small, so that memory and cost a pair do not change with the batch
+KEPT_ON_GPU = 0.6  # share of what is free: that memory serves nobody else
+
+_DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float64": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A training's settings on its machine.
+
+    Attributes:
+        precision: "float32", "bfloat16" or "float64".
+        threads: of the processor, for each rank.
+        token_budget: padded tokens of a micro-batch.
+        memory_tokens: padded tokens whose graphs are kept together.
+    """
+
+    precision: str
+    threads: int
+    token_budget: int
+    memory_tokens: int
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """What the body's products run in, where that is not the weights' own precision."""
+        return _DTYPES[self.precision]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """What `as_json` gave.
+
+        Raises:
+            AdjoinError: it is damaged.
+        """
+        declared = {"precision": str, "threads": int, "token_budget": int, "memory_tokens": int}
+        wrong = content.keys() != declared.keys() or wrong_types(content, declared)
+        if wrong or content["precision"] not in _DTYPES:
+            raise AdjoinError(
+                f"the checkpoint's settings are damaged: {content}; take another --out and start afresh"
+            )
+        return cls(**content)
+
+
+def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
+    """The precision, and the number of threads of each rank; the latter takes effect at once."""
+    precision = recipe.precision
+    if precision == "auto":
+        precision = "bfloat16" if half_precision(ranks.device) else "float32"
+    threads = recipe.threads
+    if threads is None:
+        threads = best_threads() if ranks.device.type == "cpu" else torch.get_num_threads()
+        threads = max(1, int(ranks.of_first(threads)) // (ranks.size if ranks.device.type == "cpu" else 1))
+    torch.set_num_threads(threads)
+    return precision, threads
+
+
+def settle(
+    recipe: Recipe, body: StaticBody | TransformerBody, ranks: Ranks, precision: str, threads: int
+) -> Settled:
+    """Everything else, once the body is where it computes."""
+    budget = recipe.token_budget or TOKEN_BUDGET[ranks.device.type]
+    if not body.pads:
+        return Settled(precision, threads, budget, budget)
+    kept = recipe.memory * 1e9 if recipe.memory is not None else _memory_to_keep(ranks)
+    memory_tokens = int(ranks.of_first(kept / graph_bytes_per_token(body, _DTYPES[precision])))
+    if recipe.memory is None:
+        memory_tokens = max(memory_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
+    return Settled(precision, threads, budget, memory_tokens)
+
+
+def _memory_to_keep(ranks: Ranks) -> float:
+    if ranks.device.type == "cuda":
+        return KEPT_ON_GPU * available_memory(ranks.device)
+    return min(KEPT_ON_CPU, available_memory(ranks.device) / 4)

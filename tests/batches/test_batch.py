@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adjoin.batches.batch import drop_tokens, micro_batches
+from adjoin.tokens import Ragged
+
+
+def ragged(random: np.random.Generator, rows: int) -> Ragged:
+    lengths = random.integers(2, 80, rows)
+    return Ragged(random.integers(0, 1000, lengths.sum()).astype(np.int32), lengths)
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=200), st.integers(1, 2000))
+def test_micro_batches_hold_every_row_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    array = np.array(lengths, np.int64)
+    groups = list(micro_batches(array, budget))
+    assert sorted(np.concatenate(groups).tolist()) == list(range(len(lengths)))
+    for rows in groups:
+        assert len(rows) * array[rows].max() <= budget or len(rows) == 1
+
+
+def test_sorting_by_length_wastes_little() -> None:
+    lengths = np.random.default_rng(0).lognormal(4, 0.8, 4096).astype(np.int64) + 3
+    padded = sum(len(rows) * int(lengths[rows].max()) for rows in micro_batches(lengths, 8192))
+    assert 1 - lengths.sum() / padded < 0.05
+
+
+def test_token_dropout_keeps_delimiters_and_drops_its_share() -> None:
+    side = ragged(np.random.default_rng(1), 500)
+    dropped = drop_tokens(side, 0.3, np.random.default_rng(0))
+    assert len(dropped) == len(side)
+    assert (dropped.ids_N[dropped.starts_B] == side.ids_N[side.starts_B]).all()
+    ends = dropped.starts_B + dropped.lengths_B - 1
+    assert (dropped.ids_N[ends] == side.ids_N[side.starts_B + side.lengths_B - 1]).all()
+    inner = len(side.ids_N) - 2 * len(side)
+    assert (len(dropped.ids_N) - 2 * len(side)) / inner == pytest.approx(0.7, abs=0.03)
+
+
+def test_an_empty_ragged_is_no_trouble() -> None:
+    empty = Ragged.concatenate([])
+    assert empty.padded().shape == (0, 0)
+    assert list(micro_batches(empty.lengths_B, 10)) == []
