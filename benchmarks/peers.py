@@ -252,7 +252,7 @@ class GradCache(_Masked):
         with self.precision():
             states_BTD = self.model(side.ids_BT, attention_mask=side.mask_BT, use_cache=False).last_hidden_state
         last_B = side.mask_BT.sum(dim=1) - 1
-        return functional.normalize(states_BTD[torch.arange(len(last_B)), last_B].float())
+        return functional.normalize(states_BTD[torch.arange(len(last_B), device=last_B.device), last_B].float())
 
     def gradients(self, prepared: tuple[Side, Side]) -> float:
         """See `Contestant`."""

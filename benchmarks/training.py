@@ -33,14 +33,15 @@ import torch
 from pairs_file import FILE, as_expected, read_pairs_file, write_pairs_file
 from peers import CONTESTANTS, Setting
 from rich.console import Console
-from workers import Stretch, Task, Worker, free_memory, matmul_peak
+from workers import Stretch, Task, Worker
 
 from adjoin.files import write_json
 from adjoin.model.presets import PRESETS
 from adjoin.model.start import Start, library_quiet, random_transformer
 from adjoin.pairs.dataset import sha256_of_file
 from adjoin.tokens import Ragged, Tokenizer, encode_all
-from adjoin.training.recipe import Recipe
+from adjoin.training.machine import available_memory, half_precision, matmul_peak
+from adjoin.training.settle import TOKEN_BUDGET
 
 OUT = Path("build/benchmark-training.json")
 NAMES = {
@@ -53,9 +54,9 @@ NAMES = {
 # What to try for sentence-transformers; the largest sizes decide on how many pairs.
 SIZES = {"cpu": (16, 32, 64, 128), "cuda": (32, 64, 128, 256, 512, 1024)}
 TOKENS = {"cpu": (1_024, 2_048, 4_096, 8_192), "cuda": (8_192, 16_384, 32_768, 65_536)}
-TOKEN_BUDGET, MEMORY_TOKENS = {"cuda": 32_768}, {"cuda": 32_768}  # ours; on the processor the recipe's own
 CHECK_STEPS, CHECK_PAIRS = 4, 64
 PROBES = (16, 32)  # pairs by which the plain loss's memory is foreseen
+_MARGIN = 0.6  # of the free memory
 console = Console(width=150, highlight=False, soft_wrap=True)
 
 
@@ -93,6 +94,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--token-budget", type=int, help="ours: padded tokens of a micro-batch")
+    parser.add_argument(
+        "--memory-tokens", type=int, help="ours: padded tokens whose graphs are kept; the budget's"
+    )
     parser.add_argument("--quick", action="store_true", help="try no sizes: 32 sequences, 4,096 tokens")
     parser.add_argument("--pairs", type=Path, default=FILE)
     parser.add_argument("--out", type=Path, default=OUT)
@@ -106,7 +110,7 @@ def wants_bfloat16(options: argparse.Namespace) -> bool:
     """Whether products run in bfloat16: where the machine has instructions for it, unless said otherwise."""
     if options.precision != "auto":
         return bool(options.precision == "bfloat16")
-    return bool(options.device == "cuda" or getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    return half_precision(torch.device(options.device)) is not None
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> tuple[Ragged, Ragged]:
@@ -161,13 +165,18 @@ def best_sizes(task: Task, setting: Setting, wanted: list[str], *, quick: bool) 
 
 
 def too_large(task: Task, setting: Setting) -> str:
-    """Why the plain loss does not fit, or ""; its memory grows with the batch."""
+    """Why the plain loss does not fit, or ""; its memory grows with the batch.
+
+    Faster than in proportion: among more queries there is a longer one, to which all are padded. Hence the margin.
+    """
     with Worker("st-plain", setting, task) as worker:
         small, large = (int(worker.ask("memory", min(pairs, task.batch // 2))) for pairs in PROBES)
         needed = large + (large - small) / (PROBES[1] - PROBES[0]) * (task.batch - PROBES[1])
-        free = 0.8 * free_memory(setting.device)
+        free = _MARGIN * available_memory(torch.device(setting.device))
     return (
-        "" if needed < free else f"does not fit: about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are free"
+        ""
+        if needed < free
+        else f"does not fit: about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB may be taken"
     )
 
 
@@ -254,18 +263,14 @@ def main() -> None:
     bfloat16 = wants_bfloat16(options)
     with tempfile.TemporaryDirectory() as name:
         x, y = prepare(options, Path(name))
-        recipe = Recipe.with_defaults(preset=options.preset, steps=1)
-        setting = Setting(
-            model=Path(name),
-            device=options.device,
-            bfloat16=bfloat16,
-            token_budget=options.token_budget or TOKEN_BUDGET.get(options.device, recipe.token_budget),
-            memory_tokens=MEMORY_TOKENS.get(options.device, recipe.memory_tokens),
-        )
+        budget = options.token_budget or TOKEN_BUDGET[options.device]
+        kept = options.memory_tokens or budget  # the last micro-batch's graph takes no memory that was not there
+        setting = Setting(Path(name), options.device, bfloat16, budget, kept)
         task = Task(x, y, options.batch, options.threads)
-        peaks = [matmul_peak(options.device, bfloat16=bfloat16)]
+        dtype, device = torch.bfloat16 if bfloat16 else torch.float32, torch.device(options.device)
+        peaks = [matmul_peak(dtype, device)]
         rows = measure(options, setting, task)
-        peaks.append(matmul_peak(options.device, bfloat16=bfloat16))
+        peaks.append(matmul_peak(dtype, device))
     batches = [task.sequences(number, task.batch) for number in range(options.rounds)]
     flops = [useful_flops(options, batch.lengths_B) for batch in batches]
     found = {row.name: figures(row, rows, task, max(peaks), flops) for row in rows if row.rounds}

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +13,7 @@ import torch
 from peers import CONTESTANTS, SentenceTransformersCached, Setting, Trainer, batch_of
 
 from adjoin.tokens import Ragged
-
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-_SQUARE = {"cpu": 2_048, "cuda": 8_192}  # rows of the matrices whose product is the machine's peak
-_PRODUCTS = {"cpu": 8, "cuda": 50}
+from adjoin.training.machine import peak_memory, reset_peak_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,51 +63,17 @@ class Stretch:
     at_rest: int
 
 
-def memory(device: str, field: str) -> int:
-    """Bytes that this process holds now ("VmRSS") or held at most ("VmHWM")."""
-    if device == "cuda":
-        return torch.cuda.memory_allocated() if field == "VmRSS" else torch.cuda.max_memory_allocated()
-    if _STATUS.exists():
-        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        return int(lines[field].split()[0]) * 1024
-    import resource  # elsewhere than on Linux only the peak is known
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+def held_now(device: torch.device) -> int:
+    """Bytes that this process holds at this moment."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return int(import_module("psutil").Process().memory_info().rss)
 
 
-def forget_peak(device: str) -> None:
-    """Count the peak from now on, where the system can."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    elif _RESET.exists():
-        _RESET.write_text("5")
-
-
-def free_memory(device: str) -> int:
-    """Bytes that a process could still take."""
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
-    return int(import_module("psutil").virtual_memory().available)
-
-
-def synchronize(device: str) -> None:
+def synchronize(device: torch.device) -> None:
     """Wait for what was given to the device."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def matmul_peak(device: str, *, bfloat16: bool) -> float:
-    """FLOP/s of the fastest of several products of large square matrices."""
-    rows, dtype = _SQUARE[device], torch.bfloat16 if bfloat16 else torch.float32
-    left, right = (torch.randn(rows, rows, device=device).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(_PRODUCTS[device]):
-        synchronize(device)
-        began = time.perf_counter()
-        left @ right
-        synchronize(device)
-        seconds.append(time.perf_counter() - began)
-    return float(2 * rows**3 / min(seconds))
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 class Serving:
@@ -120,11 +82,11 @@ class Serving:
     def __init__(self, name: str, setting: Setting, task: Task) -> None:
         torch.set_num_threads(task.threads)
         torch.manual_seed(0)
-        self.task, self.device = task, setting.device
+        self.task, self.device = task, torch.device(setting.device)
         self.contestant = CONTESTANTS[name](setting)
         self.trainer = Trainer(self.contestant)
-        self.at_rest = memory(self.device, "VmRSS")
-        forget_peak(self.device)
+        self.at_rest = held_now(self.device)
+        reset_peak_memory(self.device)
 
     def prepared(self, number: int, pairs: int) -> Any:  # noqa: ANN401 - the contestant's own
         """Batch `number` as the contestant's data loader would give it."""
@@ -138,8 +100,8 @@ class Serving:
         loss = self.trainer.step(prepared)
         synchronize(self.device)
         seconds = time.perf_counter() - began
-        peak = memory(self.device, "VmHWM")
-        if self.device == "cuda":
+        peak = peak_memory(self.device)
+        if self.device.type == "cuda":
             torch.cuda.empty_cache()  # the next contestant's turn
         return Stretch(seconds, loss, tokens, self.contestant.padding, peak, self.at_rest)
 
@@ -157,9 +119,9 @@ class Serving:
     def memory_of(self, pairs: int) -> int:
         """Peak memory of the gradients of so many pairs."""
         prepared = self.prepared(0, pairs)
-        forget_peak(self.device)
+        reset_peak_memory(self.device)
         self.contestant.gradients(prepared)
-        return memory(self.device, "VmHWM")
+        return peak_memory(self.device)
 
 
 def serve(pipe: Connection, name: str, setting: Setting, task: Task) -> None:

@@ -17,7 +17,7 @@ ROOMS = {
     "corpus": set(),
     "pairs": {"corpus"},
     "tokens": set(),
-    "batches": {"pairs", "tokens"},
+    "batches": {"corpus", "pairs", "tokens"},
     "ranks": set(),
     "model": {"tokens", "batches"},
     "objective": {"tokens", "batches", "model", "ranks"},

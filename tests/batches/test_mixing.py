@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.batches.mixing import REST, as_weights, capped, pools_of, seats, shares
+from adjoin.batches.mixing import as_weights, capped, pools_of, seats, shares
 from adjoin.errors import AdjoinError
 
 weights = st.lists(st.integers(1, 50), min_size=1, max_size=8)
@@ -59,8 +59,8 @@ def test_sources_too_small_for_a_batch_are_joined() -> None:
         return {pool.name: list(pool.sources) for pool in pools_of(sources, 10)}
 
     assert named({"a": 20, "b": 10}) == {"a": ["a"], "b": ["b"]}
-    assert named({"a": 20, "b": 6, "c": 7}) == {"a": ["a"], REST: ["b", "c"]}
-    assert named({"a": 20, "b": 3, "c": 15}) == {"a": ["a"], REST: ["b", "c"]}
-    assert named({"a": 6, "b": 4}) == {REST: ["a", "b"]}
+    assert named({"a": 20, "b": 6, "c": 7}) == {"a": ["a"], "b + c": ["b", "c"]}
+    assert named({"a": 20, "b": 3, "c": 15}) == {"a": ["a"], "b + c": ["b", "c"]}
+    assert named({"a": 6, "b": 4}) == {"a + b": ["a", "b"]}
     for pool in pools_of({"a": 9, "b": 1, "c": 30}, 10):
         assert pool.pairs >= 10

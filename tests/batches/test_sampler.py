@@ -6,7 +6,6 @@ from small_caches import Sources, cache_of
 
 from adjoin.batches.batch import Batch
 from adjoin.batches.cache import TokenCache
-from adjoin.batches.mixing import REST
 from adjoin.batches.sampler import ROUND, Sampler
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import PairDataset
@@ -87,19 +86,19 @@ def test_each_batch_is_of_one_source_and_small_ones_are_joined(cache: TokenCache
     assert sampler.shares == {
         "a/go": (90, pytest.approx(90 / 154)),
         "b/go": (50, pytest.approx(50 / 154)),
-        REST: (14, pytest.approx(14 / 154)),
+        "c/go + d/go": (14, pytest.approx(14 / 154)),
     }
-    members = {"a/go": ["a/go"], "b/go": ["b/go"], REST: ["c/go", "d/go"]}
+    members = {"a/go": ["a/go"], "b/go": ["b/go"], "c/go + d/go": ["c/go", "d/go"]}
     seen: dict[str, list[int]] = {name: [] for name in members}
     for step in range(2 * ROUND):
         name, rows = sampler.batch(step).source, sampler.rows(step).tolist()
         assert set(rows) <= {row for member in members[name] for row in cache.rows(member).tolist()}
         seen[name] += rows
-    for name, epoch in (("a/go", 90), ("b/go", 50), (REST, 10)):  # four of the rest fill no batch
+    for name, epoch in (("a/go", 90), ("b/go", 50), ("c/go + d/go", 10)):  # four of the rest fill no batch
         for first in range(0, len(seen[name]) - epoch, epoch):
             assert len(set(seen[name][first : first + epoch])) == epoch
         assert seen[name][:epoch] != seen[name][epoch : 2 * epoch]
-    assert set(seen[REST]) == {*cache.rows("c/go").tolist(), *cache.rows("d/go").tolist()}
+    assert set(seen["c/go + d/go"]) == {*cache.rows("c/go").tolist(), *cache.rows("d/go").tolist()}
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, float("inf")])

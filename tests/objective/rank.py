@@ -1,4 +1,4 @@
-"""One of the processes that test_ranks.py starts: its share of every case's step; the first rank writes the sums."""
+"""One of the processes that test_ranks.py starts: its share of each case; the first rank writes the gradients."""
 
 import sys
 

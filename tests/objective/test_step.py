@@ -22,7 +22,12 @@ def body() -> TransformerBody:
 
 
 @given(
-    st.integers(2, 9), st.integers(2, 20), st.integers(0, 99), st.integers(1, 60), st.integers(1, 200), st.integers(0, 2)
+    st.integers(2, 9),
+    st.integers(2, 20),
+    st.integers(0, 99),
+    st.integers(1, 60),
+    st.integers(1, 200),
+    st.integers(0, 2),
 )
 @settings(deadline=None, max_examples=25)
 def test_cached_equals_full_in_value_and_every_gradient(
@@ -53,7 +58,9 @@ def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None
     identity = Identity.of(batch.identity_3M)
     loss = contrastive_loss(alone(batch.x), alone(batch.y), temperature.scale, identity=identity)
     torch.autograd.backward(loss)
-    expected = [parameter.grad for parameter in (*body.parameters(), temperature.tau) if parameter.grad is not None]
+    expected = [
+        parameter.grad for parameter in (*body.parameters(), temperature.tau) if parameter.grad is not None
+    ]
     result, found = gradients(body, batch, token_budget=30)
     assert result.loss == pytest.approx(loss.item(), abs=1e-9)
     assert_alike(found, expected)
@@ -113,7 +120,9 @@ class Exhausted(TransformerBody):
     """A body on a machine with room for `room` padded tokens at a time, graphs or not."""
 
     room = 0
-    error: Exception = RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
+    error: Exception = RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"
+    )
 
     def forward(self, tokens: Ragged) -> Tensor:
         if tokens.padded().size > self.room:

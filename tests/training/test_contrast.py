@@ -17,10 +17,10 @@ from adjoin.training.contrast import train
 from adjoin.training.log import StepReport, TrainingLog
 from adjoin.training.recipe import Recipe
 
-SMALL = {"batch": 16, "vocabulary": 600, "max_tokens": 48}
+SMALL = {"batch": 16, "vocabulary": 600, "max_tokens": 48, "threads": 1}
 RECIPES = {
     "static": Recipe.with_defaults(preset="static", dimension=16, steps=12, token_dropout=0.3, **SMALL),
-    "nano": Recipe.with_defaults(preset="nano", steps=6, token_budget=300, memory_tokens=300, **SMALL),
+    "nano": Recipe.with_defaults(preset="nano", steps=6, token_budget=300, memory=0.01, **SMALL),
 }
 
 
@@ -94,8 +94,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights(
 ) -> None:
     from adjoin.objective import step
 
-    monkeypatch.setattr(step, "contrastive_loss", lambda x, *_: (x * torch.nan).sum())
-    with pytest.raises(AdjoinError, match="step 1: loss nan"):
+    monkeypatch.setattr(step, "contrastive_loss", lambda x, *_, **__: (x * torch.nan).sum())
+    with pytest.raises(AdjoinError, match=r"loss nan, .* at seed 0, step 0: source .*, epoch 0"):
         train(pairs_folder, tmp_path / "m", RECIPES["static"])
     assert not (tmp_path / "m" / "adjoin.json").exists()
 
@@ -217,7 +217,7 @@ def test_the_log_forgets_steps_that_are_done_again(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = TrainingLog(path, keep_steps=0)
     for number in range(1, 6):
-        log.add(StepReport(number, 0, 1.0, 20, 1, 1, 1, 0, 1, 1))
+        log.add(StepReport(number, 0, 1.0, 20, 1, 1, 1, 1, 0, 0, 1, 1))
     log.close()
     path.write_text(path.read_text() + '{"step": 6, "lo')  # a crash amid a line
     TrainingLog(path, keep_steps=3).close()

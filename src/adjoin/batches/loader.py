@@ -4,21 +4,22 @@ import queue
 import threading
 import time
 from types import TracebackType
-from typing import Protocol
-
-from adjoin.batches.batch import Batch
+from typing import Generic, Protocol, TypeVar
 
 AHEAD = 2  # batches that may wait; one would do if each took equally long
 
 
-class Batches(Protocol):
-    """What a loader takes batches from: a `Sampler`."""
+B = TypeVar("B", covariant=True)  # what a batch is
 
-    def batch(self, step: int) -> Batch:
+
+class Batches(Protocol[B]):
+    """What a loader takes batches from: a `Sampler` of pairs, a `RowSampler` of packed rows."""
+
+    def batch(self, step: int) -> B:
         """The batch of a step."""
 
 
-class Loader:
+class Loader(Generic[B]):
     """The batches of a sampler in order, each prepared before it is asked for if there is time.
 
     Most of a batch's preparation is NumPy's work outside the interpreter's lock, and so is a step's. The thread
@@ -28,16 +29,16 @@ class Loader:
         waited: seconds that `next` took in all; divided by the training's time, the share that loading costs.
     """
 
-    def __init__(self, sampler: Batches, start_step: int) -> None:
+    def __init__(self, sampler: Batches[B], start_step: int) -> None:
         """Begin to prepare the batches from `start_step` on."""
         self.waited = 0.0
         self._sampler = sampler
-        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
+        self._ready: queue.Queue[B | BaseException] = queue.Queue(AHEAD)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._prepare, args=(start_step,), name="loader", daemon=True)
         self._thread.start()
 
-    def next(self) -> Batch:
+    def next(self) -> B:
         """The next batch, as `sampler.batch` of its step gives it; what that raised is raised here."""
         assert not self._closed.is_set(), "the loader is closed"
         began = time.perf_counter()
@@ -57,7 +58,7 @@ class Loader:
             except queue.Empty:
                 continue
 
-    def __enter__(self) -> "Loader":
+    def __enter__(self) -> "Loader[B]":
         return self
 
     def __exit__(

@@ -8,15 +8,13 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 
-REST = "rest"  # the sources that fill no batch of their own, together
-
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Pairs that are shuffled together: those of one source, or of several.
 
     Attributes:
-        name: the source's, "rest" or "mixed".
+        name: the source's, or all of theirs.
         sources: whose pairs, each with their number.
     """
 
@@ -44,7 +42,8 @@ def pools_of(sources: Mapping[str, int], batch_size: int) -> list[Pool]:
             break
         rest.append(name)
     pools = [Pool(name, {name: pairs}) for name, pairs in sources.items() if name not in rest]
-    return [*pools, Pool(REST, {name: sources[name] for name in sources if name in rest})] if rest else pools
+    joined = {name: sources[name] for name in sources if name in rest}
+    return [*pools, Pool(" + ".join(joined), joined)] if joined else pools
 
 
 def shares(pairs: Sequence[int], temperature: float) -> list[float]:

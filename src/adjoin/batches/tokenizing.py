@@ -75,13 +75,14 @@ class _Task:
 
 
 @lru_cache(maxsize=1)
-def _tokenizer(path: Path, content_hash: str) -> Tokenizer:
+def tokenizer_of_worker(path: Path, content_hash: str) -> Tokenizer:
+    """The tokenizer in a file, read once a process."""
     del content_hash  # only tells a file from the one that stood there before
     return Tokenizer.load(path)
 
 
 def _tokenize(task: _Task) -> TokenizedPart:
-    tokenizer = _tokenizer(task.tokenizer, task.tokenizer_hash)
+    tokenizer = tokenizer_of_worker(task.tokenizer, task.tokenizer_hash)
     truncated, encoded = tokenizer.truncated, tokenizer.encoded
 
     def encode(texts: list[str], role: str) -> Ragged:

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_mine, _train, _evaluate, _embed, _index, _search, _demo):
+    for add in (_mine, _pretrain, _train, _evaluate, _embed, _index, _search, _demo):
         add(subparsers)
     return parser
 
@@ -82,11 +82,19 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         extra="mine",
         interrupted="interrupted; no pairs were written, and what stood at --out before still does",
     )
-    verb.add_argument(
-        "roots", nargs="+", type=_path, metavar="PATH", help="a folder, a file, a wheel, a zip or tar archive"
-    )
+    _what_to_read(verb)
     verb.add_argument(
         "--out", required=True, type=_path, help="folder for the pairs: Parquet shards and manifest.json"
+    )
+    verb.add_argument(
+        "--kinds", nargs="+", choices=["docstring-function", "neighbours"], help="only these kinds of pairs"
+    )
+    verb.add_argument("--workers", type=int, help="processes that read and parse (default: one a processor)")
+
+
+def _what_to_read(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "roots", nargs="+", type=_path, metavar="PATH", help="a folder, a file, a wheel, a zip or tar archive"
     )
     verb.add_argument(
         "--exclude",
@@ -95,10 +103,36 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         metavar="PATTERN",
         help="leave out sources whose path below PATH, or a folder of it, matches; may be repeated",
     )
-    verb.add_argument(
-        "--kinds", nargs="+", choices=["docstring-function", "neighbours"], help="only these kinds of pairs"
+
+
+def _pretrain(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "pretrain",
+        verbs.pretrain,
+        "train a causal language model on folders, files and archives, for `adjoin train --init` to start from",
+        extra="train",
+        interrupted="interrupted; the same command with --resume goes on after the last step that was done",
     )
-    verb.add_argument("--workers", type=int, help="processes that read and parse (default: one a processor)")
+    _what_to_read(verb)
+    verb.add_argument("--out", required=True, type=_path, help="folder for the model, an ordinary transformers one")
+    verb.add_argument("--recipe", type=_path, help="a TOML file of the options below; options given here win")
+    verb.add_argument("--preset", help="size: nano (default), micro, mini, or the paper's S, M, L, XL")
+    verb.add_argument("--init", help="go on training a causal language model: a transformers folder or a .gguf file")
+    verb.add_argument("--layers", type=int, help="keep only the first so many layers of --init")
+    verb.add_argument("--vocabulary", type=int, help="tokens to learn from the texts (default: the preset's)")
+    verb.add_argument("--max-tokens", type=int, help="tokens a row; documents flow on from row to row")
+    verb.add_argument("--batch", type=int, help="rows a batch")
+    verb.add_argument("--epochs", type=float, help="stop after so many passes over the texts (default: 1)")
+    verb.add_argument("--steps", type=int, help="stop after so many batches")
+    verb.add_argument("--minutes", type=float, help="stop after so much time in steps")
+    verb.add_argument("--learning-rate", type=float, help="at its highest")
+    verb.add_argument(
+        "--token-budget", type=int, help="tokens of a micro-batch; memory depends on it, the result does not"
+    )
+    verb.add_argument("--seed", type=int, help="of everything random (default: 0)")
+    verb.add_argument("--workers", type=int, help="processes that read and tokenize (default: one a processor)")
+    verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
 
 
 def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,5 +1,6 @@
 """Folders and files on disk → the sources in them → their Documents."""
 
+import fnmatch
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,9 @@ class Source:
     origin: str
 
 
-def find_sources(roots: Sequence[Path], tally: Tally, *, max_bytes: int = MAX_BYTES) -> list[Source]:
+def find_sources(
+    roots: Sequence[Path], tally: Tally, *, exclude: Sequence[str] = (), max_bytes: int = MAX_BYTES
+) -> list[Source]:
     """Find what can be read below the given folders, and among the given files.
 
     The order is that of the roots, and within a folder its files by name before its folders by name. Passed over,
@@ -41,6 +44,7 @@ def find_sources(roots: Sequence[Path], tally: Tally, *, max_bytes: int = MAX_BY
     Args:
         roots: folders, or files; relative paths stand as they are.
         tally: where every skip is counted.
+        exclude: shell patterns; a source is left out if one matches its origin or a folder above it.
         max_bytes: the size from which on a file is not read.
 
     Raises:
@@ -49,7 +53,16 @@ def find_sources(roots: Sequence[Path], tally: Tally, *, max_bytes: int = MAX_BY
     walk = _Walk(tally, max_bytes)
     for root in map(Path, roots):
         walk.take_root(root)
-    return walk.found
+    return [source for source in walk.found if not _is_excluded(source, exclude, tally)]
+
+
+def _is_excluded(source: Source, patterns: Sequence[str], tally: Tally) -> bool:
+    parts = source.origin.split("/")
+    above = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+    hit = any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns for path in above)
+    if hit:
+        tally.add("excluded")
+    return hit
 
 
 def read_source(source: Source, tally: Tally, *, max_bytes: int = MAX_BYTES) -> Iterator[Document]:

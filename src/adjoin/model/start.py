@@ -117,6 +117,17 @@ def random_transformer(start: Start, vocabulary_size: int, max_tokens: int) -> "
         return TransformerBody(AutoModel.from_config(config))
 
 
+def random_generative(start: Start, vocabulary_size: int, max_tokens: int) -> Any:  # noqa: ANN401
+    """A causal language model with random weights in a preset's size; the same for the same seed."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = transformer_config(preset_named(start.preset or ""), vocabulary_size, max_tokens)
+    with torch.random.fork_rng():
+        torch.manual_seed(start.seed)
+        return AutoModelForCausalLM.from_config(config)
+
+
 def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokenizer]:
     """Open a causal language model with its head, weights in float32.
 

@@ -25,6 +25,7 @@ from torch import Tensor
 from adjoin.batches.batch import Batch, micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import Body
+from adjoin.objective.attempts import forget_gradients, within_memory
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
@@ -230,14 +231,8 @@ class ContrastiveStep:
         return torch.autocast(self.ranks.device.type, self.autocast) if self.autocast else nullcontext()
 
     def _within_memory(self, work: Callable[[], T]) -> T | None:
-        """What `work` gives; None on all ranks if memory ran out on one."""
-        done: T | None = None
-        try:
-            done = work()
-        except (RuntimeError, MemoryError) as error:
-            if self.body.sharded or not _is_out_of_memory(error):
-                raise
-        return None if self.ranks.any(done is None) else done
+        """What `work` gives; None on all ranks if memory ran out on one, which ends a sharded body's training."""
+        return work() if self.body.sharded else within_memory(work, self.ranks)
 
     def _back_off(self) -> None:
         """Make ready for another attempt with half the memory."""
@@ -245,15 +240,7 @@ class ContrastiveStep:
             raise AdjoinError("out of memory even with one sequence at a time: take fewer --max-tokens")
         self.memory_tokens = min(self.memory_tokens, self.token_budget) // 2
         self.token_budget //= 2
-        for parameter in (*self.body.parameters(), self.temperature.tau):
-            parameter.grad = None
-        if self.ranks.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether an error is an allocator's; the processor's raises a bare RuntimeError."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        forget_gradients([*self.body.parameters(), self.temperature.tau], self.ranks.device)
 
 
 def _cut_into(groups: list[NDArray[np.int64]], number: int) -> list[NDArray[np.int64]]:

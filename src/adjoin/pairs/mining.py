@@ -4,25 +4,17 @@ Worker processes read and parse, a batch of sources each; the parent cleans and 
 the result does not depend on the number of workers.
 """
 
-import fnmatch
-import multiprocessing
-import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 from adjoin.corpus import Document, Source, find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece
-from adjoin.interrupts import interrupts_noted
 from adjoin.pairs.cleaning import Cleaner
 from adjoin.pairs.dataset import MANIFEST, write_manifest, write_shards
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
@@ -31,6 +23,7 @@ from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.pair import Pair
 from adjoin.pairs.passages import KIND as NEIGHBOURS
 from adjoin.pairs.passages import passage_pairs
+from adjoin.pairs.workers import in_order
 from adjoin.tally import Tally
 
 ALL_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS)
@@ -84,7 +77,7 @@ def mine(
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
         raise AdjoinError(f"{out} exists and is not a dataset of pairs; choose another --out")
     tally = Tally()
-    sources = [source for source in find_sources(roots, tally) if not _excluded(source, options, tally)]
+    sources = find_sources(roots, tally, exclude=options.exclude)
     tally.add("sources", number=len(sources))
     kept = _Kept()
     with folder_in_one_piece(out) as folder:
@@ -96,15 +89,6 @@ def mine(
         manifest = _manifest(roots, options, tally, kept, shards)
         write_manifest(folder, manifest)
     return manifest
-
-
-def _excluded(source: Source, options: MiningOptions, tally: Tally) -> bool:
-    parts = source.origin.split("/")
-    above = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-    hit = any(fnmatch.fnmatchcase(path, pattern) for pattern in options.exclude for path in above)
-    if hit:
-        tally.add("excluded")
-    return hit
 
 
 @dataclass
@@ -149,63 +133,12 @@ def _mined(
 ) -> Iterator[Pair]:
     tasks = [sources[i : i + SOURCES_PER_TASK] for i in range(0, len(sources), SOURCES_PER_TASK)]
     finished = 0
-    for task, (pairs, counts) in zip(tasks, _results(tasks, options), strict=True):
+    results = in_order(partial(_read_and_pair, kinds=options.kinds), tasks, options.workers)
+    for task, (pairs, counts) in zip(tasks, results, strict=True):
         tally.merge(counts)
         yield from pairs
         finished += len(task)
         done(finished)
-
-
-def _results(tasks: list[list[Source]], options: MiningOptions) -> Iterator[tuple[list[Pair], Tally]]:
-    """The tasks' results in order, at most a few of them waiting, so that memory stays flat."""
-    workers = options.workers or os.cpu_count() or 1
-    if workers == 1 or len(tasks) == 1:
-        for task in tasks:
-            yield _read_and_pair(task, options.kinds)
-        return
-    # "spawn": the parent may hold threads (a tokenizer's, a table's), which a fork would copy half-way.
-    context = multiprocessing.get_context("spawn")
-    with interrupts_noted() as interrupted:
-        resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent)
-    with pool:
-        if interrupted:
-            raise KeyboardInterrupt
-        waiting: list[Future[tuple[list[Pair], Tally]]] = []
-        try:
-            for task in tasks:
-                # Amid its start a worker would be left with half of what it is told: wait for its end.
-                with interrupts_noted() as interrupted, _interrupts_blocked():
-                    waiting.append(pool.submit(_read_and_pair, task, options.kinds))
-                if interrupted:
-                    raise KeyboardInterrupt
-                if len(waiting) > 4 * workers:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        except BrokenProcessPool:
-            raise AdjoinError(
-                f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C in this thread: a worker started in it never sees one, not even while it imports."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read_and_pair(sources: list[Source], kinds: tuple[str, ...]) -> tuple[list[Pair], Tally]:

@@ -14,6 +14,7 @@ from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody
 from adjoin.training.machine import half_precision
 from adjoin.training.recipe import OPTIMIZERS, Recipe
+from adjoin.training.shards import is_shard
 
 _BETAS = (0.9, 0.98)  # as CLIP's transformers (Radford et al. 2021): 0.999 remembers longer than a short run lasts
 _MOMENTUM = 0.95
@@ -169,14 +170,9 @@ def _hidden_matrices(body: nn.Module) -> list[nn.Parameter]:
     ]
     if not hidden:
         raise AdjoinError("optimizer muon: this body has no trained matrices in blocks; take adamw")
-    if any(_is_sharded(parameter) for parameter in hidden):
+    if any(is_shard(parameter) for parameter in hidden):
         raise AdjoinError("optimizer muon needs whole matrices, but these are sharded over processes; take adamw")
     return hidden
-
-
-def _is_sharded(parameter: Tensor) -> bool:
-    """Whether this process holds a part only."""
-    return any(placement.is_shard() for placement in getattr(parameter, "placements", ()))  # DTensor's
 
 
 def _fused(parameters: Iterable[Tensor]) -> bool | None:

@@ -117,6 +117,20 @@ class Recipe:
         return recipe
 
     @classmethod
+    def for_pretraining(cls, **given: Any) -> Self:  # noqa: ANN401 - any of the fields
+        """A recipe of a generative training; the smallest transformer if nothing is said of the body.
+
+        Raises:
+            AdjoinError: as `with_defaults`, or an option is for contrastive trainings only.
+        """
+        given = {name: value for name, value in given.items() if value is not None and value is not False}
+        if wrong := sorted(given.keys() & _CONTRASTIVE_ONLY):
+            raise AdjoinError(f"{', '.join(wrong)}: for `adjoin train` only; leave it out of `adjoin pretrain`")
+        if given.get("preset") == "static" and given.get("init") is None:
+            raise AdjoinError("--preset static is a table, no language model: expected a transformer such as nano")
+        return cls.with_defaults(**{"preset": "nano", **_GENERATIVE, **given})
+
+    @classmethod
     def read(cls, path: Path) -> dict[str, Any]:
         """The options of a recipe file.
 
@@ -231,8 +245,15 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
     ("checkpoint_minutes", 0, None),
 )
 
+# Of which a generative training has nothing to make: pairs, temperature, a second body, other people's weights.
+_CONTRASTIVE_ONLY = {
+    *("dimension", "dimensions", "lora", "memory", "mixing_temperature", "prune", "shard", "sources"),
+    *("tau_learning_rate", "token_dropout", "weight_learning_rate"),
+}
+
 # Measured in docs/LOG.md; the paper gives none of these.
 _STATIC: dict[str, Any] = {"learning_rate": 5e-4, "max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}
 _TRANSFORMER: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 128}
+_GENERATIVE: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 256}
 _BATCH_STATIC, _BATCH_TRANSFORMER, _STEPS_AN_EPOCH = 1_024, 512, 16
 _EPOCHS_STATIC, _EPOCHS_TRANSFORMER = 10.0, 1.0
