@@ -17,11 +17,12 @@ import torch
 from rich.console import Console
 
 from adjoin import Encoder
-from adjoin.batches.sampler import Sampler, TokenizedPairs
+from adjoin.batches.cache import TokenCache
+from adjoin.batches.sampler import Sampler
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
 from adjoin.model.start import Start, random_transformer
-from adjoin.objective.contrastive import Temperature, contrastive_loss, false_negatives
+from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.mining import MiningOptions, mine
@@ -49,16 +50,16 @@ def plain_step(body: torch.nn.Module, temperature: Temperature, sampler: Sampler
     def embed(side: Ragged) -> torch.Tensor:
         return torch.cat([body(side.take(rows)) for rows in np.array_split(np.arange(len(side)), 8)])
 
-    mask_MM = false_negatives(batch.identity_3M)
-    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.scale, mask_MM)
+    identity = Identity.of(batch.identity_3M)
+    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.scale, identity=identity)
     torch.autograd.backward(loss)
 
 
-def transformer_rates(pairs: PairDataset) -> dict[str, float]:
+def transformer_rates(pairs: PairDataset, folder: Path) -> dict[str, float]:
     """Pairs per second of one training step of the `nano` body: plain, and ours with and without the cache."""
     texts = [text for rows in pairs.batches(["x", "y"]) for side in rows.values() for text in side]
     tokenizer = Tokenizer.train(iter(texts), 8_192)
-    sampler = Sampler(TokenizedPairs.from_dataset(pairs, tokenizer, MAX_TOKENS), BATCH)
+    sampler = Sampler(TokenCache.build([pairs], tokenizer, MAX_TOKENS, folder), BATCH)
     body, temperature = random_transformer(Start(preset="nano"), 8_192, MAX_TOKENS), Temperature()
     one_pass = ContrastiveStep(body, temperature, token_budget=2_048, memory_tokens=10**9)
     cached = ContrastiveStep(body, temperature, token_budget=2_048, memory_tokens=0)
@@ -96,7 +97,7 @@ def main() -> None:
         speed = statistics.median(report.pairs_per_second for report in reports)
         rows.append(("training, static, batch 1,024", f"{speed:,.0f} pairs/s"))
         dataset = PairDataset.open(folder / "pairs")
-        for way, rate in transformer_rates(dataset).items():
+        for way, rate in transformer_rates(dataset, folder / "tokens").items():
             rows.append((f"training, nano, batch {BATCH}, {MAX_TOKENS} tokens: {way}", f"{rate:,.0f} pairs/s"))
         encoder = Encoder.load(folder / "model")
         texts = [text for batch in dataset.batches(["y"]) for text in batch["y"]]

@@ -89,6 +89,8 @@ def save(folder: Path, state: State, progress: Progress) -> None:
 
 def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: Path | None) -> None:
     target = folder / f"step-{progress.step:08d}"
+    for unfinished in folder.glob(".step-*"):  # of a writer that was killed
+        shutil.rmtree(unfinished, ignore_errors=True)
     with folder_in_one_piece(target) as unfinished:
         with full_disk_is_os_error(target):
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / TENSORS)
@@ -200,6 +202,7 @@ def _restore_random_states(tensors: dict[str, Tensor], ranks: Ranks) -> None:
     """Those of as many ranks as there were; with another number dropout goes on anew, from the recipe's seed."""
     if len(tensors["random"]) != ranks.size:
         return
-    torch.set_rng_state(tensors["random"][ranks.index])
+    # Clones: torch crashes on a state that does not begin its storage.
+    torch.set_rng_state(tensors["random"][ranks.index].clone())
     if ranks.device.type == "cuda" and "random_gpu" in tensors:
-        torch.cuda.set_rng_state(tensors["random_gpu"][ranks.index], ranks.device)
+        torch.cuda.set_rng_state(tensors["random_gpu"][ranks.index].clone(), ranks.device)

@@ -110,7 +110,8 @@ class Recipe:
         if wrong := wrong_types(given, {field.name: field.type for field in fields(cls)}):
             raise AdjoinError(f"wrong recipe option: {wrong}")
         static = given.get("init") is None and given.get("preset", "static") == "static"
-        recipe = cls(**{**(_STATIC if static else _TRANSFORMER), **given})
+        muon = {"learning_rate": _MUON_RATE} if given.get("optimizer") == "muon" else {}
+        recipe = cls(**{**(_STATIC if static else _TRANSFORMER), **muon, **given})
         if recipe.epochs is None and recipe.steps is None and recipe.minutes is None:
             recipe = replace(recipe, epochs=_EPOCHS_STATIC if static else _EPOCHS_TRANSFORMER)
         recipe.check()
@@ -255,5 +256,6 @@ _CONTRASTIVE_ONLY = {
 _STATIC: dict[str, Any] = {"learning_rate": 5e-4, "max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}
 _TRANSFORMER: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 128}
 _GENERATIVE: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 256}
+_MUON_RATE = 3e-3  # AdamW's 1e-3 is too low for it
 _BATCH_STATIC, _BATCH_TRANSFORMER, _STEPS_AN_EPOCH = 1_024, 512, 16
 _EPOCHS_STATIC, _EPOCHS_TRANSFORMER = 10.0, 1.0

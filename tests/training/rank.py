@@ -1,0 +1,43 @@
+"""One of the processes of a training over several ranks: python rank.py PAIRS OUT RECIPE.json [STOP AFTER STEP]."""
+
+import json
+import sys
+from pathlib import Path
+
+from adjoin.ranks import Ranks
+from adjoin.training.contrast import train
+from adjoin.training.loop import Run
+from adjoin.training.recipe import Recipe
+
+
+def main() -> None:
+    pairs, out, recipe, *stop = sys.argv[1:]
+    ranks = Ranks.of_environment()
+    if stop:
+        stop_at(int(stop[0]))
+    try:
+        options = json.loads(Path(recipe).read_text())
+        train(Path(pairs), Path(out), Recipe.with_defaults(**options), resume=True, ranks=ranks)
+    except Stopped:
+        pass
+    ranks.leave()
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    pass
+
+
+def stop_at(step: int) -> None:
+    """All ranks go as soon as the checkpoint of a step is written."""
+    save = Run.save
+
+    def save_and_stop(run: Run) -> None:
+        save(run)
+        if run.progress.step == step:
+            raise Stopped
+
+    Run.save = save_and_stop  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main()

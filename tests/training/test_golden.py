@@ -1,0 +1,56 @@
+"""Loss curves that a change in numerics bends: exact to seven digits, in float64, whatever the processor.
+
+A change that should not move the loss leaves tests/golden/ alone. One that should: `ADJOIN_GOLDEN=write pytest
+tests/training/test_golden.py`, and the difference is part of the commit.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjoin.training.contrast import train
+from adjoin.training.recipe import Recipe
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+COMMON = {"batch": 16, "vocabulary": 600, "max_tokens": 48, "threads": 1, "precision": "float64"}
+CONTRASTIVE: dict[str, dict[str, Any]] = {
+    "static": {"preset": "static", "dimension": 16, "steps": 12, "token_dropout": 0.3},
+    "nano": {"preset": "nano", "steps": 8, "token_budget": 300, "memory": 0.01},
+    "nano-everything": {
+        "preset": "nano",
+        "steps": 8,
+        "token_budget": 200,
+        "memory": 0.0,
+        "dimensions": [32, 128],
+        "optimizer": "muon",
+        "schedule": "wsd",
+        "average": 0.9,
+        "sources": "mixed",
+        "mixing_temperature": 2.0,
+        "token_dropout": 0.1,
+    },
+}
+
+
+def curve(out: Path) -> list[list[float]]:
+    lines = map(json.loads, (out / "training" / "log.jsonl").read_text().splitlines())
+    return [[line["loss"], line["norm"]] for line in lines]
+
+
+def compare(name: str, found: list[list[float]]) -> None:
+    file = GOLDEN / f"{name}.json"
+    if os.environ.get("ADJOIN_GOLDEN") == "write":
+        file.write_text("[\n" + ",\n".join(f"  {json.dumps(step)}" for step in found) + "\n]\n")
+    expected = json.loads(file.read_text())
+    assert len(found) == len(expected)
+    for step, (ours, golden) in enumerate(zip(found, expected, strict=True)):
+        assert ours == pytest.approx(golden, rel=1e-7), f"step {step}: loss and norm"
+
+
+@pytest.mark.parametrize("name", CONTRASTIVE)
+def test_contrastive_losses_are_the_golden_ones(name: str, pairs_folder: Path, tmp_path: Path) -> None:
+    train(pairs_folder, tmp_path / "m", Recipe.with_defaults(**COMMON, **CONTRASTIVE[name]))
+    compare(f"contrastive-{name}", curve(tmp_path / "m"))
