@@ -6,6 +6,10 @@ from adjoin.cli.arguments import build_parser
 
 EXPECTED = {
     "mine": "roots --exclude --kinds --out --workers",
+    "pretrain": (
+        "roots --batch --epochs --exclude --init --layers --learning-rate --max-tokens --minutes --out --preset"
+        " --recipe --resume --seed --steps --token-budget --vocabulary --workers"
+    ),
     "train": (
         "pairs --batch --dimension --epochs --init --layers --learning-rate --max-tokens --minutes --out --preset"
         " --recipe --resume --seed --steps --token-budget --token-dropout --vocabulary"

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from adjoin import files
 from adjoin.training import checkpoint
@@ -37,12 +36,12 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_at(place: Any, name: str, when: str, passed: int) -> None:
+def die_at(place: object, name: str, when: str, passed: int) -> None:
     """Put a trap in a function: the call after `passed` others is the last thing that this process does."""
-    function: Callable[..., Any] = getattr(place, name)
+    function: Callable[..., object] = getattr(place, name)
     calls = 0
 
-    def trapped(*arguments: Any, **options: Any) -> Any:
+    def trapped(*arguments: object, **options: object) -> object:
         nonlocal calls
         calls += 1
         if calls > passed and when == "before":
@@ -69,6 +68,11 @@ def attempt(pairs: Path, out: Path, recipe: Recipe, prepare_end: Callable[[], ob
     return "killed" if os.WIFSIGNALED(status) else f"ended with {os.waitstatus_to_exitcode(status)}"
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def timer(seconds: float) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # its default ends the process as a kill does, at once
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -83,11 +87,11 @@ def main() -> None:
     whole = time.monotonic() - began
     for where, place, name, when, passed in MOMENTS:
         end = attempt(pairs, out, recipe, lambda p=place, n=name, w=when, k=passed: die_at(p, n, w, k))
-        print(f"{where}: {end}")
+        say(f"{where}: {end}")
     for _ in range(BY_TIMER):
         seconds = draw.uniform(0.1, 0.6) * whole
-        print(f"after {seconds:.2f} s: {attempt(pairs, out, recipe, lambda s=seconds: timer(s))}")
-    print(f"at last: {attempt(pairs, out, recipe, lambda: None)}")
+        say(f"after {seconds:.2f} s: {attempt(pairs, out, recipe, lambda s=seconds: timer(s))}")
+    say(f"at last: {attempt(pairs, out, recipe, lambda: None)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One of the processes of a training over several ranks: python rank.py PAIRS OUT RECIPE.json [STOP AFTER STEP]."""
+"""One of the processes of a training over ranks: python rank.py PAIRS OUT RECIPE.json [STOP AFTER STEP]."""
 
 import json
 import sys

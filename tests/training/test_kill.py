@@ -1,4 +1,4 @@
-"""kill -9 at twelve moments of a training, six of them amid the writing of a checkpoint: the same bits come out."""
+"""kill -9 at twelve moments of a training, six of them amid a checkpoint's writing: the same bits come out."""
 
 import json
 import subprocess

@@ -93,9 +93,19 @@ class Packed:
             raise AdjoinError(f"{folder / STATE} is damaged: expected {', '.join(declared)}; remove {folder}")
         content = Content(**value)
         if content.format != FORMAT:
-            raise AdjoinError(f"{folder / STATE} is of format {content.format}, expected {FORMAT}; remove {folder}")
+            raise AdjoinError(
+                f"{folder / STATE} is of format {content.format}, expected {FORMAT}; remove {folder}"
+            )
         rows = {TRAINED: content.tokens, HELD_OUT: content.held_out_tokens}
         return cls(content, *(open_column(folder / f"{name}.npy", number) for name, number in rows.items()))
+
+
+def holds(folder: Path, data: str | None) -> bool:
+    """Whether a finished pack of the documents with the hash `data` lies in a folder."""
+    try:
+        return Packed.open(folder).content.data == data
+    except AdjoinError:
+        return False
 
 
 def pack(

@@ -115,10 +115,14 @@ def _pretrain(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
         interrupted="interrupted; the same command with --resume goes on after the last step that was done",
     )
     _what_to_read(verb)
-    verb.add_argument("--out", required=True, type=_path, help="folder for the model, an ordinary transformers one")
+    verb.add_argument(
+        "--out", required=True, type=_path, help="folder for the model, an ordinary transformers one"
+    )
     verb.add_argument("--recipe", type=_path, help="a TOML file of the options below; options given here win")
     verb.add_argument("--preset", help="size: nano (default), micro, mini, or the paper's S, M, L, XL")
-    verb.add_argument("--init", help="go on training a causal language model: a transformers folder or a .gguf file")
+    verb.add_argument(
+        "--init", help="go on training a causal language model: a transformers folder or a .gguf file"
+    )
     verb.add_argument("--layers", type=int, help="keep only the first so many layers of --init")
     verb.add_argument("--vocabulary", type=int, help="tokens to learn from the texts (default: the preset's)")
     verb.add_argument("--max-tokens", type=int, help="tokens a row; documents flow on from row to row")

@@ -66,9 +66,12 @@ def _lines(console: Console) -> Callable[["StepReport"], None]:
 
 
 def _line(report: "StepReport") -> str:
+    contrastive = (
+        "" if report.scale is None else f" · exp τ {report.scale:.1f} · {report.pairs_per_second:,.0f} pairs/s"
+    )
     return (
         f"step {report.step:,} · epoch {report.epoch:.1f} · loss {report.loss:.3f}"
-        + ("" if report.scale is None else f" · exp τ {report.scale:.1f}")
-        + f" · {report.pairs_per_second:,.0f} pairs/s · {report.tokens_per_second / 1000:,.0f}k tokens/s"
+        + contrastive
+        + f" · {report.tokens_per_second / 1000:,.1f}k tokens/s"
         f" · padding {report.padding:.0%} · waiting {report.waited:.0%} · {report.left / 60:.1f} min left"
     )

@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adjoin.errors import AdjoinError
 
@@ -34,8 +34,7 @@ def mine(options: argparse.Namespace) -> None:
     from adjoin.pairs.mining import ALL_KINDS, MiningOptions
     from adjoin.pairs.mining import mine as mine_pairs
 
-    if options.workers is not None and options.workers < 1:
-        raise AdjoinError(f"--workers {options.workers}: expected 1 or more")
+    _check_workers(options)
     settings = MiningOptions(
         exclude=tuple(options.exclude), kinds=tuple(options.kinds or ALL_KINDS), workers=options.workers
     )
@@ -48,14 +47,63 @@ def mine(options: argparse.Namespace) -> None:
     )
 
 
-def train(options: argparse.Namespace) -> None:
-    """`adjoin train`."""
+def _check_workers(options: argparse.Namespace) -> None:
+    if options.workers is not None and options.workers < 1:
+        raise AdjoinError(f"--workers {options.workers}: expected 1 or more")
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The recipe's options: those of the command line, and of a recipe file what they leave open."""
     from adjoin.training.recipe import Recipe
 
     given = {field.name: getattr(options, field.name, None) for field in dataclasses.fields(Recipe)}
     given = {name: value for name, value in given.items() if value is not None}
-    in_file = Recipe.read(options.recipe) if options.recipe else {}
-    recipe = Recipe.with_defaults(**{**in_file, **given})
+    return {**(Recipe.read(options.recipe) if options.recipe else {}), **given}
+
+
+def pretrain(options: argparse.Namespace) -> None:
+    """`adjoin pretrain`."""
+    from adjoin.training.recipe import Recipe
+
+    _check_workers(options)
+    recipe = Recipe.for_pretraining(**_given(options))
+
+    from adjoin.cli.progress import training_display
+    from adjoin.ranks import Ranks
+    from adjoin.training.pretrain import Reading
+    from adjoin.training.pretrain import pretrain as train_generatively
+
+    ranks = Ranks.of_environment()
+    console = _console() if ranks.is_first else _silence()
+    reading = Reading(options.roots, tuple(options.exclude), options.workers)
+    try:
+        with training_display(console) as watch:
+            report = train_generatively(
+                reading,
+                options.out,
+                recipe,
+                resume=options.resume,
+                ranks=ranks,
+                say=console.print,
+                watch=watch,
+            )
+    finally:
+        ranks.leave()
+    before, after = (report["held_out"][when] for when in ("before", "after"))
+    console.print(
+        f"{options.out}: {report['parameters']:,} parameters, {report['steps']:,} steps in"
+        f" {report['seconds'] / 60:.1f} minutes; loss on held-out documents {before['nats']:.3f} before,"
+        f" {after['nats']:.3f} nats a token now, {after['bits_per_byte']:.3f} bits a byte"
+    )
+    console.print(f"Its curve: {options.out / 'training' / 'curve.png'}")
+    console.print(f"Next: adjoin train PAIRS --init {options.out} --out models/mine")
+
+
+def train(options: argparse.Namespace) -> None:
+    """`adjoin train`."""
+    from adjoin.training.recipe import Recipe
+
+    recipe = Recipe.with_defaults(**_given(options))
 
     from adjoin.cli.progress import training_display
     from adjoin.ranks import Ranks

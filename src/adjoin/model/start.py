@@ -163,19 +163,46 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
         raise AdjoinError(f"the checkpoint {path} cannot be opened: {reason}") from None
     config = loaded.config
     if layers is not None:
-        if not 1 <= layers <= config.num_hidden_layers:
-            raise AdjoinError(
-                f"--layers {layers}: {path} has {config.num_hidden_layers} layers, expected 1 to that"
-            )
-        config.num_hidden_layers = layers
-        if getattr(config, "layer_types", None):
-            config.layer_types = config.layer_types[:layers]
+        _keep_layers(config, layers, path)
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # the weights are plain now; marked so, they could not be saved
     fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     weights = loaded.state_dict()
     fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
     return fresh, tokenizer
+
+
+def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
+    """The configuration and the tokenizer of the checkpoint that a start names, without its weights.
+
+    Raises:
+        AdjoinError: there is no such checkpoint, it is damaged, or it has fewer layers.
+    """
+    from transformers import AutoConfig
+
+    path = Path(start.checkpoint or "")
+    where = _where(path)
+    try:
+        with library_quiet():
+            config = AutoConfig.from_pretrained(**{n: v for n, v in where.items() if n != "use_safetensors"})
+            tokenizer = _tokenizer(path, where)
+    except AdjoinError:
+        raise
+    except Exception as error:  # as in `load_generative`
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {reason}") from None
+    if start.layers is not None:
+        _keep_layers(config, start.layers, path)
+    return config, tokenizer
+
+
+def _keep_layers(config: Any, layers: int, path: Path) -> None:  # noqa: ANN401 - an untyped library's
+    """Cut a configuration to its first layers; refuse more than it has."""
+    if not 1 <= layers <= config.num_hidden_layers:
+        raise AdjoinError(f"--layers {layers}: {path} has {config.num_hidden_layers} layers, expected 1 to that")
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
 
 
 def _where(path: Path) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from adjoin.objective.attempts import forget_gradients, within_memory
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
 
-CHUNK_LOGITS = {"cpu": 1 << 20, "cuda": 1 << 27}  # numbers; on the CPU 4 MB, what a processor's cache holds
+# Rows of logits at a time. 2,048 tokens, D = 128, V = 8,192 on one core: 0.23 s at 256 rows, 0.32 at 32, 0.25 at
+# all; plain cross-entropy takes 0.36, a chunk that torch's checkpointing computes twice 0.32.
+CHUNK_ROWS = {"cpu": 256, "cuda": 2_048}
 
 
 def next_token_loss(
@@ -39,13 +41,13 @@ def next_token_loss(
         states_ND: the body's last states (N, D).
         head_VD: the head's matrix (V, D); as a rule the table of token vectors itself.
         labels_N: the token that follows each (N,), int64.
-        chunk_rows: rows of logits that exist at a time; None for what suits the device.
+        chunk_rows: rows of logits that exist at a time; None for `CHUNK_ROWS`.
         precision: of the matrix products; None for the states' own. Logits and loss are at least float32.
 
     Returns:
         In nats, a scalar. Its gradient was computed on the way if gradients are enabled.
     """
-    rows = chunk_rows or max(1, CHUNK_LOGITS[states_ND.device.type] // len(head_VD))
+    rows = chunk_rows or CHUNK_ROWS[states_ND.device.type]
     loss: Tensor = _NextToken.apply(  # type: ignore[no-untyped-call]
         states_ND, head_VD, labels_N, rows, precision or states_ND.dtype, torch.is_grad_enabled()
     )

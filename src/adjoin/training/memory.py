@@ -1,22 +1,95 @@
-"""What a body keeps for its backward pass, counted rather than estimated: the planner's and the step's measure."""
+"""What a body keeps and takes for a pass, counted rather than estimated: the planner's and the step's measure."""
 
+import weakref
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
 
 from adjoin.tokens import Ragged
 
 _ROWS, _TOKENS = 2, 64  # of the trial; what is kept grows in proportion to the tokens
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a forward and a backward pass hold besides weights and their gradients, in bytes.
+
+    Attributes:
+        graph: from the forward pass until the backward pass.
+        most: at once, at the worst moment of both.
+    """
+
+    graph: int
+    most: int
+
+
+def memory_of_pass(body: Any, tokens: Ragged, autocast: torch.dtype | None = None) -> Pass:  # noqa: ANN401
+    """Send sequences through a body and back, and count the tensors that are alive meanwhile.
+
+    Counted where PyTorch makes them, so what kernels take by themselves is left out. Leaves gradients in the
+    parameters' `.grad`. A body of fake tensors (`torch._subclasses.FakeTensorMode`) computes nothing and holds
+    nothing: any size will do.
+    """
+    for parameter in body.parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)  # as behind the first micro-batch
+    alive = _Alive(body)
+    with alive:
+        with torch.autocast(next(body.parameters()).device.type, autocast) if autocast else nullcontext():
+            vectors_BD = body(tokens)
+        graph = alive.bytes
+        torch.autograd.backward(vectors_BD, torch.ones_like(vectors_BD))
+    return Pass(graph, alive.most)
+
+
+class _Alive(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations make, each storage once, until they are freed."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = self.most = 0
+        lasting = [*body.parameters(), *(p.grad for p in body.parameters() if p.grad is not None), *body.buffers()]
+        self._known = {tensor.untyped_storage()._cdata for tensor in lasting}
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Any,  # noqa: ANN401 - PyTorch's own signature
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_iter(made):
+            if isinstance(tensor, Tensor):
+                self._note(tensor.untyped_storage())
+        return made
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.bytes += size
+        self.most = max(self.most, self.bytes)
+        weakref.finalize(storage, self._freed, key, size)
+
+    def _freed(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.bytes -= size
+
+
 def graph_bytes_per_token(body: Any, autocast: torch.dtype | None = None) -> float:  # noqa: ANN401 - a padding body
     """Bytes that the graph of one more padded token keeps until its backward pass.
 
-    Counted on the tensors that autograd saves in a small forward, each storage once and the weights not at all; on
-    the device "meta" nothing is computed, and a body of any size will do.
+    Counted on the tensors that autograd saves in a small forward, each storage once and the weights not at all. As
+    for `memory_of_pass`, a body of fake tensors will do.
     """
     few, many = (_saved_bytes(body, rows, autocast) for rows in (_ROWS, 2 * _ROWS))
     return (many - few) / (_ROWS * _TOKENS)

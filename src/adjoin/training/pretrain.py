@@ -33,7 +33,7 @@ from adjoin.objective.causal import CausalStep, check_head
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tally import Tally
 from adjoin.tokens import FILE as TOKENIZER_FILE
-from adjoin.tokens import Tokenizer
+from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training import checkpoint
 from adjoin.training.average import Average
 from adjoin.training.contrast import write_model
@@ -149,17 +149,16 @@ def pretrain(
     return report
 
 
-def _prepare(
-    reading: Reading, out: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, say: Say
-) -> _Generation:
+def _prepare(reading: Reading, out: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, say: Say) -> _Generation:
     """Set a training up, from its last checkpoint if there is one."""
     folder = claim(out, ranks, resume=resume)
     found = checkpoint.latest(folder)
+    identity: dict[str, Any] = {"recipe": recipe.as_json(), "corpus": reading.as_json()}
+    data = checkpoint.read_progress(found, identity).identity.get("data") if found else None
     model, tokenizer = _checkpoint(recipe, say) if recipe.init is not None else (None, None)
-    if found is None or not (folder / CACHE / packing.STATE).exists():
-        ranks.first_does(lambda: _read(reading, tokenizer, out, recipe, say, known=found is not None))
+    ranks.first_does(lambda: _read(reading, tokenizer, data, out, recipe, say))
     packed = Packed.open(folder / CACHE)
-    identity = {"recipe": recipe.as_json(), "corpus": reading.as_json(), "data": packed.content.data}
+    identity["data"] = packed.content.data
     progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
 
     if model is None:
@@ -167,33 +166,37 @@ def _prepare(
         model = random_generative(recipe.start, vocabulary, recipe.max_tokens)
     settled = _settle(model, recipe, ranks, progress)
     step = CausalStep(model, token_budget=settled.token_budget, autocast=settled.autocast, ranks=ranks)
-    rows_r = _held_out(packed, recipe, ranks)
+    held_out = _held_out(packed, recipe, ranks)
 
     def measure() -> HeldOut:
-        return HeldOut.of(step.measure(rows_r), packed.content)
+        return HeldOut.of(step.measure(held_out), packed.content)
 
-    before = measure()
-    modules = nn.ModuleDict(_trained(model))
-    optimizer = optimizer_for(recipe, modules, nn.Module())
-    average = None if recipe.average is None else Average(modules, recipe.average)
-    torch.manual_seed(recipe.seed + ranks.index)
+    before = measure()  # after a resumption once more: what it starts from is made again anyway
+    run = _run(step, Rows(packed.trained_N, recipe.max_tokens), recipe, ranks, folder, progress)
     if found:
-        checkpoint.restore(found, checkpoint.State(modules, optimizer, average, ranks))
+        checkpoint.restore(found, checkpoint.State(run.modules, run.optimizer, run.average, ranks))
         say(f"resuming after step {progress.step:,}")
     elif resume:
         say(f"no checkpoint in {folder}: starting from the first step")
-    else:
-        say(f"loss on the held-out documents before the first step: {before.nats:.3f} nats a token")
-    rows = Rows(packed.trained_N, recipe.max_tokens)
+    say(f"loss on the held-out documents before the first step: {before.nats:.3f} nats a token")
+    return _Generation(run, model, packed.content, measure, before)
+
+
+def _run(
+    step: CausalStep, rows: Rows, recipe: Recipe, ranks: Ranks, folder: Path, progress: checkpoint.Progress
+) -> Run:
+    """What the loop needs, before a checkpoint is restored into it."""
     batch = _batch_for(rows, recipe, ranks)
     sampler = RowSampler(rows, batch, seed=recipe.seed, rank=ranks.index, ranks=ranks.size)
-    run = Run(
+    modules = nn.ModuleDict(_trained(step.model))
+    torch.manual_seed(recipe.seed + ranks.index)
+    return Run(
         recipe=recipe,
         ranks=ranks,
         folder=folder,
         modules=modules,
-        optimizer=optimizer,
-        average=average,
+        optimizer=optimizer_for(recipe, modules, nn.Module()),
+        average=None if recipe.average is None else Average(modules, recipe.average),
         batches=Loader(sampler, progress.step),
         step=step,
         after_step=lambda: None,
@@ -204,7 +207,6 @@ def _prepare(
         size=batch,
         steps_per_epoch=sampler.steps_per_epoch,
     )
-    return _Generation(run, model, packed.content, measure, before)
 
 
 def _checkpoint(recipe: Recipe, say: Say) -> tuple[Any, Tokenizer]:
@@ -225,16 +227,21 @@ def _checkpoint(recipe: Recipe, say: Say) -> tuple[Any, Tokenizer]:
 
 
 def _read(
-    reading: Reading, tokenizer: Tokenizer | None, out: Path, recipe: Recipe, say: Say, *, known: bool
+    reading: Reading, tokenizer: Tokenizer | None, data: str | None, out: Path, recipe: Recipe, say: Say
 ) -> None:
-    """Read the corpus: learn a vocabulary, where there is none yet, and pack all documents."""
+    """Read the corpus: learn a vocabulary, where there is none yet, and pack all documents.
+
+    Nothing is read again if what a checkpoint was trained on, which has the hash `data`, still lies there.
+    """
+    if packing.holds(out / "training" / CACHE, data):
+        return
     tally = Tally()
     sources = find_sources(reading.roots, tally, exclude=reading.exclude)
     if not sources:
         raise AdjoinError(
             f"no text in {', '.join(map(str, reading.roots))} ({tally.summary() or 'nothing to read'})"
         )
-    if tokenizer is None and known:
+    if tokenizer is None and data is not None:
         tokenizer = Tokenizer.load(out / TOKENIZER_FILE)
     elif tokenizer is None:
         say("learning the vocabulary")
@@ -282,7 +289,7 @@ def _trained(model: Any) -> dict[str, nn.Module]:  # noqa: ANN401 - a transforme
     return {"body": model.base_model} if tied else {"body": model.base_model, "head": head}
 
 
-def _held_out(packed: Packed, recipe: Recipe, ranks: Ranks) -> Any:  # noqa: ANN401
+def _held_out(packed: Packed, recipe: Recipe, ranks: Ranks) -> Ragged:
     """This rank's share of the held-out rows."""
     rows = Rows(packed.held_out_N, recipe.max_tokens)
     return rows.take(np.arange(min(len(rows), MEASURED_ROWS))[ranks.index :: ranks.size])
@@ -294,7 +301,7 @@ def _batch_for(rows: Rows, recipe: Recipe, ranks: Ranks) -> int:
     Raises:
         AdjoinError: they do not fill one batch of the size asked for.
     """
-    batch = recipe.batch or min(BATCH, max(ranks.size, len(rows) // STEPS_AN_EPOCH))
+    batch = recipe.batch or min(BATCH, max(2 * ranks.size, len(rows) // STEPS_AN_EPOCH))
     if recipe.batch and len(rows) < batch:
         raise AdjoinError(
             f"{len(rows):,} rows of {recipe.max_tokens:,} tokens do not fill one batch of {batch:,}: give more to"

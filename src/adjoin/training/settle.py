@@ -19,7 +19,8 @@ from adjoin.training.recipe import Recipe
 
 TOKEN_BUDGET = {"cpu": 2_048, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
 KEPT_ON_CPU = 256 << 20  # bytes: small, so that memory and cost a pair do not change with the batch
-KEPT_ON_GPU = 0.6  # share of what is free: that memory serves nobody else
+KEPT_ON_GPU = 0.7  # share of what is free beside gradients and moments: that memory serves nobody else
+_LARGEST_MICRO_BATCH = 0.5  # share of the same for one micro-batch: at 32,768 tokens M takes 93 GB, XL 2,500
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float64": None}
 
@@ -82,17 +83,44 @@ def settle(
     recipe: Recipe, body: StaticBody | TransformerBody, ranks: Ranks, precision: str, threads: int
 ) -> Settled:
     """Everything else, once the body is where it computes."""
-    budget = recipe.token_budget or TOKEN_BUDGET[ranks.device.type]
+    room = available_memory(ranks.device) - still_to_come(recipe, body, ranks.size)
+    return share_out(recipe, body, ranks.device.type, ranks.of_first(room), precision, threads)
+
+
+def still_to_come(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int) -> float:
+    """Bytes that gradients, moments and a running average will take on each rank."""
+    trained = sum(p.numel() * p.element_size() for p in body.parameters() if p.requires_grad)
+    copies = 3 + (recipe.average is not None)  # AdamW has two moments
+    return trained * copies / (ranks if recipe.shard else 1)
+
+
+def share_out(
+    recipe: Recipe,
+    body: StaticBody | TransformerBody,
+    device: str,
+    room: float,
+    precision: str,
+    threads: int,
+) -> Settled:
+    """What micro-batches and kept graphs get of a device's memory; `adjoin plan` asks this for devices on paper.
+
+    Args:
+        recipe: its token budget and memory count, where given.
+        body: also one of fake tensors (see memory.py).
+        device: "cpu" or "cuda".
+        room: bytes that are free beside all that is still to come.
+        precision: as settled.
+        threads: as settled.
+    """
+    budget = recipe.token_budget or TOKEN_BUDGET[device]
     if not body.pads:
         return Settled(precision, threads, budget, budget)
-    kept = recipe.memory * 1e9 if recipe.memory is not None else _memory_to_keep(ranks)
-    memory_tokens = int(ranks.of_first(kept / graph_bytes_per_token(body, _DTYPES[precision])))
+    a_token = graph_bytes_per_token(body, _DTYPES[precision])
+    if recipe.token_budget is None:
+        budget = max(recipe.max_tokens, min(budget, int(_LARGEST_MICRO_BATCH * room / a_token)))
+    kept = KEPT_ON_GPU * room if device == "cuda" else min(KEPT_ON_CPU, room / 4)
+    kept = recipe.memory * 1e9 if recipe.memory is not None else max(0.0, kept)
+    memory_tokens = int(kept / a_token)
     if recipe.memory is None:
         memory_tokens = max(memory_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
     return Settled(precision, threads, budget, memory_tokens)
-
-
-def _memory_to_keep(ranks: Ranks) -> float:
-    if ranks.device.type == "cuda":
-        return KEPT_ON_GPU * available_memory(ranks.device)
-    return min(KEPT_ON_CPU, available_memory(ranks.device) / 4)
