@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from small_checkpoints import ARCHITECTURES, generative, saved
+from small_checkpoints import ARCHITECTURES, generative, random_model, saved
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
+from adjoin.model.bodies import TransformerBody
 from adjoin.model.presets import PRESETS
 from adjoin.model.pruning import needed_tokens, prune
 from adjoin.model.start import Start, checkpoint_body, load_generative, random_transformer
@@ -185,3 +186,26 @@ def test_more_tokens_than_positions_are_refused(tokenizer: Tokenizer, pairs_fold
         train(
             pairs_folder, tmp_path / "m", Recipe.with_defaults(init=str(folder), steps=1, batch=8, max_tokens=65)
         )
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_last_block_works_at_the_end_only_and_nothing_changes(architecture: str) -> None:
+    body = TransformerBody(random_model(architecture).double().base_model)
+    tokens = Ragged(np.arange(2, 22, dtype=np.int32), np.array([7, 3, 10]))
+    shapes: list[tuple[int, ...]] = []
+    mlp = next(module for name, module in reversed(list(body.model.named_modules())) if name.endswith("mlp"))
+    watch = mlp.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(inputs[0].shape)))
+    found = values_and_gradients(body, tokens)
+    assert shapes == [(3, 1, body.dimension)]
+    watch.remove()
+    for module in body.model.modules():
+        module._forward_pre_hooks.clear()
+    for ours, plain in zip(found, values_and_gradients(body, tokens), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
+
+
+def values_and_gradients(body: TransformerBody, tokens: Ragged) -> list[torch.Tensor]:
+    body.zero_grad()
+    vectors = body(tokens)
+    torch.autograd.backward((vectors * torch.arange(vectors.numel()).view_as(vectors)).sum())
+    return [vectors.detach(), *(p.grad.clone() for p in body.parameters() if p.grad is not None)]

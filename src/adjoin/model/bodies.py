@@ -83,6 +83,9 @@ class TransformerBody(nn.Module):
 
     Sequences are padded to the right and no mask is built: a token never sees what stands to its right, so
     padding changes no state that is read, and attention takes the fast causal kernel.
+
+    Nobody reads the last block's states but those at [EOS], so what that block does after its attention, the MLP
+    above all, is done there only. That is exact, and saves a fraction of about 0.8 / layers of all products.
     """
 
     pads = True
@@ -93,6 +96,9 @@ class TransformerBody(nn.Module):
         self.model = model
         self.dimension = int(model.config.hidden_size)
         self.longest = int(getattr(model.config, "max_position_embeddings", None) or 1 << 30)  # in tokens
+        self._ends: tuple[Tensor, Tensor] | None = None  # rows and places of [EOS], within `forward`
+        for module in _read_at_end_only(model):
+            module.register_forward_pre_hook(self._ends_of)
 
     @property
     def vocabulary_size(self) -> int:
@@ -104,10 +110,21 @@ class TransformerBody(nn.Module):
         device = next(self.parameters()).device
         ids_BT = torch.from_numpy(tokens.padded()).to(device)
         last_B = torch.from_numpy(tokens.lengths_B - 1).to(device)
-        states_BTD = self.model(input_ids=ids_BT, use_cache=False).last_hidden_state
-        at_end_BD = states_BTD[torch.arange(len(tokens), device=device), last_B]
+        self._ends = torch.arange(len(tokens), device=device), last_B
+        try:
+            states_BTD = self.model(input_ids=ids_BT, use_cache=False).last_hidden_state
+            at_end_BD = states_BTD[self._ends]
+        finally:
+            self._ends = None
         # Vectors and loss are at least float32, also where the body runs in bfloat16.
         return functional.normalize(at_end_BD.to(torch.promote_types(at_end_BD.dtype, torch.float32)))
+
+    def _ends_of(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        """A module's input (B, T, ...) cut to [EOS] (B, 1, ...).
+
+        What comes out is added to the whole residual stream (B, T, D): right at [EOS], and no matter elsewhere.
+        """
+        return None if self._ends is None else (inputs[0][self._ends].unsqueeze(1), *inputs[1:])
 
     def reduces_gradients(self, now: bool) -> None:
         """See `Body`."""
@@ -130,3 +147,12 @@ class TransformerBody(nn.Module):
         self.eval()
         vectors: NDArray[np.float32] = self(tokens).cpu().numpy()
         return vectors
+
+
+def _read_at_end_only(model: nn.Module) -> Iterator[nn.Module]:
+    """The modules of the last block whose output goes straight into the residual stream, by their usual names."""
+    blocks = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module)]
+    if blocks:
+        for name, module in max(blocks, key=len)[-1].named_modules():
+            if name == "mlp" or name.endswith(("attn.o_proj", "attn.c_proj")):
+                yield module
