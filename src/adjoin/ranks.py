@@ -8,7 +8,7 @@ gradient.
 import gc
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, distributed
@@ -58,6 +58,10 @@ class Ranks:
     def is_first(self) -> bool:
         """Whether this is the rank that writes files and talks."""
         return self.index == 0
+
+    def on_cpu(self) -> "Ranks":
+        """The same processes computing on the processor, for what gains nothing from a GPU."""
+        return replace(self, device=torch.device("cpu"))
 
     def leave(self) -> None:
         """Part from the other ranks, at the end."""

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_mine, _pretrain, _train, _evaluate, _embed, _index, _search, _demo):
+    for add in (_mine, _pretrain, _plan, _train, _evaluate, _embed, _index, _search, _demo):
         add(subparsers)
     return parser
 
@@ -139,22 +139,28 @@ def _pretrain(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
 
 
-def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _plan(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = _verb(
         subparsers,
-        "train",
-        verbs.train,
-        "train an encoder on pairs, contrastively",
+        "plan",
+        verbs.plan,
+        "tell what a training will take: memory by part, time a step; takes the options of train",
         extra="train",
-        interrupted="interrupted; the same command with --resume goes on after the last step that was done",
     )
     verb.add_argument(
-        "pairs",
-        nargs="+",
-        type=_path,
-        help='folder that `adjoin mine` wrote, or a JSON-lines file of {"x", "y", "negatives"}',
+        "pairs", nargs="*", type=_path, help="as for train; without them, lengths as they are in the wild"
     )
-    verb.add_argument("--out", required=True, type=_path, help="folder for the model")
+    _training_options(verb)
+    verb.add_argument("--gpus", type=int, metavar="N", help="on paper: so many GPUs instead of this machine")
+    verb.add_argument("--gpu", help="on paper: which, H200 (default), H100, A100, L40S or RTX4090")
+    verb.add_argument("--json", action="store_true", help="the plan as JSON, for programs")
+    for ignored in ("--out", "--resume"):  # so that the word train can be replaced and nothing else
+        takes = {"type": _path} if ignored == "--out" else {"action": "store_true"}
+        verb.add_argument(ignored, help="taken as train takes it, and not looked at", **takes)
+
+
+def _training_options(verb: argparse.ArgumentParser) -> None:
+    """What a recipe leaves open; plan takes the same."""
     verb.add_argument("--recipe", type=_path, help="a TOML file of the options below; options given here win")
     verb.add_argument("--preset", help="size: static (default), nano, micro, mini, or the paper's S, M, L, XL")
     verb.add_argument("--init", help="start from a causal language model: a transformers folder or a .gguf file")
@@ -185,6 +191,25 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="for activations that are kept: more of it, less is embedded twice",
     )
     verb.add_argument("--seed", type=int, help="of everything random (default: 0)")
+
+
+def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "train",
+        verbs.train,
+        "train an encoder on pairs, contrastively",
+        extra="train",
+        interrupted="interrupted; the same command with --resume goes on after the last step that was done",
+    )
+    verb.add_argument(
+        "pairs",
+        nargs="+",
+        type=_path,
+        help='folder that `adjoin mine` wrote, or a JSON-lines file of {"x", "y", "negatives"}',
+    )
+    verb.add_argument("--out", required=True, type=_path, help="folder for the model")
+    _training_options(verb)
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
 
 

@@ -1,8 +1,11 @@
 """Tables for a person at a terminal."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from adjoin.training.plan import Plan
 
 READ = ("sources", "documents", "functions", "passages")  # in the order in which they come about
 
@@ -23,3 +26,72 @@ def funnel(manifest: dict[str, Any]) -> Table:
             table.add_row("" if number else group, what, f"{count:,}", style="bold" if group == "pairs" else "")
         table.add_section()
     return table
+
+
+def plan_tables(plan: "Plan") -> list[Table]:
+    """A plan's figures: what is trained, memory by part, time by part."""
+    return [_what(plan), _memory(plan), _time(plan)]
+
+
+def _what(plan: "Plan") -> Table:
+    sizes, settled, machine = plan.sizes, plan.settled, plan.machine
+    sides = ", ".join(
+        f"{name}: median {plan.lengths[name]['median']:.0f}, nine of ten under {plan.lengths[name]['p90']:.0f}"
+        for name in ("x", "y", "negatives")
+        if name in plan.lengths
+    )
+    speed = f"{_large(machine.flops)}FLOP/s {settled.precision}, {machine.bandwidth / 1e9:,.0f} GB/s"
+    rows = {
+        "model": plan.body,
+        "parameters": f"{sizes.parameters:,}: body {sizes.parameters - sizes.table:,}, table {sizes.table:,}"
+        + ("" if sizes.trained == sizes.parameters else f"; {sizes.trained:,} of them trained"),
+        "lengths": plan.lengths["said"],
+        "tokens": sides,
+        "batch": f"{plan.batch:,} pairs" + (f", {plan.batch // plan.ranks:,} a rank" if plan.ranks > 1 else ""),
+        "FLOPs a pair": f"{_large(plan.useful)}FLOP useful, {_large(plan.executed)}FLOP executed",
+        "micro-batches": f"{plan.micro_batches:,} of up to {settled.token_budget:,} padded tokens, padding"
+        f" {plan.padding:.0%}; {plan.embedded_twice:.0%} embedded twice",
+        "machine": f"{machine.name}: {speed}, {'measured' if machine.measured else 'by its datasheet'}",
+    }
+    if plan.least_gpus:
+        rows["GPUs needed"] = ", ".join(
+            f"{number:,} {how}" if number else f"none is enough {how}" for how, number in plan.least_gpus.items()
+        )
+    table = Table(title="Plan", title_justify="left", show_header=False)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _memory(plan: "Plan") -> Table:
+    table = Table("memory" if plan.ranks == 1 else "memory of each GPU", "GB", title_justify="left")
+    table.columns[1].justify = "right"
+    for name, size in plan.memory.items():
+        table.add_row(name, f"{size / 1e9:,.3f}")
+    table.add_section()
+    there = plan.machine.memory / 1e9
+    table.add_row(f"in all, of {there:,.1f}", f"{plan.total_memory / 1e9:,.3f}", style="bold")
+    return table
+
+
+def _time(plan: "Plan") -> Table:
+    table = Table("time of a step", "seconds", title_justify="left")
+    table.columns[1].justify = "right"
+    for name, seconds in plan.seconds.items():
+        table.add_row(name, f"{seconds:,.3f}")
+    table.add_section()
+    table.add_row("in all", f"{plan.step_seconds:,.3f}", style="bold")
+    table.add_row("pairs a second", f"{plan.batch / plan.step_seconds:,.0f}")
+    if plan.steps is not None:
+        hours = plan.steps * plan.step_seconds / 3600
+        whole = f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:,.1f} minutes"
+        table.add_row(f"{plan.steps:,} steps", whole)
+    return table
+
+
+def _large(number: float) -> str:
+    """A number with a unit's prefix."""
+    for size, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if number >= size:
+            return f"{number / size:,.1f} {prefix}"
+    return f"{number:,.0f} "

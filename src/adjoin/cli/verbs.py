@@ -20,6 +20,13 @@ def _console() -> "Console":
     return Console(markup=False, emoji=False)
 
 
+def _error_console() -> "Console":
+    """Where what is done meanwhile is told, and results are not."""
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, emoji=False)
+
+
 def _silence() -> "Console":
     """Where all ranks but the first talk."""
     from rich.console import Console
@@ -97,6 +104,25 @@ def pretrain(options: argparse.Namespace) -> None:
     )
     console.print(f"Its curve: {options.out / 'training' / 'curve.png'}")
     console.print(f"Next: adjoin train PAIRS --init {options.out} --out models/mine")
+
+
+def plan(options: argparse.Namespace) -> None:
+    """`adjoin plan`."""
+    from adjoin.cli.tables import plan_tables
+    from adjoin.training.plan import plan as plan_training
+    from adjoin.training.recipe import Recipe
+
+    recipe = Recipe.with_defaults(**_given(options))
+    console = _console()
+    with _error_console().status("planning") as status:
+        planned = plan_training(options.pairs, recipe, gpus=options.gpus, gpu=options.gpu, say=status.update)
+    if options.json:
+        sys.stdout.write(json.dumps(planned.as_json(), indent=2) + "\n")
+        return
+    for table in plan_tables(planned):
+        console.print(table)
+    for note in planned.notes:
+        console.print(note)
 
 
 def train(options: argparse.Namespace) -> None:

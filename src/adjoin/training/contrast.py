@@ -53,6 +53,8 @@ def train(
         KeyboardInterrupt: after the state was saved.
         OSError: the disk is full; the last checkpoint still stands.
     """
+    if recipe.start.is_static:
+        ranks = ranks.on_cpu()
     paths = [pairs] if isinstance(pairs, Path) else list(pairs)
     contrast = prepare(
         paths, out, recipe, ranks=ranks, resume=resume, say=say if ranks.is_first else lambda _: None
