@@ -52,8 +52,8 @@ NAMES = {
     "gradcache": "GradCache loop, 32 a mini-batch",
 }
 # What to try for sentence-transformers; the largest sizes decide on how many pairs.
-SIZES = {"cpu": (16, 32, 64, 128), "cuda": (32, 64, 128, 256, 512, 1024)}
-TOKENS = {"cpu": (1_024, 2_048, 4_096, 8_192), "cuda": (8_192, 16_384, 32_768, 65_536)}
+SIZES = {"cpu": (4, 8, 16, 32, 64), "cuda": (32, 64, 128, 256, 512, 1024)}
+TOKENS = {"cpu": (512, 1_024, 2_048, 4_096), "cuda": (8_192, 16_384, 32_768, 65_536)}
 CHECK_STEPS, CHECK_PAIRS = 4, 64
 PROBES = (16, 32)  # pairs by which the plain loss's memory is foreseen
 _MARGIN = 0.6  # of the free memory

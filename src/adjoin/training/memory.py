@@ -1,4 +1,4 @@
-"""What a body keeps and takes for a pass, counted rather than estimated: the planner's and the step's measure."""
+"""What a pass through a body holds and computes, counted rather than estimated."""
 
 import weakref
 from collections.abc import Callable
@@ -14,20 +14,24 @@ from torch.utils._pytree import tree_iter
 
 from adjoin.tokens import Ragged
 
+_PRODUCTS = {torch.ops.aten.mm.default: 0, torch.ops.aten.bmm.default: 0, torch.ops.aten.addmm.default: 1}
 _ROWS, _TOKENS = 2, 64  # of the trial; what is kept grows in proportion to the tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a forward and a backward pass hold besides weights and their gradients, in bytes.
+    """A forward and a backward pass of a micro-batch.
 
     Attributes:
-        graph: from the forward pass until the backward pass.
-        most: at once, at the worst moment of both.
+        graph: bytes held from the forward pass until the backward pass, besides weights and their gradients.
+        most: bytes held at once besides those, at the worst moment of both.
+        forward, backward: FLOPs of matrix products; attention's own kernel is not looked into.
     """
 
     graph: int
     most: int
+    forward: int
+    backward: int
 
 
 def memory_of_pass(body: Any, tokens: Ragged, autocast: torch.dtype | None = None) -> Pass:  # noqa: ANN401
@@ -44,17 +48,17 @@ def memory_of_pass(body: Any, tokens: Ragged, autocast: torch.dtype | None = Non
     with alive:
         with torch.autocast(next(body.parameters()).device.type, autocast) if autocast else nullcontext():
             vectors_BD = body(tokens)
-        graph = alive.bytes
+        graph, forward = alive.bytes, alive.flops
         torch.autograd.backward(vectors_BD, torch.ones_like(vectors_BD))
-    return Pass(graph, alive.most)
+    return Pass(graph, alive.most, forward, alive.flops - forward)
 
 
 class _Alive(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations make, each storage once, until they are freed."""
+    """Counts the bytes of all tensors that operations make, each storage once, until they are freed; and FLOPs."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.bytes = self.most = 0
+        self.bytes = self.most = self.flops = 0
         lasting = [*body.parameters(), *(p.grad for p in body.parameters() if p.grad is not None), *body.buffers()]
         self._known = {tensor.untyped_storage()._cdata for tensor in lasting}
 
@@ -66,6 +70,8 @@ class _Alive(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         made = func(*args, **(kwargs or {}))
+        if func in _PRODUCTS:
+            self.flops += 2 * made.numel() * args[_PRODUCTS[func]].shape[-1]
         for tensor in tree_iter(made):
             if isinstance(tensor, Tensor):
                 self._note(tensor.untyped_storage())
