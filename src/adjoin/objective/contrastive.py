@@ -178,7 +178,9 @@ class _InfoNCE(torch.autograd.Function):
     ) -> Tensor:
         own, theirs = ranks.shares(len(x_mD)), ranks.shares(len(z_kD))
         pairs, first = sum(own), sum(own[: ranks.index])
-        columns_ND = torch.cat([ranks.gather(y_mD, own), ranks.gather(z_kD, theirs)])
+        columns_ND = ranks.gather(y_mD, own)
+        if sum(theirs):
+            columns_ND = torch.cat([columns_ND, ranks.gather(z_kD, theirs)])
         rows_of = _Rows(x_mD, columns_ND, scale, first, identity, at_once)
         row_sums_m = x_mD.new_empty(len(x_mD))
         column_sums_M = x_mD.new_full((pairs,), float("-inf"))

@@ -186,21 +186,21 @@ class ContrastiveStep:
 
     def gradient_of_vectors(self, vectors_BD: Tensor, batch: Batch) -> tuple[float, Tensor]:
         """Pass 2: the loss, and its gradient (B, D) for each vector; tau's share goes to its `.grad`."""
-        leaves_BD = vectors_BD.requires_grad_()
         pairs = len(batch.x)
-        identity = Identity.of(batch.identity_3M, batch.negative_hash_K).to(vectors_BD.device)
+        # Leaves of their own: the gradient of a slice would be as large as what it was cut from.
+        parts = (vectors_BD[:pairs], vectors_BD[pairs : 2 * pairs], vectors_BD[2 * pairs :])
+        sides = [part.requires_grad_() for part in parts]
         loss = contrastive_loss(
-            leaves_BD[:pairs],
-            leaves_BD[pairs : 2 * pairs],
+            sides[0],
+            sides[1],
             self.temperature.scale,
-            identity=identity,
-            negatives_KD=leaves_BD[2 * pairs :],
+            identity=Identity.of(batch.identity_3M, batch.negative_hash_K).to(vectors_BD.device),
+            negatives_KD=sides[2],
             dimensions=self.dimensions,
             ranks=self.ranks,
         )
         torch.autograd.backward(loss)
-        assert leaves_BD.grad is not None  # backward has just filled it
-        return float(loss.detach()), leaves_BD.grad
+        return float(loss.detach()), torch.cat([side.grad for side in sides if side.grad is not None])
 
     def push_back(self, sequences: Ragged, embedded: _Embedded, gradient_BD: Tensor) -> bool:
         """Pass 3: the gradient of each vector through its graph, kept or made again as it was in pass 1."""

@@ -47,7 +47,9 @@ from adjoin.training.settle import TOKEN_BUDGET, Settled, settle_processor
 REPORT = "pretrain.json"
 CHARACTERS_FOR_TOKENIZER = 64_000_000  # learning takes about 10 s; more change the vocabulary little
 MEASURED_ROWS = 256  # of the held-out stream, about: 65,536 tokens give the mean to some 0.01 nats
-BATCH, STEPS_AN_EPOCH = 64, 16  # rows a batch; fewer where there are few, so that an epoch has so many steps
+# Rows a batch; fewer where there are few, so that an epoch has so many steps. On a processor a short training
+# lives off its steps: after 262,144 tokens nano had a held-out loss of 7.74 with 64 rows, of 5.57 with 16.
+BATCH, STEPS_AN_EPOCH = 16, 64
 
 
 @dataclass(frozen=True, slots=True)

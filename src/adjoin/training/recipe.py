@@ -129,7 +129,9 @@ class Recipe:
             raise AdjoinError(f"{', '.join(wrong)}: for `adjoin train` only; leave it out of `adjoin pretrain`")
         if given.get("preset") == "static" and given.get("init") is None:
             raise AdjoinError("--preset static is a table, no language model: expected a transformer such as nano")
-        return cls.with_defaults(**{"preset": "nano", **_GENERATIVE, **given})
+        anew = given.get("init") is None and given.get("optimizer", "adamw") == "adamw"
+        rate = {"learning_rate": _RATE_FROM_NOTHING} if anew else {}
+        return cls.with_defaults(**{"preset": "nano", "max_tokens": _ROW, **rate, **given})
 
     @classmethod
     def read(cls, path: Path) -> dict[str, Any]:
@@ -255,7 +257,8 @@ _CONTRASTIVE_ONLY = {
 # Measured in docs/LOG.md; the paper gives none of these.
 _STATIC: dict[str, Any] = {"learning_rate": 5e-4, "max_tokens": 512, "token_dropout": 0.3, "weight_decay": 0.0}
 _TRANSFORMER: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 128}
-_GENERATIVE: dict[str, Any] = {"learning_rate": 1e-3, "max_tokens": 256}
+# Of AdamW from random weights: nano, 64 steps of 16 rows, held-out loss 5.57 at 1e-3, 5.31 here, 5.51 at 1e-2.
+_RATE_FROM_NOTHING, _ROW = 3e-3, 256
 _MUON_RATE = 3e-3  # AdamW's 1e-3 is too low for it
 _BATCH_STATIC, _BATCH_TRANSFORMER, _STEPS_AN_EPOCH = 1_024, 512, 16
 _EPOCHS_STATIC, _EPOCHS_TRANSFORMER = 10.0, 1.0

@@ -116,11 +116,13 @@ def share_out(
     if not body.pads:
         return Settled(precision, threads, budget, budget)
     a_token = graph_bytes_per_token(body, _DTYPES[precision])
+    # Each graph keeps the weights in the precision of its products: 13 GB of L's.
+    copies = 2 * sum(p.numel() for p in body.parameters()) if precision == "bfloat16" else 0
     if recipe.token_budget is None:
-        budget = max(recipe.max_tokens, min(budget, int(_LARGEST_MICRO_BATCH * room / a_token)))
+        budget = max(recipe.max_tokens, min(budget, int((_LARGEST_MICRO_BATCH * room - copies) / a_token)))
     kept = KEPT_ON_GPU * room if device == "cuda" else min(KEPT_ON_CPU, room / 4)
     kept = recipe.memory * 1e9 if recipe.memory is not None else max(0.0, kept)
-    memory_tokens = int(kept / a_token)
+    memory_tokens = int(kept / (a_token + copies / budget))
     if recipe.memory is None:
         memory_tokens = max(memory_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
     return Settled(precision, threads, budget, memory_tokens)
