@@ -11,13 +11,14 @@ EXPECTED = {
         " --recipe --resume --seed --steps --token-budget --vocabulary --workers"
     ),
     "train": (
-        "pairs --batch --dimension --epochs --init --layers --learning-rate --max-tokens --minutes --out --preset"
-        " --recipe --resume --seed --steps --token-budget --token-dropout --vocabulary"
+        "pairs --batch --dimension --epochs --init --layers --learning-rate --lora --max-tokens --memory --minutes"
+        " --out --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout"
+        " --vocabulary"
     ),
     "plan": (
         "pairs --batch --dimension --epochs --gpu --gpus --init --json --layers --learning-rate --lora"
-        " --max-tokens --memory --minutes --out --preset --prune --recipe --resume --seed --sources --steps --token-budget"
-        " --token-dropout --vocabulary"
+        " --max-tokens --memory --minutes --out --preset --prune --recipe --resume --seed --sources --steps"
+        " --token-budget --token-dropout --vocabulary"
     ),
     "evaluate": "model --data --report --seed",
     "embed": "model texts --out --role",

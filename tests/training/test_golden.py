@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adjoin.training.contrast import train
+from adjoin.training.pretrain import Reading, pretrain
 from adjoin.training.recipe import Recipe
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -54,3 +55,9 @@ def compare(name: str, found: list[list[float]]) -> None:
 def test_contrastive_losses_are_the_golden_ones(name: str, pairs_folder: Path, tmp_path: Path) -> None:
     train(pairs_folder, tmp_path / "m", Recipe.with_defaults(**COMMON, **CONTRASTIVE[name]))
     compare(f"contrastive-{name}", curve(tmp_path / "m"))
+
+
+def test_generative_losses_are_the_golden_ones(source_tree: Path, tmp_path: Path) -> None:
+    recipe = Recipe.for_pretraining(**{**COMMON, "batch": 4, "max_tokens": 32}, steps=8, token_budget=64)
+    pretrain(Reading([source_tree], workers=1), tmp_path / "m", recipe)
+    compare("generative-nano", curve(tmp_path / "m"))
