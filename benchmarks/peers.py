@@ -28,6 +28,7 @@ from adjoin.model.bodies import TransformerBody
 from adjoin.model.start import library_quiet
 from adjoin.objective.contrastive import START_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
+from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
 
 LEARNING_RATE, WEIGHT_DECAY, CLIP = 5e-4, 0.01, 1.0
@@ -125,6 +126,8 @@ class Adjoin:
             token_budget=setting.token_budget,
             memory_tokens=setting.memory_tokens,
             autocast=torch.bfloat16 if setting.bfloat16 else None,
+            workers=torch.get_num_threads() if setting.device == "cpu" else 1,
+            ranks=Ranks(device=torch.device(setting.device)),
         )
         self.parameters, self._padding = list(body.parameters()), 0.0
 

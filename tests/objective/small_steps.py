@@ -48,6 +48,7 @@ def gradients(
     memory_tokens: int = 0,
     dimensions: tuple[int, ...] = (),
     ranks: Ranks = ALONE,
+    workers: int = 1,
 ) -> tuple[StepResult, list[Tensor]]:
     """A step's result, and all gradients, tau's last."""
     temperature = Temperature().double()
@@ -61,6 +62,7 @@ def gradients(
         memory_tokens=memory_tokens,
         dimensions=dimensions,
         ranks=ranks,
+        workers=workers,
     )
     result = step(batch)
     return result, [p.grad.clone() for p in parameters if p.grad is not None]

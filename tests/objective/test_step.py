@@ -42,7 +42,8 @@ def test_cached_equals_full_in_value_and_every_gradient(
     assert full.embedded_twice == one_pass[0].embedded_twice == 0
     assert cached[0].embedded_twice == 1
     assert 0 <= partly[0].embedded_twice <= 1
-    for result, found in (one_pass, cached, partly):
+    crew = gradients(body, batch, budget, memory, workers=3)
+    for result, found in (one_pass, cached, partly, crew):
         assert result.loss == pytest.approx(full.loss, abs=1e-9)
         assert_alike(found, expected)
 
@@ -80,6 +81,24 @@ def test_dropout_repeats_in_the_second_pass() -> None:
     for (_, a), (_, b) in zip(first, second, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert not torch.equal(first[0][1][:1] == 0, first[1][1][:1] == 0)  # each micro-batch its own
+
+
+def test_workers_give_the_same_bits_each_time(body: TransformerBody) -> None:
+    batch = random_batch(40, 12, 7)
+    first, second = (gradients(body, batch, 60, 200, workers=2)[1] for _ in range(2))
+    for once, again in zip(first, second, strict=True):
+        assert torch.equal(once, again)
+
+
+def test_workers_follow_the_optimiser(body: TransformerBody) -> None:
+    moved = double_body()
+    step = ContrastiveStep(moved, Temperature().double(), token_budget=60, memory_tokens=0, workers=2)
+    batch = random_batch(12, 12, 7)
+    step(batch)
+    torch.optim.SGD(moved.parameters(), lr=0.1).step()
+    moved.zero_grad()
+    expected, _ = gradients(moved, batch)
+    assert step(batch).loss == pytest.approx(expected.loss, abs=1e-9)
 
 
 def test_the_static_body_takes_any_batch_at_once() -> None:

@@ -94,7 +94,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights(
 ) -> None:
     from adjoin.objective import step
 
-    monkeypatch.setattr(step, "contrastive_loss", lambda x, *_, **__: (x * torch.nan).sum())
+    monkeypatch.setattr(step, "contrastive_loss", lambda x, y, *_, **__: ((x + y) * torch.nan).sum())
     with pytest.raises(AdjoinError, match=r"loss nan, .* at seed 0, step 0: source .*, epoch 0"):
         train(pairs_folder, tmp_path / "m", RECIPES["static"])
     assert not (tmp_path / "m" / "adjoin.json").exists()

@@ -128,9 +128,9 @@ def test_a_trainings_process_takes_the_memory_that_was_planned(pairs_folder: Pat
     recipe.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in NANO.items()))
     options = [pairs_folder, "--recipe", recipe, "--batch", 64, "--steps", 3, "--out", tmp_path / "m"]
     planned = json.loads(peak("plan", *options, "--json")[0])
+    assert not (tmp_path / "m").exists()
     _, taken = peak("train", *options)
     assert planned["memory_total"] == pytest.approx(taken, rel=0.15)
-    assert not (tmp_path / "m" / "training" / "plan").exists()
 
 
 def test_large_bodies_are_counted_and_never_made() -> None:
@@ -174,7 +174,7 @@ def test_typical_lengths_are_those_that_it_says(tokenizer: Tokenizer) -> None:
 def test_lengths_are_measured_on_the_pairs(pairs_folder: Path) -> None:
     recipe = Recipe.with_defaults(**{**NANO, "max_tokens": 20})
     lengths = lengths_for([pairs_folder], recipe)
-    assert lengths.said == "measured on 106 of 106 pairs" or lengths.pairs == len(lengths.x_N)
+    assert lengths.pairs == len(lengths.x_N) > 100
     assert lengths.y_N.max() == 20
     assert lengths.vocabulary <= 600
     assert len(lengths.batch(7, seed=0)) == 14

@@ -27,6 +27,7 @@ from adjoin.errors import AdjoinError
 from adjoin.model.bodies import Body
 from adjoin.objective.attempts import forget_gradients, within_memory
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
+from adjoin.objective.crew import Crew
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
 
@@ -72,11 +73,12 @@ class _RandomState:
 
 @dataclass(slots=True)
 class _Embedded:
-    """What pass 1 leaves: all vectors, the graphs that were kept, and how to embed the others again."""
+    """What pass 1 leaves: all vectors; of each micro-batch its rows, and its graph or how dropout was drawn."""
 
     vectors_BD: Tensor
-    kept: list[tuple[NDArray[np.int64], Tensor]]
-    again: list[tuple[NDArray[np.int64], _RandomState]]
+    groups: list[NDArray[np.int64]]
+    graphs: list[Tensor | None]
+    states: list[_RandomState | None]
 
 
 class ContrastiveStep:
@@ -95,6 +97,7 @@ class ContrastiveStep:
         memory_tokens: int,
         autocast: torch.dtype | None = None,
         dimensions: tuple[int, ...] = (),
+        workers: int = 1,
         ranks: Ranks = ALONE,
     ) -> None:
         """Prepare steps.
@@ -106,11 +109,14 @@ class ContrastiveStep:
             memory_tokens: padded tokens whose graphs may be kept together; what exceeds them is embedded twice.
             autocast: bfloat16 to run the body's matrix products in it; vectors and loss stay in float32.
             dimensions: Matryoshka dimensions; see `contrastive_loss`.
+            workers: micro-batches at a time, on the processor. More than one is not for bodies that draw dropout:
+                threads would take each other's random numbers.
             ranks: with whom each batch is shared.
         """
         self.body, self.temperature = body, temperature
         self.token_budget, self.memory_tokens, self.autocast = token_budget, memory_tokens, autocast
         self.dimensions, self.ranks = dimensions, ranks
+        self._crew = Crew(body, workers)
 
     def __call__(self, batch: Batch) -> StepResult:
         """Add the gradients of the batch's loss to the parameters' `.grad`, which are zero or None before.
@@ -166,23 +172,23 @@ class ContrastiveStep:
 
     def embed_all(self, sequences: Ragged, groups: Sequence[NDArray[np.int64]], kept: int) -> _Embedded:
         """Pass 1: all vectors (B, D); the last `kept` micro-batches with their graph."""
-        vectors_BD: Tensor | None = None
-        again: list[tuple[NDArray[np.int64], _RandomState]] = []
-        with_graph: list[tuple[NDArray[np.int64], Tensor]] = []
-        for number, rows in enumerate(groups):
+        weights = next(iter(self.body.parameters()))
+        precision = torch.promote_types(weights.dtype, torch.float32)
+        vectors_BD = torch.empty(len(sequences), self.body.dimension, dtype=precision, device=self.ranks.device)
+        graphs: list[Tensor | None] = [None] * len(groups)
+        states: list[_RandomState | None] = [None] * len(groups)
+
+        def embed(body: Body, number: int) -> None:
             keep = number >= len(groups) - kept
-            state = None if keep else _RandomState(self.ranks.device)
+            if not keep and self._crew.size == 1:
+                states[number] = _RandomState(self.ranks.device)
             with torch.set_grad_enabled(keep):
-                embedded = self._embed(sequences.take(rows))
-            if vectors_BD is None:
-                vectors_BD = embedded.new_empty(len(sequences), embedded.shape[1])
-            vectors_BD[torch.from_numpy(rows)] = embedded.detach()
-            if state is None:
-                with_graph.append((rows, embedded))
-            else:
-                again.append((rows, state))
-        assert vectors_BD is not None  # a batch has at least two pairs
-        return _Embedded(vectors_BD, with_graph, again)
+                embedded = self._embed(body, sequences.take(groups[number]))
+            vectors_BD[torch.from_numpy(groups[number])] = embedded.detach()
+            graphs[number] = embedded if keep else None
+
+        self._crew.each(range(len(groups)), embed)
+        return _Embedded(vectors_BD, list(groups), graphs, states)
 
     def gradient_of_vectors(self, vectors_BD: Tensor, batch: Batch) -> tuple[float, Tensor]:
         """Pass 2: the loss, and its gradient (B, D) for each vector; tau's share goes to its `.grad`."""
@@ -206,16 +212,20 @@ class ContrastiveStep:
         """Pass 3: the gradient of each vector through its graph, kept or made again as it was in pass 1."""
         if self.body.sharded:
             gradient_BD = gradient_BD * self.ranks.size  # its reduction takes the mean; the sum is wanted
-        left = len(embedded.kept) + len(embedded.again)
-        while embedded.kept:
-            rows, vectors = embedded.kept.pop()  # a graph that is done with is freed
-            self.body.reduces_gradients((left := left - 1) == 0)
+        # What was kept goes first, and is freed.
+        numbers = sorted(range(len(embedded.groups)), key=lambda number: embedded.graphs[number] is None)
+
+        def push(body: Body, number: int) -> None:
+            rows, vectors, state = embedded.groups[number], embedded.graphs[number], embedded.states[number]
+            embedded.graphs[number] = None
+            if vectors is None:
+                with nullcontext() if state is None else state.replayed():
+                    vectors = self._embed(body, sequences.take(rows))
+            body.reduces_gradients(number == numbers[-1])
             torch.autograd.backward(vectors, gradient_BD[torch.from_numpy(rows)])
-        for rows, state in embedded.again:
-            with state.replayed():
-                vectors = self._embed(sequences.take(rows))
-            self.body.reduces_gradients((left := left - 1) == 0)
-            torch.autograd.backward(vectors, gradient_BD[torch.from_numpy(rows)])
+
+        self._crew.each(numbers, push)
+        self._crew.gather_gradients()
         return True
 
     def _reduce(self) -> None:
@@ -223,9 +233,9 @@ class ContrastiveStep:
         own = [] if self.body.sharded else list(self.body.parameters())
         self.ranks.sum_gradients([*own, self.temperature.tau])
 
-    def _embed(self, tokens: Ragged) -> Tensor:
+    def _embed(self, body: Body, tokens: Ragged) -> Tensor:
         with self._precision():
-            return self.body(tokens)
+            return body(tokens)
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.ranks.device.type, self.autocast) if self.autocast else nullcontext()
@@ -240,6 +250,7 @@ class ContrastiveStep:
             raise AdjoinError("out of memory even with one sequence at a time: take fewer --max-tokens")
         self.memory_tokens = min(self.memory_tokens, self.token_budget) // 2
         self.token_budget //= 2
+        self._crew.forget_gradients()
         forget_gradients([*self.body.parameters(), self.temperature.tau], self.ranks.device)
 
 

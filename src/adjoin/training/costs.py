@@ -203,7 +203,13 @@ def activations_of(shape: Shape, largest: Pass, slack: int = 0) -> Activations:
 
 
 def bytes_by_part(
-    sizes: Sizes, recipe: Recipe, activations: Activations, dimension: int, sequences: int, ranks: int
+    sizes: Sizes,
+    recipe: Recipe,
+    activations: Activations,
+    dimension: int,
+    sequences: int,
+    ranks: int,
+    workers: int = 1,
 ) -> dict[str, int]:
     """Memory of one rank at its step's worst moment, beside the process itself.
 
@@ -214,18 +220,19 @@ def bytes_by_part(
         dimension: D of its vectors.
         sequences: of this rank's share.
         ranks: W.
+        workers: micro-batches at a time, each with gradients of its own.
     """
     number = 8 if recipe.precision == "float64" else 4
     parts = ranks if recipe.shard else 1
     gathered = number * dimension * sequences // 2 * ranks
     found: dict[str, Any] = {
         "weights": number * sizes.parameters / parts,
-        "gradients": number * sizes.trained / parts,
+        "gradients": workers * number * sizes.trained / parts,
         "optimiser's moments": number * sizes.moments / parts,
         "running average": 4 * sizes.trained if recipe.average is not None else 0,
         "gathered weights of two blocks": 2 * number * sizes.largest_block if recipe.shard else 0,
         "kept activations": activations.kept,
-        "one micro-batch": activations.working,
+        "one micro-batch" if workers == 1 else f"{workers} micro-batches at a time": workers * activations.working,
         "vectors and their gradients": 2 * number * dimension * sequences,
         "loss: documents of all ranks, their gradients": 2 * gathered,
         "loss: a chunk of logits": 3 * number * min(LOGITS_AT_ONCE, (sequences // 2) ** 2 * ranks),

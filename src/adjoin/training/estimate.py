@@ -96,8 +96,10 @@ class Estimate:
     def memory(self) -> dict[str, int]:
         """Memory by part, without the process itself."""
         activations = activations_of(self.shape, self.largest, self.slack)
-        sequences = len(self.shape.lengths_B)
-        return bytes_by_part(self.sizes, self.recipe, activations, self.body.dimension, sequences, self.ranks)
+        sequences, workers = len(self.shape.lengths_B), min(self.settled.workers, len(self.shape.groups))
+        return bytes_by_part(
+            self.sizes, self.recipe, activations, self.body.dimension, sequences, self.ranks, workers
+        )
 
 
 def estimate(

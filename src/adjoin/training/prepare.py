@@ -95,6 +95,7 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
         memory_tokens=settled.memory_tokens,
         autocast=settled.autocast,
         dimensions=tuple(recipe.dimensions or ()),
+        workers=settled.workers,
         ranks=ranks,
     )
     run = Run(

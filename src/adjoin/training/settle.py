@@ -4,22 +4,25 @@ Measured or counted once, at a training's start, and kept in its checkpoints: an
 micro-batches, would move the last bits of a resumed run.
 """
 
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import torch
+from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.ranks import Ranks
-from adjoin.training.machine import available_memory, best_threads, half_precision
+from adjoin.training.machine import available_memory, best_threads, half_precision, processors
 from adjoin.training.memory import graph_bytes_per_token
 from adjoin.training.recipe import Recipe
 
-TOKEN_BUDGET = {"cpu": 2_048, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
+TOKEN_BUDGET = {"cpu": 1_024, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
 KEPT_ON_CPU = 256 << 20  # bytes: small, so that memory and cost a pair do not change with the batch
 KEPT_ON_GPU = 0.7  # share of what is free beside gradients and moments: that memory serves nobody else
+_LARGEST_FOR_WORKERS = 100_000_000  # trained numbers: 400 MB of gradients a worker
 _LARGEST_MICRO_BATCH = 0.5  # share of the same for one micro-batch: at 32,768 tokens M takes 93 GB, XL 2,500
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float64": None}
@@ -34,12 +37,14 @@ class Settled:
         threads: of the processor, for each rank.
         token_budget: padded tokens of a micro-batch.
         memory_tokens: padded tokens whose graphs are kept together.
+        workers: micro-batches at a time (objective/crew.py).
     """
 
     precision: str
     threads: int
     token_budget: int
     memory_tokens: int
+    workers: int = 1
 
     @property
     def autocast(self) -> torch.dtype | None:
@@ -57,7 +62,7 @@ class Settled:
         Raises:
             AdjoinError: it is damaged.
         """
-        declared = {"precision": str, "threads": int, "token_budget": int, "memory_tokens": int}
+        declared = {field.name: field.type for field in fields(cls)}
         wrong = content.keys() != declared.keys() or wrong_types(content, declared)
         if wrong or content["precision"] not in _DTYPES:
             raise AdjoinError(
@@ -125,4 +130,26 @@ def share_out(
     memory_tokens = int(kept / (a_token + copies / budget))
     if recipe.memory is None:
         memory_tokens = max(memory_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
-    return Settled(precision, threads, budget, memory_tokens)
+    workers = workers_for(recipe, body) if device == "cpu" else 1
+    return Settled(precision, threads, budget, memory_tokens, workers)
+
+
+def workers_for(recipe: Recipe, body: StaticBody | TransformerBody) -> int:
+    """How many micro-batches a rank embeds at a time on the processor: one a thread, if the body allows it.
+
+    Not a large one, as each worker has gradients of its own; not one that draws dropout, as threads would take
+    each other's random numbers.
+    """
+    trained = sum(p.numel() for p in body.parameters() if p.requires_grad)
+    if recipe.compile or recipe.shard or trained > _LARGEST_FOR_WORKERS or _draws_dropout(body):
+        return 1
+    return recipe.threads or max(1, processors() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _draws_dropout(body: StaticBody | TransformerBody) -> bool:
+    """Whether a body's forward pass is random: by its modules, and by what its configuration says of attention."""
+    settings = vars(body.model.config) if isinstance(body, TransformerBody) else {}
+    shares = [value for name, value in settings.items() if "drop" in name and isinstance(value, float)]
+    return any(share > 0 for share in shares) or any(
+        isinstance(module, nn.Dropout) and module.p > 0 for module in body.modules()
+    )
