@@ -39,7 +39,15 @@ from adjoin.training.machine import (
 from adjoin.training.memory import memory_of_pass
 from adjoin.training.prepare import budget_of
 from adjoin.training.recipe import Recipe
-from adjoin.training.settle import TOKEN_BUDGET, Settled, settle, settle_processor, share_out, still_to_come
+from adjoin.training.settle import (
+    TOKEN_BUDGET,
+    Settled,
+    settle,
+    settle_processor,
+    share_out,
+    still_to_come,
+    weight_copies,
+)
 from adjoin.training.trial import try_out
 
 TRIED_SECONDS = 12.0  # a body whose first pass would take longer is planned on paper
@@ -222,7 +230,11 @@ def _on_fake_tensors(
     settled = share_out(recipe, body, machine.device, room, precision, threads)
     counted = estimate(recipe, lengths, batch, ranks, body, settled)
     tokens = any_tokens(counted.shape.lengths_B, lengths.vocabulary)
-    return replace(counted, largest=memory_of_pass(body, tokens.take(counted.shape.groups[0]), settled.autocast))
+    largest = memory_of_pass(body, tokens.take(counted.shape.groups[0]), settled.autocast)
+    if recipe.shard:  # its blocks are handed weights that need no copies
+        copies = weight_copies(body, precision)
+        largest = replace(largest, graph=largest.graph - copies, most=largest.most - copies)
+    return replace(counted, largest=largest)
 
 
 def _on_paper(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str) -> Plan:
@@ -279,7 +291,8 @@ def _least(counted: Estimate, machine: Machine, *, shard: bool) -> int | None:
     """How many GPUs hold the training with micro-batches of one sequence each, or None."""
     recipe = replace(counted.recipe, shard=shard)
     share = recipe.max_tokens / int(counted.shape.padded_G[0]) if counted.body.pads else 1.0
-    working = round(counted.largest.most * min(1.0, share))
+    copies = 0 if counted.recipe.shard else weight_copies(counted.body, counted.settled.precision)
+    working = round((counted.largest.most - copies) * min(1.0, share)) + (0 if shard else copies)
     for ranks in (number for number in range(1, MOST_GPUS + 1) if counted.batch % number == 0):
         sequences = 2 * counted.batch // ranks
         parts = bytes_by_part(

@@ -288,5 +288,5 @@ def _on_the_machine(
         if recipe.compile:
             body.model.compile(dynamic=True)
         if recipe.shard:
-            body = shards.shard(body, ranks)
+            body = shards.shard(body, ranks, settled.autocast)
     return body, temperature, settled

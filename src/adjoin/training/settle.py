@@ -99,6 +99,11 @@ def still_to_come(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int
     return trained * copies / (ranks if recipe.shard else 1)
 
 
+def weight_copies(body: StaticBody | TransformerBody, precision: str) -> int:
+    """Bytes of the weights in the precision of their products, which each graph keeps: 13 GB of L's."""
+    return 2 * sum(p.numel() for p in body.parameters() if p.ndim > 1) if precision == "bfloat16" else 0
+
+
 def share_out(
     recipe: Recipe,
     body: StaticBody | TransformerBody,
@@ -121,8 +126,7 @@ def share_out(
     if not body.pads:
         return Settled(precision, threads, budget, budget)
     a_token = graph_bytes_per_token(body, _DTYPES[precision])
-    # Each graph keeps the weights in the precision of its products: 13 GB of L's.
-    copies = 2 * sum(p.numel() for p in body.parameters()) if precision == "bfloat16" else 0
+    copies = 0 if recipe.shard else weight_copies(body, precision)
     if recipe.token_budget is None:
         budget = max(recipe.max_tokens, min(budget, int((_LARGEST_MICRO_BATCH * room - copies) / a_token)))
     kept = KEPT_ON_GPU * room if device == "cuda" else min(KEPT_ON_CPU, room / 4)
