@@ -68,7 +68,7 @@ class Ranks:
         if self.size > 1 and distributed.is_initialized():
             self.wait()  # or a peer that still listens would fail
             distributed.destroy_process_group()
-            gc.collect()  # what is left of it, cleaned up by the interpreter's end, aborted 2 of 8 processes
+            gc.collect()  # left to the interpreter's end, what it holds aborted a process now and then
 
     def wait(self) -> None:
         """Until all ranks are here."""
