@@ -30,6 +30,7 @@ from adjoin.objective.contrastive import START_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
+from adjoin.training.machine import return_freed_memory
 
 LEARNING_RATE, WEIGHT_DECAY, CLIP = 5e-4, 0.01, 1.0
 
@@ -118,6 +119,7 @@ class Adjoin:
     """Ours, with the temperature at rest."""
 
     def __init__(self, setting: Setting) -> None:
+        return_freed_memory()  # as every training of ours does
         body = TransformerBody(open_model(setting))
         temperature = Temperature(START_SCALE).to(setting.device).requires_grad_(False)
         self.step = ContrastiveStep(

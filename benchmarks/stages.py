@@ -61,8 +61,9 @@ def transformer_rates(pairs: PairDataset, folder: Path) -> dict[str, float]:
     tokenizer = Tokenizer.train(iter(texts), 8_192)
     sampler = Sampler(TokenCache.build([pairs], tokenizer, MAX_TOKENS, folder), BATCH)
     body, temperature = random_transformer(Start(preset="nano"), 8_192, MAX_TOKENS), Temperature()
-    one_pass = ContrastiveStep(body, temperature, token_budget=2_048, memory_tokens=10**9)
-    cached = ContrastiveStep(body, temperature, token_budget=2_048, memory_tokens=0)
+    workers = torch.get_num_threads()  # a micro-batch each
+    one_pass = ContrastiveStep(body, temperature, token_budget=512, memory_tokens=10**9, workers=workers)
+    cached = ContrastiveStep(body, temperature, token_budget=512, memory_tokens=0, workers=workers)
     ways: dict[str, Callable[[int], object]] = {
         "plain loop": lambda step: plain_step(body, temperature, sampler, step),
         "sorted, cached gradients": lambda step: cached(sampler.batch(step)),

@@ -7,13 +7,17 @@ gradient.
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
 from adjoin.errors import AdjoinError
+
+PATIENCE = timedelta(hours=12)  # the others wait while the first rank tokenizes; one that fails ends at once
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Ranks:
             return cls(device=device)
         if not distributed.is_initialized():
             # Both: tensors on the CPU, such as counts, go by gloo, those on a GPU by NCCL.
-            distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo")
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=PATIENCE)
         return cls(distributed.get_rank(), distributed.get_world_size(), device)
 
     @property
@@ -66,7 +70,10 @@ class Ranks:
     def leave(self) -> None:
         """Part from the other ranks, at the end."""
         if self.size > 1 and distributed.is_initialized():
-            self.wait()  # or a peer that still listens would fail
+            if (
+                sys.exc_info()[0] is None
+            ):  # after an error the others may be elsewhere: they fail when this one is gone
+                self.wait()  # or a peer that still listens would fail
             distributed.destroy_process_group()
             gc.collect()  # left to the interpreter's end, what it holds aborted a process now and then
 
@@ -138,11 +145,11 @@ class Ranks:
 
     def first_does(self, work: Callable[[], None]) -> None:
         """Let the first rank do something while the others wait; what goes wrong there ends all of them."""
-        failed: Exception | None = None
+        failed: BaseException | None = None
         if self.is_first:
             try:
                 work()
-            except Exception as error:
+            except BaseException as error:  # Ctrl-C and the checkpoint engine's own are no Exceptions
                 failed = error
         if self.any(failed is not None):
             raise failed or AdjoinError("rank 0 could not go on; see its message")

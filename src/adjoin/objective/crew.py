@@ -48,8 +48,11 @@ class Crew:
 
         shares = [self._pool.submit(share, worker) for worker in range(self.size)]
         errors = [error for error in (share.exception() for share in shares) if error is not None]
-        if errors:
-            raise errors[0]
+        try:
+            if errors:
+                raise errors[0]
+        finally:
+            del errors, shares  # or the failed graphs would live as long as this frame, which the error holds
 
     def gather_gradients(self) -> None:
         """Add the twins' gradients to the body's, in order, and forget them."""

@@ -16,6 +16,7 @@ from adjoin.model.start import describe_checkpoint, random_transformer
 from adjoin.model.static import start_vectors
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
+from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
 from adjoin.training.memory import Pass
 from adjoin.training.optimizers import optimizer_for
@@ -166,6 +167,7 @@ def step_of(body: AnyBody, settled: Settled, dimensions: Sequence[int] = ()) -> 
         memory_tokens=settled.memory_tokens,
         autocast=settled.autocast,
         dimensions=tuple(dimensions),
+        ranks=Ranks(device=device),
     )
 
 

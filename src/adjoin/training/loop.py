@@ -21,6 +21,8 @@ from adjoin.training.schedule import Budget, rate
 
 Say = Callable[[str], None]
 
+_SETTLED = {"token_budget", "memory_tokens"}  # what a step may change of what was settled
+
 
 class Measured(Protocol):
     """What a step says of itself: the loss of the whole batch; this rank's tokens, and those with padding."""
@@ -89,7 +91,8 @@ class Run:
     steps_per_epoch: int
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; after memory ran out, with the smaller micro-batches that the step goes on with."""
+        self.progress.settled.update({name: vars(self.step)[name] for name in _SETTLED & vars(self.step).keys()})
         state = checkpoint.State(self.modules, self.optimizer, self.average, self.ranks)
         checkpoint.save(self.folder, state, self.progress)
 

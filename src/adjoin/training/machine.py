@@ -1,5 +1,7 @@
 """What this machine can do, measured in a moment: products, memory, threads. Nothing here is set for good."""
 
+import contextlib
+import ctypes
 import os
 import sys
 import time
@@ -20,6 +22,8 @@ _COPIED = {"cpu": 1 << 27, "cuda": 1 << 29}  # bytes: well above what caches hol
 _SECONDS = {"product": 0.4, "copy": 0.3, "threads": 0.3}  # the last a candidate
 _ROUNDS = 5
 _FEWER_IF_WITHIN = 1.05  # another thread must gain more than 5 %: others may want the processor
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 class Datasheet(NamedTuple):
@@ -147,6 +151,15 @@ def reset_peak_memory(device: torch.device) -> bool:
     except OSError:
         return False
     return "VmHWM" in _fields(_PROC / "self" / "status")
+
+
+def return_freed_memory() -> None:
+    """Let glibc give large tensors back to the system when they are freed, rather than hold on to some.
+
+    A training's peak was lower by it, at about 2 % of its speed (docs/LOG.md). Elsewhere nothing is done.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def processors() -> int:

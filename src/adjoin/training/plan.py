@@ -162,6 +162,8 @@ def _check(gpus: int | None, gpu: str | None) -> None:
 
 def _here(recipe: Recipe, lengths: Lengths, batch: int, say: Say) -> Plan:
     ranks = Ranks.of_environment()
+    if recipe.start.is_static:
+        ranks = ranks.on_cpu()
     device, free = ranks.device, available_memory(ranks.device)
     precision, threads = settle_processor(recipe, ranks)
     say("measuring this machine")

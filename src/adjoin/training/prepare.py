@@ -32,6 +32,7 @@ from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
 from adjoin.training.loop import Run, Say
+from adjoin.training.machine import return_freed_memory
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 from adjoin.training.schedule import Budget
@@ -67,7 +68,11 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
     folder = claim(out, ranks, resume=resume)
     datasets = open_pairs(pairs, folder, ranks)
     number = sum(map(len, datasets))
-    batch = recipe.batch_for(number)
+    batch = recipe.batch_for(number, ranks.size)
+    if recipe.shard and ranks.size == 1:
+        raise AdjoinError(
+            "shard = true needs several ranks: start with torchrun --nproc-per-node N -m adjoin train"
+        )
     identity = {"recipe": recipe.as_json(), "data": [dataset.hash for dataset in datasets]}
     found = checkpoint.latest(folder)
     progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
@@ -78,6 +83,8 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
     body, temperature, settled = _on_the_machine(
         start_body or _new_body(recipe, tokenizer, cache), recipe, ranks, progress
     )
+    if max(recipe.dimensions or [0]) > body.dimension:
+        raise AdjoinError(f"dimensions is {recipe.dimensions}: the vectors have {body.dimension}; give no more")
     modules = nn.ModuleDict({"body": body, "temperature": temperature})
     optimizer = optimizer_for(recipe, body, temperature)
     average = None if recipe.average is None else Average(modules, recipe.average)
@@ -272,6 +279,7 @@ def _on_the_machine(
     if known is None:
         precision, threads = settle_processor(recipe, ranks)
     else:
+        return_freed_memory()
         precision, threads = known.precision, known.threads
         torch.set_num_threads(threads)
     temperature = Temperature()

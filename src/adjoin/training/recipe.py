@@ -55,7 +55,8 @@ class Recipe:
             twice. None for the planner's choice.
         threads: of the processor; None to measure which number is fastest.
         compile: let torch.compile fuse the body's operations.
-        shard: cut the weights over the ranks (FSDP2), for bodies that fit none alone.
+        shard: cut the weights over the ranks (FSDP2), for bodies whose gradients and moments fit none alone; for
+            now each rank must hold the whole weights for a moment at the start.
         seed: of everything random.
         checkpoint_minutes: how often the state is saved.
     """
@@ -171,7 +172,8 @@ class Recipe:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise AdjoinError(f"{name} is {getattr(self, name)!r}: expected one of {', '.join(known)}")
-        if self.dimensions is not None and (not self.dimensions or min(self.dimensions) < 1):
+        lengths = self.dimensions
+        if lengths is not None and (not lengths or any(type(n) is not int or n < 1 for n in lengths)):
             raise AdjoinError(f"dimensions is {self.dimensions}: expected lengths of 1 or more, such as [64, 256]")
         self._check_together()
 
@@ -179,6 +181,8 @@ class Recipe:
         """Refuse options that do not go with one another."""
         if self.prune and self.init is None:
             raise AdjoinError("prune goes with --init CHECKPOINT; a preset's vocabulary is learned from the pairs")
+        if self.lora is not None and self.init is None:
+            raise AdjoinError("lora goes with --init CHECKPOINT: beside random weights there is nothing to adapt")
         if self.start.is_static:
             for name in ("lora", "compile", "shard"):
                 if getattr(self, name):
@@ -193,16 +197,25 @@ class Recipe:
             return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed, self.prune or None)
         return Start(self.preset, None, None, self.dimension, self.seed)
 
-    def batch_for(self, number: int) -> int:
+    def batch_for(self, number: int, ranks: int = 1) -> int:
         """The batch size, given or settled for so many pairs.
 
         A small set of pairs gets at least `_STEPS_AN_EPOCH` batches an epoch, of at least 16 pairs.
 
+        Args:
+            number: of pairs.
+            ranks: among whom each batch is shared evenly.
+
         Raises:
-            AdjoinError: the pairs do not fill one batch.
+            AdjoinError: the pairs do not fill one batch, or the ranks cannot share the given one.
         """
         usual = _BATCH_STATIC if self.start.is_static else _BATCH_TRANSFORMER
-        batch = self.batch or min(usual, max(16, number // _STEPS_AN_EPOCH))
+        some = min(usual, max(16, number // _STEPS_AN_EPOCH))
+        batch = self.batch or max(ranks, some - some % ranks)
+        if batch % ranks:
+            raise AdjoinError(
+                f"a batch of {batch:,} pairs is not divisible by {ranks} ranks; give another --batch"
+            )
         if number < batch:
             raise AdjoinError(
                 f"{number:,} pairs do not fill one batch of {batch:,}: mine more"

@@ -15,11 +15,11 @@ from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.ranks import Ranks
-from adjoin.training.machine import available_memory, best_threads, half_precision, processors
+from adjoin.training.machine import available_memory, best_threads, half_precision, processors, return_freed_memory
 from adjoin.training.memory import graph_bytes_per_token
 from adjoin.training.recipe import Recipe
 
-TOKEN_BUDGET = {"cpu": 1_024, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
+TOKEN_BUDGET = {"cpu": 512, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
 KEPT_ON_CPU = 256 << 20  # bytes: small, so that memory and cost a pair do not change with the batch
 KEPT_ON_GPU = 0.7  # share of what is free beside gradients and moments: that memory serves nobody else
 _LARGEST_FOR_WORKERS = 100_000_000  # trained numbers: 400 MB of gradients a worker
@@ -73,6 +73,7 @@ class Settled:
 
 def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
     """The precision, and the number of threads of each rank; the latter takes effect at once."""
+    return_freed_memory()
     precision = recipe.precision
     if precision == "auto":
         precision = "bfloat16" if half_precision(ranks.device) else "float32"
@@ -135,6 +136,8 @@ def share_out(
     if recipe.memory is None:
         memory_tokens = max(memory_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
     workers = workers_for(recipe, body) if device == "cpu" else 1
+    a_worker = still_to_come(recipe, body, 1) / 3 + budget * a_token
+    workers = max(1, min(workers, int(_LARGEST_MICRO_BATCH * room / a_worker)))
     return Settled(precision, threads, budget, memory_tokens, workers)
 
 

@@ -1,4 +1,4 @@
-"""Bodies that fit no single machine's memory: FSDP2 cuts every weight into as many parts as there are ranks.
+"""Bodies whose gradients and moments fit no GPU alone: FSDP2 cuts every weight into as many parts as there are ranks.
 
 A block's weights are gathered when it computes, and given back. The engine is torch's own: `fully_shard`, and
 torch.distributed.checkpoint, whose files any number of ranks can read.
@@ -51,22 +51,42 @@ def is_shard(tensor: Tensor) -> bool:
 
 
 def save(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Write the parts of all ranks below `folder`, which is not there yet."""
+    """Write the parts of all ranks below `folder`, which is not there yet.
+
+    Raises:
+        OSError: the disk is full.
+    """
     from torch.distributed.checkpoint import state_dict_saver
+    from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.state_dict import get_state_dict
 
     weights, moments = get_state_dict(modules, optimizer)
-    state_dict_saver.save({"modules": weights, "optimizer": moments}, checkpoint_id=folder)
+    try:
+        state_dict_saver.save({"modules": weights, "optimizer": moments}, checkpoint_id=folder)
+    except CheckpointException as error:  # a BaseException, which nobody else would catch
+        raise OSError(f"{folder} could not be written: {_reason(error)}") from None
 
 
 def restore(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Read what `save` wrote, on as many ranks or on others."""
+    """Read what `save` wrote, on as many ranks or on others.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     from torch.distributed.checkpoint import state_dict_loader
+    from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
     weights, moments = get_state_dict(modules, optimizer)
-    state_dict_loader.load({"modules": weights, "optimizer": moments}, checkpoint_id=folder)  # in place
+    try:
+        state_dict_loader.load({"modules": weights, "optimizer": moments}, checkpoint_id=folder)  # in place
+    except CheckpointException as error:
+        raise ValueError(_reason(error)) from None
     set_state_dict(modules, optimizer, model_state_dict=weights, optim_state_dict=moments)
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def whole_weights(body: TransformerBody) -> dict[str, Any]:
