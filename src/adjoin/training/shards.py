@@ -1,4 +1,4 @@
-"""Bodies whose gradients and moments fit no GPU alone: FSDP2 cuts every weight into as many parts as there are ranks.
+"""Bodies whose gradients and moments fit no GPU alone: FSDP2 cuts every weight into a part for each rank.
 
 A block's weights are gathered when it computes, and given back. The engine is torch's own: `fully_shard`, and
 torch.distributed.checkpoint, whose files any number of ranks can read.
@@ -39,7 +39,10 @@ def shard(body: TransformerBody, ranks: Ranks, products: torch.dtype | None = No
     policy = MixedPrecisionPolicy(products, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for stack in (module for module in body.model.modules() if isinstance(module, nn.ModuleList)):
         for block in stack:
-            fully_shard(block, mesh=mesh, **({"mp_policy": policy} if products else {}))
+            if products is None:
+                fully_shard(block, mesh=mesh)
+            else:
+                fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(body.model, mesh=mesh)
     body.sharded = True
     return body
