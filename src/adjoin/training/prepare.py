@@ -65,6 +65,7 @@ class Contrast:
 
 def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, say: Say) -> Contrast:
     """Set a training up, from its last checkpoint if `resume` asks for it; errors as `train`."""
+    _check_pairs(pairs, recipe, ranks)
     folder = claim(out, ranks, resume=resume)
     datasets = open_pairs(pairs, folder, ranks)
     number = sum(map(len, datasets))
@@ -185,6 +186,16 @@ def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDa
             ranks.first_does(partial(_import, path, made))
         datasets.append(PairDataset.open(made if path.suffix == ".jsonl" else path))
     return datasets
+
+
+def _check_pairs(paths: Sequence[Path], recipe: Recipe, ranks: Ranks) -> None:
+    """Find mistakes before anything is written."""
+    for path in paths:
+        if path.suffix == ".jsonl" and not path.is_file():
+            raise AdjoinError(f"no labelled pairs at {path}: the file is missing")
+    datasets = [PairDataset.open(path) for path in paths if path.suffix != ".jsonl"]
+    if len(datasets) == len(paths):
+        recipe.batch_for(sum(map(len, datasets)), ranks.size)
 
 
 def _import(file: Path, out: Path) -> None:
