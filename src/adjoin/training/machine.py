@@ -159,7 +159,7 @@ def return_freed_memory() -> None:
     A training's peak was lower by it, at about 2 % of its speed (docs/LOG.md). Elsewhere nothing is done.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 4 << 20)
 
 
 def processors() -> int:
