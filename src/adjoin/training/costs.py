@@ -157,7 +157,9 @@ def shape_of(body: AnyBody, settled: Settled, lengths_B: NDArray[np.int64]) -> S
     return Shape(lengths_B, groups, step.kept_groups(lengths_B, groups), np.array(longest, np.int64))
 
 
-def step_of(body: AnyBody, settled: Settled, dimensions: Sequence[int] = ()) -> ContrastiveStep:
+def step_of(
+    body: AnyBody, settled: Settled, dimensions: Sequence[int] = (), *, workers: int = 1
+) -> ContrastiveStep:
     """A training's step, on one rank."""
     device = next(body.parameters()).device
     return ContrastiveStep(
@@ -167,6 +169,7 @@ def step_of(body: AnyBody, settled: Settled, dimensions: Sequence[int] = ()) -> 
         memory_tokens=settled.memory_tokens,
         autocast=settled.autocast,
         dimensions=tuple(dimensions),
+        workers=workers,
         ranks=Ranks(device=device),
     )
 

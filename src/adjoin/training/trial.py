@@ -22,7 +22,7 @@ from adjoin.training.recipe import Recipe
 from adjoin.training.settle import Settled
 
 SECONDS = 4.0  # for the timed micro-batches; at least two
-_MOST_GROUPS = 6
+_MOST_GROUPS, _IN_A_ROW = 6, 4  # micro-batches of different lengths; of each length, for each worker
 _MOST_PAIRS = 2_048  # of the timed loss, which grows with their square
 
 
@@ -33,7 +33,7 @@ class Trial:
     Attributes:
         seconds: of one step by part.
         largest: what the largest micro-batch's pass holds.
-        slack: bytes that the process held at most beside all that is counted.
+        slack: bytes for each worker that the process held at most beside all that is counted.
     """
 
     seconds: dict[str, float]
@@ -67,8 +67,10 @@ def try_out(body: AnyBody, recipe: Recipe, settled: Settled, shape: Shape, *, he
     seconds = _passes(body, settled, shape, tokens)
     seconds[LOSS] = _loss(body, recipe, settled, len(shape.lengths_B) // 2)
     seconds[OPTIMIZER] = _seconds(update, device)
-    slack = max(0, peak_memory(device) - held - lasting - largest.most)
-    return Trial(seconds, largest, slack)
+    workers = settled.workers
+    gradients = sum(p.numel() * p.element_size() for p in parameters)
+    counted = lasting + (workers - 1) * gradients + workers * largest.most
+    return Trial(seconds, largest, max(0, peak_memory(device) - held - counted) // workers)
 
 
 def _rows_of_table(body: AnyBody) -> int:
@@ -85,7 +87,7 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> dict[str, float]:
     """Seconds of a step's passes 1 and 3, out of some of its micro-batches, from the longest to the shortest."""
-    step, number = step_of(body, settled), len(shape.groups)
+    step, number = step_of(body, settled, workers=settled.workers), len(shape.groups)
     device = next(body.parameters()).device
     gradient_BD = torch.full((len(tokens), body.dimension), 1e-3, device=device)
     totals = {FORWARD: 0.0, AGAIN: 0.0}
@@ -94,23 +96,24 @@ def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> di
     for place in _spread(number):
         if len(done) >= 2 and time.perf_counter() > ends:
             break
-        group = [shape.groups[place]]
-        for name, kept in ((FORWARD, 0), (AGAIN, 1)):
+        groups = [shape.groups[place]] * (_IN_A_ROW * settled.workers)  # all workers at a time, as in a training
+        for name in (FORWARD, AGAIN):
 
-            def embed(group: list[NDArray[np.int64]] = group, kept: int = kept) -> None:
-                embedded = step.embed_all(tokens, group, kept)
-                if kept:
+            def embed(groups: list[NDArray[np.int64]] = groups, name: str = name) -> None:
+                embedded = step.embed_all(tokens, groups, 0)
+                if name == AGAIN:
                     step.push_back(tokens, embedded, gradient_BD)
 
             totals[name] += _seconds(embed, device)
         done.append(place)
     padded = int(shape.padded_G.sum())
-    a_token = {name: total / int(shape.padded_G[done].sum()) for name, total in totals.items()}
+    embedded = _IN_A_ROW * settled.workers * int(shape.padded_G[done].sum())
+    a_token = {name: total / embedded for name, total in totals.items()}
     twice = shape.embedded_twice * padded
     return {
         FORWARD: a_token[FORWARD] * padded,
         AGAIN: a_token[FORWARD] * twice,
-        BACKWARD: max(0.0, a_token[AGAIN] - a_token[FORWARD]) * padded,
+        BACKWARD: max(0.0, a_token[AGAIN] - 2 * a_token[FORWARD]) * padded,
     }
 
 
