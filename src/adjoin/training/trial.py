@@ -90,6 +90,8 @@ def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> di
     step, number = step_of(body, settled, workers=settled.workers), len(shape.groups)
     device = next(body.parameters()).device
     gradient_BD = torch.full((len(tokens), body.dimension), 1e-3, device=device)
+    largest = [shape.groups[0]] * settled.workers  # all at their worst at once, for the peak of memory
+    step.push_back(tokens, step.embed_all(tokens, largest, len(largest)), gradient_BD)
     totals = {FORWARD: 0.0, AGAIN: 0.0}
     ends = time.perf_counter() + SECONDS
     done: list[int] = []
