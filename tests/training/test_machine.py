@@ -38,7 +38,7 @@ def test_measured_figures_are_those_of_a_computer() -> None:
 def test_a_slow_device_is_given_small_products_only(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(machine, "_product", lambda size, *_: lambda: sizes.append(size))
-    monkeypatch.setattr(machine, "_seconds", lambda work, _: work() or 1.0)
+    monkeypatch.setattr(machine, "seconds_of", lambda work, _: work() or 1.0)
     assert matmul_peak(torch.float32, CPU) == 2 * 256**3
     assert sizes == [256, 256]
 
@@ -68,7 +68,7 @@ def test_the_fastest_number_of_threads_is_chosen(
     seconds: dict[int, float], chosen: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = torch.get_num_threads()
-    monkeypatch.setattr(machine, "_seconds", lambda *_: seconds[torch.get_num_threads()])
+    monkeypatch.setattr(machine, "seconds_of", lambda *_: seconds[torch.get_num_threads()])
     monkeypatch.setitem(machine._SECONDS, "threads", 0.01)
     assert best_threads(seconds) == chosen
     assert torch.get_num_threads() == before

@@ -86,10 +86,10 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, threads: int | None = 
     with _threads(threads or torch.get_num_threads()):
         size, best = _SMALLEST_PRODUCT, 0.0
         product = _product(size, size, size, dtype, device)
-        _seconds(product, device)  # libraries start at the first call
+        seconds_of(product, device)  # libraries start at the first call
         ends = time.perf_counter() + _SECONDS["product"]
         while True:
-            seconds = _seconds(product, device)
+            seconds = seconds_of(product, device)
             best = max(best, 2 * size**3 / seconds)
             left = ends - time.perf_counter()
             if size < _LARGEST_PRODUCT.get(device.type, _SMALLEST_PRODUCT) and left > 2 * 8 * seconds:
@@ -108,11 +108,11 @@ def memory_bandwidth(device: torch.device) -> float:
     def copy() -> object:
         return target.copy_(source)
 
-    _seconds(copy, device)  # the first touch of memory is slow
+    seconds_of(copy, device)  # the first touch of memory is slow
     ends = time.perf_counter() + _SECONDS["copy"]
-    times = [_seconds(copy, device)]
+    times = [seconds_of(copy, device)]
     while time.perf_counter() + times[-1] < ends:
-        times.append(_seconds(copy, device))
+        times.append(seconds_of(copy, device))
     return 2 * number / min(times)
 
 
@@ -190,10 +190,10 @@ def best_threads(candidates: Iterable[int] | None = None) -> int:
     for _ in range(_ROUNDS):
         for number in numbers:
             with _threads(number):
-                _seconds(product, device)  # threads start
+                seconds_of(product, device)  # threads start
                 ends = time.perf_counter() + _SECONDS["threads"] / _ROUNDS
                 while not times[number] or time.perf_counter() < ends:
-                    times[number].append(_seconds(product, device))
+                    times[number].append(seconds_of(product, device))
     medians = {number: median(measured) for number, measured in times.items()}
     return next(n for n in numbers if medians[n] <= _FEWER_IF_WITHIN * min(medians.values()))
 
@@ -222,7 +222,8 @@ def _product(
     return lambda: left @ right
 
 
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """How long some work takes, a GPU's own part of it included."""
     began = time.perf_counter()
     work()
     if device.type == "cuda":

@@ -1,7 +1,6 @@
 """A few micro-batches on this machine: the time of a step, and what the allocator takes beside tensors."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from adjoin.tokens import Ragged
 from adjoin.training.costs import AnyBody, Shape, any_tokens, step_of
 from adjoin.training.estimate import AGAIN, BACKWARD, FORWARD, LOSS, OPTIMIZER
 from adjoin.training.loop import clip_gradients
-from adjoin.training.machine import peak_memory, reset_peak_memory
+from adjoin.training.machine import peak_memory, reset_peak_memory, seconds_of
 from adjoin.training.memory import Pass, memory_of_pass
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
@@ -63,10 +62,10 @@ def try_out(body: AnyBody, recipe: Recipe, settled: Settled, shape: Shape, *, he
         clip_gradients(parameters, recipe.clip)
         optimizer.step()
 
-    _seconds(update, device)  # makes the moments
+    seconds_of(update, device)  # makes the moments
     seconds = _passes(body, settled, shape, tokens)
     seconds[LOSS] = _loss(body, recipe, settled, len(shape.lengths_B) // 2)
-    seconds[OPTIMIZER] = _seconds(update, device)
+    seconds[OPTIMIZER] = seconds_of(update, device)
     workers = settled.workers
     gradients = sum(p.numel() * p.element_size() for p in parameters)
     counted = lasting + (workers - 1) * gradients + workers * largest.most
@@ -75,14 +74,6 @@ def try_out(body: AnyBody, recipe: Recipe, settled: Settled, shape: Shape, *, he
 
 def _rows_of_table(body: AnyBody) -> int:
     return body.vocabulary_size if isinstance(body, TransformerBody) else len(body.vectors)
-
-
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
 
 
 def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> dict[str, float]:
@@ -106,7 +97,7 @@ def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> di
                 if name == AGAIN:
                     step.push_back(tokens, embedded, gradient_BD)
 
-            totals[name] += _seconds(embed, device)
+            totals[name] += seconds_of(embed, device)
         done.append(place)
     padded = int(shape.padded_G.sum())
     embedded = _IN_A_ROW * settled.workers * int(shape.padded_G[done].sum())
@@ -141,5 +132,5 @@ def _loss(body: AnyBody, recipe: Recipe, settled: Settled, pairs: int) -> float:
     def work() -> None:
         step.gradient_of_vectors(vectors_BD.to(dtype, copy=True), batch)
 
-    _seconds(work, parameter.device)
-    return _seconds(work, parameter.device) * (pairs / few) ** 2
+    seconds_of(work, parameter.device)
+    return seconds_of(work, parameter.device) * (pairs / few) ** 2
