@@ -5,6 +5,8 @@ import dataclasses
 import datetime
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from adjoin.errors import AdjoinError
@@ -27,11 +29,21 @@ def _error_console() -> "Console":
     return Console(stderr=True, markup=False, emoji=False)
 
 
-def _silence() -> "Console":
-    """Where all ranks but the first talk."""
+@contextmanager
+def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
+    """The terminal, and what a training needs of its ranks and its display; only the first rank talks."""
     from rich.console import Console
 
-    return Console(quiet=True)
+    from adjoin.cli.progress import training_display
+    from adjoin.ranks import Ranks
+
+    ranks = Ranks.of_environment()
+    console = _console() if ranks.is_first else Console(quiet=True)
+    try:
+        with training_display(console) as watch:
+            yield console, {"ranks": ranks, "say": console.print, "watch": watch}
+    finally:
+        ranks.leave()
 
 
 def mine(options: argparse.Namespace) -> None:
@@ -75,27 +87,12 @@ def pretrain(options: argparse.Namespace) -> None:
     _check_workers(options)
     recipe = Recipe.for_pretraining(**_given(options))
 
-    from adjoin.cli.progress import training_display
-    from adjoin.ranks import Ranks
     from adjoin.training.pretrain import Reading
     from adjoin.training.pretrain import pretrain as train_generatively
 
-    ranks = Ranks.of_environment()
-    console = _console() if ranks.is_first else _silence()
     reading = Reading(options.roots, tuple(options.exclude), options.workers)
-    try:
-        with training_display(console) as watch:
-            report = train_generatively(
-                reading,
-                options.out,
-                recipe,
-                resume=options.resume,
-                ranks=ranks,
-                say=console.print,
-                watch=watch,
-            )
-    finally:
-        ranks.leave()
+    with _shown_over_ranks() as (console, shared):
+        report = train_generatively(reading, options.out, recipe, resume=options.resume, **shared)
     before, after = (report["held_out"][when] for when in ("before", "after"))
     console.print(
         f"{options.out}: {report['parameters']:,} parameters, {report['steps']:,} steps in"
@@ -131,25 +128,10 @@ def train(options: argparse.Namespace) -> None:
 
     recipe = Recipe.with_defaults(**_given(options))
 
-    from adjoin.cli.progress import training_display
-    from adjoin.ranks import Ranks
     from adjoin.training.contrast import train as train_encoder
 
-    ranks = Ranks.of_environment()
-    console = _console() if ranks.is_first else _silence()
-    try:
-        with training_display(console) as watch:
-            description = train_encoder(
-                options.pairs,
-                options.out,
-                recipe,
-                resume=options.resume,
-                ranks=ranks,
-                say=console.print,
-                watch=watch,
-            )
-    finally:
-        ranks.leave()
+    with _shown_over_ranks() as (console, shared):
+        description = train_encoder(options.pairs, options.out, recipe, resume=options.resume, **shared)
     steps, seconds = description.training["steps"], description.training["seconds"]
     console.print(
         f"{options.out}: dimension {description.dimension}, {steps:,} steps in {seconds / 60:.1f} minutes"
