@@ -20,6 +20,20 @@ from adjoin.errors import AdjoinError
 PATIENCE = timedelta(hours=12)  # the others wait while the first rank tokenizes; one that fails ends at once
 
 
+def default_device() -> torch.device:
+    """This process's GPU (the one that LOCAL_RANK numbers, as torchrun sets it), or the processor.
+
+    Raises:
+        AdjoinError: LOCAL_RANK names no GPU of this machine.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    rank, number = os.environ.get("LOCAL_RANK", "0"), torch.cuda.device_count()
+    if not rank.isdecimal() or int(rank) >= number:
+        raise AdjoinError(f"LOCAL_RANK is {rank!r}, this machine has {number} GPUs: start one process a GPU")
+    return torch.device("cuda", int(rank))
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process among the others.
@@ -39,16 +53,10 @@ class Ranks:
         """The ranks that torchrun has started, joined; one alone if it has not.
 
         Raises:
-            AdjoinError: there are fewer GPUs here than ranks on this machine.
+            AdjoinError: as `default_device`.
         """
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        has_gpu = torch.cuda.is_available()
-        if has_gpu and local >= torch.cuda.device_count():
-            raise AdjoinError(
-                f"rank {local} of this machine has no GPU of its own: there are {torch.cuda.device_count()};"
-                " give torchrun as many processes as GPUs"
-            )
-        device = torch.device("cuda", local) if has_gpu else torch.device("cpu")
+        device = default_device()
+        has_gpu = device.type == "cuda"
         if has_gpu:
             torch.cuda.set_device(device)
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from adjoin.ranks import ALONE
+from adjoin.errors import AdjoinError
+from adjoin.ranks import ALONE, default_device
 from objective.rank import CASES
 from objective.small_steps import assert_alike, double_body, gradients, random_batch
 
@@ -59,3 +60,18 @@ def test_alone_nothing_is_exchanged() -> None:
     assert not ALONE.any(False)
     with pytest.raises(ZeroDivisionError):
         ALONE.first_does(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+
+
+def test_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert default_device() == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert default_device() == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert default_device() == torch.device("cuda", 1)
+    for rank in ("2", "-1", "first"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        with pytest.raises(AdjoinError, match=f"LOCAL_RANK is '{rank}', this machine has 2 GPUs"):
+            default_device()

@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from adjoin.errors import AdjoinError
 from adjoin.training import machine
 from adjoin.training.machine import (
     DATASHEETS,
     available_memory,
     best_threads,
-    default_device,
     half_precision,
     matmul_peak,
     memory_bandwidth,
@@ -136,21 +134,6 @@ def test_version_1_within_a_container_is_read_at_its_root(system: Path) -> None:
 def test_where_the_kernel_tells_no_peak_the_library_does(system: Path) -> None:
     assert not reset_peak_memory(CPU)
     assert 1 << 20 < peak_memory(CPU) < 1 << 45
-
-
-def test_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert default_device() == CPU
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    assert default_device() == torch.device("cuda", 0)
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert default_device() == torch.device("cuda", 1)
-    for rank in ("2", "-1", "first"):
-        monkeypatch.setenv("LOCAL_RANK", rank)
-        with pytest.raises(AdjoinError, match=f"LOCAL_RANK is '{rank}', this machine has 2 GPUs"):
-            default_device()
 
 
 def test_half_precision_only_in_hardware(monkeypatch: pytest.MonkeyPatch) -> None:

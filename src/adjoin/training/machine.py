@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-from adjoin.errors import AdjoinError
-
 _PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _SMALLEST_PRODUCT, _LARGEST_PRODUCT = 256, {"cpu": 2_048, "cuda": 8_192}  # rows of square matrices
 _TRAINING_PRODUCT = (2_048, 384, 1_024)  # a micro-batch's tokens through the first matrix of mini's gated MLP
@@ -48,20 +46,6 @@ DATASHEETS = {
     "L40S": Datasheet(362e12, 48e9, 0.864e12),
     "RTX4090": Datasheet(165e12, 24e9, 1.008e12),
 }
-
-
-def default_device() -> torch.device:
-    """This process's GPU (the one that LOCAL_RANK numbers, as torchrun sets it), or the processor.
-
-    Raises:
-        AdjoinError: LOCAL_RANK names no GPU of this machine.
-    """
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    rank, number = os.environ.get("LOCAL_RANK", "0"), torch.cuda.device_count()
-    if not rank.isdecimal() or int(rank) >= number:
-        raise AdjoinError(f"LOCAL_RANK is {rank!r}, this machine has {number} GPUs: start one process a GPU")
-    return torch.device("cuda", int(rank))
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
