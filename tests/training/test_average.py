@@ -73,17 +73,6 @@ def test_swapped_in_and_back_to_the_bit() -> None:
     assert not torch.equal(before["body.weight"], averages["body.weight"])
 
 
-def test_copied_to_another_model() -> None:
-    modules, other = small_modules(), small_modules(torch.bfloat16)
-    average = Average(modules, 0.9)
-    wander(modules, 1)
-    average.update()
-    before = copies(other)
-    average.copy_to(other)
-    assert torch.equal(other.get_parameter("body.weight"), average.tensors()["body.weight"].bfloat16())
-    assert torch.equal(other.get_parameter("frozen.weight"), before["frozen.weight"])
-
-
 def test_restored_equals_uninterrupted_to_the_bit(tmp_path: Path) -> None:
     whole_modules = small_modules()
     whole = Average(whole_modules, 0.99)

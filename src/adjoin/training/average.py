@@ -40,13 +40,6 @@ class Average:
         for name, average in self._averages.items():
             average.lerp_(self._parameters[name].detach().float(), 1 - decay)
 
-    @torch.no_grad()
-    def copy_to(self, modules: nn.Module) -> None:
-        """Overwrite the parameters of `modules`, named as those averaged, with the averages."""
-        parameters = dict(modules.named_parameters())
-        for name, average in self._averages.items():
-            parameters[name].copy_(average)
-
     @contextmanager
     def swapped(self) -> Iterator[None]:
         """The parameters are the averages in here, and afterwards what they were, to the bit."""
