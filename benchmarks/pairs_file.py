@@ -18,9 +18,9 @@ from pathlib import Path
 from rich.console import Console
 
 from adjoin.files import write_atomically
+from adjoin.mining import MiningOptions, mine
 from adjoin.pairs.dataset import PairDataset, sha256_of_file
 from adjoin.pairs.functions import KIND
-from adjoin.pairs.mining import MiningOptions, mine
 
 FILE = Path("build/bench-pairs.jsonl")
 PACKAGES = ("fontTools", "matplotlib", "mypy", "networkx", "numpy", "scipy", "sympy", "torch", "transformers")

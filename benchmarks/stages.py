@@ -21,11 +21,11 @@ from adjoin.batches.cache import TokenCache
 from adjoin.batches.sampler import Sampler
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
+from adjoin.mining import MiningOptions, mine
 from adjoin.model.start import Start, random_transformer
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
-from adjoin.pairs.mining import MiningOptions, mine
 from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training.contrast import train
 from adjoin.training.log import StepReport

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adjoin.pairs.mining import MiningOptions, mine
+from adjoin.mining import MiningOptions, mine
 from adjoin.tokens import Tokenizer
 from small_sources import NOUNS, VERBS, function_source
 

@@ -12,10 +12,13 @@ import adjoin
 PACKAGE = Path(adjoin.__file__).parent
 
 # Each room may import itself, the floor that all stand on, and the rooms named here.
-FLOOR = {"errors", "tally", "files", "interrupts"}
+FLOOR = {"errors", "tally", "files", "interrupts", "workers"}
 ROOMS = {
     "corpus": set(),
     "pairs": {"corpus"},
+    "cleaning": {"corpus", "pairs"},
+    "collecting": set(),
+    "mining": {"corpus", "pairs", "cleaning", "collecting"},
     "tokens": set(),
     "batches": {"corpus", "pairs", "tokens"},
     "ranks": set(),
@@ -26,7 +29,20 @@ ROOMS = {
     "embed": {"corpus", "index"},
     "index": {"corpus", "pairs", "model", "ranking"},
     "evaluation": {"ranking"},
-    "cli": {"corpus", "pairs", "tokens", "model", "ranks", "training", "embed", "index", "evaluation"},
+    "cli": {
+        "corpus",
+        "pairs",
+        "cleaning",
+        "collecting",
+        "mining",
+        "tokens",
+        "model",
+        "ranks",
+        "training",
+        "embed",
+        "index",
+        "evaluation",
+    },
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in ROOMS)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adjoin.index.pieces import pieces_of
+from adjoin.mining import MiningOptions, mine
 from adjoin.pairs import languages
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.languages import Language, first_string_of_body, python_string
-from adjoin.pairs.mining import MiningOptions, mine
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -30,10 +30,10 @@ from adjoin.corpus import Source, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, write_atomically, write_json, wrong_types
 from adjoin.pairs.pair import text_hash
-from adjoin.pairs.workers import in_order
 from adjoin.tally import Tally
 from adjoin.tokens import FILE as TOKENIZER
 from adjoin.tokens import Tokenizer
+from adjoin.workers import in_order
 
 FORMAT = 1
 STATE = "packed.json"

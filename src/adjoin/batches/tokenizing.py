@@ -15,9 +15,9 @@ from adjoin.batches.writing import FORMAT, State, TokenizedPart, Writer
 from adjoin.files import write_atomically
 from adjoin.pairs.dataset import NEGATIVES, PairDataset, Part
 from adjoin.pairs.pair import text_hash
-from adjoin.pairs.workers import in_order
 from adjoin.tokens import FILE as TOKENIZER
 from adjoin.tokens import Ragged, Tokenizer, encode_all
+from adjoin.workers import in_order
 
 TEXTS_AT_ONCE = 1_024  # while it works, the library holds some 50 bytes a token
 

@@ -21,10 +21,10 @@ from adjoin.evaluation.display import render_table
 from adjoin.index.display import show
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
+from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
-from adjoin.pairs.mining import MiningOptions, mine
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 

@@ -50,8 +50,8 @@ def mine(options: argparse.Namespace) -> None:
     """`adjoin mine`."""
     from adjoin.cli.progress import counting
     from adjoin.cli.tables import funnel
-    from adjoin.pairs.mining import ALL_KINDS, MiningOptions
-    from adjoin.pairs.mining import mine as mine_pairs
+    from adjoin.mining import ALL_KINDS, MiningOptions
+    from adjoin.mining import mine as mine_pairs
 
     _check_workers(options)
     settings = MiningOptions(

@@ -1,1 +1,1 @@
-"""Documents → pairs: neighbouring passages, documented functions, cleaned and written as a dataset."""
+"""Documents → pairs: neighbouring passages, titles, questions, documented functions; and the dataset of them."""

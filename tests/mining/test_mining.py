@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from adjoin.cleaning.exact import Cleaner
 from adjoin.errors import AdjoinError
-from adjoin.pairs.cleaning import Cleaner
+from adjoin.mining import MiningOptions, mine
 from adjoin.pairs.dataset import MANIFEST, PairDataset
 from adjoin.pairs.languages import parser_for
-from adjoin.pairs.mining import MiningOptions, mine
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.tally import Tally
 

@@ -12,10 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from adjoin.cleaning.exact import Cleaner
 from adjoin.corpus import Document, Source, find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece
-from adjoin.pairs.cleaning import Cleaner
 from adjoin.pairs.dataset import MANIFEST, write_manifest, write_shards
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
@@ -23,8 +23,8 @@ from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.pair import Pair
 from adjoin.pairs.passages import KIND as NEIGHBOURS
 from adjoin.pairs.passages import passage_pairs
-from adjoin.pairs.workers import in_order
 from adjoin.tally import Tally
+from adjoin.workers import in_order
 
 ALL_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS)
 SOURCES_PER_TASK = 32

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from adjoin.errors import AdjoinError
-from adjoin.pairs.workers import in_order
+from adjoin.workers import in_order
 
 
 def slow_square(number: int) -> tuple[int, int]:
