@@ -17,7 +17,7 @@ def pair(number: int, kind: str, language: str, negatives: int = 0) -> LabelledP
     x = f"{verb} {noun} number {number} of {kind} {language} " + "again " * (number % 7)
     y = function_source(verb, noun) + f"# {number} {kind} {language}\n" * (1 + number % 5)
     others = tuple(f"{verb} no {noun} {number} {other}" for other in range(negatives))
-    return LabelledPair(x, y, kind, language, f"made:{number}", number // 3, others)
+    return LabelledPair(x, y, kind, language, f"made:{number}", number // 3, negatives=others)
 
 
 def write_pairs(folder: Path, pairs: list[LabelledPair], *, negatives: bool = False) -> PairDataset:

@@ -23,6 +23,11 @@ class Document:
         origin: path below the root that was read; members of an archive as "archive.whl!path/in/it.py".
         span: first and last line in the origin, counted from 1, both included.
         section: the heading above a piece of prose, without markup; empty if there is none.
+        title: of the whole that a piece of prose belongs to: a record's, a page's, a message's subject.
+        question: what this prose answers, where the source says so: a record's question, the mail replied to.
+        licence: an SPDX expression or the source's own words, where the document brings its own (a record, say);
+            empty for that of its package.
+        repository: "owner/name" or an address, likewise.
     """
 
     id: str
@@ -31,12 +36,29 @@ class Document:
     origin: str
     span: tuple[int, int]
     section: str = ""
+    title: str = ""
+    question: str = ""
+    licence: str = ""
+    repository: str = ""
 
     @classmethod
-    def of(cls, text: str, language: str, origin: str, *, first_line: int = 1, section: str = "") -> "Document":
+    def of(
+        cls,
+        text: str,
+        language: str,
+        origin: str,
+        *,
+        first_line: int = 1,
+        section: str = "",
+        title: str = "",
+        question: str = "",
+        licence: str = "",
+        repository: str = "",
+    ) -> "Document":
         """Make a Document, its id and span derived."""
         span = (first_line, first_line + text.count("\n"))
-        return cls(content_hash(origin, str(span), text), text, language, origin, span, section)
+        identity = content_hash(origin, str(span), text)
+        return cls(identity, text, language, origin, span, section, title, question, licence, repository)
 
     @property
     def is_prose(self) -> bool:

@@ -1,7 +1,8 @@
 """The pairs on disk: Parquet shards and a manifest, the same bytes for the same input.
 
     pairs/
-      pairs-00000.parquet ...   columns x, y, kind, language, origin, group, x_hash, y_hash; perhaps negatives
+      pairs-00000.parquet ...   columns x, y, kind, language, origin, group, x_hash, y_hash, then those that
+                                not every source has: name, licence, repository, negatives
       manifest.json             counts per rule and source, options, versions, a hash of every shard
 
 A folder without a manifest is not a dataset: the manifest is written last, with the shards already in place.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 NEGATIVES = "negatives"  # the optional column, and the manifest's entry that goes with it
+PROVENANCE = ("name", "licence", "repository")  # columns that a reader can do without
 FORMAT = 1
 ROWS_PER_SHARD = 65_536  # about 60 MB of code and docstrings before compression
 ROWS_PER_PART = 8_192  # a Parquet row group: what is read at a time
@@ -60,7 +62,14 @@ def _schema(*, negatives: bool) -> "pyarrow.Schema":
         ("x", text), ("y", text), ("kind", text), ("language", text), ("origin", text),
         ("group", number), ("x_hash", number), ("y_hash", number),
     )  # fmt: skip
-    return pyarrow.schema((*columns, (NEGATIVES, pyarrow.list_(text))) if negatives else columns)
+    provenance = [(name, text) for name in PROVENANCE]
+    return pyarrow.schema([*columns, *provenance, *([(NEGATIVES, pyarrow.list_(text))] if negatives else [])])
+
+
+def _lacks(schema: "pyarrow.Schema", *, negatives: bool) -> list[str]:
+    """The columns that a shard must have and has not, or has in another type."""
+    wanted = [field for field in _schema(negatives=negatives) if field.name not in PROVENANCE]
+    return [field.name for field in wanted if field not in list(schema)]
 
 
 def _table(rows: list[Pair], schema: "pyarrow.Schema") -> "pyarrow.Table":
@@ -117,13 +126,13 @@ class Part:
         import pyarrow
         import pyarrow.parquet
 
-        expected = _schema(negatives=self.negatives)
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
-                if not file.schema_arrow.equals(expected) or file.metadata.num_rows != self.shard_rows:
+                lacking = _lacks(file.schema_arrow, negatives=self.negatives)
+                if lacking or file.metadata.num_rows != self.shard_rows:
                     raise ValueError(
-                        f"expected {self.shard_rows:,} rows of {', '.join(expected.names)};"
-                        f" it has {file.metadata.num_rows:,} of {', '.join(file.schema_arrow.names)}"
+                        f"expected {self.shard_rows:,} rows; it has {file.metadata.num_rows:,} of"
+                        f" {', '.join(file.schema_arrow.names)}{'; no ' * bool(lacking)}{', '.join(lacking)}"
                     )
                 table = file.read_row_group(self.number, columns=columns)
             if len(table) != self.rows:

@@ -100,7 +100,7 @@ def _pairs(file: Path, tally: Tally) -> Iterator[LabelledPair]:
                 tally.add("empty negative", origin, len(negatives) - len(kept))
             # Of a file and a line where none is given: no other pair's.
             group = f"{file.name} group {json.dumps(entry['group'])}" if "group" in entry else origin
-            yield LabelledPair(x, y, KIND, LANGUAGE, origin, text_hash(group), kept)
+            yield LabelledPair(x, y, KIND, LANGUAGE, origin, text_hash(group), negatives=kept)
 
 
 def _entry(line: bytes, place: str) -> dict[str, Any]:

@@ -21,10 +21,13 @@ class Pair:
     Attributes:
         x: the query-like side: a docstring's summary, a passage.
         y: the document-like side: an implementation, the passage that follows.
-        kind: how it was found: "docstring-function" or "neighbours".
+        kind: how it was found: "docstring-function", "neighbours", "title-passage" or "question-answer".
         language: the language of y.
         origin: where y stands, as "path:first-last".
         group: pairs of one group are not negatives of each other (passages of one document).
+        name: of the function, with the classes around it; empty for prose.
+        licence: what y may be used under, as far as its source says.
+        repository: where y is developed, as far as its source says: "owner/name" on a forge, or an address.
     """
 
     x: str
@@ -33,6 +36,9 @@ class Pair:
     language: str
     origin: str
     group: int
+    name: str = ""
+    licence: str = ""
+    repository: str = ""
 
     @property
     def x_hash(self) -> int:
