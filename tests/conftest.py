@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from adjoin.mining import MiningOptions, mine
+from adjoin.mining import Engine, MiningOptions, mine
 from adjoin.tokens import Tokenizer
-from small_sources import NOUNS, VERBS, function_source
+from small_sources import NOUNS, VERBS, function_source, paragraph_about
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,7 +22,7 @@ def source_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tree")
     for noun in NOUNS:
         (root / f"{noun}.py").write_text("\n\n".join(function_source(verb, noun) for verb in VERBS))
-    paragraphs = [" ".join(f"{noun} number {i} is told about here." for i in range(12)) for noun in NOUNS]
+    paragraphs = [paragraph_about(noun) for noun in NOUNS]
     (root / "guide.md").write_text("# Guide\n\n" + "\n\n".join(paragraphs) + "\n")
     return root
 
@@ -31,7 +31,7 @@ def source_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs_folder(source_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pairs of `source_tree`."""
     out = tmp_path_factory.mktemp("mined") / "pairs"
-    mine([source_tree], out, MiningOptions(workers=1))
+    mine([source_tree], out, MiningOptions(), engine=Engine(workers=1))
     return out
 
 

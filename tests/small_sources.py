@@ -14,3 +14,21 @@ def function_source(verb: str, noun: str) -> str:
         f"    # inner comment on {noun}\n"
         f"    return result\n"
     )
+
+
+_TOLD = (
+    "The {0} comes first, because nothing else in this guide can be understood without it.",
+    "When somebody asks what a {0} is for, the shortest answer is that it carries what the next step needs.",
+    "It is made once, changed seldom, and read by many who never learn where it came from.",
+    "Two of them are never shared between threads, however tempting that may look on a busy day.",
+    "If the {0} is missing, the program says so in one line and stops before any harm is done.",
+    "Older versions kept every {0} in memory for ever, which is why long runs used to grow so slowly slow.",
+)
+
+
+def paragraph_about(noun: str) -> str:
+    """A paragraph of running text that is about one thing; no two say the same in the same order."""
+    turn = NOUNS.index(noun)
+    told = [*_TOLD[turn % 6 :], *_TOLD[: turn % 6]][: 5 + turn % 2]
+    others = f"It goes together with the {NOUNS[turn - 1]} and, on good days, with the {NOUNS[turn - 3]} as well."
+    return " ".join([*(sentence.format(noun) for sentence in told), others])

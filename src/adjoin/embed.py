@@ -289,7 +289,7 @@ def _embed_chunk(
 
 
 def _read_folder(folder: Path, skipped: Tally) -> Iterator[tuple[str, str]]:
-    for source in find_sources([folder], skipped):
+    for source in find_sources([folder], skipped, streams=False):
         for document in read_source(source, skipped):
             for piece in pieces_of(document):
                 yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.embedded

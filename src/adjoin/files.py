@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,24 @@ def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value
         raise AdjoinError(f"no {what} at {path}: the file is missing") from None
     except (OSError, ValueError, RecursionError) as error:
         raise AdjoinError(f"cannot read the {what} {path}: {error}") from None
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Args:
+        path: the file.
+        what: what it is in the user's words, for the message ("recipe").
+
+    Raises:
+        AdjoinError: it is missing, unreadable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AdjoinError(f"no {what} at {path}: the file is missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise AdjoinError(f"the {what} {path} cannot be read: {error}") from None
 
 
 def numbered_lines(file: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, bytes]]:

@@ -1,15 +1,19 @@
-"""Work shared among processes: the results come in order; neither Ctrl-C nor a killed parent leaves one behind."""
+"""Work shared among processes, its results in order or as they come.
+
+Neither Ctrl-C nor a killed parent leaves a process behind.
+"""
 
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import resource_tracker
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from adjoin.errors import AdjoinError
 from adjoin.interrupts import interrupts_noted
@@ -35,26 +39,58 @@ def in_order(
     if workers <= 1:
         yield from map(function, tasks)
         return
+    with _pool(workers) as submit:
+        waiting: list[Future[Result]] = []
+        for task in tasks:
+            waiting.append(submit(function, task))
+            if len(waiting) > 2 * workers:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+
+
+def as_done(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None
+) -> Generator[tuple[Task, Result], None, None]:
+    """Each task with its result, as they come: nobody waits for a long one. Otherwise as `in_order`."""
+    workers = min(workers or os.cpu_count() or 1, len(tasks))
+    if workers <= 1:
+        yield from ((task, function(task)) for task in tasks)
+        return
+    with _pool(workers) as submit:
+        remaining = iter(tasks)
+        waiting: dict[Future[Result], Task] = {}
+        while True:
+            for task in islice(remaining, 2 * workers - len(waiting)):
+                waiting[submit(function, task)] = task
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(future), future.result()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Callable[..., "Future[Any]"]]:
+    """Worker processes; gives the function that hands one of them a task."""
     # "spawn": the parent may hold threads (a tokenizer's, a table's), which a fork would copy half-way.
     context = multiprocessing.get_context("spawn")
     with interrupts_noted() as interrupted:
         resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+
+    def submit(function: Callable[[Any], Any], task: object) -> "Future[Any]":
+        # Amid its start a worker would be left with half of what it is told: wait for its end.
+        with interrupts_noted() as noted, _interrupts_blocked():
+            future = pool.submit(function, task)
+        if noted:
+            raise KeyboardInterrupt
+        return future
+
     with pool:
         if interrupted:
             raise KeyboardInterrupt
-        waiting: list[Future[Result]] = []
         try:
-            for task in tasks:
-                # Amid its start a worker would be left with half of what it is told: wait for its end.
-                with interrupts_noted() as interrupted, _interrupts_blocked():
-                    waiting.append(pool.submit(function, task))
-                if interrupted:
-                    raise KeyboardInterrupt
-                if len(waiting) > 2 * workers:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
+            yield submit
         except BrokenProcessPool:
             raise AdjoinError(
                 f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"

@@ -5,7 +5,15 @@ import argparse
 from adjoin.cli.arguments import build_parser
 
 EXPECTED = {
-    "mine": "roots --exclude --kinds --out --workers",
+    "mine": (
+        "roots --columns --decontaminate --engine --exclude --keep-near-duplicates --kinds --languages --licences"
+        " --mask --out --package-cap --recipe --template-cap --verify --words --workers"
+    ),
+    "collect": (
+        "recipe --budget-gb --decontaminate --downloads --engine --keep --keep-near-duplicates --licences"
+        " --mask --out --package-cap --pin --template-cap --workers"
+    ),
+    "pairs": "action pairs --kind --language --number --picture --seed",
     "pretrain": (
         "roots --batch --epochs --exclude --init --layers --learning-rate --max-tokens --minutes --out --preset"
         " --recipe --resume --seed --steps --token-budget --vocabulary --workers"

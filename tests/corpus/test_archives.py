@@ -1,7 +1,9 @@
 """Archives are read in place, and none of them can make us read or hold more than the bounds allow."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import struct
 import tarfile
@@ -10,8 +12,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from adjoin.corpus import Document, archives, find_sources, read_source
+from adjoin.corpus import Document, Source, SourceRecord, archives, find_sources, read_source
 from adjoin.tally import Tally
 
 Members = dict[str, bytes]
@@ -22,10 +27,16 @@ def read(path: Path, tally: Tally, max_bytes: int = 1 << 16) -> list[Document]:
     return [document for source in sources for document in read_source(source, tally, max_bytes=max_bytes)]
 
 
-def write_zip(path: Path, members: Members) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def zip_bytes(members: Members) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def write_zip(path: Path, members: Members) -> Path:
+    path.write_bytes(zip_bytes(members))
     return path
 
 
@@ -237,3 +248,130 @@ def test_encrypted_and_oddly_compressed_members(tmp_path: Path) -> None:
     tally = Tally()
     assert read(path, tally) == []
     assert tally.counts == {"unknown compression": 1, "encrypted": 1}
+
+
+def zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(data)
+
+
+def ar_bytes(members: Members) -> bytes:
+    pieces = [b"!<arch>\n"]
+    for name, data in members.items():
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n"
+        pieces += [header.encode(), data, b"\n" * (len(data) % 2)]
+    return b"".join(pieces)
+
+
+def deb_bytes(data: bytes, suffix: str) -> bytes:
+    control = tar_bytes(
+        {"./control": b"Package: libp-dev\nSource: p\nVersion: 1\nHomepage: https://github.com/o/n\n"}
+    )
+    return ar_bytes(
+        {"debian-binary": b"2.0\n", "control.tar.xz": lzma.compress(control), f"data.tar.{suffix}": data}
+    )
+
+
+DEB: Members = {
+    "./usr/share/gocode/src/github.com/x/y/a.go": b"package a\n",
+    "./usr/share/doc/libp-dev/copyright": b"Format: x\n\nFiles: *\nLicense: GPL-2+\n",
+    "./usr/share/doc/libp-dev/notes.txt.gz": gzip.compress(b"Notes."),
+    "./usr/lib/a.jsonl": b'{"text": "one"}\n{"text": "two"}\n',
+}
+
+
+@pytest.mark.parametrize("suffix", ["xz", "gz", "zst", "bz2"])
+def test_debian_package(tmp_path: Path, suffix: str) -> None:
+    ways = {"xz": lzma.compress, "gz": gzip.compress, "zst": zstd, "bz2": bz2.compress}
+    path = tmp_path / "p.deb"
+    path.write_bytes(deb_bytes(ways[suffix](tar_bytes(DEB)), suffix))
+    tally, record = Tally(), SourceRecord()
+    documents = list(read_source(Source(path, "p.deb"), tally, record=record))
+    assert [(document.origin, document.repository) for document in documents] == [
+        ("p.deb!usr/share/gocode/src/github.com/x/y/a.go", "x/y"),
+        ("p.deb!usr/share/doc/libp-dev/notes.txt.gz", ""),
+        ("p.deb!usr/lib/a.jsonl#1", ""),
+        ("p.deb!usr/lib/a.jsonl#2", ""),
+    ]
+    assert (record.licence, record.repository) == ("GPL-2.0-or-later", "o/n")
+    assert (record.package, record.version) == ("p", "1")
+    assert tally.counts == {"unknown format": 1}
+
+
+def test_ruby_package(tmp_path: Path) -> None:
+    metadata = b"name: p\nversion: !ruby/object:Gem::Version\n  version: '1'\nlicenses:\n- MIT\n"
+    data = gzip.compress(tar_bytes({"lib/p.rb": b"x = 1\n", "inner.zip": b"x"}))
+    path = tmp_path / "p.gem"
+    path.write_bytes(
+        tar_bytes({"metadata.gz": gzip.compress(metadata), "data.tar.gz": data, "checksums.yaml.gz": b""})
+    )
+    tally, record = Tally(), SourceRecord()
+    documents = list(read_source(Source(path, "p.gem"), tally, record=record))
+    assert [document.origin for document in documents] == ["p.gem!lib/p.rb"]
+    assert (record.licence, record.package, record.version) == ("MIT", "p", "1")
+    assert tally.counts == {"nested archive": 1}
+
+
+@pytest.mark.parametrize("name", ["p.tar.zst", "p.tzst", "p.crate", "p.tbz2", "p.txz", "p.nupkg", "p.jar"])
+def test_other_suffixes(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name in ("p.nupkg", "p.jar"):
+        write_zip(path, {"a.py": b"x"})
+    else:
+        packed = {"p.crate": gzip.compress, "p.tbz2": bz2.compress, "p.txz": lzma.compress}.get(name, zstd)
+        path.write_bytes(packed(tar_bytes({"a.py": b"x"})))
+    assert [document.text for document in read(path, Tally())] == ["x"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_streams_in_an_archive_have_no_bound_but_may_be_left_out(tmp_path: Path, kind: str) -> None:
+    members = {"a.jsonl": b'{"text": "x"}\n' * 10_000, "b.eml": b"Subject: s\n\nhello\n"}
+    path = tmp_path / f"p.{kind}"
+    if kind == "zip":
+        write_zip(path, members)
+    else:
+        path.write_bytes(tar_bytes(members))
+    assert len(read(path, Tally())) == 10_001
+    (source,) = find_sources([path], tally := Tally(), streams=False)
+    assert list(read_source(source, tally)) == []
+    assert tally.counts == {"unknown format": 2}
+
+
+def test_damaged_stream_in_an_archive_is_its_own(tmp_path: Path) -> None:
+    good = gzip.compress(b'{"text": "x"}\n' * 1000)
+    path = tmp_path / "p.tar"
+    path.write_bytes(tar_bytes({"a.jsonl.gz": good[:-10], "b.py": b"y", "c.parquet": b"PAR1x"}))
+    tally = Tally()
+    assert {document.text for document in read(path, tally)} == {"x", "y"}
+    assert tally.counts == {"truncated": 1, "damaged": 1}
+
+
+@pytest.mark.parametrize("data", [b"", b"!<arch>\n", b"!<arch>\nx", b"no ar", ar_bytes({"data.tar.xz": b"x"})])
+def test_no_debian_package(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "p.deb").write_bytes(data)
+    tally = Tally()
+    assert read(tmp_path / "p.deb", tally) == []
+    assert tally.counts == {"corrupt archive": 1}
+
+
+BREAKABLE = {
+    "p.deb": deb_bytes(gzip.compress(tar_bytes(DEB)), "gz"),
+    "p.gem": tar_bytes({"data.tar.gz": gzip.compress(tar_bytes(DEB))}),
+    "p.tar.zst": zstd(tar_bytes(DEB)),
+    "p.tar": tar_bytes(DEB),
+    "p.zip": zip_bytes(DEB),
+}
+
+
+@pytest.mark.parametrize("name", BREAKABLE)
+@settings(max_examples=100, deadline=None)
+@given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 600))
+def test_no_bytes_break_an_archive(
+    tmp_path_factory: pytest.TempPathFactory, name: str, place: float, bytes_there: bytes, dropped: int
+) -> None:
+    data = BREAKABLE[name]
+    cut = int(place * len(data))
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(data[:cut] + bytes_there + data[cut + dropped :])
+    tally = Tally()
+    documents = list(read_source(Source(path, name), tally, record=SourceRecord()))
+    assert documents or tally.counts or path.stat().st_size < 200

@@ -11,7 +11,7 @@ from adjoin.corpus.formats import Format, format_of
 from adjoin.corpus.sections import UnreadableError
 from adjoin.tally import Tally
 
-NAMES = ["a.py", "a.go", "a.md", "a.rst", "a.html", "a.txt", "PKG-INFO"]
+NAMES = ["a.py", "a.go", "a.md", "a.rst", "a.html", "a.txt", "PKG-INFO", "a.1", "a.tex", "a.epub"]
 _PIECES = [
     "# h\n", "a\n==\n", "```\n", "::\n\n  ", ".. note:: x\n", "<p>", "</h1>", "<h1>", "<!--", "<pre", ">", "`",
     "*",

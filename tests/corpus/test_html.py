@@ -67,6 +67,68 @@ def test_long_page_is_read_across_the_chunks() -> None:
     assert document.text.split("\n")[2 * 19_999] == "word19999 & more"
 
 
+SITE = """\
+<!DOCTYPE html>
+<html><head><title>Setting up - The Manual of Things</title></head>
+<body>
+<div class="cookie-banner"><p>We use cookies to give you the best of all experiences on this site.</p></div>
+<div id="navbar" class="navigation"><ul><li><a href="/">Home</a><li><a href="/x">Downloads</a></ul></div>
+<div class="sidebar"><p>Subscribe to the newsletter and read all that is new every month.</p></div>
+<header><h1>Setting up<a class="headerlink" href="#x">¶</a></h1><p>dropped</p></header>
+<main><p>The first paragraph tells what has to be installed, and says so in quite a number of words.</p>
+<p>Another one goes on about the settings, with <a href="/y">a link</a> in the middle of it all.</p>
+<ul><li>short item</ul>
+<ul><li><a href="/1">Related page</a><li><a href="/2">Another page</a></ul>
+<table><tr><td>cell<td>2</table>
+<table><tr><td><p>This page was laid out by tables, as pages were when they were young, and few minded.</table>
+<p>The last paragraph ends the page with a sentence that is long enough to be taken for prose.</p></main>
+<p><a href="/edit">Edit this page</a></p>
+<div class="footer"><p>Copyright 2020 by somebody. All rights reserved.</p></div>
+</body></html>
+"""
+
+
+def test_what_surrounds_the_content_goes() -> None:
+    (document,) = read(SITE)
+    assert (document.title, document.section, document.span) == ("Setting up", "Setting up", (8, 14))
+    assert [line.split()[:2] for line in document.text.split("\n")] == [
+        ["The", "first"], ["Another", "one"], ["short", "item"], [], [], ["This", "page"], ["The", "last"]
+    ]  # fmt: skip
+
+
+def test_title_keeps_the_site_where_no_heading_shows_which_part_that_is() -> None:
+    (document,) = read("<title>A &amp; B\n| Site</title><h1>Other</h1><p>Text.")
+    assert document.title == "A & B | Site"
+    (document,) = read("<h1>Heading</h1><p>Text.")
+    assert document.title == "Heading"
+
+
+def test_attributes_may_hold_brackets() -> None:
+    (document,) = read("<p>one <a title='a > b' href=\"x>y\">two</a> three, and that is all of it.</p>")
+    assert document.text == "one two three, and that is all of it."
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<div>", "<ul><li>", "<table><tr><td>", "<p>word</p>", '<p a="', "<a href=x>y", "<h1>", "<!-- -"],
+)
+def test_takes_linear_time(piece: str) -> None:
+    read("<p>a</p>" + piece * 50_000)
+
+
+_TAGS = (
+    "<p> </p> <div> </div> <table> <td> </table> <a href=x> </a> <h1> </h1> <br> <pre> </pre> <nav> </nav> <head> "
+    "<body> <header> </header> <title> &lt; &#10; <!-- --> <script> </script> < > \" ' = a word \n"
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pieces=st.lists(st.sampled_from(_TAGS.split(" ")), max_size=60))
+def test_any_input_is_read(pieces: list[str]) -> None:
+    for document in read(" ".join(pieces)):
+        assert document.text.count("\n") == document.span[1] - document.span[0]
+
+
 _WORDS = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
 _PARAGRAPHS = st.lists(
     st.one_of(

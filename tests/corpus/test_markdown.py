@@ -1,5 +1,6 @@
 """Markdown: what stays, what goes, and that every word stays on its line."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,35 @@ def test_unclosed_front_matter_stays() -> None:
 
 def test_only_markup_gives_nothing() -> None:
     assert read("# Title\n\n```\ncode\n```\n") == []
+
+
+def test_title_of_the_page() -> None:
+    assert {document.title for document in read("Intro\n\n# One *two*\n\na\n\n# Three\n\nb\n")} == {"One two"}
+    assert [document.title for document in read("## Part\n\na\n\n# One\n\nb\n")] == ["", ""]
+    assert [document.title for document in read('---\ntitle: "Front"\n---\n# One\n\na\n')] == ["Front"]
+
+
+def test_marks_of_github() -> None:
+    (document,) = read("- [ ] task[^1]\n- [x] done ~~not~~\n\n> [!NOTE]\n> Mind.\n\n[^1]: Foot.\n")
+    assert document.text.split("\n") == ["task", "done not", "", "", "Mind.", "", "Foot."]
+
+
+def test_line_end_as_a_character_reference() -> None:
+    assert [document.text for document in read("a&#10;b&#x2028;c\n")] == ["a b c"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["[", "<", "*", "_", "`a", "> ", "- ", "![a](", "\\", "[a][b]", "*a **b ", "|a\n"]
+)
+def test_takes_linear_time(piece: str) -> None:
+    read(piece * 100_000)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(alphabet=st.sampled_from("[]()!`*_#-+>|~<&;:\\/ \n\ta1x=é\u2028"), max_size=120))
+def test_any_input_is_read(text: str) -> None:
+    for document in read(text):
+        assert document.text.count("\n") == document.span[1] - document.span[0]
 
 
 _WORDS = st.from_regex(r"[a-z]{1,6}", fullmatch=True)

@@ -18,6 +18,48 @@ def test_every_line_stays(text: str) -> None:
         assert len(document.text.splitlines()) == last - first + 1
 
 
+def test_underlined_and_numbered_headings() -> None:
+    text = (
+        "The Title\n=========\n\nIntro.\n\n----------\nPart One\n----------\nText of it,\n42. no heading\n\n"
+        "3.2.  Second Part\n\n   Body.\n\n1. a list\n2. of two\n\n4.  This is a sentence.\n"
+    )
+    intro, one, second = read_plain(text, "a.txt")
+    assert {document.title for document in (intro, one, second)} == {"The Title"}
+    assert (intro.section, intro.text, intro.span) == ("The Title", "Intro.", (4, 4))
+    assert (one.section, one.text, one.span) == ("Part One", "Text of it,\n42. no heading", (9, 10))
+    assert (second.section, second.span) == ("3.2.  Second Part".replace("  ", " "), (14, 19))
+    assert second.text.split("\n")[0] == "   Body."
+
+
+def test_pages_boxes_and_rules_go() -> None:
+    text = (
+        "Text one\n\nFielding       Standards Track      [Page 7]\n\x0c\nRFC 2616          HTTP/1.1  June 1999\n\n"
+        "goes on\n\n"
+        "  +------+-----+\n  | a    |  b  |\n  +------+-----+\n\n -->>--<<--\\\\ x\n\n***\n\n- item\n"
+    )
+    (document,) = read_plain(text, "a.txt")
+    assert document.text.split() == ["Text", "one", "goes", "on", "-", "item"]
+    assert document.span == (1, 17)
+
+
+def test_what_surrounds_a_book_goes() -> None:
+    text = (
+        "The Project Gutenberg eBook\n\nTitle: A Tale\n\n*** START OF THE PROJECT GUTENBERG EBOOK A TALE ***\n\n"
+        "Once.\n\n*** END OF THE PROJECT GUTENBERG EBOOK A TALE ***\n\nLicence.\n"
+    )
+    (document,) = read_plain(text, "a.txt")
+    assert (document.title, document.text, document.span) == ("A Tale", "Once.", (7, 7))
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(alphabet=st.sampled_from("=-~*|+_#.1 2Ab\n\t"), max_size=80))
+def test_lines_that_stay_stand_on_their_line(text: str) -> None:
+    lines = text.split("\n")
+    for document in read_plain(text, "a.txt"):
+        for line, part in enumerate(document.text.split("\n"), start=document.span[0]):
+            assert part in ("", lines[line - 1].rstrip())
+
+
 def metadata(kind: str, body: str) -> str:
     return f"Metadata-Version: 2.1\nName: x\n{kind}\n\n{body}"
 

@@ -1,7 +1,6 @@
 """reStructuredText: what stays, what goes, and that every word stays on its line."""
 
 import pytest
-from docutils.parsers.rst import directives, roles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,11 +87,29 @@ def test_sections_and_lines() -> None:
     }  # fmt: skip
 
 
-def test_docutils_is_left_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    before = directives.directive, roles.role, dict(roles._roles), dict(directives._directives)
-    read("Title\n==\n\n.. role:: mine\n.. default-role:: math\n\n*open :x:`y` |z|\n\n   bad\n indent\n")
-    assert (directives.directive, roles.role, dict(roles._roles), dict(directives._directives)) == before
-    assert capfd.readouterr() == ("", "")
+def test_title_of_the_page() -> None:
+    assert {document.title for document in read(PAGE)} == {"Title"}
+    assert {document.title for document in read("Intro\n\nA\n=\n\na\n")} == {""}
+
+
+def test_inline_markup() -> None:
+    (document,) = read(
+        'A ``*b``, x\\ :sup:`2`, **s** *e*. [#]_ [1]_ |z| word_ __init__ a*b*c "`~c`" :raw:`n` `d <e>`__.\n'
+    )
+    assert document.text == 'A *b, x2, s e.  1 z word __init__ a*b*c "~c"  d.'
+
+
+def test_blocks() -> None:
+    page = (
+        ".. [#note] Foot\n   goes on\n\n1. one\n2. two\n\nA. Einstein\nwrote\n\n-a, --all  all of it\n\n"
+        "+--+\n|no|\n+--+\n\n>>> no\nno\n\n::\n\n no\n\nText::\n\n> no\n> no\n\n:Field: value\n  more\n\n"
+        ".. code-block:: c\n\n   no\n\n   no\nend\n"
+    )
+    (document,) = read(page)
+    assert rows(document) == {
+        1: "Foot", 2: "goes on", 4: "one", 5: "two", 7: "A. Einstein", 8: "wrote", 10: "all of it", 23: "Text:",
+        28: "value", 29: "more", 36: "end",
+    }  # fmt: skip
 
 
 def test_too_large() -> None:
@@ -103,6 +120,20 @@ def test_too_large() -> None:
 def test_lists_in_lists_on_one_line() -> None:
     with pytest.raises(UnreadableError, match="unreadable"):
         read("- " * 10 + "a")
+
+
+@pytest.mark.parametrize(
+    "piece", ["`", "*a ", "|", ":a:", ".. x::\n", "== ==\n", "a\n=\n", "::\n\n", "  a\n   b\n"]
+)
+def test_takes_linear_time(piece: str) -> None:
+    read(piece * 50_000)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(alphabet=st.sampled_from("`*|_:.=-+<>[]#()\\ \n\tab1"), max_size=120))
+def test_any_input_is_read(text: str) -> None:
+    for document in read(text.replace("- - ", "")):
+        assert document.text.count("\n") == document.span[1] - document.span[0]
 
 
 _WORDS = st.from_regex(r"[a-z]{1,6}", fullmatch=True)

@@ -85,6 +85,18 @@ def test_counts_what_it_passes_over(tmp_path: Path) -> None:
     assert tally.examples["too large"] == ["big.py"]
 
 
+def test_streams_are_taken_at_any_size_or_not_at_all(tmp_path: Path) -> None:
+    names = ["a.eml", "a.jsonl", "a.mbox.gz", "a.parquet", "a.warc.gz", "b.txt"]
+    write(tmp_path, dict.fromkeys(names, "x"))
+    (tmp_path / "a.jsonl").write_text("x" * 200)
+    assert [source.origin for source in find_sources([tmp_path], Tally(), max_bytes=100)] == names
+    tally = Tally()
+    assert [source.origin for source in find_sources([tmp_path], tally, streams=False)] == ["b.txt"]
+    assert tally.counts == {"unknown format": 5}
+    with_one = find_sources([tmp_path / "a.jsonl"], tally, streams=False)
+    assert (with_one, tally.counts) == ([], {"unknown format": 6})
+
+
 def test_root_may_be_hidden_or_vendored(tmp_path: Path) -> None:
     root = tmp_path / ".venv" / "node_modules"
     write(tmp_path, {".gitignore": "*", ".venv/node_modules/a.js": "1"})

@@ -1,61 +1,167 @@
 import errno
+import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from adjoin.cleaning.exact import Cleaner
 from adjoin.errors import AdjoinError
-from adjoin.mining import MiningOptions, mine
+from adjoin.mining import Engine, MiningOptions, making, manifest, mine, parts, sharding, work
+from adjoin.pairs import dataset
 from adjoin.pairs.dataset import MANIFEST, PairDataset
 from adjoin.pairs.languages import parser_for
-from adjoin.pairs.pair import Pair, text_hash
-from adjoin.tally import Tally
+from adjoin.pairs.pair import text_hash
 
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.fixture
+def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks of a file or two, so that several workers really share them."""
+    monkeypatch.setattr(work, "TASK_BYTES", 3000)
+
+
+@pytest.mark.usefixtures("_small_tasks")
 def test_the_same_input_gives_the_same_bytes_from_any_number_of_workers(source_tree: Path, tmp_path: Path) -> None:
     for name, workers in (("one", 1), ("again", 1), ("two", 2)):
-        # Small tasks, so that two workers really share them.
-        mine([source_tree], tmp_path / name, MiningOptions(workers=workers))
+        mine([source_tree], tmp_path / name, MiningOptions(), engine=Engine(workers=workers))
     assert content(tmp_path / "one") == content(tmp_path / "again") == content(tmp_path / "two")
 
 
+def test_the_cut_into_tasks_does_not_matter(
+    source_tree: Path, pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "TASK_BYTES", 1)
+    mine([source_tree], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
+    assert content(tmp_path / "out") == content(pairs_folder)
+
+
+def test_shards_and_row_groups_are_full_whatever_the_parts(
+    source_tree: Path, pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "TASK_BYTES", 3000)
+    for module, name, rows in (
+        (sharding, "ROWS_PER_SHARD", 40),
+        (sharding, "ROWS_PER_PART", 16),
+        (dataset, "ROWS_PER_PART", 16),
+        (making, "ROWS", 7),
+        (parts, "ROWS", 7),
+        (sharding, "ROWS", 7),
+        (manifest, "ROWS", 7),
+    ):
+        monkeypatch.setattr(module, name, rows)
+    mine([source_tree], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
+    made = PairDataset.open(tmp_path / "out")
+    assert [shard["rows"] for shard in made.manifest["shards"]][:-1] == [40] * ((len(made) - 1) // 40)
+    columns = ["x", "y", "origin", "x_hash", "y_hash", "group", "name"]
+    rows = [list(zip(*batch.values(), strict=True)) for batch in made.batches(columns)]
+    monkeypatch.setattr(dataset, "ROWS_PER_PART", 8192)
+    expected = [list(zip(*b.values(), strict=True)) for b in PairDataset.open(pairs_folder).batches(columns)]
+    assert list(chain(*rows)) == list(chain(*expected))
+
+
 def test_manifest_counts_what_went_in_and_out(pairs_folder: Path) -> None:
-    dataset = PairDataset.open(pairs_folder)
-    assert dataset.manifest["kinds"] == {"docstring-function python": 100, "neighbours text": 9}
-    assert dataset.manifest["counts"]["functions"] == 100
-    assert len(dataset) == dataset.manifest["pairs"] == 109
-    rows = next(dataset.batches(["x", "y", "x_hash", "y_hash", "group", "kind", "language", "origin"]))
+    made = PairDataset.open(pairs_folder)
+    assert made.manifest["kinds"]["docstring-function python"] == 100
+    assert made.manifest["kinds"]["neighbours text"] > 3
+    assert made.manifest["counts"]["functions"] == 100
+    assert len(made) == made.manifest["pairs"] == sum(made.manifest["kinds"].values())
+    rows = next(made.batches(["x", "y", "x_hash", "y_hash", "name", "licence"]))
     assert rows["x_hash"] == [text_hash(x) for x in rows["x"]]
     assert rows["y_hash"] == [text_hash(y) for y in rows["y"]]
 
 
+def test_every_input_stands_in_the_manifest_with_hash_and_counts(source_tree: Path, pairs_folder: Path) -> None:
+    made = PairDataset.open(pairs_folder).manifest
+    assert [given["origin"] for given in made["inputs"]] == sorted(path.name for path in source_tree.iterdir())
+    for given in made["inputs"]:
+        data = (source_tree / given["origin"]).read_bytes()
+        assert given["sha256"] == hashlib.sha256(data).hexdigest()
+        assert given["bytes"] == len(data)
+        assert given.keys() >= {"package", "licence", "repository", "counts", "pairs"}
+    assert sum(given["pairs"] for given in made["inputs"]) == made["pairs"]
+    assert made["bytes"] == sum(given["bytes"] for given in made["inputs"])
+    left_out = made["counts"].keys() - {"sources", "documents", "functions", "passages", "candidate pairs"}
+    assert left_out <= made["rules"].keys() | {"excluded"}, "each rule says why"
+
+
 def test_excluded_and_held_out_texts_stay_out(source_tree: Path, pairs_folder: Path, tmp_path: Path) -> None:
-    rows = next(PairDataset.open(pairs_folder).batches(["y_hash"]))
-    options = MiningOptions(exclude=("fi*.py",), held_out=frozenset(rows["y_hash"][:5]), workers=1)
-    manifest = mine([source_tree], tmp_path / "out", options)
-    assert manifest["counts"]["excluded"] == 1
-    assert manifest["counts"]["held out"] > 0
-    kept = next(PairDataset.open(tmp_path / "out").batches(["origin", "y_hash"]))
-    assert not any(origin.startswith("file.py") for origin in kept["origin"])
-    assert not options.held_out & set(kept["y_hash"])
+    """A dataset of pairs is held out: nothing of it comes again."""
+    held_out = tmp_path / "held-out"
+    mine([source_tree / "file.py"], held_out, MiningOptions(), engine=Engine(workers=1))
+    options = MiningOptions(exclude=("tok*",), decontaminate=(held_out,))
+    found = mine([source_tree], tmp_path / "out", options, engine=Engine(workers=1))
+    assert found["counts"]["excluded"] == 1
+    kept = next(PairDataset.open(tmp_path / "out").batches(["origin"]))
+    assert not any(origin.startswith(("file.py", "token")) for origin in kept["origin"])
+    assert found["pairs"] >= 80
+    assert sum(given["pairs"] for given in found["inputs"] if given["origin"] == "file.py") == 0
 
 
-def test_duplicates_are_dropped_and_counted() -> None:
-    def pair(y: str, origin: str) -> Pair:
-        return Pair("x", y, "docstring-function", "python", origin, 0)
+def test_duplicates_within_and_across_files_are_dropped_first_come_first_kept(
+    source_tree: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(source_tree, tree / "a")
+    shutil.copytree(source_tree, tree / "b")
+    found = mine([tree], tmp_path / "out", MiningOptions(template_cap=0), engine=Engine(workers=1))
+    before = PairDataset.open(pairs_folder).manifest
+    assert found["kinds"] == before["kinds"]
+    assert found["counts"]["duplicate"] >= before["pairs"]
+    assert found["places"] == {"a": found["pairs"]}
+    assert found["examples"]["duplicate"][0].startswith("b/")
 
-    tally = Tally()
-    cleaner = Cleaner(frozenset({text_hash("secret")}), tally)
-    kept = list(cleaner.clean([pair("a b", "1"), pair("a\n  b", "2"), pair("secret", "3"), pair("c", "4")]))
-    assert [p.origin for p in kept] == ["1", "4"]
-    assert tally.counts == {"duplicate": 1, "held out": 1}
+
+def test_caps_on_packages_and_templates(source_tree: Path, pairs_folder: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for package in ("one", "two"):
+        for noun in ("file", "token"):
+            (tree / package).mkdir(parents=True, exist_ok=True)
+            shutil.copy(source_tree / f"{noun}.py", tree / package / f"{noun}{package}.py")
+    shutil.copytree(source_tree, tree / "large", dirs_exist_ok=True)
+    options = MiningOptions(template_cap=0, package_cap=30)
+    found = mine([tree], tmp_path / "out", options, engine=Engine(workers=1))
+    assert found["places"]["large"] == 30
+    assert found["counts"]["package over cap"] > 0
+    # "Open a file and give what came of it." is one sentence, whatever is opened or closed.
+    capped = mine([tree], tmp_path / "capped", MiningOptions(template_cap=7), engine=Engine(workers=1))
+    assert capped["places"]["large"] < 20
+    assert capped["counts"]["template over cap"] > 60
+    again = mine([tree], tmp_path / "again", options, engine=Engine(workers=2))
+    assert content(tmp_path / "out") == content(tmp_path / "again")
+    assert again == found
+
+
+def test_only_what_the_licences_allow(source_tree: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for package, licence in (("open", "MIT"), ("closed", "Proprietary")):
+        shutil.copytree(source_tree, tree / package)
+        (tree / package / "package.json").write_text(json.dumps({"name": package, "license": licence}))
+    options = MiningOptions(licences=("MIT",))
+    found = mine([tree], tmp_path / "out", options, engine=Engine(workers=1))
+    assert set(found["places"]) == {"open"}, "and its twin that came first does not shadow it"
+    assert found["counts"]["licence not allowed"] >= 100
+    rows = next(PairDataset.open(tmp_path / "out").batches(["licence"]))
+    assert set(rows["licence"]) == {"MIT"}
+
+
+def test_secrets_and_addresses_are_masked_when_asked(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    code = 'def report(text):\n    """Send the text to the people in charge."""\n    to = "someone@example.org"\n'
+    (tree / "a.py").write_text(code + "    mail(to, text)\n    return to\n")
+    found = mine([tree], tmp_path / "out", MiningOptions(mask=("emails",)), engine=Engine(workers=1))
+    rows = next(PairDataset.open(tmp_path / "out").batches(["y"]))
+    assert "<email>" in rows["y"][0]
+    assert "example.org" not in rows["y"][0]
+    assert found["counts"]["emails masked"] == 1
 
 
 def test_an_empty_folder_or_one_without_pairs_is_one_line(tmp_path: Path) -> None:
@@ -72,7 +178,7 @@ def test_an_empty_folder_or_one_without_pairs_is_one_line(tmp_path: Path) -> Non
 def test_a_folder_that_is_no_dataset_is_not_replaced(source_tree: Path, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(AdjoinError, match="not a dataset"):
-        mine([source_tree], tmp_path, MiningOptions(workers=1))
+        mine([source_tree], tmp_path, MiningOptions(), engine=Engine(workers=1))
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
@@ -108,7 +214,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(
     source_tree: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "pairs"
-    mine([source_tree], out, MiningOptions(workers=1))
+    mine([source_tree], out, MiningOptions(), engine=Engine(workers=1))
     before = content(out)
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(source_tree), str(out)], capture_output=True, text=True, check=False

@@ -55,9 +55,9 @@ def test_explicit_negatives_are_a_column_of_their_own(tmp_path: Path) -> None:
 
 def test_a_shard_that_is_not_the_manifests_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = written(tmp_path / "pairs", PAIRS)
-    other = written(tmp_path / "other", [LabelledPair("x", "y", "k", "l", "f:1", 1)] * 10, negatives=True)
+    other = written(tmp_path / "other", [LabelledPair("x", "y", "k", "l", "f:1", 1)] * 9, negatives=True)
     (made.folder / "pairs-00000.parquet").write_bytes((other.folder / "pairs-00000.parquet").read_bytes())
-    with pytest.raises(AdjoinError, match=r"cannot be read \(expected 10 rows of x, y.*negatives"):
+    with pytest.raises(AdjoinError, match=r"cannot be read \(expected 10 rows; it has 9 of x, y.*negatives"):
         next(made.batches(["x"]))
     monkeypatch.setattr(dataset, "ROWS_PER_PART", 4)  # row groups of another size
     for part in other.parts():

@@ -1,6 +1,14 @@
-from adjoin.corpus import Document
-from adjoin.pairs.functions import Function, function_pairs, functions, reason_against, summary
+"""Functions of nine grammars: what is one, what is its documentation, its name, its code and its place."""
+
+from pathlib import Path
+
+import pytest
+
+from adjoin.corpus.document import Document
+from adjoin.pairs.functions import Function, function_pairs, functions
 from adjoin.tally import Tally
+
+SAMPLES = Path(__file__).parent / "samples"
 
 SOURCE = '''\
 import os
@@ -41,6 +49,20 @@ def python(text: str, origin: str = "a/b.py") -> Document:
     return Document.of(text, "python", origin)
 
 
+def sample(name: str, language: str) -> dict[str, tuple[str, str]]:
+    """The pairs of a sample file: name → (x, y); each name once."""
+    document = Document.of((SAMPLES / name).read_text(), language, name)
+    pairs = list(function_pairs(document, Tally()))
+    assert len({pair.name for pair in pairs}) == len(pairs)
+    lines = document.text.split("\n")
+    for pair in pairs:
+        first, last = map(int, pair.origin.rpartition(":")[2].split("-"))
+        assert pair.language == language
+        assert pair.y.split("\n")[0] in lines[first - 1]
+        assert lines[last - 1].strip().rstrip(",;") == pair.y.split("\n")[-1].strip().rstrip(";")
+    return {pair.name: (pair.x, pair.y) for pair in pairs}
+
+
 def test_finds_functions_methods_and_conditional_ones_but_nothing_inside_functions() -> None:
     found = functions(python(SOURCE), Tally())
     assert [f.name for f in found] == ["Reader.size", "Reader.fetch", "windows_only"]
@@ -65,15 +87,7 @@ def test_span_is_where_the_function_stands_in_the_file() -> None:
 def test_span_counts_from_the_documents_first_line() -> None:
     document = Document.of(SOURCE, "python", "a.py", first_line=101)
     assert functions(document, Tally())[0].span[0] == 100 + 8
-
-
-def test_summary_is_the_first_paragraph_without_markup() -> None:
-    fetch = functions(python(SOURCE), Tally())[1]
-    assert summary(fetch.docstring) == "Fetch a page with http.get and retries."
-    assert summary("Do it\n  now.\n\nMore.") == "Do it now."
-    assert summary("Do it now.\n:param x: y") == "Do it now."
-    assert summary("Do it now.\nArgs:\n  x: y") == "Do it now."
-    assert summary("Do it now.\n----\nx") == "Do it now."
+    assert next(function_pairs(document, Tally())).origin == "a.py:108-115"
 
 
 def test_a_function_with_a_syntax_error_is_counted_and_its_neighbours_stay() -> None:
@@ -91,61 +105,146 @@ def test_strings_that_are_no_docstrings() -> None:
         assert function.docstring == ""
 
 
-def test_each_rule_names_itself() -> None:
-    document = python("x", "pkg/mod.py")
-    body = "def f():\n    a = 1\n    return a"
-    good = Function("f", "Return the number one.", body, (1, 3))
-    assert reason_against(good, document) is None
-
-    def reason(**changed: object) -> str | None:
-        values = {"name": "f", "docstring": good.docstring, "code": body, "span": (1, 3), **changed}
-        return reason_against(Function(**values), document)  # type: ignore[arg-type]
-
-    assert reason(docstring="") == "no docstring"
-    assert reason(docstring="Too short") == "summary under 3 words"
-    assert reason(docstring="w " * 300) == "summary over 256 words"
-    assert reason(docstring="求和 求和 求和 一 二 三") == "summary not mostly Latin letters"
-    assert reason(name="A.__repr__") == "special method"
-    assert reason(name="A.test_it") == "test code"
-    assert reason(code="def f():\n    return 1") == "function under 3 lines"
-    assert reason(code="def f():\n" + "    a = 1\n" * 2000) == "function over 12,000 characters"
-    assert reason_against(good, python("x", "pkg/tests/helpers.py")) == "test code"
+def test_only_a_docstring_leaves_the_code() -> None:
+    (function,) = functions(python('def g(a):\n    f"Not {a} docstring"\n    return a\n'), Tally())
+    assert 'f"Not {a} docstring"' in function.code
 
 
 def test_pairs_know_their_place_and_are_negatives_of_each_other() -> None:
     tally = Tally()
     pairs = list(function_pairs(python(SOURCE), tally))
     assert [pair.origin for pair in pairs] == ["a/b.py:8-15", "a/b.py:17-24", "a/b.py:28-31"]
+    assert [pair.name for pair in pairs] == ["Reader.size", "Reader.fetch", "windows_only"]
     assert len({pair.group for pair in pairs}) == len(pairs)
     assert all(pair.x not in pair.y for pair in pairs)
     assert tally.counts["functions"] == 3
 
 
-def test_parameters_without_a_heading_and_signatures_are_no_summary() -> None:
-    assert summary("input_ids (`torch.LongTensor` of shape `(batch, length)`):\n    Indices of tokens.") == ""
-    assert summary("x (int): the number of things to count.") == ""
-    assert summary("selu(input, inplace=False) -> Tensor\n\nApplies the function to each element.") == (
-        "Applies the function to each element."
+def test_overloads_and_setters_are_no_negatives_of_each_other() -> None:
+    setter = '    @size.setter\n    def size(self, value):\n        """Change the number of bytes."""\n'
+    text = SOURCE.replace(
+        "    async def", setter + "        self.a = value\n        self.b = value\n\n    async def"
     )
-    assert summary("Do it now.\nReturns: nothing at all") == "Do it now."
-    assert summary("Do it now.\nExample::\n  x") == "Do it now."
+    pairs = list(function_pairs(python(text), Tally()))
+    assert len(pairs) == 4
+    assert pairs[0].group == pairs[1].group
 
 
-def test_a_role_at_the_start_of_a_line_ends_no_summary() -> None:
-    assert summary("Compute the rate of each of the optimizer's\n:attr:`groups` anew.") == (
-        "Compute the rate of each of the optimizer's groups anew."
+def test_a_pair_carries_what_its_document_says_about_itself() -> None:
+    document = Document.of(SOURCE, "python", "a.py", licence="MIT", repository="a/b")
+    assert {(pair.licence, pair.repository) for pair in function_pairs(document, Tally())} == {("MIT", "a/b")}
+
+
+SAMPLE_COUNTS = {
+    "Store.java": "java",
+    "store.js": "javascript",
+    "store.ts": "typescript",
+    "view.tsx": "typescript",
+    "store.php": "php",
+    "store.rb": "ruby",
+    "store.go": "go",
+    "store.rs": "rust",
+}
+
+
+@pytest.mark.parametrize("name", SAMPLE_COUNTS)
+def test_every_function_has_one_outcome(name: str) -> None:
+    tally = Tally()
+    document = Document.of((SAMPLES / name).read_text(), SAMPLE_COUNTS[name], name)
+    pairs = list(function_pairs(document, tally))
+    rules = sum(count for reason, count in tally.counts.items() if reason != "functions")
+    assert pairs
+    assert tally.counts["functions"] == len(pairs) + rules
+
+
+@pytest.mark.parametrize("name", SAMPLE_COUNTS)
+def test_functions_are_all_that_have_an_implementation_in_order(name: str) -> None:
+    document = Document.of((SAMPLES / name).read_text(), SAMPLE_COUNTS[name], name)
+    found = functions(document, Tally())
+    assert [f.span for f in found] == sorted(f.span for f in found)
+    by_name = {f.name: f for f in found}
+    for pair in function_pairs(document, Tally()):
+        function: Function = by_name[pair.name]
+        assert (function.code, f"{name}:{function.span[0]}-{function.span[1]}") == (pair.y, pair.origin)
+
+
+def test_java() -> None:
+    pairs = sample("Store.java", "java")
+    assert list(pairs) == ["Store.open", "Store.Entry.age", "Store.Kind.parse"]
+    assert pairs["Store.open"][0] == "Opens the store at path, creating it if Options.create says so."
+    assert pairs["Store.open"][1].startswith("@Nullable\npublic static Store open(")
+    assert "// the lock is held until close" in pairs["Store.open"][1]
+
+
+def test_javascript() -> None:
+    pairs = sample("store.js", "javascript")
+    assert list(pairs) == [
+        "open",
+        "Store.close",
+        "helpers.trim",
+        "helpers.split",
+        "Cache.evict",
+        "wrapped",
+    ]
+    assert pairs["open"] == (
+        "Open the store that lies at a path, or make one.",
+        "const open = async (path) => {\n  const file = await read(path);\n  return new Store(file);\n};",
     )
-    assert summary(":math:`D^2` regression score.") == "D^2 regression score."
-    assert summary("See :py:meth: `x.y` for it.") == "See x.y for it."
+    assert pairs["helpers.split"][1].startswith("split(text) {\n  // from the left")
+    assert pairs["wrapped"][1].startswith("function wrapped(a) {\n  return")
 
 
-def test_only_a_docstring_leaves_the_code() -> None:
-    (function,) = functions(python('def g(a):\n    f"Not {a} docstring"\n    return a\n'), Tally())
-    assert 'f"Not {a} docstring"' in function.code
+def test_typescript() -> None:
+    pairs = sample("store.ts", "typescript")
+    assert list(pairs) == ["Paths.resolve", "Store.flush", "Store.retry", "overloaded"]
+    assert pairs["Store.flush"][1].startswith("async flush(): Promise<void> {\n  await")
+    assert pairs["overloaded"][1].startswith("function overloaded(a: any): any {\n  if")
 
 
-def test_tests_inside_an_archive_are_tests() -> None:
-    good = Function("f", "Return the number one.", "def f():\n    a = 1\n    return a", (1, 3))
-    for origin in ("pkg.zip!tests/a.py", "pkg.zip!test_a.py", "pkg.zip!p/tests/a.py"):
-        assert reason_against(good, python("x", origin)) == "test code"
-    assert reason_against(good, python("x", "pkg.zip!latest/a.py")) is None
+def test_a_dialect_is_told_by_the_files_name() -> None:
+    pairs = sample("view.tsx", "typescript")
+    assert list(pairs) == ["View"]
+    assert "<li key={item.id}>" in pairs["View"][1]
+
+
+def test_php() -> None:
+    pairs = sample("store.php", "php")
+    assert list(pairs) == ["Store.find", "store_path", "Counts.increase"]
+    assert pairs["Store.find"][0] == "Finds one record by the key that Store::put was given."
+
+
+def test_ruby() -> None:
+    pairs = sample("store.rb", "ruby")
+    assert list(pairs) == ["Data.Store.fetch", "Data.Store.open", "Data.Store.locked", "Data.Store.purge"]
+    assert pairs["Data.Store.fetch"][0] == "Fetch the value of a key, or what the block gives for it."
+    assert pairs["Data.Store.locked"][1].startswith("def locked(name)\n  lock =")
+
+
+def test_go() -> None:
+    pairs = sample("store.go", "go")
+    assert list(pairs) == ["Open", "Store.Close"]
+    assert pairs["Open"][0] == "Open gives the store at a path, or an error if there is none; see Store.Close."
+
+
+def test_rust() -> None:
+    pairs = sample("store.rs", "rust")
+    assert list(pairs) == ["Store.open", "Keyed.longest", "paths.join"]
+    assert pairs["Store.open"][0] == "Opens a Store that lies at path."
+    assert pairs["paths.join"][1].startswith("pub fn join(parts: &[&str]) -> String {\n    let")
+
+
+def test_deep_nesting_and_long_comments_do_not_stop_it() -> None:
+    nested = "[" * 20_000
+    inputs = {
+        "python": f"x = {nested}\n" + "# a:\n" * 50_000 + 'def f():\n    """Give one back now."""\n    a\n    b\n',
+        "javascript": "/** a */" * 20_000 + "f(" * 20_000 + "/** Give one back now. */function f() {",
+        "go": "package a\n" + "// a: b\n" * 50_000 + "func f() {\n\ta()\n}\n" + "{" * 20_000,
+        "ruby": "# {@a}[\n" * 50_000 + "def f\n  a\nend\n" + "class A\n" * 5_000,
+        "java": "/** {@code " + "{" * 50_000 + "<p " * 50_000 + "*/ class A { /** B */ void f() {",
+        "php": "<?php /** " + "* @a\n" * 50_000 + "*/\nfunction f() {\n  a();\n}\n" + "((" * 20_000,
+        "rust": "/// [`a`][\n" * 50_000 + "fn f() {\n    a();\n}\n" + "mod a {" * 5_000,
+        "typescript": "/** `" * 50_000 + "namespace a {" * 5_000,
+    }
+    for language, text in inputs.items():
+        list(function_pairs(Document.of(text, language, "a"), Tally()))
+        functions(Document.of(text, language, "a"), Tally())

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_mine, _pretrain, _plan, _train, _evaluate, _embed, _index, _search, _demo):
+    for add in (_mine, _collect, _pairs, _pretrain, _plan, _train, _evaluate, _embed, _index, _search, _demo):
         add(subparsers)
     return parser
 
@@ -78,18 +78,101 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         subparsers,
         "mine",
         verbs.mine,
-        "mine (docstring, function) and (passage, next passage) pairs out of folders, files and archives",
+        "mine (docstring, function), (passage, next passage), (title, passage) and (question, answer) pairs",
         extra="mine",
-        interrupted="interrupted; no pairs were written, and what stood at --out before still does",
+        interrupted="interrupted; what stood at --out before still does, and the same command goes on from here",
     )
     _what_to_read(verb)
     verb.add_argument(
         "--out", required=True, type=_path, help="folder for the pairs: Parquet shards and manifest.json"
     )
+    verb.add_argument("--kinds", nargs="+", metavar="KIND", help="only these kinds of pairs (default: all four)")
     verb.add_argument(
-        "--kinds", nargs="+", choices=["docstring-function", "neighbours"], help="only these kinds of pairs"
+        "--columns",
+        nargs="+",
+        metavar="ROLE=COLUMN",
+        help="columns of JSON lines and Parquet: text=body title=subject question=... answer=... licence=...",
     )
+    verb.add_argument(
+        "--words", nargs=2, type=int, metavar=("MIN", "MAX"), help="of a passage, drawn between them"
+    )
+    verb.add_argument("--languages", nargs="+", metavar="CODE", help="only prose in these languages, as in: en de")
+    _cleaning(verb)
+    verb.add_argument("--recipe", type=_path, help="a TOML file with these options in its table [mine]")
+    verb.add_argument(
+        "--verify", action="store_true", help="derive the dataset at --out again from PATH and compare every byte"
+    )
+    _engine(verb)
+
+
+def _cleaning(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--decontaminate",
+        nargs="+",
+        type=_path,
+        metavar="FOLDER",
+        help="evaluation data, or pairs, that no pair may hold: code, text, queries, repositories",
+    )
+    verb.add_argument(
+        "--keep-near-duplicates", action="store_true", help="keep pairs whose y nearly repeats an earlier one"
+    )
+    verb.add_argument(
+        "--template-cap", type=int, help="pairs of a package that may say the same; 0 for any number"
+    )
+    verb.add_argument("--package-cap", type=int, help="pairs that a package may give (default: any number)")
+    verb.add_argument("--mask", nargs="+", choices=["emails", "secrets"], help="put marks in their place")
+    verb.add_argument(
+        "--licences", nargs="+", metavar="ID", help="only pairs under these: SPDX ids, permissive, unknown"
+    )
+
+
+def _engine(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--workers", type=int, help="processes that read and parse (default: one a processor)")
+    verb.add_argument(
+        "--engine", choices=["local", "ray"], default="local", help="ray: the machines of a cluster; same bytes"
+    )
+
+
+def _collect(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "collect",
+        verbs.collect,
+        "download the packages of a recipe, mine each and delete it, within a budget of disk space",
+        extra="mine",
+        interrupted="interrupted; the same command goes on with the packages that are not mined yet",
+    )
+    verb.add_argument("recipe", type=_path, metavar="RECIPE", help="a TOML file such as recipes/corpora/code.toml")
+    verb.add_argument("--out", type=_path, help="folder for the pairs: Parquet shards and manifest.json")
+    verb.add_argument("--downloads", type=_path, help="folder for the packages (default: OUT.downloads)")
+    verb.add_argument(
+        "--budget-gb", type=float, default=2.0, help="disk space for packages that wait (default: 2)"
+    )
+    verb.add_argument("--keep", action="store_true", help="leave the packages in --downloads")
+    verb.add_argument(
+        "--pin",
+        choices=["missing", "all"],
+        help="write today's versions and hashes into RECIPE: of the rows that have none, or of all",
+    )
+    _cleaning(verb)
+    _engine(verb)
+
+
+def _pairs(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "pairs",
+        verbs.pairs_show,
+        "look at pairs: samples, lengths, what was left out and why, a picture",
+        extra="mine",
+    )
+    verb.add_argument("action", choices=["show"], help="show: print them")
+    verb.add_argument("pairs", type=_path, metavar="PAIRS", help="a folder made by `adjoin mine`")
+    verb.add_argument("--number", type=int, default=5, help="of samples (default: 5)")
+    verb.add_argument("--seed", type=_seed, default=0, help="of the draw (default: 0)")
+    verb.add_argument("--kind", default="", help="only samples of this kind")
+    verb.add_argument("--language", default="", help="only samples in this language")
+    verb.add_argument("--picture", type=_path, help="PNG of the lengths (default: PAIRS/lengths.png)")
 
 
 def _what_to_read(verb: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adjoin.cli.progress import counting, training_display
+from adjoin.cli.progress import counting, counting_bytes, training_display
 from adjoin.cli.tables import funnel
 from adjoin.errors import AdjoinError
 from adjoin.evaluation import RetrievalTask, load_tasks, run_evaluation, write_report, write_task
@@ -54,9 +54,9 @@ def run(out: Path, *, minutes: float | None = None) -> None:
     _make_room(out)
 
     console.rule("1  Keep whole packages out")
-    held_out = _hold_out(packages, out, console)
+    _hold_out(packages, out, console)
     console.rule("2  Mine the other installed packages")
-    _mine_the_rest(packages, out, held_out, console)
+    _mine_the_rest(packages, out, console)
     console.rule("3  Train")
     recipe = Recipe.with_defaults(preset="static", minutes=minutes)
     with training_display(console) as watch:
@@ -89,24 +89,16 @@ def _make_room(out: Path) -> None:
     shutil.rmtree(out)
 
 
-def _hold_out(packages: Path, out: Path, console: Console) -> frozenset[int]:
-    """Make an evaluation task of each held-out package.
-
-    Returns:
-        The hashes of all their summaries and implementations: copies in other packages are not trained on.
-    """
-    hashes: set[int] = set()
+def _hold_out(packages: Path, out: Path, console: Console) -> None:
+    """Make an evaluation task of each held-out package."""
     for name in HELD_OUT:
         options = MiningOptions(kinds=(DOCSTRING_FUNCTION,))
-        with counting(f"Reading {name}:", "sources", console) as advance:
-            mine([packages / name], out / "held-out" / name, options, lambda done, total, _: advance(done, total))
+        with counting_bytes(f"Reading {name}:", console) as advance:
+            mine([packages / name], out / "held-out" / name, options, progress=advance)
         dataset = PairDataset.open(out / "held-out" / name)
         task = _task(name, dataset)
         write_task(out / "eval" / name, task)
-        for rows in dataset.batches(["x_hash", "y_hash"]):
-            hashes.update(rows["x_hash"], rows["y_hash"])
         console.print(f"{name}: {len(task.queries):,} documented functions, for measuring only")
-    return frozenset(hashes)
 
 
 def _task(name: str, dataset: PairDataset) -> RetrievalTask:
@@ -130,12 +122,13 @@ def _task(name: str, dataset: PairDataset) -> RetrievalTask:
     )
 
 
-def _mine_the_rest(packages: Path, out: Path, held_out: frozenset[int], console: Console) -> None:
+def _mine_the_rest(packages: Path, out: Path, console: Console) -> None:
     exclude = tuple(pattern for name in HELD_OUT for pattern in (name, f"{name}-*", f"{name}.*"))
     exclude += ("*/externals", "*/vendored")  # changed copies of others' code, of the held-out packages' too
-    options = MiningOptions(exclude=exclude, held_out=held_out)
-    with counting("Mining", "sources", console) as advance:
-        manifest = mine([packages], out / "pairs", options, lambda done, total, _: advance(done, total))
+    # Their copies inside other packages are left out by decontamination, changed comments and all.
+    options = MiningOptions(exclude=exclude, decontaminate=(out / "eval",))
+    with counting_bytes("Mining", console) as advance:
+        manifest = mine([packages], out / "pairs", options, progress=advance)
     console.print(funnel(manifest))
 
 

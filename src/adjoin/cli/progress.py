@@ -38,6 +38,13 @@ def counting(doing: str, what: str, console: Console | None = None) -> Iterator[
 
 
 @contextmanager
+def counting_bytes(doing: str, console: Console | None = None) -> Iterator[Callable[[int, int, int], None]]:
+    """Show megabytes of sources done; gives the function that mining calls."""
+    with counting(doing, "MB", console) as advance:
+        yield lambda done, total, pairs: advance(done // 1_000_000, max(1, total // 1_000_000))
+
+
+@contextmanager
 def training_display(console: Console) -> Iterator[Callable[["StepReport"], None]]:
     """Show a training's steps: loss, temperature, speed, padding, time left."""
     if not console.is_terminal:

@@ -5,27 +5,85 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.panel import Panel
+
+    from adjoin.mining.show import Lengths
     from adjoin.training.plan import Plan
 
-READ = ("sources", "documents", "functions", "passages")  # in the order in which they come about
+READ = (
+    "sources",
+    "documents",
+    "functions",
+    "passages",
+    "candidate pairs",
+)  # in this order
+_SAMPLE_LINES = 24  # of a long function; the rest is in the shard
 
 
 def funnel(manifest: dict[str, Any]) -> Table:
     """What mining read, what it left out and why, what it kept, out of a manifest."""
-    counts: dict[str, int] = manifest["counts"]
+    counts: dict[str, int] = manifest.get("counts", {})
+    reasons: dict[str, str] = manifest.get("rules", {})
     left_out = sorted((item for item in counts.items() if item[0] not in READ), key=lambda item: -item[1])
     groups = {
         "read": [(what, counts[what]) for what in READ if what in counts],
         "left out": left_out,
-        "pairs": list(manifest["kinds"].items()),
+        "pairs": list(manifest.get("kinds", {}).items()),
     }
-    table = Table("", "what", "", title="Mined", title_justify="left")
+    table = Table("", "what", "", "why", title="Mined", title_justify="left")
     table.columns[2].justify = "right"
     for group, rows in groups.items():
         for number, (what, count) in enumerate(rows):
-            table.add_row("" if number else group, what, f"{count:,}", style="bold" if group == "pairs" else "")
+            style = "bold" if group == "pairs" else ""
+            table.add_row("" if number else group, what, f"{count:,}", reasons.get(what, ""), style=style)
         table.add_section()
     return table
+
+
+def lengths_table(lengths: "Sequence[Lengths]") -> Table:
+    """Quantiles of the lengths of both sides, in characters."""
+    import numpy as np
+
+    from adjoin.mining.show import QUANTILES
+
+    shares = [f"{share:.0%}" for share in QUANTILES]
+    table = Table(
+        "pairs of", "", "number", *shares, "longest", title="Lengths in characters", title_justify="left"
+    )
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for of_kind in lengths:
+        for side, values in (("x", of_kind.x), ("y", of_kind.y)):
+            quantiles = [f"{value:,.0f}" for value in np.quantile(values, QUANTILES)]
+            first = (of_kind.what, "x", f"{len(values):,}") if side == "x" else ("", "y", "")
+            table.add_row(*first, *quantiles, f"{values.max():,}")
+    return table
+
+
+def sample_panels(samples: "Sequence[dict[str, Any]]") -> "Iterator[Panel]":
+    """Each pair in a frame: x above, y below, where it is from at the edges."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.rule import Rule
+    from rich.text import Text
+
+    for sample in samples:
+        lines = sample["y"].split("\n")
+        more = [f"... {len(lines) - _SAMPLE_LINES:,} more lines"] if len(lines) > _SAMPLE_LINES else []
+        below = " · ".join(sample[name] for name in ("origin", "licence", "repository") if sample.get(name))
+        yield Panel(
+            Group(
+                Text(sample["x"], style="bold"),
+                Rule(style="dim"),
+                Text("\n".join([*lines[:_SAMPLE_LINES], *more])),
+            ),
+            title=Text(f"{sample['kind']} {sample['language']}"),
+            title_align="left",
+            subtitle=Text(below),
+            subtitle_align="left",
+        )
 
 
 def plan_tables(plan: "Plan") -> list[Table]:

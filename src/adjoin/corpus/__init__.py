@@ -6,6 +6,8 @@ importing this room costs next to nothing.
 """
 
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.sources import Source, find_sources, read_source
+from adjoin.corpus.reading import SourceRecord, read_source
+from adjoin.corpus.records import Columns
+from adjoin.corpus.sources import Source, find_sources
 
-__all__ = ["PROSE", "Document", "Source", "find_sources", "read_source"]
+__all__ = ["PROSE", "Columns", "Document", "Source", "SourceRecord", "find_sources", "read_source"]

@@ -1,37 +1,43 @@
 """Archives, read member by member as a stream, with bounds that no archive can lie about.
 
-One member at a time is in memory, at most `max_bytes` of it; what an archive states about its sizes is checked
-before it is believed. Nothing is written to the disk.
+One member at a time is in memory, at most `max_bytes` of it, and of a member that is a stream of records no more
+than a piece; what an archive states about its sizes is checked before it is believed. Nothing is unpacked to the
+disk.
+
+Three bounds stop an archive that was made to: the number of members; the bytes of all members, 256 GiB; and, since
+a few MB could unpack to that, the ratio that `adjoin.corpus.compression` allows, 250 times what lies on the disk.
 """
 
-import bz2
-import gzip
+import errno
 import io
-import lzma
+import os
 import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import IO, cast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import IO
 
-from adjoin.corpus.contents import read_bytes
+from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, Readable, TooMuchError, Unpacked
+from adjoin.corpus.contents import Reading, read_file
 from adjoin.corpus.document import Document
-from adjoin.corpus.formats import archive_kind, folder_skip_reason, format_of, unread_reason
-from adjoin.tally import Tally
+from adjoin.corpus.formats import archive_kind, folder_skip_reason, stream_kind, unread_reason
+from adjoin.corpus.licences import MAX_TEXT
+from adjoin.corpus.provenance import Package
+from adjoin.corpus.repositories import repository_of_path
 
-MAX_MEMBERS = 200_000
-MAX_UNPACKED = 8 << 30  # bytes of all members of one archive
+MAX_MEMBERS = 1_000_000
+MAX_UNPACKED = 256 << 30  # bytes of all members of one archive
 
-_DIRECTORY_BYTES = (
-    MAX_MEMBERS * 256
-)  # of a zip file's list of members: zipfile loads it whole; an entry has about 100
+_DIRECTORY_BYTES = 200_000 * 256  # of a zip file's list of members: zipfile loads it whole; an entry has about 100
 _STEP = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
 # zipfile unpacks the other methods without a bound on the size of the result.
 _BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LICENCE_FOLDER = folder_skip_reason("licenses")  # passed over for its texts, which tell a licence nonetheless
+_AR_START = b"!<arch>\n"
+_AR_HEADER = 60  # bytes: name 16, dates and owners 32, size 10, end mark 2
 
 
 class _TooLargeError(Exception):
@@ -39,20 +45,22 @@ class _TooLargeError(Exception):
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Archive:
     """The archive that is being read.
 
     Attributes:
         origin: of the archive.
-        tally: where every skip is counted.
-        max_bytes: of one member.
+        reading: how members are read, and where every skip is counted.
+        package: what its members say of the package in it.
+        bound: for `unpacked`.
         members: how many have been seen.
         unpacked: the bytes of those that were wanted.
     """
 
     origin: str
-    tally: Tally
-    max_bytes: int
+    reading: Reading
+    package: Package
+    bound: int
     members: int = 0
     unpacked: int = 0
 
@@ -68,68 +76,105 @@ class _Reading:
             _TooLargeError: with it the archive exceeds its bounds.
         """
         self.members += 1
-        reason = _path_reason(name) or skip_reason or ("too large" if size > self.max_bytes else "")
+        reason = _path_reason(name, self.reading.streams) or skip_reason
+        if not reason and size > self.reading.max_bytes and not stream_kind(_base_name(name)):
+            reason = "too large"
         if reason:
-            self.tally.add(reason, self.member_origin(name))
+            self.reading.tally.add(reason, self.member_origin(name))
         else:
             self.unpacked += size
-        if self.members > MAX_MEMBERS or self.unpacked > MAX_UNPACKED:
+        if self.members > MAX_MEMBERS or self.unpacked > self.bound:
             raise _TooLargeError
         return not reason
 
-    def documents(self, name: str, data: bytes) -> Iterator[Document]:
-        """Read the bytes of a member."""
-        form = format_of(PurePosixPath(name).name)
-        if form is not None:
-            yield from read_bytes(data, form, self.member_origin(name), self.tally)
+    def noted(self, name: str, size: int, content: IO[bytes]) -> IO[bytes]:
+        """Take in what a member says of the package, and give its content, as before, to be read."""
+        path = name.removeprefix("./")
+        if not self.package.wants(path, size) or _folder_reason(path) not in ("", _LICENCE_FOLDER):
+            return content
+        data = content.read(MAX_TEXT)
+        self.package.offer(path, data)
+        return io.BytesIO(data)
+
+    def documents(self, name: str, content: IO[bytes]) -> Iterator[Document]:
+        """Read a member."""
+        repository = repository_of_path(name)
+        for document in read_file(content, _base_name(name), self.member_origin(name), self.reading):
+            yield replace(document, repository=repository) if repository else document
 
     def member_origin(self, name: str) -> str:
         """The origin of a member's Documents, as valid Unicode."""
+        name = name.removeprefix("./")
         return f"{self.origin}!{name.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')}"
 
 
-def read_archive(file: IO[bytes], kind: str, origin: str, tally: Tally, max_bytes: int) -> Iterator[Document]:
+def read_archive(
+    file: IO[bytes], kind: str, origin: str, reading: Reading, package: Package
+) -> Iterator[Document]:
     """Read the Documents of an open archive; problems are counted, what was read before one is kept.
 
     Args:
-        file: the archive, open for reading and able to seek.
-        kind: "zip" or "tar", see `adjoin.corpus.formats.archive_kind`.
+        file: the archive, open for reading; a zip must be able to seek.
+        kind: "zip", "tar", "gem" or "deb", see `adjoin.corpus.formats.archive_kind`.
         origin: of the archive; its members' are "origin!path/in/it".
-        tally: where every skip is counted.
-        max_bytes: of one member; larger ones are passed over.
+        reading: how members are read, and where every skip is counted.
+        package: takes in what the members say of the package.
+
+    Raises:
+        OSError: the disk failed.
     """
-    reading = _Reading(origin, tally, max_bytes)
+    bound = min(MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * os.fstat(file.fileno()).st_size))
+    archive = _Archive(origin, reading, package, bound)
     try:
-        yield from _read_zip(file, reading) if kind == "zip" else _read_tar(file, reading)
-    except _TooLargeError:
-        tally.add("archive too large", origin)
+        yield from _READERS[kind](file, archive)
+    except (_TooLargeError, TooMuchError):
+        reading.tally.add("archive too large", origin)
+    except OSError as error:  # of the disk if it has a number, of the decompressors if not
+        if error.errno not in (None, errno.EINVAL):  # which is that of a place before the beginning of the file
+            raise
+        reading.tally.add("corrupt archive", origin)
     except Exception:  # a damaged archive makes zipfile, tarfile and the decompressors raise anything
-        tally.add("corrupt archive", origin)
+        reading.tally.add("corrupt archive", origin)
 
 
-def _path_reason(name: str) -> str:
+def _path_reason(name: str, streams: bool) -> str:
     """Why a member of this name is passed over, or the empty string."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
+    path = name.replace("\\", "/")
+    if path.startswith("/") or ".." in path.split("/") or _DRIVE.match(name):
         return "member outside the archive"
-    for folder in path.parts[:-1]:
-        if reason := folder_skip_reason(folder):
-            return reason
-    if path.name.startswith("."):
+    if reason := _folder_reason(path):
+        return reason
+    name = _base_name(path)
+    if name.startswith("."):
         return "hidden"
-    return "nested archive" if archive_kind(path.name) else unread_reason(path.name)
+    return "nested archive" if archive_kind(name) else unread_reason(name, streams=streams)
 
 
-def _read_zip(file: IO[bytes], reading: _Reading) -> Iterator[Document]:
+def _folder_reason(path: str) -> str:
+    """Why what lies in these folders is passed over, or the empty string."""
+    folders = path.removeprefix("./").split("/")[:-1]
+    return next((reason for folder in folders if folder != "." and (reason := folder_skip_reason(folder))), "")
+
+
+def _base_name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _read_zip(file: IO[bytes], archive: _Archive) -> Iterator[Document]:
     if _zip_directory_bytes(file) > _DIRECTORY_BYTES:
         raise _TooLargeError
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            if member.is_dir() or not reading.wants(member.filename, member.file_size, _zip_reason(member)):
+    with zipfile.ZipFile(file) as opened:
+        for member in opened.infolist():
+            if member.is_dir():
                 continue
-            with archive.open(member) as content:
-                data = content.read(reading.max_bytes + 1)
-            yield from reading.documents(member.filename, data)
+            name, size, reason = member.filename, member.file_size, _zip_reason(member)
+            wanted = archive.wants(name, size, reason)
+            if not wanted and (reason or not archive.package.wants(name, size)):
+                continue
+            with opened.open(member) as content:
+                known = archive.noted(name, size, content)
+                if wanted:
+                    yield from archive.documents(name, known)
 
 
 def _zip_reason(member: zipfile.ZipInfo) -> str:
@@ -157,36 +202,82 @@ def _zip_directory_bytes(file: IO[bytes]) -> int:
     return stated
 
 
-def _read_tar(file: IO[bytes], reading: _Reading) -> Iterator[Document]:
-    stream = _Stream(_unpacked(file), longest_read=max(reading.max_bytes + _STEP, 1 << 20))
-    with tarfile.TarFile(fileobj=stream, mode="r") as archive:
-        while (member := archive.next()) is not None:
-            archive.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
-            if member.isdir() or not reading.wants(member.name, member.size, _tar_reason(member)):
+def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> Iterator[Document]:
+    """Read a tar file, compressed or not; of one with metadata only what it says of the package."""
+    stream = _Stream(Unpacked(file), longest_read=max(archive.reading.max_bytes + _STEP, 1 << 20))
+    with tarfile.TarFile(fileobj=stream, mode="r") as opened:
+        while (member := opened.next()) is not None:
+            opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
+            if member.isdir():
                 continue
-            content = archive.extractfile(member)
+            reason = _tar_reason(member)
+            wanted = not metadata and archive.wants(member.name, member.size, reason)
+            content = None if reason else opened.extractfile(member)
             if content is not None:
-                yield from reading.documents(member.name, content.read(reading.max_bytes + 1))
+                known = archive.noted(member.name, member.size, content)
+                if wanted:
+                    yield from archive.documents(member.name, known)
     # tarfile takes a broken header for the end; the end proper is a block of zeros, or the end of the file.
     if stream.last.strip(b"\0"):
         raise tarfile.ReadError("broken header")
+
+
+def _read_gem(file: Readable, archive: _Archive) -> Iterator[Document]:
+    """Read a Ruby package: a tar file with metadata.gz and data.tar.gz, whose members are the package's."""
+    stream = _Stream(Unpacked(file), longest_read=max(archive.reading.max_bytes + _STEP, 1 << 20))
+    with tarfile.TarFile(fileobj=stream, mode="r") as opened:
+        while (member := opened.next()) is not None:
+            opened.members = []  # type: ignore[attr-defined]
+            archive.members += 1
+            content = opened.extractfile(member) if member.isreg() else None
+            if content is None or archive.members > MAX_MEMBERS:
+                continue
+            if member.name == "metadata.gz":
+                archive.package.offer("gem metadata", Unpacked(content).read(MAX_TEXT))
+            elif member.name == "data.tar.gz":
+                yield from _read_tar(content, archive)
+    if stream.last.strip(b"\0"):
+        raise tarfile.ReadError("broken header")
+
+
+def _read_deb(file: Readable, archive: _Archive) -> Iterator[Document]:
+    """Read a Debian package: an ar file with control.tar and data.tar, compressed in one way or another."""
+    if file.read(len(_AR_START)) != _AR_START:
+        raise tarfile.ReadError("no ar file")
+    whole = False
+    while header := file.read(_AR_HEADER):
+        size = int(header[48:58])
+        if header[58:] != b"`\n" or size < 0:
+            raise tarfile.ReadError("broken header")
+        name, part = header[:16].strip().rstrip(b"/"), _Part(file, size)
+        if name.startswith((b"control.tar", b"data.tar")):
+            yield from _read_tar(part, archive, metadata=name.startswith(b"control"))
+        whole = whole or name.startswith(b"data.tar")
+        while part.read(_STEP):
+            pass
+        file.read(size % 2)
+    if not whole:
+        raise tarfile.ReadError("no data.tar")
+
+
+class _Part:
+    """The next `size` bytes of a file, as a file."""
+
+    def __init__(self, file: Readable, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        """Read `size` bytes, or what is left."""
+        data = self._file.read(min(size, self._left))
+        self._left = self._left - len(data) if data else 0
+        return data
 
 
 def _tar_reason(member: tarfile.TarInfo) -> str:
     if member.issym() or member.islnk():
         return "symbolic link" if member.issym() else "hard link"
     return "" if member.isreg() and not member.issparse() else "special file"
-
-
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
-    """The stream inside, by its first bytes, since names lie."""
-    start = file.read(6)
-    file.seek(0)
-    if start.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
-    if start.startswith(b"BZh"):
-        return bz2.BZ2File(file)
-    return lzma.LZMAFile(file) if start == b"\xfd7zXZ\0" else file
 
 
 class _Stream(io.RawIOBase):
@@ -198,7 +289,7 @@ class _Stream(io.RawIOBase):
         last: the bytes that the last read gave.
     """
 
-    def __init__(self, inner: IO[bytes], longest_read: int) -> None:
+    def __init__(self, inner: Readable, longest_read: int) -> None:
         self.last = b""
         self._inner = inner
         self._longest_read = longest_read
@@ -238,3 +329,11 @@ class _Stream(io.RawIOBase):
         while self._position < offset and self.read(min(_STEP, offset - self._position)):
             pass
         return self._position
+
+
+_READERS: dict[str, Callable[[IO[bytes], _Archive], Iterator[Document]]] = {
+    "zip": _read_zip,
+    "tar": _read_tar,
+    "gem": _read_gem,
+    "deb": _read_deb,
+}

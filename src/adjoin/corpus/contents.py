@@ -4,9 +4,12 @@ import codecs
 import io
 import tokenize
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
 
 from adjoin.corpus.document import Document
-from adjoin.corpus.formats import Format
+from adjoin.corpus.formats import BinaryFormat, Format, format_of, plain_name, stream_kind
+from adjoin.corpus.records import DEFAULT_COLUMNS, Columns
 from adjoin.corpus.sections import UnreadableError
 from adjoin.tally import Tally
 
@@ -18,7 +21,64 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ODD_CODECS = frozenset({"punycode", "idna", "utf_7", "unicode_escape", "raw_unicode_escape", "undefined"})
 
 
-def read_bytes(data: bytes, form: Format, origin: str, tally: Tally) -> Iterator[Document]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are to be read.
+
+    Attributes:
+        tally: where every skip is counted.
+        max_bytes: of one file, or one member of an archive, that is no stream; larger ones are passed over.
+        columns: the names that the fields of records have.
+        streams: whether files of records are read.
+    """
+
+    tally: Tally
+    max_bytes: int = MAX_BYTES
+    columns: Columns = DEFAULT_COLUMNS
+    streams: bool = True
+
+
+def read_file(file: IO[bytes], name: str, origin: str, reading: Reading) -> Iterator[Document]:
+    """Read one open file that is no archive: whole, or record by record; compressed or not.
+
+    Args:
+        file: open at its beginning; nothing before where it stands is asked for again, but by Parquet.
+        name: its name, which says what it is.
+        origin: the origin its Documents carry, also the example in the tally.
+        reading: how, and where every skip is counted.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    if kind := stream_kind(name):
+        from adjoin.corpus.streams import read_stream
+
+        yield from read_stream(file, kind, origin, reading)
+        return
+    form = format_of(name)
+    if form is None:
+        reading.tally.add("unknown format", origin)
+        return
+    if plain_name(name) == name:
+        data = file.read(reading.max_bytes + 1)
+    else:
+        from adjoin.corpus.compression import DamagedError, Unpacked
+
+        try:
+            unpacked = Unpacked(file)
+            data = unpacked.read(reading.max_bytes + 1)
+            if len(data) <= reading.max_bytes:
+                unpacked.read(1)  # what came before damage is given before the damage is told
+        except DamagedError as error:
+            reading.tally.add(error.reason, origin)
+            return
+    if len(data) > reading.max_bytes:
+        reading.tally.add("too large", origin)
+    else:
+        yield from read_bytes(data, form, origin, reading.tally)
+
+
+def read_bytes(data: bytes, form: Format | BinaryFormat, origin: str, tally: Tally) -> Iterator[Document]:
     """Give the Documents in the bytes of one file; where there are none, count the reason.
 
     Args:
@@ -27,19 +87,33 @@ def read_bytes(data: bytes, form: Format, origin: str, tally: Tally) -> Iterator
         origin: the origin its Documents carry, also the example in the tally.
         tally: where the reason is counted.
     """
+    counted = tally.counts.total()
     try:
-        text = decode(data, cookie=form.language == "python")
-        if not form.long_lines and _longest_line(text) > MAX_LINE:
-            raise UnreadableError("line too long")
-        documents = list(form.reader(text, origin))
+        if isinstance(form, BinaryFormat):
+            documents = list(form.reader(data, origin, tally))
+        else:
+            text = decode(data, cookie=form.language == "python")
+            documents = read_text(text, form, origin)
     except UnreadableError as error:
         tally.add(error.reason, origin)
     except Exception:  # whatever a parser of markup raises on broken markup, RecursionError too
         tally.add("unreadable", origin)
     else:
-        if not documents:
+        if not documents and tally.counts.total() == counted:
             tally.add("no text", origin)
         yield from documents
+
+
+def read_text(text: str, form: Format, origin: str) -> list[Document]:
+    """Give the Documents in a text.
+
+    Raises:
+        UnreadableError: "line too long", or the reader's own.
+        Exception: whatever a parser of markup raises on broken markup, RecursionError too.
+    """
+    if not form.long_lines and _longest_line(text) > MAX_LINE:
+        raise UnreadableError("line too long")
+    return list(form.reader(text, origin))
 
 
 def decode(data: bytes, *, cookie: bool = False) -> str:
@@ -78,6 +152,16 @@ def _named_encoding(data: bytes) -> str:
     except (SyntaxError, LookupError):
         raise UnreadableError("not UTF-8") from None
     return encoding
+
+
+def to_utf8(data: bytes, charset: str) -> bytes:
+    """Text in the encoding that HTTP or a mail names as UTF-8; as it is where that does not hold."""
+    try:
+        if (name := codecs.lookup(charset).name.replace("-", "_")) == "utf_8" or name in _ODD_CODECS:
+            return data
+        return data.decode(name).encode()
+    except (ValueError, LookupError):
+        return data
 
 
 def _longest_line(text: str) -> int:

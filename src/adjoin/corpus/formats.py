@@ -1,15 +1,20 @@
 """The table of what can be read: by a file's name, its language and its reader."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from adjoin.corpus.document import PROSE
+from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.html import read_html
+from adjoin.corpus.latex import read_latex
+from adjoin.corpus.man import read_man
 from adjoin.corpus.markdown import read_markdown
 from adjoin.corpus.plain import code_reader, read_metadata, read_plain
 from adjoin.corpus.rest import read_rest
 from adjoin.corpus.sections import Reader
+from adjoin.tally import Tally
+
+BinaryReader = Callable[[bytes, str, Tally], Iterator[Document]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,25 @@ class Format:
     language: str
     reader: Reader
     long_lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryFormat:
+    """How a kind of file is read that is no text but holds prose.
+
+    Attributes:
+        reader: (bytes, origin, tally) → Documents.
+        language: of its Documents.
+    """
+
+    reader: BinaryReader
+    language: str = PROSE
+
+
+def _read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
+    from adjoin.corpus.epub import read_epub  # zipfile takes as long to import as all else here
+
+    return read_epub(data, origin, tally)
 
 
 _CODE_SUFFIXES = {
@@ -63,13 +87,22 @@ _CODE_SUFFIXES = {
     "zig": ".zig",
 }
 _PLAIN = Format(PROSE, read_plain)
-_PROSE_FORMATS = {
+_OTHER_LANGUAGE_NAMES = {
+    "c#": "csharp", "c++": "cpp", "golang": "go", "js": "javascript", "objective-c": "objectivec", "py": "python",
+    "ts": "typescript",
+}  # fmt: skip
+_MAN_PAGE = Format(PROSE, read_man)
+_PROSE_FORMATS: dict[str, Format | BinaryFormat] = {
     ".txt .text": _PLAIN,
     ".md .markdown": Format(PROSE, read_markdown),
     ".rst": Format(PROSE, read_rest),
     ".html .htm .xhtml": Format(PROSE, read_html, long_lines=True),
+    ".tex .latex": Format(PROSE, read_latex),
+    ".epub": BinaryFormat(_read_epub),
 }
-_BY_SUFFIX: dict[str, Format] = {
+# Section 1 to 9, and what follows it: `ls.1`, `Test::More.3pm`, `x509.1ssl`; a library's `libz.so.1` is none.
+_MAN_NAME = re.compile(r"(?<!\.so)\.[1-9][a-z]{0,9}$", re.IGNORECASE)
+_BY_SUFFIX: dict[str, Format | BinaryFormat] = {
     suffix: form
     for suffixes, form in [
         *_PROSE_FORMATS.items(),
@@ -77,7 +110,7 @@ _BY_SUFFIX: dict[str, Format] = {
     ]
     for suffix in suffixes.split()
 }
-_BY_NAME: dict[str, Format] = {
+_BY_NAME: dict[str, Format | BinaryFormat] = {
     "METADATA": Format(PROSE, read_metadata),
     "PKG-INFO": Format(PROSE, read_metadata),
     "README": _PLAIN,
@@ -88,8 +121,27 @@ _BY_NAME: dict[str, Format] = {
 _DATA_NAMES = "cmakelists.txt entry_points.txt requirements.txt robots.txt sources.txt top_level.txt"
 _NOT_PROSE = frozenset(_DATA_NAMES.split())
 
-_ZIP_SUFFIXES = (".whl", ".zip", ".egg", ".jar")
-_TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+# Around any one readable file; `adjoin.corpus.compression` goes by the first bytes, since names lie.
+_COMPRESSIONS = (".gz", ".zst", ".xz", ".bz2")
+_ARCHIVE_SUFFIXES = {
+    "zip": (".whl", ".zip", ".egg", ".jar", ".nupkg"),
+    "tar": (
+        *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst"),
+        ".crate",  # of Rust: a tar.gz
+    ),
+    "gem": (".gem",),  # of Ruby: a tar with a tar.gz inside
+    "deb": (".deb", ".udeb"),  # of Debian: an ar file with two tar files inside
+}
+# Files of any size with one record after the other; an .eml is one mail, a stream of one.
+_STREAM_SUFFIXES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".warc": "warc",
+    ".wet": "warc",
+    ".mbox": "mbox",
+    ".eml": "mail",
+}
 
 # The same text in every project: it would only teach a model that all projects are alike.
 _LICENCE = re.compile(r"(?:un)?licen[cs]es?|copying|notices?", re.IGNORECASE)
@@ -99,17 +151,34 @@ _TOOL_NAMES = "__pycache__ __pypackages__ node_modules bower_components vendor _
 _TOOL_FOLDERS = frozenset(_TOOL_NAMES.split())
 
 
-def format_of(name: str) -> Format | None:
+def plain_name(name: str) -> str:
+    """The name of a file without the suffix of its compression: `ls.1` of `ls.1.gz`."""
+    return name[: name.rfind(".")] if _suffix(name) in _COMPRESSIONS else name
+
+
+def format_of(name: str) -> Format | BinaryFormat | None:
     """How a file of this name is read, or None if it cannot be; the case of the suffix does not matter."""
-    return _BY_NAME.get(name) or _BY_SUFFIX.get(_suffix(name))
+    name = plain_name(name)
+    form = _BY_NAME.get(name) or _BY_SUFFIX.get(_suffix(name))
+    return _MAN_PAGE if form is None and _MAN_NAME.search(name) else form
+
+
+def code_language(name: str) -> str:
+    """Our name of a programming language that a record names, `PROSE` for any other language."""
+    name = name.lower()
+    name = _OTHER_LANGUAGE_NAMES.get(name, name)
+    return name if name in _CODE_SUFFIXES else PROSE
 
 
 def archive_kind(name: str) -> str:
-    """Tell the kind of archive: "zip", "tar" or, if the name is not an archive's, the empty string."""
+    """Tell the kind of archive: "zip", "tar", "gem", "deb" or, for a name that is none's, the empty string."""
     lower = name.lower()
-    if lower.endswith(_ZIP_SUFFIXES):
-        return "zip"
-    return "tar" if lower.endswith(_TAR_SUFFIXES) else ""
+    return next((kind for kind, suffixes in _ARCHIVE_SUFFIXES.items() if lower.endswith(suffixes)), "")
+
+
+def stream_kind(name: str) -> str:
+    """Tell the kind of a file of records: "jsonl", "parquet", "warc", "mbox", "mail" or the empty string."""
+    return _STREAM_SUFFIXES.get(_suffix(plain_name(name)), "")
 
 
 def folder_skip_reason(name: str) -> str:
@@ -121,15 +190,23 @@ def folder_skip_reason(name: str) -> str:
     return "cache or vendored folder" if name in _TOOL_FOLDERS else ""
 
 
-def file_skip_reason(name: str) -> str:
+def file_skip_reason(name: str, *, streams: bool = True) -> str:
     """Tell why a file of this name is passed over; the empty string if it is read, as an archive too."""
     if name.startswith("."):
         return "hidden"
-    return "" if archive_kind(name) else unread_reason(name)
+    return "" if archive_kind(name) else unread_reason(name, streams=streams)
 
 
-def unread_reason(name: str) -> str:
-    """Tell why the text of a file of this name is not read; the empty string if it is."""
+def unread_reason(name: str, *, streams: bool = True) -> str:
+    """Tell why a file of this name, no archive, is not read; the empty string if it is.
+
+    Args:
+        name: without folders.
+        streams: whether files of records are read.
+    """
+    name = plain_name(name)
+    if stream_kind(name):
+        return "" if streams else "unknown format"
     form = format_of(name)
     if form is None or form.language == PROSE:
         leading_word = re.split(r"[-_. ]", name, maxsplit=1)[0]
@@ -139,4 +216,6 @@ def unread_reason(name: str) -> str:
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+    """The last suffix in lower case, the empty string if there is none."""
+    stem, _, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" if stem and suffix else ""

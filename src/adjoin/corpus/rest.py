@@ -1,28 +1,21 @@
-"""reStructuredText → prose on its own lines, parsed by docutils, of Sphinx's kind as well.
+r"""reStructuredText → prose on its own lines, of Sphinx's kind as well, by one pass of our own over the lines.
 
 Kept: paragraphs, list items, terms, field bodies, and the inside of directives that hold prose (notes, warnings,
 descriptions of functions and classes). A role of any name becomes its text, `:func:`~os.walk`` becomes `walk`.
 Emptied: all other directives, comments, literal blocks, tables, link targets, substitution definitions.
+
+docutils reads 0.5 MB/s, of which its state machines and nodes take nine tenths, and stops at deep indentation.
 """
 
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
 
 from adjoin.corpus.document import Document
 from adjoin.corpus.sections import Rows, UnreadableError, lines_of, one_line, put, section_documents
 
-MAX_CHARACTERS = 1 << 20  # docutils reads some 0.5 MB/s, and holds a hundred times the text in memory
-# docutils seeks the end of each start of markup, in quadratic time: 8,000 backquotes take it a second.
-_MAX_PARAGRAPH = 1 << 13
-_MARKUP = re.compile(r"[*`_|<\[]")
-_LONG = 1000  # characters from which on a paragraph with more than a third of markup is a drawing or data
-# Bullets and numbers in a row on one line: each is a list in a list, and docutils takes 0.7 ms for each.
+MAX_CHARACTERS = 8 << 20
+# Bullets and numbers in a row on one line: nobody writes them, and each would be a list of its own.
 _LISTS_IN_LISTS = re.compile(r" *(?:(?:[-*+]|\(?\w{1,9}[.)]) +){6}")
-_SEARCH = 200  # lines to look for a paragraph whose line docutils did not note
 
 # Directives that hold running text, docutils' own and those of Sphinx; names of Sphinx's domains ("py:function")
 # are looked up without the domain. In the first kind the text begins beside the name, in the second below an
@@ -37,11 +30,43 @@ _DESCRIPTION_NAMES = (
     "member type var macro struct enum glossary only tab tab-item dropdown details"
 )
 _NOTES, _DESCRIPTIONS = frozenset(_NOTE_NAMES.split()), frozenset(_DESCRIPTION_NAMES.split())
-_TITLED = re.compile(r"(?s)^(.*?)\s*<[^<>]*>$")
-_TEXTLESS_ROLES = frozenset({"raw", "math"})
 
-# docutils finds roles and directives through module-level functions; ours stand there for the time of a parse.
-_lock = threading.Lock()
+_RULE = re.compile(r"([!-/:-@\[-`{-~])\1*")  # a line of one punctuation mark
+_DIRECTIVE = re.compile(r"\.\. +(?:\|[^|]+\| *)?([\w:+.-]+?) ?::(?: +|$)")
+_FOOTNOTE = re.compile(r"\.\. +\[[^\]]{1,80}\](?: +|$)")
+_FIELD = re.compile(r":(?![: ])(?:[^:\\`]|\\.|:(?! |$))*?[^\\ ]?:(?: +|$)")
+_OPTIONS = re.compile(
+    r"(?:-\w(?: ?<?\w[\w-]*>?)?|(?:--|/|\+)\w[\w-]*(?:[ =]<?[\w.-]+>?)?)"
+    r"(?:, (?:--?|/|\+)\w[\w-]*(?:[ =]<?[\w.-]+>?)?)*(?:  +|$)"
+)
+_BULLETS = "*+-•‣"
+_ITEM = re.compile(r"(?:[*+•‣-]|\(?(?:\d+|#|[A-Za-z]|[ivxlcdm]{1,8}|[IVXLCDM]{1,8})[.)])(?: +|$)")
+_GRID_TABLE, _SIMPLE_TABLE = re.compile(r"\+-[-+]*-\+$"), re.compile(r"=+(?: +=+)+$")
+
+# What may stand before and behind inline markup.
+_BEFORE, _BEHIND = r"(?<![^\s'\"(\[{<\-/:“‘«—–])", r"(?![^\s'\")\]}>\-/\\:.,;!?”’»…—–])"  # noqa: RUF001
+_INLINE = re.compile(
+    rf"""\\(?P<escaped>[\s\S])
+      | {_BEFORE}(?:
+        ``(?P<literal>(?!\s)(?:[^`]|`(?!`))*?[^\s`]`*?)``
+      | (?::(?P<before>[\w.+:-]+):)?_?`(?P<text>(?![\s`])(?:[^`\\]|\\[\s\S])+)`
+        (?::(?P<after>[\w.+:-]+):|__?)?
+      | \*\*(?P<strong>(?![\s*])(?:[^*\\]|\\[\s\S]|\*(?!\*))+)(?<!\s)\*\*
+      | \*(?P<emphasis>(?![\s*])(?:[^*\\]|\\[\s\S])+)(?<!\s)\*
+      | \|(?P<substitution>(?![\s|])[^|\n]+)(?<!\s)\|(?:__?)?
+      | \[(?P<note>[\#*]|\#?[\w.+:-]+)\]_
+      | (?P<reference>(?:(?!_)\w)+(?:[-._+:](?:(?!_)\w)+)*)__?
+      ){_BEHIND}
+    """,
+    re.VERBOSE,
+)
+_MARKUP = re.compile(r"[\\`*|]|_(?!\w)")
+_TITLED = re.compile(r"([\s\S]*?)\s*<[^<>]*>")
+_TEXTLESS_ROLES = frozenset({"raw", "math"})
+# The line ends of a link's target, which vanishes; the marks behind it stay with its words.
+_SWALLOWED = re.compile(r"(\0+)([.,;:!?)\]\"'”’]*)")  # noqa: RUF001
+_MAX_PARAGRAPH = 1 << 13  # the end of each start of markup is looked for, in quadratic time if there is none
+_LONG = 1000  # characters from which on a paragraph with more than a third of markup is a drawing or data
 
 
 def read_rest(text: str, origin: str) -> Iterator[Document]:
@@ -55,177 +80,228 @@ def read_rest(text: str, origin: str) -> Iterator[Document]:
     lines = [line.expandtabs(8).rstrip() for line in lines_of(text)]
     if any(map(_LISTS_IN_LISTS.match, lines)):
         raise UnreadableError("unreadable")
-    rows: Rows = {}
-    title, cursor = "", 0
-    for is_title, raw, bare, hint in _leaves(_parse(lines)):
-        line = _locate(raw, lines, hint, cursor)
-        if line is None:
-            continue
-        cursor = line + len(raw)
-        if is_title:
-            yield from section_documents(rows, title, origin)
-            rows, title = {}, one_line(bare)
+    page = _Page(lines)
+    page.read()
+    title = page.title()
+    for section, rows in page.sections:
+        yield from section_documents(rows, section, origin, title)
+
+
+class _Page:
+    """Goes over the lines of a page once; every method leaves the cursor behind what it has read.
+
+    Attributes:
+        sections: the finished sections: heading, and line → text.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        self.sections: list[tuple[str, Rows]] = []
+        self._lines = lines
+        self._at = 0
+        self._section = ""
+        self._rows: Rows = {}
+
+    def title(self) -> str:
+        """The first heading, if nothing stands above it."""
+        return next((section for section, rows in self.sections if section or rows), "")
+
+    def read(self) -> None:
+        """Read the whole page."""
+        lines = self._lines
+        while self._at < len(lines):
+            line = lines[self._at]
+            if not line:
+                self._at += 1
+            elif not self._head(line):
+                self._block(line, len(line) - len(line.lstrip(" ")))
+        self.sections.append((self._section, self._rows))
+
+    def _line(self, index: int) -> str:
+        return self._lines[index] if index < len(self._lines) else ""
+
+    def _head(self, line: str) -> bool:
+        """Read a heading, a rule or a table, if one begins here."""
+        rule = _RULE.fullmatch(line)
+        below = self._line(self._at + 1)
+        if rule and below and self._line(self._at + 2) == line and len(line) >= len(below.strip()):
+            self._begin_section(below)
+            self._at += 3
+        elif (
+            not rule and _indent(line) == _indent(below) and _RULE.fullmatch(below.lstrip()) and _fits(line, below)
+        ):
+            self._begin_section(line)
+            self._at += 2
+        elif rule and len(line) >= 4 and not below:
+            self._at += 1
         else:
-            for index, part in enumerate(_aligned(bare, raw), start=line):
-                put(rows, index, part)
-    yield from section_documents(rows, title, origin)
+            return False
+        return True
+
+    def _begin_section(self, heading: str) -> None:
+        self.sections.append((self._section, self._rows))
+        self._section, self._rows = one_line(_without_markup(heading.strip())), {}
+
+    def _block(self, line: str, indent: int) -> None:
+        """Read one block that begins at this indentation; what it holds, if deeper, is left for the next."""
+        bare = line[indent:]
+        if bare.startswith("..") and (len(bare) == 2 or bare[2] == " "):
+            self._explicit(bare, indent)
+        elif bare.startswith("__ "):
+            self._at += 1
+        elif bare.startswith(">>> ") or _GRID_TABLE.fullmatch(bare):
+            self._skip_to_blank()
+        elif _SIMPLE_TABLE.fullmatch(bare):
+            self._skip_simple_table()
+        elif bare == "|" or bare.startswith("| "):
+            self._put(self._at, _without_markup(bare[2:]))
+            self._at += 1
+        else:
+            self._text(bare, indent)
+
+    def _explicit(self, bare: str, indent: int) -> None:
+        """A directive, a footnote, a target or a comment."""
+        if found := _FOOTNOTE.match(bare):
+            self._replace(indent, bare[found.end() :])
+            return
+        found = _DIRECTIVE.match(bare)
+        name = found[1].rpartition(":")[2].lower() if found and "|" not in found[0] else ""
+        self._at += 1
+        if name in _NOTES and found:
+            if rest := bare[found.end() :]:
+                self._at -= 1
+                self._replace(indent, rest)
+                return
+            self._skip_options(indent)
+        elif name in _DESCRIPTIONS:
+            while (line := self._line(self._at)) and _indent(line) > indent:
+                self._at += 1  # the argument goes on, or options stand below it
+        else:
+            self._skip_deeper(indent)
+
+    def _replace(self, indent: int, rest: str) -> None:
+        """Leave the rest of a line to be read as the beginning of what stands, deeper, below it."""
+        deeper = _indent(self._line(self._at + 1))
+        self._lines[self._at] = " " * (deeper if deeper > indent else indent + 1) + rest
+        if not rest:
+            self._at += 1
+
+    def _skip_options(self, indent: int) -> None:
+        while (line := self._line(self._at)) and _indent(line) > indent and _FIELD.match(line.lstrip()):
+            self._at += 1
+
+    def _skip_deeper(self, indent: int) -> None:
+        while self._at < len(self._lines) and (not (line := self._lines[self._at]) or _indent(line) > indent):
+            self._at += 1
+
+    def _skip_to_blank(self) -> None:
+        while self._line(self._at):
+            self._at += 1
+
+    def _skip_simple_table(self) -> None:
+        borders = 0
+        while self._at < len(self._lines):
+            border = _SIMPLE_TABLE.fullmatch(self._lines[self._at].lstrip()) is not None
+            borders += border
+            self._at += 1
+            if border and borders >= 2 and not self._line(self._at):
+                return
+
+    def _text(self, bare: str, indent: int) -> None:
+        """A list item, a field, an option, or a paragraph."""
+        mark = _ITEM.match(bare) or _FIELD.match(bare) or _OPTIONS.match(bare)
+        if mark and self._is_item(bare, indent, mark):
+            self._replace(indent, bare[mark.end() :])
+            return
+        start = self._at
+        paragraph = [bare]
+        self._at += 1
+        while (line := self._line(self._at)) and _indent(line) == indent and not line.startswith(".. ", indent):
+            paragraph.append(line[indent:])
+            self._at += 1
+        if len(paragraph) == 1 and line and _indent(line) > indent:
+            paragraph[0] = re.split(r" : ", bare, maxsplit=1)[0]  # a term, without its classifiers
+        self._paragraph(start, paragraph, indent)
+
+    def _is_item(self, bare: str, indent: int, mark: re.Match[str]) -> bool:
+        """Whether the line below belongs to an item: "A. Einstein" begins a paragraph, and so does "-1 or"."""
+        below = self._line(self._at + 1)
+        if bare[0] in _BULLETS:
+            return True
+        return (
+            not below
+            or _indent(below) > indent
+            or bool(_ITEM.match(below[indent:]) or _FIELD.match(below[indent:]))
+        )
+
+    def _paragraph(self, start: int, paragraph: list[str], indent: int) -> None:
+        literal = paragraph[-1].endswith("::")
+        if literal:
+            paragraph[-1] = (
+                paragraph[-1][:-2].rstrip()
+                if paragraph[-1] == "::" or paragraph[-1][-3] == " "
+                else paragraph[-1][:-1]
+            )
+        text = "\n".join(paragraph)
+        for line, part in enumerate(_without_markup(text).split("\n"), start=start):
+            self._put(line, part)
+        if literal:
+            self._skip_literal(indent)
+
+    def _skip_literal(self, indent: int) -> None:
+        while self._at < len(self._lines) and not self._lines[self._at]:
+            self._at += 1
+        line = self._line(self._at)
+        if _indent(line) > indent:
+            self._skip_deeper(indent)
+        elif line and not line[indent : indent + 1].isalnum() and not line.startswith(".. ", indent):
+            mark = line[indent]
+            while (line := self._line(self._at)) and line[indent : indent + 1] == mark:
+                self._at += 1
+
+    def _put(self, line: int, text: str) -> None:
+        put(self._rows, line, text)
 
 
-def _leaves(document: Any) -> Iterator[tuple[bool, list[str], str, int | None]]:  # noqa: ANN401 - docutils is untyped
-    """Each text in reading order: whether it names a section, its source lines, its text, its line from 1."""
-    from docutils import nodes
-
-    dropped = (
-        nodes.system_message, nodes.literal_block, nodes.doctest_block, nodes.table, nodes.comment, nodes.target,
-        nodes.substitution_definition, nodes.label, nodes.field_name, nodes.option_group, nodes.math_block,
-    )  # fmt: skip
-    leaves = (nodes.paragraph, nodes.term, nodes.title, nodes.line, nodes.attribution, nodes.subtitle)
-    waiting = [document]
-    while waiting:  # not by recursion: lists nest as deep as someone cares to indent
-        node = waiting.pop()
-        if isinstance(node, leaves):
-            bare = "".join(child.astext() for child in node.children)
-            is_title = isinstance(node, nodes.title) and isinstance(node.parent, nodes.section)
-            yield is_title, node.rawsource.split("\n"), bare, node.line
-        elif not isinstance(node, dropped):
-            waiting.extend(reversed(node.children))
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
-def _locate(raw: list[str], lines: list[str], hint: int | None, cursor: int) -> int | None:
-    """The index of the line on which a text begins: where docutils says, else the next place it stands.
-
-    Its lines are the ends of the source lines; what precedes them is indentation, a bullet or the like.
-    """
-    raw = [line.rstrip() for line in raw]
-    places = range(cursor, min(cursor + _SEARCH, len(lines)))
-    for start in [hint - 1, *places] if hint is not None else places:
-        here = lines[start : start + len(raw)] if start >= 0 else []
-        if len(here) == len(raw) and all(map(str.endswith, here, raw)):
-            return start
-    return None
+def _fits(title: str, rule: str) -> bool:
+    """Whether a rule is long enough to stand below a title; one of four is, however long the title."""
+    return len(rule) >= len(title) or len(rule) >= 4
 
 
-def _aligned(bare: str, raw: list[str]) -> list[str]:
-    """The lines of the text, each where it stands in the source.
-
-    A link's target may span lines and vanish; then each word goes to the line on which the source has it.
-    """
-    lines = bare.split("\n")
-    if len(lines) == len(raw):
-        return lines
-    placed: list[list[str]] = [[] for _ in raw]
-    row, column = 0, 0
-    for word in bare.split():
-        for ahead in range(row, len(raw)):
-            found = raw[ahead].find(word, column if ahead == row else 0)
-            if found >= 0:
-                row, column = ahead, found + len(word)
-                break
-        placed[row].append(word)
-    return [" ".join(words) for words in placed]
+def _without_markup(text: str) -> str:
+    """The text of a paragraph, with as many line ends as before, each in its place."""
+    marks = len(_MARKUP.findall(text))
+    if not marks or len(text) > _MAX_PARAGRAPH or (len(text) > _LONG and marks * 3 > len(text)):
+        return text
+    text = _INLINE.sub(_plain, text)
+    return _SWALLOWED.sub(lambda found: found[2] + "\n" * len(found[1]), text) if "\0" in text else text
 
 
-def _parse(lines: list[str]) -> Any:  # noqa: ANN401 - docutils is untyped
-    from docutils.parsers.rst import Parser
-    from docutils.utils import new_document
-
-    document = new_document("", _settings())
-    with _our_roles_and_directives():
-        Parser(inliner=_inliner()).parse("\n".join(lines), document)
-    return document
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([\s\S])", r"\1", text) if "\\" in text else text
 
 
-@cache
-def _settings() -> Any:  # noqa: ANN401 - docutils is untyped
-    from docutils.frontend import get_default_settings
-    from docutils.parsers.rst import Parser
-
-    settings = get_default_settings(Parser)
-    settings.report_level = settings.halt_level = 5  # broken markup is no reason to stop, nor to write to stderr
-    settings.warning_stream = False
-    settings.file_insertion_enabled = settings.raw_enabled = False
-    settings.line_length_limit = MAX_CHARACTERS  # ours has been applied
-    settings.syntax_highlight = "none"
-    return settings
-
-
-@contextmanager
-def _our_roles_and_directives() -> Iterator[None]:
-    from docutils.parsers.rst import directives, roles
-
-    with _lock:
-        before = directives.directive, roles.role
-        directives.directive, roles.role = _directive, _role
-        try:
-            yield
-        finally:
-            directives.directive, roles.role = before
-
-
-def _directive(name: str, language: object, document: object) -> tuple[Any, list[Any]]:
-    note, description, dropped = _directive_classes()
-    name = name.rpartition(":")[2].lower()
-    return note if name in _NOTES else description if name in _DESCRIPTIONS else dropped, []
-
-
-def _role(name: str, language: object, line: int, reporter: object) -> tuple[Any, list[Any]]:
-    return (_no_text if name.lower() in _TEXTLESS_ROLES else _role_text), []
-
-
-def _role_text(name: str, raw: str, text: str, *rest: object) -> tuple[list[Any], list[Any]]:
-    from docutils import nodes
-
-    text = nodes.unescape(text)
-    titled = _TITLED.match(text)
-    if titled and titled[1]:
-        text = titled[1]
-    elif text.startswith("~"):  # Sphinx: show the last part of the dotted name
-        text = text.rpartition(".")[2].lstrip("~")
-    return [nodes.inline(raw, text.removeprefix("!"))], []
-
-
-def _no_text(*arguments: object) -> tuple[list[Any], list[Any]]:
-    return [], []
-
-
-@cache
-def _directive_classes() -> tuple[Any, Any, Any]:
-    from docutils import nodes
-    from docutils.parsers.rst import Directive
-
-    class Note(Directive):  # type: ignore[misc]
-        has_content = True
-
-        def run(self) -> list[Any]:
-            inside = nodes.container()
-            self.state.nested_parse(self.content, self.content_offset, inside)
-            return [inside]
-
-    class Description(Note):
-        optional_arguments = 1
-        final_argument_whitespace = True
-
-    class Dropped(Description):
-        def run(self) -> list[Any]:
-            return []
-
-    return Note, Description, Dropped
-
-
-def _inliner() -> Any:  # noqa: ANN401 - docutils is untyped
-    """The inliner of docutils, spared long paragraphs; no subclass, since it looks into its class's own names."""
-    from docutils import nodes
-    from docutils.parsers.rst.states import Inliner
-
-    inliner = Inliner()
-    parse_any = inliner.parse
-
-    def parse(text: str, lineno: int, memo: object, parent: object) -> tuple[list[Any], list[Any]]:
-        noise = len(text) > _LONG and len(_MARKUP.findall(text)) * 3 > len(text)
-        if noise or len(text) > _MAX_PARAGRAPH:
-            return [nodes.Text(text)], []
-        parsed: tuple[list[Any], list[Any]] = parse_any(text, lineno, memo, parent)
-        return parsed
-
-    inliner.parse = parse
-    return inliner
+def _plain(found: re.Match[str]) -> str:
+    kind = found.lastgroup
+    if kind == "escaped":
+        return "" if found["escaped"] == " " else found["escaped"]
+    text = found["text"]
+    if text is None:
+        shown = found[kind] if kind else ""
+        if kind == "note":
+            return "" if shown[0] in "#*" else shown
+        return shown if kind == "literal" else _unescaped(shown)
+    role = (found["before"] or found["after"] or "").lower()
+    if role in _TEXTLESS_ROLES:
+        return "\n" * text.count("\n")
+    titled = _TITLED.fullmatch(text)
+    bare = titled[1] if titled and titled[1] else text
+    if bare is text and role and bare.startswith("~"):  # Sphinx: show the last part of the dotted name
+        bare = bare.rpartition(".")[2].lstrip("~")
+    if role:
+        bare = bare.removeprefix("!")
+    bare = _unescaped(bare)
+    return bare + "\0" * (text.count("\n") - bare.count("\n"))

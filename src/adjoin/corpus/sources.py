@@ -1,20 +1,21 @@
-"""Folders and files on disk → the sources in them → their Documents."""
+"""Folders and files on disk → the sources in them."""
 
 import fnmatch
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adjoin.corpus import ignore
-from adjoin.corpus.contents import MAX_BYTES, read_bytes
-from adjoin.corpus.document import Document
-from adjoin.corpus.formats import archive_kind, file_skip_reason, folder_skip_reason, format_of, unread_reason
+from adjoin.corpus import ignore, provenance
+from adjoin.corpus.contents import MAX_BYTES
+from adjoin.corpus.formats import archive_kind, file_skip_reason, folder_skip_reason, stream_kind, unread_reason
+from adjoin.corpus.manifests import Facts
+from adjoin.corpus.repositories import repository_of_path
 from adjoin.errors import AdjoinError
 from adjoin.tally import Tally
 
-MAX_ARCHIVE_BYTES = 1 << 30  # of an archive as it lies on the disk
+MAX_ARCHIVE_BYTES = 64 << 30  # of an archive as it lies on the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +25,46 @@ class Source:
     Attributes:
         path: where it is.
         origin: its path below the root that was given, with forward slashes; its name if it is itself the root.
+        licence: of the package that it lies in, see `adjoin.corpus.licences.normal_licence`; empty if unknown.
+        repository: of that package, see `adjoin.corpus.repositories.normal_repository`; empty if unknown.
+        streams: whether files of records inside it are read, it being an archive.
     """
 
     path: Path
     origin: str
+    licence: str = ""
+    repository: str = ""
+    streams: bool = True
 
 
 def find_sources(
-    roots: Sequence[Path], tally: Tally, *, exclude: Sequence[str] = (), max_bytes: int = MAX_BYTES
+    roots: Sequence[Path],
+    tally: Tally,
+    *,
+    exclude: Sequence[str] = (),
+    max_bytes: int = MAX_BYTES,
+    streams: bool = True,
 ) -> list[Source]:
     """Find what can be read below the given folders, and among the given files.
 
     The order is that of the roots, and within a folder its files by name before its folders by name. Passed over,
     each with its reason in the tally: hidden entries, caches and vendored folders, what .gitignore files at or
     below the root ignore, symbolic links below a root (so that no cycle is walked), special files, unknown
-    formats, licence texts, files above `max_bytes` (archives: 1 GiB), what may not be read, and what an earlier
-    root has given already. A file given by itself may be hidden, ignored or a link.
+    formats, licence texts, files above `max_bytes` (archives: 64 GiB; files of records may have any size), what
+    may not be read, and what an earlier root has given already. A file given by itself may be hidden, ignored or a
+    link.
 
     Args:
         roots: folders, or files; relative paths stand as they are.
         tally: where every skip is counted.
         exclude: shell patterns; a source is left out if one matches its origin or a folder above it.
         max_bytes: the size from which on a file is not read.
+        streams: whether files of records, mail and web archives are taken; without, their format is unknown.
 
     Raises:
         AdjoinError: a root does not exist, may not be read, or is neither a folder nor a file.
     """
-    walk = _Walk(tally, max_bytes)
+    walk = _Walk(tally, max_bytes, streams)
     for root in map(Path, roots):
         walk.take_root(root)
     return [source for source in walk.found if not _is_excluded(source, exclude, tally)]
@@ -65,37 +79,8 @@ def _is_excluded(source: Source, patterns: Sequence[str], tally: Tally) -> bool:
     return hit
 
 
-def read_source(source: Source, tally: Tally, *, max_bytes: int = MAX_BYTES) -> Iterator[Document]:
-    """Read all Documents of one source, an archive member by member; nothing is unpacked to the disk.
-
-    Nothing is raised: a file that cannot be read is counted in the tally with its reason.
-
-    Args:
-        source: what `find_sources` found.
-        tally: where every skip is counted.
-        max_bytes: of a file, or of one member of an archive; larger ones are not held in memory.
-    """
-    try:
-        with source.path.open("rb") as file:
-            if kind := archive_kind(source.path.name):
-                from adjoin.corpus.archives import read_archive  # its imports take as long as all others here
-
-                yield from read_archive(file, kind, source.origin, tally, max_bytes)
-                return
-            data = file.read(max_bytes + 1)
-    except OSError as error:
-        tally.add(_reason(error), source.origin)
-        return
-    form = format_of(source.path.name)
-    if form is None:
-        tally.add("unknown format", source.origin)
-    elif len(data) > max_bytes:
-        tally.add("too large", source.origin)
-    else:
-        yield from read_bytes(data, form, source.origin, tally)
-
-
-def _reason(error: OSError) -> str:
+def failure_reason(error: OSError) -> str:
+    """How a file that cannot be opened or read is counted."""
     return "no permission" if isinstance(error, PermissionError) else "unreadable"
 
 
@@ -105,15 +90,19 @@ class _Walk:
 
     Attributes:
         tally: where every skip is counted.
-        max_bytes: of a file that is no archive.
+        max_bytes: of a file that is no archive and no stream.
+        streams: whether streams are taken.
         found: the sources, in order.
         seen: their paths without links, to notice overlapping roots.
+        above: folder → what is known of the roots in it from above.
     """
 
     tally: Tally
     max_bytes: int
+    streams: bool
     found: list[Source] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    above: dict[Path, Facts] = field(default_factory=dict)
 
     def take_root(self, root: Path) -> None:
         """Take one path that the user named."""
@@ -133,21 +122,21 @@ class _Walk:
         except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name too long, a NUL in it
             raise AdjoinError(f"cannot read {root}: {error}; give a folder or a file") from None
         if stat.S_ISREG(mode):
-            reason = "" if archive_kind(root.name) else unread_reason(root.name)
-            self._take(root, _printable(root.name or real.name), real, reason)
+            reason = "" if archive_kind(root.name) else unread_reason(root.name, streams=self.streams)
+            self._take(root, _printable(root.name or real.name), real, reason, self._facts_above(real))
         else:
             self._walk(root, real)
 
     def _walk(self, root: Path, real: Path) -> None:
         # A stack and not recursion: a path may hold more folders than Python's stack.
-        waiting = [("", ignore.IgnoreRules())]
+        waiting = [("", ignore.IgnoreRules(), self._facts_above(real))]
         while waiting:
-            folder, rules = waiting.pop()
+            folder, rules, facts = waiting.pop()
             try:
                 with os.scandir(root / folder) as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)
             except OSError as error:
-                self.tally.add(_reason(error), _printable(folder))
+                self.tally.add(failure_reason(error), _printable(folder))
                 continue
             names = {entry.name for entry in entries}
             if folder and "pyvenv.cfg" in names:
@@ -155,22 +144,24 @@ class _Walk:
                 continue
             if ignore.NAME in names:
                 rules = self._rules_within(rules, folder, root / folder / ignore.NAME)
-            inner = [
-                (f"{folder}{entry.name}/", rules)
-                for entry in entries
-                if self._take_entry(entry, folder + entry.name, rules, root, real)
-            ]
+            facts = provenance.facts_of_folder(root / folder, names, facts)
+            installed = provenance.facts_of_installed(root / folder, names)
+            inner = []
+            for entry in entries:
+                known = installed.get(entry.name, facts)
+                if self._take_entry(entry, folder + entry.name, rules, root, real, known):
+                    inner.append((f"{folder}{entry.name}/", rules, known))
             waiting.extend(reversed(inner))
 
     def _rules_within(self, rules: ignore.IgnoreRules, folder: str, path: Path) -> ignore.IgnoreRules:
         try:
             return rules.within(folder, path) if path.is_file() and not path.is_symlink() else rules
         except OSError as error:
-            self.tally.add(_reason(error), _printable(folder + ignore.NAME))
+            self.tally.add(failure_reason(error), _printable(folder + ignore.NAME))
             return rules
 
     def _take_entry(
-        self, entry: os.DirEntry[str], below: str, rules: ignore.IgnoreRules, root: Path, real: Path
+        self, entry: os.DirEntry[str], below: str, rules: ignore.IgnoreRules, root: Path, real: Path, facts: Facts
     ) -> bool:
         """Take or count one entry of a folder; whether it is a folder to walk."""
         is_folder = entry.is_dir(follow_symlinks=False)
@@ -179,32 +170,43 @@ class _Walk:
         elif is_folder:
             reason = folder_skip_reason(entry.name)
         elif entry.is_file(follow_symlinks=False):
-            reason = file_skip_reason(entry.name)
+            reason = file_skip_reason(entry.name, streams=self.streams)
         else:
             reason = "special file"
         if not reason and rules.files and rules.ignore(f"{below}/" if is_folder else below):
             reason = "ignored by .gitignore"
         if not is_folder:
-            self._take(root / below, _printable(below), real / below, reason)
+            self._take(root / below, _printable(below), real / below, reason, facts)
         elif reason:
             self.tally.add(reason, _printable(below))
         return is_folder and not reason
 
-    def _take(self, path: Path, origin: str, real: Path, reason: str) -> None:
+    def _facts_above(self, real: Path) -> Facts:
+        """What is known of a root from the folders above it; the files of a folder may each be a root."""
+        if (real / ".git").exists():
+            return Facts()
+        if real.parent.name in provenance.SITE_FOLDERS:  # each of its entries is of another package
+            return provenance.facts_above(real)
+        if real.parent not in self.above:
+            self.above[real.parent] = provenance.facts_above(real)
+        return self.above[real.parent]
+
+    def _take(self, path: Path, origin: str, real: Path, reason: str, facts: Facts) -> None:
         """Take a file, unless there is a reason against it or one shows now."""
         limit = MAX_ARCHIVE_BYTES if archive_kind(path.name) else self.max_bytes
         try:
-            if not reason and path.stat().st_size > limit:
+            if not reason and not stream_kind(path.name) and path.stat().st_size > limit:
                 reason = "too large"
         except OSError as error:
-            reason = _reason(error)
+            reason = failure_reason(error)
         if not reason and str(real) in self.seen:
             reason = "given twice"
         if reason:
             self.tally.add(reason, origin)
         else:
             self.seen.add(str(real))
-            self.found.append(Source(path, origin))
+            repository = repository_of_path(_printable(str(real))) or facts.repository
+            self.found.append(Source(path, origin, facts.licence, repository, self.streams))
 
 
 def _printable(path: str) -> str:

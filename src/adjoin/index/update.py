@@ -135,7 +135,7 @@ def _sources(root: Path, folder: Path, skipped: Tally) -> dict[str, Source]:
     """Origin → what there is to index, without the index itself."""
     own = folder.resolve()
     found: dict[str, Source] = {}
-    for source in find_sources([root], skipped):
+    for source in find_sources([root], skipped, streams=False):
         if source.origin in found:  # names that differ in bytes which are not UTF-8
             skipped.add("name written like another's", source.origin)
         elif not source.path.resolve().is_relative_to(own):

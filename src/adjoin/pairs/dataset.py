@@ -9,14 +9,15 @@ A folder without a manifest is not a dataset: the manifest is written last, with
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjoin.errors import AdjoinError
-from adjoin.files import read_json, write_json, wrong_types
+from adjoin.files import read_json, write_atomically, wrong_types
 from adjoin.pairs.pair import Pair
 
 if TYPE_CHECKING:
@@ -42,19 +43,41 @@ def write_shards(pairs: Iterable[Pair], folder: Path, *, negatives: bool = False
     Returns:
         One description a shard for the manifest: file, rows, sha256.
     """
-    import pyarrow.parquet
-
     shards: list[dict[str, Any]] = []
     remaining = iter(pairs)
+    schema = schema_of_shards(negatives=negatives)
     while rows := list(islice(remaining, ROWS_PER_SHARD)):
-        path = folder / f"pairs-{len(shards):05d}.parquet"
-        table = _table(rows, _schema(negatives=negatives))
-        pyarrow.parquet.write_table(table, path, compression="zstd", row_group_size=ROWS_PER_PART)
-        shards.append({"file": path.name, "rows": len(rows), "sha256": sha256_of_file(path)})
+        parts = (_table(rows[i : i + ROWS_PER_PART], schema) for i in range(0, len(rows), ROWS_PER_PART))
+        shards.append(write_shard(parts, folder, len(shards)))
     return shards
 
 
-def _schema(*, negatives: bool) -> "pyarrow.Schema":
+def write_shard(tables: Iterable["pyarrow.Table"], folder: Path, number: int) -> dict[str, Any]:
+    """Write one shard.
+
+    Args:
+        tables: its pairs, in the columns of `schema_of_shards`: `ROWS_PER_PART` in each but the last, since a
+            table becomes a row group.
+        folder: where to.
+        number: which shard of the dataset it is.
+
+    Returns:
+        Its description for the manifest: file, rows, sha256.
+    """
+    import pyarrow.parquet
+
+    path, rows = folder / f"pairs-{number:05d}.parquet", 0
+    remaining = iter(tables)
+    first = next(remaining)
+    with pyarrow.parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
+        for table in chain([first], remaining):
+            writer.write_table(table, row_group_size=ROWS_PER_PART)
+            rows += len(table)
+    return {"file": path.name, "rows": rows, "sha256": sha256_of_file(path)}
+
+
+def schema_of_shards(*, negatives: bool = False) -> "pyarrow.Schema":
+    """The columns of a shard."""
     import pyarrow
 
     text, number = pyarrow.string(), pyarrow.int64()
@@ -68,7 +91,7 @@ def _schema(*, negatives: bool) -> "pyarrow.Schema":
 
 def _lacks(schema: "pyarrow.Schema", *, negatives: bool) -> list[str]:
     """The columns that a shard must have and has not, or has in another type."""
-    wanted = [field for field in _schema(negatives=negatives) if field.name not in PROVENANCE]
+    wanted = [field for field in schema_of_shards(negatives=negatives) if field.name not in PROVENANCE]
     return [field.name for field in wanted if field not in list(schema)]
 
 
@@ -94,9 +117,19 @@ def sha256_of_file(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Complete a dataset with its manifest; until then the folder is not one."""
+    """Complete a dataset with its manifest; until then the folder is not one.
+
+    Its inputs, if it names any, stand last and one a line: there may be many thousands.
+    """
     digest = hashlib.sha256("".join(shard["sha256"] for shard in manifest["shards"]).encode()).hexdigest()
-    write_json(folder / MANIFEST, {"format": FORMAT, "hash": digest, **manifest})
+    manifest = {"format": FORMAT, "hash": digest, **manifest}
+    inputs = manifest.pop("inputs", [])
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    if inputs:
+        lines = ",\n".join("    " + json.dumps(given, ensure_ascii=False) for given in inputs)
+        text = text.removesuffix("\n}") + f',\n  "inputs": [\n{lines}\n  ]\n}}'
+    # Half a surrogate pair, as in a file name that is not UTF-8, becomes \\udcff: JSON's own way to write it.
+    write_atomically(folder / MANIFEST, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +149,13 @@ class Part:
     number: int
     rows: int
     negatives: bool
+
+    def columns(self, wanted: Iterable[str]) -> list[str]:
+        """Those of the wanted columns that the shard has; `PROVENANCE` need not be there."""
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(self.path) as file:
+            return [name for name in wanted if name in file.schema_arrow.names]
 
     def read(self, columns: list[str]) -> dict[str, list[Any]]:
         """The values of the columns, row by row.

@@ -1,22 +1,24 @@
-"""Source code → functions, and documented functions → pairs (docstring, implementation).
+"""Source code → functions, and documented functions → pairs (documentation, implementation).
 
 The paper (section 2): "the top-level docstring of a function and its implementation" are a positive pair. So
 - a function is what a language's row calls one, at the level of the module or of a class; what is nested in a
   function is part of its implementation;
 - y is the signature and the body, dedented, the docstring cut out and inner comments kept;
-- x is the docstring's summary: its first paragraph, up to the first field or section.
+- x is the documentation's summary: its first paragraph, up to the first field or section;
+- a pair's lines are those of y: from the signature's first to the body's last (a Python docstring among them,
+  a comment above the function not).
 """
 
-import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
-from adjoin.pairs.languages import LANGUAGES, Language, parser_for
+from adjoin.pairs.documentation import summary as summary
+from adjoin.pairs.languages import Language, parser_for, row_for
 from adjoin.pairs.pair import Pair, text_hash
+from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ class Function:
     Attributes:
         name: with the classes around it, "Encoder.load".
         docstring: its documentation without quotes or comment marks; empty if there is none.
-        code: signature and body, dedented, without the docstring.
-        span: first and last line in the document's origin, both included, the docstring among them.
+        code: signature and body, dedented, without the documentation.
+        span: first and last line of signature and body in the document's origin, both included.
     """
 
     name: str
@@ -42,129 +44,249 @@ class Function:
     span: tuple[int, int]
 
 
+@dataclass(slots=True)
+class _Found:
+    """A function's nodes.
+
+    Attributes:
+        scope: the names of the classes around it, each with a dot behind.
+        node: one of the row's `functions`.
+        text: the node that y is: `node`, or the declaration around it.
+        body: the implementation; None for a declaration.
+        above: comments and annotations that stand above, in order.
+        is_test: whether an annotation says that this only tests.
+    """
+
+    scope: str
+    node: "Node"
+    text: "Node"
+    body: "Node | None"
+    above: list["Node"]
+    is_test: bool
+
+
 def functions(document: Document, tally: Tally) -> list[Function]:
-    """Find the functions of a source document, in order.
+    """Find the functions of a source document that have an implementation, in order.
 
     A function that does not parse is counted as "syntax error" and left out; its neighbours stay.
     """
-    language = LANGUAGES[document.language]
+    language = row_for(document.language, document.origin)
     source = document.text.encode("utf-8", "surrogatepass")
-    tree = parser_for(language.name).parse(source)
-    found = []
-    for scope, node in _function_nodes(tree.root_node, language):
-        if node.has_error:
-            tally.add("syntax error", f"{document.origin}:{document.span[0] + node.start_point[0]}")
+    root = parsed(source, language)
+    if root is None:
+        tally.add(UNPARSABLE, document.origin)
+        return []
+    result = []
+    for found in _found(root, source, language):
+        if found.text.has_error:
+            tally.add("syntax error", f"{document.origin}:{document.span[0] + found.text.start_point.row}")
+        elif found.body is not None:
+            nodes = language.documentation(found.node, found.above, source)
+            docstring = _cleaned(nodes, source, language)
+            code = _code(found.text, nodes if docstring else [], source)
+            name = found.scope + language.name_of(found.node, source)
+            result.append(Function(name, docstring, code, _span(found.text, document.span[0])))
+    return result
+
+
+# -- parsing ----------------------------------------------------------------------------------------------------
+
+_CHUNK = 4096  # bytes that the parser is given at once
+_READINGS, _READINGS_OF_A_CHUNK = 1000, 20  # whole files of well-formed source are read 1 to 2 times
+
+
+def parsed(source: bytes, language: Language) -> "Node | None":
+    """The root of a source's tree; None if the parser goes over it again and again.
+
+    A comment or string that never ends is read to the end of the file from each place where it may begin:
+    0.3 MB of them take two minutes. Readings are counted, not seconds, so a slow machine gives the same pairs.
+    """
+    left = _READINGS + _READINGS_OF_A_CHUNK * (len(source) // _CHUNK)
+
+    def read(offset: int, _: object) -> bytes:
+        nonlocal left
+        left -= 1
+        return source[offset : offset + _CHUNK] if left > 0 else b""
+
+    tree = parser_for(language.name).parse(read)
+    if left <= 0:
+        return None
+    return tree.root_node
+
+
+# -- the walk ---------------------------------------------------------------------------------------------------
+# A walk over the containers alone: function bodies are not entered, so a file's few hundred nodes of the upper
+# levels are touched (200-320 MB/s of source). A tree_sitter.Query visits every node of the tree (17-20 MB/s).
+
+
+def _found(root: "Node", source: bytes, language: Language) -> Iterator[_Found]:
+    """Each function with what stands above it, in source order."""
+    stack: list[tuple[Node, str, list[Node], Node | None, bool]] = [(root, "", [], None, False)]
+    kinds = language.functions | language.containers | {"ERROR"}
+    while stack:
+        node, scope, above, statement, is_test = stack.pop()
+        kind = node.type
+        if kind in language.functions:
+            implementation = language.implementation(node)
+            if implementation is not None:
+                body = _body(implementation, language)
+                yield _Found(scope, node, statement or node, body, above, is_test)
+                continue
+        if kind not in language.containers and kind != "ERROR":
             continue
-        found.append(_function(node, scope, source, document.span[0], language))
+        if kind in language.scopes and (name := language.name_of(node, source)):
+            scope += name + "."
+        passes = kind in language.passes
+        children = _children(node, above if passes else [], language, kinds)
+        only = statement if passes else None
+        if kind in language.statements and len(children) == 1:
+            only = statement or node
+        for child, comments in reversed(children):
+            test = is_test or _marked(comments, source, language)
+            stack.append((child, scope, comments, only, test))
+
+
+def _body(implementation: "Node", language: Language) -> "Node | None":
+    # An empty Ruby method has no node for its body.
+    return implementation if language.name == "ruby" else implementation.child_by_field_name("body")
+
+
+def _children(
+    node: "Node", inherited: list["Node"], language: Language, kinds: frozenset[str]
+) -> list[tuple["Node", list["Node"]]]:
+    """The children that are worth a visit, each with the comments and annotations right before it."""
+    found = []
+    above = carried = list(inherited)
+    code = None
+    for child in node.named_children:
+        kind = child.type
+        if kind in language.above:
+            if above or not _trails(child, code, node):
+                above.append(child)
+            continue
+        if kind in kinds:
+            found.append((child, above))
+        elif inherited and above is carried:
+            continue  # what stands before the thing that a wrapper wraps: `private` in `private def`
+        above, code = [], child
     return found
 
 
-def _function_nodes(root: "Node", language: Language) -> Iterator[tuple[str, "Node"]]:
-    """Each function's node with the names of the classes around it, in source order."""
-    stack = [("", root)]
-    while stack:
-        scope, node = stack.pop()
-        if node.type in language.functions:
-            yield scope, node
-        elif node.type in language.containers or node.type == "ERROR":
-            if node.type in language.scopes:
-                scope += _name(node) + "."
-            stack.extend((scope, child) for child in reversed(node.named_children))
+def _trails(comment: "Node", code: "Node | None", parent: "Node") -> bool:
+    """Whether a comment stands behind code, on its line: it belongs to that."""
+    row = comment.start_point.row
+    if code is not None:
+        return code.end_point.row == row
+    return parent.start_byte < comment.start_byte and parent.start_point.row == row
 
 
-def _name(node: "Node") -> str:
-    name = node.child_by_field_name("name")
-    return name.text.decode("utf-8", "replace") if name is not None and name.text else ""
+def _marked(above: list["Node"], source: bytes, language: Language) -> bool:
+    mark = language.test_mark
+    return bool(mark and above and any(mark.match(source, node.start_byte) for node in above))
 
 
-def _function(node: "Node", scope: str, source: bytes, first_line: int, language: Language) -> Function:
-    documentation = language.documentation(node)
-    docstring, code = "", source[node.start_byte : node.end_byte]
-    if documentation:
-        start, end = documentation[0].start_byte, documentation[-1].end_byte
-        docstring = language.clean(source[start:end].decode("utf-8", "replace"))
-        if docstring and node.start_byte <= start and end <= node.end_byte:
-            while source[start - 1 : start] in (b" ", b"\t"):  # the line's indentation goes too
-                start -= 1
-            if source[end : end + 1] == b"\n":
-                end += 1
-            code = source[node.start_byte : start] + source[end : node.end_byte]
+# -- nodes → text -----------------------------------------------------------------------------------------------
+
+
+def _cleaned(nodes: list["Node"], source: bytes, language: Language) -> str:
+    if not nodes:
+        return ""
+    comments = (source[node.start_byte : node.end_byte].decode("utf-8", "replace") for node in nodes)
+    return language.clean("\n".join(comments))
+
+
+def _code(node: "Node", documentation: list["Node"], source: bytes) -> str:
+    """Signature and body, dedented; documentation that stands inside is cut out."""
+    first, last = node.start_byte, node.end_byte
+    code = source[first:last]
+    if documentation and (start := documentation[0].start_byte) >= first:
+        end = documentation[-1].end_byte
+        while source[start - 1 : start] in (b" ", b"\t"):  # the line's indentation goes too
+            start -= 1
+        if source[end : end + 1] == b"\n":
+            end += 1
+        code = source[first:start] + source[end:last]
     lines = code.decode("utf-8", "replace").rstrip().split("\n")
-    indentation = node.start_point[1]
-    dedented = [lines[0], *(_dedent(line, indentation) for line in lines[1:])]
-    span = (first_line + node.start_point[0], first_line + node.end_point[0])
-    return Function(scope + _name(node), docstring, "\n".join(dedented), span)
+    indentation = _indentation(node, source)
+    if indentation == 0:
+        return "\n".join(lines)
+    return "\n".join([lines[0], *(_dedent(line, indentation) for line in lines[1:])])
+
+
+def _indentation(node: "Node", source: bytes) -> int:
+    """Columns of white space before the line on which a node starts: words such as `export` may stand between."""
+    line = node.start_byte - node.start_point.column
+    head = source[line : min(node.start_byte, line + _WIDEST_INDENTATION)]
+    return len(head) - len(head.lstrip())
+
+
+_WIDEST_INDENTATION = 200  # columns; a file of one line must not be copied for each of its functions
 
 
 def _dedent(line: str, width: int) -> str:
     """Take away at most `width` columns of white space: a string's inner lines may stand further left."""
-    return line[len(line[:width]) - len(line[:width].lstrip()) :]
+    head = line[:width]
+    return line[len(head) - len(head.lstrip()) :]
 
 
-# What ends a summary besides an empty line: fields (:param x:, but not the role :func:`x`), examples, rules,
-# section heads, and a parameter with its type where its section's head is missing.
-_END_OF_SUMMARY = re.compile(
-    r"""\s*(?: :(?![\w:+-]+:\s?`)\w | @\w | >>> | \.\.\s | [-=~*]{3,}
-    | (?:args|arguments|parameters|params|inputs?|outputs?|returns?|yields|raises)\s*:{1,2}\s
-    | (?:args|arguments|parameters|params|inputs?|outputs?|returns?|yields|raises|examples?|notes?|see\ also
-       |attributes|usage|references|shape)\s*:{0,2}\s*$
-    | \*{0,2}\w+\*{0,2}\s?\(.*\)[^.:]{0,40}:(?:\s|$) )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_SIGNATURE = re.compile(r"[\w.]+\(.*\)(?:\s*->.*)?")
-_ROLE = re.compile(r":[\w:+-]+:\s?`~?([^`<]*?)(?:\s*<[^`]*>)?`")  # :func:`~a.b` → a.b
-_LITERAL = re.compile(r"`+([^`]*)`+_{0,2}")  # ``a``, `a`, `a`_ → a
+def _span(node: "Node", first_line: int) -> tuple[int, int]:
+    return first_line + node.start_point.row, first_line + node.end_point.row
 
 
-def summary(docstring: str) -> str:
-    """The first paragraph of a docstring that is no signature, without reST and Markdown quoting."""
-    for paragraph in re.split(r"\n\s*\n", docstring.strip()):
-        lines = paragraph.split("\n")
-        kept = list(itertools.takewhile(lambda line: not _END_OF_SUMMARY.match(line), lines))
-        text = " ".join(_LITERAL.sub(r"\1", _ROLE.sub(r"\1", " ".join(kept))).split())
-        if not _SIGNATURE.fullmatch(text):
-            return text
-    return ""
-
-
-MIN_WORDS, MAX_WORDS = 3, 256  # of a summary: CodeSearchNet's lower bound; the evaluation sets' upper one
-MIN_LINES, MAX_CHARACTERS = 3, 12_000  # of an implementation: likewise
-_TEST_PATH = re.compile(r"(^|[/!])(tests?|testing|conftest\.py|test_[^/]*|[^/]*_test\.\w+)(/|$)")
-_WORD = re.compile(r"\w+")
-
-
-def reason_against(function: Function, document: Document) -> str | None:
-    """The first quality rule that a function breaks, in the words of the manifest; None if it makes a pair."""
-    x = summary(function.docstring)
-    words = len(_WORD.findall(x))
-    letters = sum(character.isalpha() and character.isascii() for character in x)
-    rules = (
-        ("no docstring", not function.docstring),
-        ("test code", bool(_TEST_PATH.search(document.origin)) or _base(function.name).startswith("test_")),
-        ("special method", bool(LANGUAGES[document.language].special.fullmatch(_base(function.name)))),
-        (f"summary under {MIN_WORDS} words", words < MIN_WORDS),
-        (f"summary over {MAX_WORDS} words", words > MAX_WORDS),
-        ("summary not mostly Latin letters", letters < len(x) / 2),
-        (f"function under {MIN_LINES} lines", function.code.count("\n") + 1 < MIN_LINES),
-        (f"function over {MAX_CHARACTERS:,} characters", len(function.code) > MAX_CHARACTERS),
-    )
-    return next((name for name, broken in rules if broken), None)
-
-
-def _base(name: str) -> str:
-    return name.rpartition(".")[2]
+# -- pairs ------------------------------------------------------------------------------------------------------
 
 
 def function_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
-    """Pairs (summary, implementation) of a source document; what is left out is counted with its rule."""
-    for function in functions(document, tally):
+    """Pairs (summary, implementation) of a source document; what is left out is counted with its rule.
+
+    Each function ends in one count: those of the rules of functions and the number of pairs add up to
+    "functions". A file that breaks a rule of files is one count, and its functions none.
+    """
+    language = row_for(document.language, document.origin)
+    reason = file_reason(document.text, document.origin, language)
+    if reason is not None:
+        tally.add(reason, document.origin)
+        return
+    source = document.text.encode("utf-8", "surrogatepass")
+    root = parsed(source, language)
+    if root is None:
+        tally.add(UNPARSABLE, document.origin)
+        return
+    for found in _found(root, source, language):
         tally.add("functions")
-        reason = reason_against(function, document)
-        if reason is not None:
-            tally.add(reason)
-            continue
-        place = f"{document.origin}:{function.span[0]}-{function.span[1]}"
-        # Functions of one file are told apart: they are hard negatives. Overloads and versions of one function
-        # (the same name in the same file) are not.
-        group = text_hash(f"{PurePosixPath(document.origin)} {function.name}")
-        yield Pair(summary(function.docstring), function.code, KIND, document.language, place, group)
+        pair = _pair(found, document, source, language)
+        if isinstance(pair, Pair):
+            yield pair
+        else:
+            tally.add(pair, f"{document.origin}:{document.span[0] + found.text.start_point.row}")
+
+
+def _pair(found: _Found, document: Document, source: bytes, language: Language) -> Pair | str:
+    """The pair that a function makes, or the rule that speaks against it."""
+    nodes = language.documentation(found.node, found.above, source)
+    if not nodes:
+        return "no docstring"
+    if found.body is None:
+        return "no implementation"
+    if found.text.has_error:
+        return "syntax error"
+    mark = language.test_mark
+    if found.is_test or (mark and mark.match(source, found.text.start_byte)):
+        return "test function"
+    docstring = _cleaned(nodes, source, language)
+    if not docstring:
+        return "no docstring"
+    code = _code(found.text, nodes, source)
+    name = found.scope + language.name_of(found.node, source)
+    candidate = Candidate(name, docstring, summary(docstring), code, language)
+    reason = function_reason(candidate)
+    if reason is not None:
+        return reason
+    first, last = _span(found.text, document.span[0])
+    # Functions of one file are told apart: they are hard negatives. Overloads and versions of one function
+    # (the same name in the same file) are not.
+    group = text_hash(f"{PurePosixPath(document.origin)} {name}")
+    place = f"{document.origin}:{first}-{last}"
+    return Pair(
+        candidate.x, code, KIND, document.language, place, group, name, document.licence, document.repository
+    )

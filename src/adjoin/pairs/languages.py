@@ -3,19 +3,50 @@
 A new language is a new row (and its grammar's wheel in the `mine` extra): nothing else changes.
 """
 
-import ast
 import importlib
-import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
+from adjoin.pairs.documentation import (
+    block_above,
+    first_string_of_body,
+    go_comment,
+    java_comment,
+    javascript_comment,
+    lines_above,
+    outer_above,
+    php_comment,
+    python_string,
+    ruby_comment,
+    rust_comment,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
+
+
+def _types(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+def with_body(function: "Node") -> "Node | None":
+    """The usual case: a function's node holds its own implementation."""
+    return function
+
+
+def name_field(node: "Node", source: bytes) -> str:
+    """The usual case: what stands in the field "name"."""
+    name = node.child_by_field_name("name")
+    return _text(name, source)
+
+
+def _text(node: "Node | None", source: bytes) -> str:
+    # Not node.text: that reads through the parser's callback, 30 µs a node.
+    return source[node.start_byte : node.end_byte].decode("utf-8", "replace") if node is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +54,24 @@ class Language:
     """How to find documented functions in one programming language.
 
     Attributes:
-        name: as in `Document.language`.
+        name: as in `Document.language`; a dialect of one ("tsx") has a row of its own.
         grammar: the module of the grammar's wheel, "tree_sitter_python".
-        functions: node types that are a function with a name and an implementation.
+        functions: node types that are, or may hold, a function with a name and an implementation.
         containers: node types in which functions of the module's or a class's level are looked for. What is
             not named here is not entered: a function inside a function belongs to the outer one.
-        documentation: from a function's node to the nodes of its documentation, in order: inside the function
-            (Python's docstring) or before it (a comment, or one a line); empty if there is none.
-        clean: from those nodes' source to the text that its author meant, without quotes or comment marks.
+        documentation: from a function's node, the comments and annotations above it and the source to the nodes
+            of its documentation, in order: inside the function (Python's docstring) or above it; often none.
+        clean: from those nodes' source, joined by line ends, to the text that its author meant, without quotes,
+            comment marks, markup or tags that stand for something else.
         scopes: node types that lend their name to what is inside them: class Encoder → "Encoder.load".
         special: names whose documentation does not say what the code does; they make no pair.
+        documented: a pattern that is found in every file with a documented function: the others need no parsing.
+        above: node types that may stand between a function and its documentation, comments among them.
+        passes: containers whose documentation is that of what they begin with: an export, a declaration.
+        statements: those of `passes` that belong to the implementation: "const add = (a, b) => ...".
+        implementation: from one of `functions` to the node that has the body; None if this one is no function.
+        name_of: from a function or a scope, and the source, to its name.
+        test_mark: found in an annotation above a function or a module that only tests.
         grammar_function: the function of the grammar's module that gives the language.
     """
 
@@ -40,64 +79,221 @@ class Language:
     grammar: str
     functions: frozenset[str]
     containers: frozenset[str]
-    documentation: Callable[["Node"], list["Node"]]
+    documentation: Callable[["Node", Sequence["Node"], bytes], list["Node"]]
     clean: Callable[[str], str]
     scopes: frozenset[str]
     special: re.Pattern[str]
+    documented: re.Pattern[str]
+    above: frozenset[str] = frozenset({"comment"})
+    passes: frozenset[str] = frozenset()
+    statements: frozenset[str] = frozenset()
+    implementation: Callable[["Node"], "Node | None"] = with_body
+    name_of: Callable[["Node", bytes], str] = name_field
+    test_mark: re.Pattern[bytes] | None = None
     grammar_function: str = "language"
 
 
-def first_string_of_body(function: "Node") -> list["Node"]:
-    """The statement that holds a Python docstring: a plain string that opens the body."""
-    body = function.child_by_field_name("body")
-    for statement in body.named_children if body is not None else ():
-        if statement.type == "comment":
-            continue
-        # Grammars differ: the string stands alone or inside an expression statement.
-        is_statement = statement.type == "expression_statement" and statement.named_child_count == 1
-        literal = statement.named_children[0] if is_statement else statement
-        return [statement] if literal.type == "string" else []
-    return []
+# -- names and implementations that are not in the usual field --------------------------------------------------
+
+_RECEIVER = re.compile(r"\(\s*(?:\w+\s+)?\*?\s*(?:\w+\.)?(\w+)")
 
 
-def python_string(source: str) -> str:
-    """The text of a Python string literal, its indentation removed; empty for bytes and f-strings."""
-    try:
-        text = ast.literal_eval(source.strip())
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return ""
-    return inspect.cleandoc(text) if isinstance(text, str) else ""
+def go_name(node: "Node", source: bytes) -> str:
+    """A method is named with its receiver's type: "Store.Close"."""
+    receiver = _RECEIVER.match(_text(node.child_by_field_name("receiver"), source))
+    return f"{receiver[1]}.{name_field(node, source)}" if receiver else name_field(node, source)
 
 
-LANGUAGES: dict[str, Language] = {
-    language.name: language
-    for language in (
-        Language(
-            name="python",
-            grammar="tree_sitter_python",
-            functions=frozenset({"function_definition"}),
-            containers=frozenset(
-                {
-                    "module",
-                    "block",
-                    "class_definition",
-                    "decorated_definition",
-                    "if_statement",
-                    "else_clause",
-                    "elif_clause",
-                    "try_statement",
-                    "except_clause",
-                    "finally_clause",
-                    "with_statement",
-                }
-            ),
-            documentation=first_string_of_body,
-            clean=python_string,
-            scopes=frozenset({"class_definition"}),
-            special=re.compile(r"__\w+__"),
-        ),
+def rust_name(node: "Node", source: bytes) -> str:
+    """An impl block is named after its type, without the type's path and parameters."""
+    if node.type != "impl_item":
+        return name_field(node, source)
+    path = _text(node.child_by_field_name("type"), source).partition("<")[0]
+    return path.rpartition("::")[2].strip("&* ")
+
+
+_SCRIPT_FUNCTIONS = frozenset({"function_expression", "arrow_function", "generator_function", "function"})
+_SCRIPT_HOLDERS = _types("variable_declarator pair field_definition public_field_definition export_statement")
+_SCRIPT_NAMES = ("name", "left", "key", "property")
+_SCRIPT_PREFIX = re.compile(r"^(?:module\.)?exports\.|^(?:this|self|window|global|globalThis|root)\.|[\"'\[\]#\s]")
+
+
+def script_function(node: "Node") -> "Node | None":
+    """The function that a declaration, an assignment, a field or an object's member holds, if it holds one."""
+    kind = node.type
+    if kind == "assignment_expression":
+        value = node.child_by_field_name("right")
+        while value is not None and value.type == "assignment_expression":  # exports.a = exports.b = function ...
+            value = value.child_by_field_name("right")
+    elif kind in _SCRIPT_HOLDERS:
+        value = node.child_by_field_name("value")
+    else:
+        return node
+    return value if value is not None and value.type in _SCRIPT_FUNCTIONS else None
+
+
+def script_name(node: "Node", source: bytes) -> str:
+    """A function is named as its users call it: "Foo.bar" for `Foo.prototype.bar = function ...`."""
+    if node.type == "export_statement":
+        return "default"
+    for field in _SCRIPT_NAMES:
+        name = node.child_by_field_name(field)
+        if name is not None:
+            return _SCRIPT_PREFIX.sub("", _text(name, source)[:200]).replace(".prototype.", ".")
+    return ""
+
+
+# -- the table --------------------------------------------------------------------------------------------------
+
+_SCRIPT_WAYS = (  # from a module's level to functions: statements, and the calls that wrap a whole module
+    "program statement_block export_statement expression_statement lexical_declaration variable_declaration "
+    "variable_declarator assignment_expression parenthesized_expression unary_expression sequence_expression "
+    "call_expression new_expression arguments object pair class_declaration class class_body if_statement "
+    "else_clause try_statement return_statement function_expression arrow_function ternary_expression"
+)
+_SCRIPT_FUNCTION_TYPES = (
+    "function_declaration generator_function_declaration method_definition variable_declarator "
+    "assignment_expression pair export_statement"
+)
+_JSDOC = re.compile(r"/\*\*[^*/]")
+
+
+def _script(
+    name: str, grammar: str, functions: str, ways: str, scopes: str, grammar_function: str = "language"
+) -> Language:
+    """JavaScript and what grew out of it: they differ in the grammar and in a few node types."""
+    return Language(
+        name=name,
+        grammar=grammar,
+        functions=_types(f"{_SCRIPT_FUNCTION_TYPES} {functions}"),
+        containers=_types(f"{_SCRIPT_WAYS} {ways}"),
+        documentation=block_above,
+        clean=javascript_comment,
+        scopes=_types("class_declaration class variable_declarator assignment_expression pair " + scopes),
+        special=re.compile(r"constructor|toString|valueOf|toJSON"),
+        documented=_JSDOC,
+        above=frozenset({"comment", "decorator"}),
+        passes=_types("export_statement expression_statement lexical_declaration variable_declaration"),
+        statements=_types("expression_statement lexical_declaration variable_declaration"),
+        implementation=script_function,
+        name_of=script_name,
+        grammar_function=grammar_function,
     )
-}
+
+
+_TYPES_FUNCTIONS = "public_field_definition function_signature abstract_method_signature method_signature"
+_TYPES_WAYS = (
+    "abstract_class_declaration internal_module module ambient_declaration as_expression satisfies_expression"
+)
+
+_TYPES_SCOPES = "abstract_class_declaration internal_module"
+
+_ROWS = (
+    Language(
+        name="python",
+        grammar="tree_sitter_python",
+        functions=frozenset({"function_definition"}),
+        containers=_types(
+            "module block class_definition decorated_definition if_statement else_clause elif_clause "
+            "try_statement except_clause finally_clause with_statement"
+        ),
+        documentation=first_string_of_body,
+        clean=python_string,
+        scopes=frozenset({"class_definition"}),
+        special=re.compile(r"__\w+__"),
+        # Ten lines of comments at most: lines that end in colons must not take quadratic time.
+        documented=re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n){0,10}[ \t]*[rRuU]?[\"']"),
+    ),
+    Language(
+        name="java",
+        grammar="tree_sitter_java",
+        functions=_types("method_declaration constructor_declaration compact_constructor_declaration"),
+        containers=_types(
+            "program class_declaration class_body interface_declaration interface_body enum_declaration enum_body "
+            "enum_body_declarations record_declaration"
+        ),
+        documentation=block_above,
+        clean=java_comment,
+        scopes=_types("class_declaration interface_declaration enum_declaration record_declaration"),
+        special=re.compile(
+            r"toString|equals|hashCode|clone|finalize|main|(\w+)\.\1"
+        ),  # a constructor: Store.Store
+        documented=_JSDOC,
+        above=frozenset({"block_comment", "line_comment"}),
+        test_mark=re.compile(rb"@(?:Test|ParameterizedTest|Before|After|Benchmark)\b"),
+    ),
+    _script("javascript", "tree_sitter_javascript", "field_definition", "", ""),
+    _script(
+        "typescript", "tree_sitter_typescript", _TYPES_FUNCTIONS, _TYPES_WAYS, _TYPES_SCOPES, "language_typescript"
+    ),
+    _script("tsx", "tree_sitter_typescript", _TYPES_FUNCTIONS, _TYPES_WAYS, _TYPES_SCOPES, "language_tsx"),
+    Language(
+        name="php",
+        grammar="tree_sitter_php",
+        functions=frozenset({"function_definition", "method_declaration"}),
+        containers=_types(
+            "program namespace_definition compound_statement class_declaration trait_declaration "
+            "interface_declaration enum_declaration declaration_list enum_declaration_list if_statement "
+            "else_clause colon_block"
+        ),
+        documentation=block_above,
+        clean=php_comment,
+        scopes=_types("class_declaration trait_declaration interface_declaration enum_declaration"),
+        special=re.compile(r"__\w+|(\w+)\.\1"),
+        documented=_JSDOC,
+        grammar_function="language_php",
+    ),
+    Language(
+        name="ruby",
+        grammar="tree_sitter_ruby",
+        functions=frozenset({"method", "singleton_method"}),
+        containers=_types(
+            "program module class singleton_class body_statement call argument_list do_block assignment begin if "
+            "unless then else if_modifier unless_modifier"
+        ),
+        documentation=lines_above,
+        clean=ruby_comment,
+        scopes=frozenset({"module", "class"}),
+        special=re.compile(r"initialize|to_s|inspect|method_missing|respond_to_missing\?|hash|eql\?|==|===|<=>"),
+        documented=re.compile(r"^[ \t]*(?:#.*|=end.*)\n[ \t]*(?:\w+ )?def\b", re.MULTILINE),
+        passes=frozenset({"body_statement", "call", "argument_list"}),
+    ),
+    Language(
+        name="go",
+        grammar="tree_sitter_go",
+        functions=frozenset({"function_declaration", "method_declaration"}),
+        containers=frozenset({"source_file"}),
+        documentation=lines_above,
+        clean=go_comment,
+        scopes=frozenset(),
+        special=re.compile(r"main|init|String|Error|GoString"),
+        documented=re.compile(r"^(?://.*|.*\*/[ \t]*)\n[ \t]*func\b", re.MULTILINE),
+        name_of=go_name,
+    ),
+    Language(
+        name="rust",
+        grammar="tree_sitter_rust",
+        functions=frozenset({"function_item", "function_signature_item"}),
+        containers=_types("source_file impl_item trait_item mod_item declaration_list"),
+        documentation=outer_above,
+        clean=rust_comment,
+        scopes=_types("impl_item trait_item mod_item"),
+        special=re.compile(r"fmt|drop|clone|eq|ne|cmp|partial_cmp|hash|main"),
+        documented=re.compile(r"///|/\*\*"),
+        above=frozenset({"line_comment", "block_comment", "attribute_item"}),
+        name_of=rust_name,
+        test_mark=re.compile(rb"#\[\s*(?:cfg\s*\(\s*(?:all\s*\(\s*)?)?(?:\w+::)*(?:test|bench)\b"),
+    ),
+)
+
+LANGUAGES: dict[str, Language] = {language.name: language for language in _ROWS}
+
+
+def row_for(language: str, origin: str) -> Language:
+    """The row by which a file is read: that of its language, or of the dialect that its name tells."""
+    if language == "typescript" and origin.lower().endswith(".tsx"):
+        return LANGUAGES["tsx"]
+    return LANGUAGES[language]
 
 
 @cache

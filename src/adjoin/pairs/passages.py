@@ -1,129 +1,334 @@
-"""Prose → passages, and neighbouring passages → pairs.
+"""Prose → passages, and passages → pairs: neighbours, a title with its text, a question with its answer.
 
 The paper (section 2): "neighbouring pieces of text" are positive pairs; the pieces' length is left open. Ours:
-whole paragraphs are gathered until a passage has `MIN_WORDS`; a paragraph of more than `MAX_WORDS` is cut at
-sentence ends. Passages never cross a section's end, and what is left too short at a section's end joins the
-passage before it.
+- the length of each passage is drawn between `min_words` and `max_words`, so that the encoder meets short and long
+  texts; log-uniformly, as many between 32 and 64 words as between 64 and 128;
+- a passage ends at the paragraph's end nearest to the drawn length, else at the nearest sentence's end, and only
+  inside a sentence if that has more than `max_words`;
+- it never goes beyond its section. What is left too short at the end joins the passage before it, or is left out.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
+from itertools import pairwise, repeat
+from typing import NamedTuple
 
-from adjoin.corpus.document import Document
+from adjoin.corpus.document import Document, content_hash
+from adjoin.errors import AdjoinError
+from adjoin.pairs.natural_language import check_languages, language_of
 from adjoin.pairs.pair import Pair, text_hash
+from adjoin.pairs.prose_quality import NOT_ENGLISH, RULES, judge_of
+from adjoin.pairs.sentences import Script, closes
+from adjoin.pairs.titles import (
+    NO_QUERY,
+    NOT_WORDS,
+    RUNS_ON,
+    UNRELATED,
+    asks,
+    folded,
+    heading_of,
+    reason_against_text,
+    without_heading,
+)
 from adjoin.tally import Tally
 
 KIND = "neighbours"
-MIN_WORDS = 60  # below it, neighbours seldom share a subject (measured on the prose corpus by eye)
-MAX_WORDS = 180
-_SENTENCE_END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=[\"'(\[]?[A-Z0-9])")
+TITLE_PASSAGE = "title-passage"
+QUESTION_ANSWER = "question-answer"
+KINDS = frozenset({KIND, TITLE_PASSAGE, QUESTION_ANSWER})
+
+TOO_SHORT = "passage too short"
+NOT_ASKED_FOR = "language not asked for"
+SAME = "passages the same"
+MIN_UNDER_TITLE = 12  # words below a title or a question: a short answer is an answer, a caption is not
+
+_WHITE_LINE = re.compile(r"\n[^\S\n]++\n")
+# White space other than spaces and line ends, ASCII's first.
+_SPACES = "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
+_SPACES += "".join(map(chr, range(0x2000, 0x200B)))
+_NOT_SPACE = re.compile(r"\S")
+_HALF_SENTENCE = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of running text: some paragraphs, or some sentences of a long one.
+class PassageOptions:
+    """How prose is cut, and which pairs are made of it.
+
+    Attributes:
+        min_words: of a passage, at least 5.
+        max_words: of a passage; more than `min_words`.
+        kinds: which kinds of pairs are wanted; other names are passed over.
+        languages: natural languages to keep, ISO 639-1; empty for any, and then none is identified.
+
+    Raises:
+        AdjoinError: the bounds contradict each other, or a language is unknown.
+    """
+
+    min_words: int = 32
+    max_words: int = 128
+    kinds: frozenset[str] = KINDS
+    languages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.min_words < 5:
+            raise AdjoinError(f"min_words {self.min_words}: expected 5 or more")
+        if self.max_words <= self.min_words:
+            raise AdjoinError(f"max_words {self.max_words}: expected more than min_words, {self.min_words}")
+        check_languages(self.languages)
+
+
+class Passage(NamedTuple):
+    """A piece of running text: some paragraphs, or some sentences.
 
     Attributes:
         text: white space folded.
         span: first and last line in the document's origin, both included.
+        words: how many it has; see `adjoin.pairs.sentences` for what a word is.
+        fault: the rule it breaks, if it was judged; empty for none.
     """
 
     text: str
     span: tuple[int, int]
-
-    @property
-    def words(self) -> int:
-        """Number of words."""
-        return self.text.count(" ") + 1
+    words: int
+    fault: str = ""
 
 
-def passages(document: Document) -> list[Passage]:
-    """Cut a section of prose into passages, in order, nothing left out."""
-    cut: list[Passage] = []
-    for piece in _pieces(document):
-        if cut and cut[-1].words < MIN_WORDS and cut[-1].words + piece.words <= MAX_WORDS:
-            cut[-1] = _join(cut[-1], piece)
-        else:
-            cut.append(piece)
-    if len(cut) > 1 and cut[-1].words < MIN_WORDS and cut[-2].words + cut[-1].words <= MAX_WORDS:
-        cut[-2:] = [_join(cut[-2], cut[-1])]
+Judge = Callable[[str, int], str]  # text and words of a passage → the rule that it breaks, or nothing
+
+
+@lru_cache(maxsize=64)
+def _lengths(shortest: int, longest: int) -> tuple[int, ...]:
+    """1,024 lengths, log-uniform from the shortest to the longest."""
+    return tuple(round(shortest * (longest / shortest) ** (step / 1023)) for step in range(1024))
+
+
+def _drawn(document: Document, options: PassageOptions) -> Iterator[int]:
+    """Endless lengths that depend on nothing but the document: the same passages always and everywhere."""
+    lengths = _lengths(options.min_words, options.max_words)
+    state = int(content_hash(document.text), 16)  # not of its place: copies are cut alike, and found as duplicates
+    while True:
+        # Knuth's linear congruential generator; its high bits are the good ones.
+        state = (state * 6364136223846793005 + 1442695040888963407) & (1 << 64) - 1
+        yield lengths[state >> 54]
+
+
+def passages(
+    document: Document, options: PassageOptions | None = None, judge: Judge | None = None
+) -> list[Passage]:
+    """Cut a section of prose into passages, in order, nothing left out.
+
+    All have `min_words` to `max_words`, but for what the sentences leave over: that is shorter. Judged are they
+    only with a judge.
+    """
+    options = options or PassageOptions()
+    cutter = _Cutter(document.text, options)
+    cut = []
+    line, counted = document.span[0], 0
+    for begin, end, text, words in cutter.pieces(_drawn(document, options)):
+        first = line + cutter.text.count("\n", counted, begin)
+        line, counted = first + cutter.text.count("\n", begin, end), end
+        cut.append(Passage(text, (first, line), words, judge(text, words) if judge else ""))
     return cut
 
 
-def _join(first: Passage, second: Passage) -> Passage:
-    return Passage(f"{first.text} {second.text}", (first.span[0], second.span[1]))
+_Piece = tuple[int, int, str, int]  # begin, end, text, words
 
 
-def _pieces(document: Document) -> Iterator[Passage]:
-    """Paragraphs, the long ones cut at sentence ends (or between words, where a sentence is that long)."""
-    paragraph: list[tuple[int, str]] = []  # (line number, words of the line)
-    for number, line in enumerate([*document.text.split("\n"), ""], start=document.span[0]):
-        if line.strip():
-            paragraph.append((number, " ".join(line.split())))
-        elif paragraph:
-            yield from _cut(paragraph)
-            paragraph = []
+class _Cutter:
+    """Cuts one text, by places in it: to split all of it into words would take longer than all the rest."""
+
+    def __init__(self, text: str, options: PassageOptions) -> None:
+        for space in _SPACES[: 8 if text.isascii() else None]:
+            if space in text:
+                text = text.replace(space, " ")
+        if _WHITE_LINE.search(text):  # it ends a paragraph as an empty one does
+            text = "\n".join(map(str.rstrip, text.split("\n")))
+        self.text = text
+        self._stop = len(text.rstrip())
+        self._shortest, self._longest = options.min_words, options.max_words
+        self._script = Script.of(text)
+        # The same in characters, on average.
+        self._low, self._high = (int(words * self._script.pace) for words in (self._shortest, self._longest))
+
+    def pieces(self, lengths: Iterator[int]) -> Iterator[_Piece]:
+        """The pieces in order; one that is too short has been joined with the one before where both fit."""
+        last: _Piece | None = None
+        begin = self._next(0)
+        while begin < self._stop:
+            end, text, words = self._piece(begin, next(lengths))
+            if last and words < self._shortest and last[3] + words <= self._longest:
+                last = (last[0], end, f"{last[2]} {text}", last[3] + words)
+            else:
+                if last:
+                    yield last
+                last = (begin, end, text, words)
+            begin = self._next(end)
+        if last:
+            yield last
+
+    def _next(self, place: int) -> int:
+        found = _NOT_SPACE.search(self.text, place)
+        return found.start() if found else self._stop
+
+    def _piece(self, begin: int, length: int) -> tuple[int, str, int]:
+        """End, text and words of the piece that begins at `begin`, of `length` words if possible."""
+        all_text, stop, script = self.text, self._stop, self._script
+        whole = min(self._longest, length + self._shortest - 1)  # a rest of so many words is not cut
+        if stop - begin < 1.2 * whole * script.pace:
+            text, words = script.folded(all_text[begin:stop])
+            if words <= whole:
+                return stop, text, words
+        end = self._cut(begin + int(length * script.pace), begin + self._low, begin + self._high)
+        if end:
+            text, words = script.folded(all_text[begin:end])
+            if self._shortest <= words <= self._longest:
+                return end, text, words
+        # The words here are longer or shorter than on average: one piece in 28. Now to the word.
+        after_words = script.after_words
+        low, high = (after_words(all_text, begin, number) for number in (self._shortest, self._longest))
+        end = self._cut(after_words(all_text, begin, length), low, high)
+        if not end and high >= stop:
+            end = stop
+        if not end:
+            # The sentence is longer than a passage, or the one after some short ones is: those stand alone.
+            end = script.last_end(all_text, begin + 1, low - 1)
+        end = end or after_words(all_text, begin, length)
+        return end, *script.folded(all_text[begin:end])
+
+    def _cut(self, target: int, low: int, high: int) -> int:
+        """The best place from `low` to `high` to end a piece at, or 0 if there is none.
+
+        Before all, one that leaves enough for another piece behind it.
+        """
+        roomy = self._stop - self._low
+        if roomy >= high:
+            return self._near(target, low, high)
+        end = self._near(target, low, roomy) if roomy >= low else 0
+        return end or self._near(target, low, min(high, self._stop - 1))
+
+    def _near(self, target: int, low: int, high: int) -> int:
+        """A paragraph's end about `target`; else a sentence's next to it; else that of a heading or an item."""
+        text, slack = self.text, (high - low) // 4
+        place = text.find("\n\n", max(low, target - slack), min(high, target + slack) + 2)
+        if place > 0 and closes(text, place):
+            return place
+        # The first end after half a sentence less is as often before the target as behind it.
+        middle = min(max(target - _HALF_SENTENCE, low), high)
+        return (
+            self._script.next_end(text, middle, high)
+            or self._script.last_end(text, low, middle)
+            or max(text.find("\n\n", low, high + 2), 0)
+        )
 
 
-def _cut(paragraph: list[tuple[int, str]]) -> Iterator[Passage]:
-    text = " ".join(words for _, words in paragraph)
-    if text.count(" ") < MAX_WORDS:
-        yield Passage(text, (paragraph[0][0], paragraph[-1][0]))
-        return
-    starts, offset = [], 0  # where each line begins in the text
-    for number, words in paragraph:
-        starts.append((offset, number))
-        offset += len(words) + 1
-    for begin, end in _sentence_runs(text):
-        lines = [number for start, number in starts if start < end]
-        first = max(number for start, number in starts if start <= begin)
-        yield Passage(text[begin:end], (first, lines[-1]))
+def passage_pairs(document: Document, tally: Tally, options: PassageOptions | None = None) -> Iterator[Pair]:
+    """The pairs of one section of prose; those of one file are not negatives of each other.
 
-
-def _sentence_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Begin and end of runs of whole sentences, of `MIN_WORDS` to `MAX_WORDS` where the sentences allow it."""
-    sentences = [(match.end(1), match.end()) for match in _SENTENCE_END.finditer(text)]
-    begin = last_end = following = 0  # of the run; of its last sentence so far; of what comes after that
-    for end, after in [*sentences, (len(text), len(text))]:
-        if begin < last_end and _words(text, begin, end) > MAX_WORDS:
-            yield begin, last_end
-            begin = following
-        while _words(text, begin, end) > MAX_WORDS:  # one endless sentence: cut between words
-            middle = begin
-            for _ in range(MAX_WORDS):
-                middle = text.index(" ", middle + 1)
-            yield begin, middle
-            begin = middle + 1
-        last_end, following = end, after
-        if _words(text, begin, end) >= MIN_WORDS or end == len(text):
-            if begin < end:
-                yield begin, end
-            begin = after
-
-
-def _words(text: str, begin: int, end: int) -> int:
-    return text.count(" ", begin, end) + 1
-
-
-def _is_language(passage: Passage) -> bool:
-    """Whether most of a passage are words, not codes, names in capitals, numbers or markup."""
-    words = [word.strip("\"'()[],.;:!?*`").replace("-", "").replace("'", "") for word in passage.text.split()]
-    return sum(word.isalpha() and not word.isupper() for word in words) >= len(words) / 2
-
-
-def passage_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
-    """Pairs of neighbouring passages of one section; passages of a file are not negatives of each other."""
-    cut = passages(document)
+    Counts "passages" and "candidate pairs"; each candidate becomes a pair or is counted under one of
+    `PASSAGE_RULES`. Where languages are asked for, documents are counted under the one they are in.
+    """
+    options = options or PassageOptions()
+    language, unwanted = "", ""
+    if options.languages:
+        language = language_of(document.text)
+        tally.add(f"documents in {language or 'no known language'}")
+        unwanted = "" if language in options.languages else NOT_ASKED_FOR
+    judge = judge_of(document.text, english=language == "en")
+    cut = passages(document, options, None if unwanted else judge)
     tally.add("passages", number=len(cut))
-    group = text_hash(document.origin)
+    candidates = _under_heading(document, cut, options, judge)
+    candidates += _neighbours(cut, options)
+    tally.add("candidate pairs", number=len(candidates))
+    origin, language, licence, repository = (
+        document.origin,
+        document.language,
+        document.licence,
+        document.repository,
+    )
+    group = text_hash(origin)
+    for x, y, kind, reason in candidates:
+        place = f"{origin}:{y.span[0]}-{y.span[1]}"
+        if unwanted or reason:
+            tally.add(unwanted or reason, place)
+        else:
+            yield Pair(x, y.text, kind, language, place, group, "", licence, repository)
+
+
+_Candidate = tuple[str, Passage, str, str]  # x, y, kind, the rule against it or nothing
+
+
+def _neighbours(cut: list[Passage], options: PassageOptions) -> list[_Candidate]:
+    if KIND not in options.kinds:
+        return []
+    made, least = [], options.min_words
     for x, y in pairwise(cut):
-        if x.words < MIN_WORDS // 2 or y.words < MIN_WORDS // 2:
-            tally.add(f"passage under {MIN_WORDS // 2} words")
-            continue
-        if not (_is_language(x) and _is_language(y)):
-            tally.add("passage mostly not words", f"{document.origin}:{y.span[0]}")
-            continue
-        place = f"{document.origin}:{y.span[0]}-{y.span[1]}"
-        yield Pair(x.text, y.text, KIND, document.language, place, group)
+        reason = x.fault or y.fault
+        if x.words < least or y.words < least:
+            reason = TOO_SHORT
+        elif x.text == y.text:
+            reason = SAME
+        made.append((x.text, y, KIND, reason))
+    return made
+
+
+def _under_heading(
+    document: Document, cut: list[Passage], options: PassageOptions, judge: Judge
+) -> list[_Candidate]:
+    """A question with its answer; a title with the first passage, or the answer if it asks something."""
+    made: list[_Candidate] = []
+    if not cut:
+        return made
+    question = folded(document.question)
+    if question and QUESTION_ANSWER in options.kinds:
+        answer = _opening(cut, options)
+        question, words = _shortened(question, options)
+        reason = NO_QUERY if words < 2 else judge(question, words) if words >= options.min_words else ""
+        made.append((question, answer, QUESTION_ANSWER, reason or _fault(question, answer)))
+    heading = heading_of(document) if options.kinds & {TITLE_PASSAGE, QUESTION_ANSWER} else None
+    if heading is None or folded(document.title) == folded(document.question):
+        return made
+    y, kind = cut[0], TITLE_PASSAGE
+    if heading.is_question and not asks(y.text):
+        y, kind = _opening(cut, options), QUESTION_ANSWER
+    if kind in options.kinds:
+        y = y._replace(text=without_heading(y.text, heading.query))
+        reason = heading.reason or _fault(heading.query, y) or reason_against_text(heading.query, y.text)
+        made.append((heading.query, y, kind, reason))
+    return made
+
+
+def _fault(query: str, y: Passage) -> str:
+    if y.words < MIN_UNDER_TITLE:
+        return TOO_SHORT
+    return y.fault or (SAME if query == y.text else "")
+
+
+def _opening(cut: list[Passage], options: PassageOptions) -> Passage:
+    """The first passages, as many as make one of at most `max_words`."""
+    opening = cut[0]
+    for following in cut[1:]:
+        words = opening.words + following.words
+        if words > options.max_words or opening.fault or following.fault:
+            break
+        span = (opening.span[0], following.span[1])
+        opening = Passage(f"{opening.text} {following.text}", span, words)
+    return opening
+
+
+def _shortened(text: str, options: PassageOptions) -> tuple[str, int]:
+    """A text's first sentences, at most `max_words`, and their words."""
+    _, _, text, words = next(_Cutter(text, options).pieces(repeat(options.max_words)))
+    return text, words
+
+
+PASSAGE_RULES = {rule.name: rule.reason for rule in (*RULES, NOT_ENGLISH)} | {
+    TOO_SHORT: f"Sentences left it under the least number of words; below a heading, under {MIN_UNDER_TITLE}.",
+    SAME: "It is the same text as the other side.",
+    NOT_ASKED_FOR: "The document is in another language than those asked for.",
+    NO_QUERY: "The heading could stand above any text: Introduction, Chapter 3, a number, a release's notes.",
+    NOT_WORDS: "The heading is a file's name, code, or signs.",
+    RUNS_ON: "The heading is the beginning of a sentence that the text goes on with.",
+    UNRELATED: "None of the heading's words occurs in the passage.",
+}

@@ -1,12 +1,11 @@
 """A whole training's options, with defaults that depend on the body, from a TOML file or the command line."""
 
-import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from adjoin.errors import AdjoinError
-from adjoin.files import wrong_types
+from adjoin.files import read_toml, wrong_types
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
 from adjoin.training.schedule import SCHEDULES
@@ -141,12 +140,7 @@ class Recipe:
         Raises:
             AdjoinError: the file is missing or not TOML.
         """
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise AdjoinError(f"no recipe at {path}: the file is missing") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise AdjoinError(f"the recipe {path} cannot be read: {error}") from None
+        return read_toml(path, "recipe")
 
     def check(self) -> None:
         """Refuse values out of range.

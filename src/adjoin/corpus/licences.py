@@ -1,0 +1,184 @@
+"""What people call a licence → its SPDX expression, and the text of a licence → its SPDX identifier."""
+
+import re
+from functools import lru_cache
+
+LONGEST = 100  # characters of a licence in its source's own words
+MAX_TEXT = 1 << 18  # bytes of a licence's text; the longest of the common ones has 35,000
+
+# A name is looked up by its words, without these and without ".0": `Apache License, Version 2.0` is "apache 2".
+_NOISE_WORDS = "the license licence licensed version v public software foundation only a an"
+_NOISE = frozenset(_NOISE_WORDS.split())
+_WORDS = re.compile(r"[a-z]+|\d+(?:\.\d+)*\+?")
+_ASIDE = re.compile(r"\([^()]*\)")  # GNU General Public License v3 (GPLv3)
+_NAMES = {
+    name: licence
+    for licence, names in {
+        "MIT": "mit, expat, mit expat, mit x",
+        "Apache-2.0": "apache 2, apl 2, asl 2, al 2",
+        "BSD-3-Clause": "bsd 3, bsd 3 clause, 3 clause bsd, bsd 3 clause new or revised, new bsd, modified bsd",
+        "BSD-2-Clause": "bsd 2, bsd 2 clause, 2 clause bsd, bsd 2 clause simplified, simplified bsd, freebsd",
+        "ISC": "isc",
+        "MPL-2.0": "mpl 2, mozilla 2",
+        "MPL-1.1": "mpl 1.1, mozilla 1.1",
+        "Unlicense": "unlicense",
+        "Zlib": "zlib, zlib libpng",
+        "BSL-1.0": "boost, boost 1, bsl 1",
+        "PSF-2.0": "psf, psf 2, python, psfl",
+        "WTFPL": "wtfpl, wtfpl 2",
+        "CC0-1.0": "cc 0, cc 0 1, cc 0 1 universal, creative commons zero",
+        "Artistic-1.0-Perl": "artistic",
+        "Artistic-2.0": "artistic 2",
+        "Artistic-1.0-Perl OR GPL-1.0-or-later": "perl, perl 5, same as perl",
+        "Ruby": "ruby, ruby s",
+        "PHP-3.01": "php 3.01",
+        "EPL-1.0": "epl 1, eclipse 1",
+        "EPL-2.0": "epl 2, eclipse 2",
+        "EUPL-1.2": "eupl 1.2, european union 1.2",
+    }.items()
+    for name in names.split(", ")
+}
+_GNU = re.compile(
+    r"(?:gnu )?(?P<kind>affero|agpl|lesser|library|lgpl|general|gpl|gfdl|free documentation)(?: general)?"
+    r" (?P<version>\d(?:\.\d)?)(?P<later>\+| or (?:any )?(?:later|newer|greater|above))?"
+)
+_GNU_NAMES = {
+    "affero": "AGPL", "agpl": "AGPL", "lesser": "LGPL", "library": "LGPL", "lgpl": "LGPL", "general": "GPL",
+    "gpl": "GPL", "gfdl": "GFDL", "free documentation": "GFDL",
+}  # fmt: skip
+_CREATIVE = re.compile(
+    r"(?:cc|creative commons) (?:by|attribution)(?P<terms>(?: (?:nc|nd|sa|[a-z]*commercial|sharealike|share alike|"
+    r"noderiv[a-z]*|non))*) (?P<version>[1-4](?:\.\d)?)(?: international| unported| generic)?"
+)
+_TERMS = (("NC", ("nc", "commercial")), ("ND", ("nd", "deriv")), ("SA", ("sa", "alike")))
+_DEPRECATED = re.compile(r"\b((?:A|L)?GPL-\d\.\d|GFDL-\d\.\d)(\+?)(?=$|[ )])")
+_ALTERNATIVES = re.compile(r"(?<=\S)/(?=\S)|\s*(?:\||;|,?\s+or\s)\s*", re.IGNORECASE)
+_CONJUNCTIONS = re.compile(r"\s*(?:&|,?\s+and\s)\s*", re.IGNORECASE)
+_MAX_PARTS = 5  # of an expression in words
+
+# Sentences that stand in a licence's text; of two that begin at one place, the first here.
+_SENTENCES = [
+    (re.compile(sentence), name)
+    for sentence, name in [
+        (r"gnu affero general public licen[cs]e version 3", "AGPL-3.0-only"),
+        (r"gnu lesser general public licen[cs]e version 3", "LGPL-3.0-only"),
+        (r"gnu lesser general public licen[cs]e version 2\.1", "LGPL-2.1-only"),
+        (r"gnu library general public licen[cs]e version 2", "LGPL-2.0-only"),
+        (r"gnu general public licen[cs]e version 3", "GPL-3.0-only"),
+        (r"gnu general public licen[cs]e version 2", "GPL-2.0-only"),
+        (r"apache licen[cs]e,? version 2\.0", "Apache-2.0"),
+        (r"mozilla public licen[cs]e,? version 2\.0", "MPL-2.0"),
+        (r"this is free and unencumbered software released into the public domain", "Unlicense"),
+        (r"permission is hereby granted, free of charge, to any person obtaining a copy of this software and "
+         r"associated documentation files", "MIT"),
+        (r"permission to use, copy, modify, and(?:/or)? distribute this software for any purpose with or without "
+         r"fee is hereby granted, provided that", "ISC"),
+        (r"redistribution and use in source and binary forms.{0,1500}neither the names? of", "BSD-3-Clause"),
+        (r"redistribution and use in source and binary forms", "BSD-2-Clause"),
+        (r"boost software licen[cs]e - version 1\.0", "BSL-1.0"),
+        (r"the origin of this software must not be misrepresented", "Zlib"),
+        (r"creative commons attribution-sharealike 4\.0", "CC-BY-SA-4.0"),
+        (r"creative commons attribution 4\.0", "CC-BY-4.0"),
+        (r"cc0 1\.0 universal", "CC0-1.0"),
+        (r"python software foundation licen[cs]e version 2", "PSF-2.0"),
+        (r"academic free licen[cs]e version 3\.0", "AFL-3.0"),
+    ]
+]  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def normal_licence(words: str) -> str:
+    """The SPDX expression that these words stand for; the words themselves, cut, where they stand for none.
+
+    `Apache License, Version 2.0` is Apache-2.0, `GPL-2+` is GPL-2.0-or-later, and `MIT/Apache-2.0` is one of the
+    two. A version of the GPL without "or later" is that version only.
+    """
+    words = " ".join(words[: MAX_TEXT // 64].split())
+    return _expression(words) or words[:LONGEST].rstrip()
+
+
+def is_expression(licence: str) -> bool:
+    """Whether a licence in normal form is one of SPDX."""
+    return bool(_expression(licence))
+
+
+def licence_of_text(text: str) -> str:
+    """The SPDX identifier of a licence's text; the empty string for one that is unknown.
+
+    The whole text is compared with those that choosealicense.com has, by edit distance (15 ms), then looked
+    through for the sentences that make a licence what it is.
+    """
+    return _licence_of_text(text[:MAX_TEXT])
+
+
+@lru_cache(maxsize=64)
+def _licence_of_text(text: str) -> str:
+    import tempfile
+
+    from identify.identify import license_id
+
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", suffix=".txt") as file:
+        file.write(text)
+        file.flush()
+        found = license_id(file.name)
+    return _current(found) if found else licence_in_words(text)
+
+
+def licence_in_words(text: str) -> str:
+    """The licence whose sentences stand in this text, such as a Debian copyright file; empty if none do."""
+    flat = re.sub(r"[\s*#]+", " ", text[:MAX_TEXT].lower())
+    found = [(place.start(), name) for sentence, name in _SENTENCES if (place := sentence.search(flat))]
+    # The first in the text is the package's own; below it stand those of what it bundles, and those it refers to.
+    return min(found, key=lambda one: one[0])[1] if found else ""
+
+
+def _expression(words: str) -> str:
+    """The SPDX expression of these words, or the empty string."""
+    return _one(words) or _joined(words, _ALTERNATIVES, " OR ") or _joined(words, _CONJUNCTIONS, " AND ")
+
+
+def _joined(words: str, joint: re.Pattern[str], operator: str) -> str:
+    parts = joint.split(words)
+    if not 1 < len(parts) <= _MAX_PARTS:
+        return ""
+    names = [_one(part) or (operator == " OR " and _joined(part, _CONJUNCTIONS, " AND ")) for part in parts]
+    return operator.join(dict.fromkeys(name for name in names if name)) if all(names) else ""
+
+
+def _one(words: str) -> str:
+    """The expression that SPDX knows by these words, or the licence that people do."""
+    return _valid(words) or _named(words)
+
+
+def _valid(words: str) -> str:
+    """The words as an SPDX expression, if they are one but for the case of letters."""
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    if not words or len(words) > 2 * LONGEST:
+        return ""
+    try:
+        return _current(canonicalize_license_expression(words))
+    except (InvalidLicenseExpression, ValueError, SyntaxError, RecursionError):
+        return ""
+
+
+def _current(expression: str) -> str:
+    """The identifiers of today: SPDX has GPL-2.0-only and GPL-2.0-or-later for what were GPL-2.0 and GPL-2.0+."""
+    return _DEPRECATED.sub(lambda found: found[1] + ("-or-later" if found[2] else "-only"), expression)
+
+
+def _named(words: str) -> str:
+    """The identifier of one licence by its common names."""
+    lower = re.sub(r"(?<=pl)v(?=\d)", " ", _ASIDE.sub(" ", words.lower()).strip() or words.lower())
+    found = [word.replace(".0", "", 1) if word[0].isdigit() else word for word in _WORDS.findall(lower)]
+    name = " ".join(word for word in found if word not in _NOISE)
+    if gnu := _GNU.fullmatch(name):
+        return f"{_GNU_NAMES[gnu['kind']]}-{_full(gnu['version'])}-{'or-later' if gnu['later'] else 'only'}"
+    if creative := _CREATIVE.fullmatch(name):
+        terms = [term for term, signs in _TERMS if any(sign in creative["terms"] for sign in signs)]
+        return "-".join(["CC-BY", *terms, _full(creative["version"])])
+    return _NAMES.get(name, "")
+
+
+def _full(version: str) -> str:
+    return version if "." in version else f"{version}.0"

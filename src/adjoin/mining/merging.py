@@ -1,0 +1,161 @@
+"""Which pairs of all parts stay: decided over columns of numbers, so that millions of pairs fit into memory.
+
+In this order, first come first kept: repository, licence, duplicates, near duplicates, caps.
+At 15 million pairs the columns that are held at a time take some 400 MB.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adjoin.cleaning.allow_list import Licences
+from adjoin.cleaning.caps import joint, over_cap
+from adjoin.cleaning.decontamination import HeldOut
+from adjoin.cleaning.exact_duplicates import first_occurrences
+from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
+from adjoin.mining.options import ALL_KINDS, MiningOptions
+from adjoin.mining.parts import KEYS, PartFiles
+from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+
+LICENCE, DUPLICATE, NEAR_DUPLICATE, TEMPLATE, PACKAGE, REPOSITORY = 1, 2, 3, 4, 5, 6
+REASONS = {
+    REPOSITORY: "held-out repository",
+    LICENCE: "licence not allowed",
+    DUPLICATE: "duplicate",
+    NEAR_DUPLICATE: "near duplicate",
+    TEMPLATE: "template over cap",
+    PACKAGE: "package over cap",
+}
+WHY = {
+    "licence not allowed": "its licence is not among those asked for",
+    "duplicate": "the same y, white space aside, makes an earlier pair of its kind",
+    "near duplicate": "an earlier pair of its kind has nearly the same y, by MinHash",
+    "template over cap": "too many pairs of its package say the same of a function but for names and numbers",
+    "package over cap": "one package must not outweigh the others",
+}
+_EXAMPLES = 3
+_THRESHOLDS = [CODE_THRESHOLD if kind == DOCSTRING_FUNCTION else PROSE_THRESHOLD for kind in ALL_KINDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the pairs of all parts.
+
+    Attributes:
+        reasons: a row a pair in the order of the parts: 0 if it stays, else a key of `REASONS`.
+        first_rows: where each part's rows begin; one number more than parts.
+    """
+
+    reasons: npt.NDArray[np.uint8]
+    first_rows: npt.NDArray[np.int64]
+
+    @property
+    def kept(self) -> int:
+        """How many pairs stay."""
+        return int(np.count_nonzero(self.reasons == 0))
+
+    def of_part(self, number: int) -> npt.NDArray[np.uint8]:
+        """The rows of one part."""
+        return self.reasons[self.first_rows[number] : self.first_rows[number + 1]]
+
+    def counts_of(self, part: PartFiles, number: int, inputs: int) -> list[Counter[str]]:
+        """What was left out of each input of a part, and how many pairs stay ("pairs")."""
+        reasons, sources = self.of_part(number), _column(part, "input")
+        counts: list[Counter[str]] = [Counter() for _ in range(inputs)]
+        for reason, name in {0: "pairs", **REASONS}.items():
+            for index, times in enumerate(np.bincount(sources[reasons == reason], minlength=inputs)):
+                if times:
+                    counts[index][name] = int(times)
+        return counts
+
+    def examples(self) -> Iterator[tuple[str, int, int]]:
+        """The first few rows of each reason: its name, the part's number, the row in it."""
+        for reason, name in REASONS.items():
+            for row in np.flatnonzero(self.reasons == reason)[:_EXAMPLES]:
+                part = int(np.searchsorted(self.first_rows, row, side="right")) - 1
+                yield name, part, int(row - self.first_rows[part])
+
+
+def decide(
+    parts: Sequence[PartFiles],
+    reports: Sequence[dict[str, Any]],
+    options: MiningOptions,
+    held_out: HeldOut | None = None,
+) -> Verdict:
+    """Decide over all pairs of all parts.
+
+    Args:
+        parts: in order.
+        reports: each part's, see `PartFiles.read_report`.
+        options: licences, near duplicates and caps.
+        held_out: the evaluation data; a package's repository is known when all of it has been read, so here.
+    """
+    first_rows = np.cumsum([0, *(report["rows"] for report in reports)], dtype=np.int64)
+    reasons = np.zeros(int(first_rows[-1]), np.uint8)
+    verdict = Verdict(reasons, first_rows)
+    if held_out is not None:
+        holds = held_out.repositories.hold
+        refused = _of_inputs(parts, reports, lambda given: holds(given["repository"], given["origin"], ""))
+        reasons[refused] = REPOSITORY
+    if options.licences:
+        allows = Licences.of(options.licences).allows
+        refused = _of_inputs(parts, reports, lambda given: not allows(given["licence"]))
+        # Pairs with a licence of their own were judged by the workers.
+        reasons[refused & ~_all(parts, "licensed") & (reasons == 0)] = LICENCE
+    kinds, y_hashes = _all(parts, "kind"), _all(parts, "y_hash")
+    staying = np.flatnonzero(reasons == 0)
+    reasons[staying[~first_occurrences(y_hashes[staying], kinds[staying])]] = DUPLICATE
+    if not options.keep_near_duplicates:
+        signed = SignatureFiles([part.signatures for part in parts])
+        reasons[near_duplicates(signed, reasons == 0, kinds, _THRESHOLDS)] = NEAR_DUPLICATE
+    packages = _packages(parts, reports)
+    if options.template_cap:
+        _cap(reasons, joint(packages, _all(parts, "template")), y_hashes, options.template_cap, TEMPLATE)
+    if options.package_cap:
+        _cap(reasons, packages, y_hashes, options.package_cap, PACKAGE)
+    return verdict
+
+
+def _cap(
+    reasons: npt.NDArray[np.uint8],
+    groups: npt.NDArray[np.int64],
+    ties: npt.NDArray[np.int64],
+    cap: int,
+    reason: int,
+) -> None:
+    """Leave all but `cap` of each group's staying pairs out."""
+    staying = np.flatnonzero(reasons == 0)
+    reasons[staying[over_cap(groups[staying], ties[staying], cap)]] = reason
+
+
+def _column(part: PartFiles, name: str) -> npt.NDArray[Any]:
+    """One column of a part's keys, copied, so that the file's pages leave the memory again."""
+    return np.array(np.load(part.keys, mmap_mode="r")[name])
+
+
+def _all(parts: Sequence[PartFiles], name: str) -> npt.NDArray[Any]:
+    return np.concatenate([np.zeros(0, KEYS[name]), *(_column(part, name) for part in parts)])
+
+
+def _of_inputs(
+    parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]], judge: Callable[[dict[str, Any]], bool]
+) -> npt.NDArray[np.bool_]:
+    """Of each pair, what is true of its input."""
+    found = [np.zeros(0, bool)]
+    for part, report in zip(parts, reports, strict=True):
+        found.append(np.array([judge(given) for given in report["inputs"]], bool)[_column(part, "input")])
+    return np.concatenate(found)
+
+
+def _packages(parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
+    """The number of each pair's package."""
+    numbers: dict[str, int] = {}
+    found = [np.zeros(0, np.int64)]
+    for part, report in zip(parts, reports, strict=True):
+        of_inputs = [numbers.setdefault(given["package"], len(numbers)) for given in report["inputs"]]
+        found.append(np.array(of_inputs, np.int64)[_column(part, "input")])
+    return np.concatenate(found)

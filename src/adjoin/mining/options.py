@@ -1,0 +1,93 @@
+"""What is mined, and what is left out: everything on which the bytes of a dataset depend, besides its input."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adjoin.errors import AdjoinError
+from adjoin.files import wrong_types
+from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+from adjoin.pairs.passages import KIND as NEIGHBOURS
+from adjoin.pairs.passages import QUESTION_ANSWER, TITLE_PASSAGE
+
+ALL_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS, TITLE_PASSAGE, QUESTION_ANSWER)
+MASKS = ("emails", "secrets")
+
+
+@dataclass(frozen=True, slots=True)
+class MiningOptions:
+    """What to mine and what to leave out.
+
+    Attributes:
+        exclude: shell patterns; a source is left out if one matches its origin or a folder above it.
+        kinds: which kinds of pairs to keep.
+        columns: of JSON lines and Parquet, role → column ("text" → "body"); roles left out take the usual names.
+        min_words: of a passage; its length is drawn between this and `max_words`.
+        max_words: of a passage.
+        languages: natural languages of prose to keep, ISO 639-1; none for all.
+        decontaminate: folders of evaluation data, and of pairs, that must not be trained on.
+        keep_near_duplicates: whether a y may stay that nearly repeats an earlier one.
+        template_cap: how many pairs of one package may share a template of x; 0 for any number.
+        package_cap: how many pairs one package may give; 0 for any number.
+        mask: what is replaced by a mark inside x and y, see `MASKS`.
+        licences: SPDX ids that a pair's licence must be among, or "permissive", "unknown"; none for all.
+    """
+
+    exclude: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ALL_KINDS
+    columns: Mapping[str, str] = field(default_factory=dict)
+    min_words: int = 32
+    max_words: int = 128
+    languages: tuple[str, ...] = ()
+    decontaminate: tuple[Path, ...] = ()
+    keep_near_duplicates: bool = False
+    template_cap: int = 20
+    package_cap: int = 0
+    mask: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, given, known in (("kind", self.kinds, ALL_KINDS), ("mask", self.mask, MASKS)):
+            if unknown := [name for name in given if name not in known]:
+                raise AdjoinError(f"unknown {what} {unknown[0]!r}, expected {', '.join(known)}")
+        for name in ("template_cap", "package_cap"):
+            if getattr(self, name) < 0:
+                raise AdjoinError(f"{name} {getattr(self, name)}: expected 0 (none) or more")
+
+    def for_manifest(self) -> dict[str, Any]:
+        """As plain values; folders by their names alone, since no path of this machine belongs in a dataset."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values["decontaminate"] = [path.resolve().name for path in self.decontaminate]
+        values["columns"] = dict(self.columns)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any], place: str) -> "MiningOptions":
+        """The options out of a manifest or a recipe's table.
+
+        Args:
+            values: option → value; lists for tuples.
+            place: where they stand, for messages.
+
+        Raises:
+            AdjoinError: an option is unknown or of another type.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        if unknown := sorted(values.keys() - fields.keys()):
+            raise AdjoinError(f"{place}: unknown option {unknown[0]!r}, expected {', '.join(fields)}")
+        lists = {name for name, f in fields.items() if str(f.type).startswith("tuple")}
+        declared = {
+            name: list if name in lists else dict if name == "columns" else type(f.default)
+            for name, f in fields.items()
+        }
+        if wrong := wrong_types(values, declared):
+            raise AdjoinError(f"{place}: {wrong}")
+        for name in lists & values.keys():
+            if not all(isinstance(entry, str) for entry in values[name]):
+                raise AdjoinError(f"{place}: {name} is {values[name]!r:.60}, expected a list of strings")
+        plain: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in values.items()}
+        if "decontaminate" in plain:
+            plain["decontaminate"] = tuple(map(Path, plain["decontaminate"]))
+        return cls(**plain)

@@ -1,0 +1,77 @@
+"""A corpus out of package registries: download, mine and delete, batch by batch, within a budget of disk space."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from adjoin.collecting import Collected, CorpusRecipe, collect
+from adjoin.corpus import Source
+from adjoin.mining.engines import Engine
+from adjoin.mining.manifest import versions
+from adjoin.mining.options import MiningOptions
+from adjoin.mining.parts import PartFiles
+from adjoin.mining.run import check_out, mining_under_way
+from adjoin.mining.work import Input, Task, plan_of
+from adjoin.tally import Tally
+
+PackageProgress = Callable[[int, int, int], None]  # packages done, packages in all, pairs found
+
+
+def mine_packages(
+    recipe: CorpusRecipe,
+    out: Path,
+    options: MiningOptions,
+    *,
+    downloads: Path,
+    budget: int,
+    keep: bool = False,
+    engine: Engine | None = None,
+    progress: PackageProgress | None = None,
+) -> dict[str, Any]:
+    """Collect the packages of a recipe and mine them into the dataset `out`.
+
+    Interrupted, the same call goes on: a package whose part is done is not downloaded again.
+
+    Args:
+        recipe: packages with versions and hashes.
+        out: the dataset's folder.
+        options: what to mine and what to leave out.
+        downloads: where packages lie until they are mined.
+        budget: bytes that may lie there at a time.
+        keep: whether to leave them there.
+        engine: who does the work.
+        progress: called after each batch.
+
+    Returns:
+        The manifest. Packages that could not be had are counted in it, each with its reason.
+
+    Raises:
+        AdjoinError: `out` is something else than a dataset, or no pair was found.
+        OSError: the disk is full.
+    """
+    check_out(out)
+    engine, tally = engine or Engine(), Tally()
+    numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
+    with mining_under_way(out, options, plan_of(list(numbers), options, versions())) as mining:
+        parts = {name: PartFiles(mining.shop.folder, number) for name, number in numbers.items()}
+        done = {name for name, part in parts.items() if part.done}
+        mining.parts |= {numbers[name]: parts[name] for name in done}
+        pairs = sum(int(part.read_report()["rows"]) for part in mining.parts.values())
+        for batch in collect(recipe, downloads, tally, budget=budget, keep=keep, done=done):
+            before = pairs
+
+            def show(_done: int, _total: int, found: int, before: int = before) -> None:
+                nonlocal pairs
+                pairs = before + found
+                if progress:
+                    progress(len(mining.parts), len(numbers), pairs)
+
+            mining.make([_task(numbers[given.package.id], given) for given in batch], engine, show)
+        return mining.finish(out, engine, tally, [recipe.name])
+
+
+def _task(number: int, collected: Collected) -> Task:
+    inputs = (
+        Input(Source(path, path.name), collected.package.name, path.stat().st_size) for path in collected.files
+    )
+    return Task(number, tuple(inputs))

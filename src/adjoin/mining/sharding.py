@@ -1,0 +1,145 @@
+"""Pairs that stay → shards, each written by whoever is free: its rows are known before it is begun."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adjoin.mining.merging import Verdict
+from adjoin.mining.parts import ROWS, PartFiles
+from adjoin.pairs.dataset import ROWS_PER_PART, ROWS_PER_SHARD, schema_of_shards, write_shard
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_INHERITED = ("licence", "repository")  # of the input, where the pair has none of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some pairs of one part.
+
+    Attributes:
+        part: its files.
+        first: the first of its pairs that stay, counted among those that stay.
+        stop: one past the last.
+    """
+
+    part: PartFiles
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """One shard that is to be written.
+
+    Attributes:
+        folder: where to.
+        number: of the shard.
+        pieces: its pairs, in order.
+    """
+
+    folder: Path
+    number: int
+    pieces: tuple[Piece, ...]
+
+
+def kept_file(part: PartFiles) -> Path:
+    """Where the rows of a part that stay are noted for those who write the shards."""
+    return part.folder / f"part-{part.number:05d}.kept.npy"
+
+
+def shard_tasks(parts: Sequence[PartFiles], verdict: Verdict, folder: Path) -> list[ShardTask]:
+    """Share the pairs that stay among shards of `ROWS_PER_SHARD`, and note which rows stay beside the parts."""
+    pieces: list[list[Piece]] = [[]]
+    room = ROWS_PER_SHARD
+    for number, part in enumerate(parts):
+        rows = np.flatnonzero(verdict.of_part(number) == 0)
+        np.save(kept_file(part), rows)
+        first = 0
+        while first < len(rows):
+            if not room:
+                pieces.append([])
+                room = ROWS_PER_SHARD
+            stop = min(len(rows), first + room)
+            pieces[-1].append(Piece(part, first, stop))
+            room -= stop - first
+            first = stop
+    return [ShardTask(folder, number, tuple(some)) for number, some in enumerate(pieces) if some]
+
+
+def make_shard(task: ShardTask) -> dict[str, Any]:
+    """Write one shard.
+
+    Returns:
+        Its description for the manifest, and "kinds": how many pairs of each kind and language it has.
+    """
+    kinds: Counter[str] = Counter()
+    tables = _counting(_in_row_groups(_rows(task)), kinds)
+    return {**write_shard(tables, task.folder, task.number), "kinds": dict(kinds)}
+
+
+def _counting(tables: Iterator["pyarrow.Table"], kinds: Counter[str]) -> Iterator["pyarrow.Table"]:
+    for table in tables:
+        for row in table.group_by(["kind", "language"]).aggregate([([], "count_all")]).to_pylist():
+            kinds[f"{row['kind']} {row['language']}"] += row["count_all"]
+        yield table
+
+
+def _rows(task: ShardTask) -> Iterator["pyarrow.Table"]:
+    for piece in task.pieces:
+        yield from _rows_of_piece(piece)
+
+
+def _rows_of_piece(piece: Piece) -> Iterator["pyarrow.Table"]:
+    import pyarrow.parquet
+
+    rows = np.load(kept_file(piece.part))[piece.first : piece.stop]
+    keys = np.load(piece.part.keys, mmap_mode="r")
+    inputs = piece.part.read_report()["inputs"]
+    with pyarrow.parquet.ParquetFile(piece.part.pairs) as file:
+        for group in np.unique(rows // ROWS):
+            wanted = rows[rows // ROWS == group]
+            table = file.read_row_group(int(group)).take(pyarrow.array(wanted - group * ROWS))
+            yield _as_shard(table, np.array(keys[wanted]), inputs)
+
+
+def _as_shard(table: "pyarrow.Table", keys: Any, inputs: list[dict[str, Any]]) -> "pyarrow.Table":  # noqa: ANN401 - a structured array
+    """A part's columns as a shard's: hashes beside the texts, and what a pair takes over from its input."""
+    import pyarrow
+    import pyarrow.compute
+
+    columns = []
+    for wanted in schema_of_shards():
+        if wanted.name in ("x_hash", "y_hash"):
+            columns.append(pyarrow.array(keys[wanted.name]))
+        elif wanted.name in _INHERITED:
+            of_inputs = pyarrow.array([given[wanted.name] for given in inputs], pyarrow.string())
+            own = table.column(wanted.name)
+            columns.append(
+                pyarrow.compute.if_else(pyarrow.compute.equal(own, ""), of_inputs.take(table.column("input")), own)
+            )
+        else:
+            columns.append(table.column(wanted.name))
+    return pyarrow.Table.from_arrays(columns, schema=schema_of_shards())
+
+
+def _in_row_groups(tables: Iterator["pyarrow.Table"]) -> Iterator["pyarrow.Table"]:
+    """The same rows, `ROWS_PER_PART` a table."""
+    import pyarrow
+
+    waiting: list[pyarrow.Table] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        while rows >= ROWS_PER_PART:
+            whole = pyarrow.concat_tables(waiting)
+            yield whole.slice(0, ROWS_PER_PART)
+            waiting, rows = [whole.slice(ROWS_PER_PART)], rows - ROWS_PER_PART
+    if rows:
+        yield pyarrow.concat_tables(waiting)

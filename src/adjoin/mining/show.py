@@ -1,0 +1,122 @@
+"""A dataset for a person's eyes: samples, lengths, and a picture of them."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adjoin.errors import AdjoinError
+from adjoin.pairs.dataset import PROVENANCE, PairDataset
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_SHOWN = ("x", "y", "kind", "language", "origin")
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths in characters of both sides of the pairs of one kind and language.
+
+    Attributes:
+        what: "docstring-function python".
+        x: one number a pair.
+        y: one number a pair.
+    """
+
+    what: str
+    x: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64]
+
+
+def lengths_of(dataset: PairDataset) -> list[Lengths]:
+    """The lengths of all pairs, by kind and language.
+
+    Raises:
+        AdjoinError: a shard is damaged.
+    """
+    found: dict[str, tuple[list[int], list[int]]] = {}
+    for rows in dataset.batches(["x", "y", "kind", "language"]):
+        for x, y, kind, language in zip(rows["x"], rows["y"], rows["kind"], rows["language"], strict=True):
+            xs, ys = found.setdefault(f"{kind} {language}", ([], []))
+            xs.append(len(x))
+            ys.append(len(y))
+    return [Lengths(what, np.array(xs), np.array(ys)) for what, (xs, ys) in sorted(found.items())]
+
+
+def samples_of(
+    dataset: PairDataset, number: int, seed: int, *, kind: str = "", language: str = ""
+) -> list[dict[str, Any]]:
+    """Some pairs drawn by seed, in the dataset's order, each of its columns by name.
+
+    Args:
+        dataset: what to draw from.
+        number: how many; all if there are not so many.
+        seed: of the draw.
+        kind: only pairs of this kind; empty for any.
+        language: only pairs of this language; empty for any.
+
+    Raises:
+        AdjoinError: no pair is of this kind and language, or a shard is damaged.
+    """
+    rows = [
+        row
+        for row, (its_kind, its_language) in enumerate(_kinds(dataset))
+        if kind in ("", its_kind) and language in ("", its_language)
+    ]
+    if not rows:
+        known = ", ".join(dataset.manifest.get("kinds", {}))
+        raise AdjoinError(f"no pair of kind {kind!r} and language {language!r}; {dataset.folder} has {known}")
+    drawn = sorted(random.Random(seed).sample(rows, min(number, len(rows))))
+    return list(_rows_at(dataset, drawn))
+
+
+def _kinds(dataset: PairDataset) -> Iterator[tuple[str, str]]:
+    for rows in dataset.batches(["kind", "language"]):
+        yield from zip(rows["kind"], rows["language"], strict=True)
+
+
+def _rows_at(dataset: PairDataset, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
+    remaining, first = list(wanted), 0
+    for part in dataset.parts():
+        here = [row - first for row in remaining if row < first + part.rows]
+        if here:
+            columns = part.read([*_SHOWN, *part.columns(PROVENANCE)])
+            yield from ({name: values[row] for name, values in columns.items()} for row in here)
+        remaining, first = remaining[len(here) :], first + part.rows
+
+
+def draw_lengths(lengths: Sequence[Lengths], path: Path) -> None:
+    """Draw the lengths as histograms, a row for each kind and language, into a PNG file.
+
+    Raises:
+        AdjoinError: matplotlib is not installed.
+        OSError: the file may not be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise AdjoinError("drawing needs matplotlib: pip install 'adjoin[train]'") from None
+    figure = Figure(figsize=(9, 1.2 + 1.3 * len(lengths)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(lengths), 2, squeeze=False)
+    for row, of_kind in zip(axes, lengths, strict=True):
+        for axis, side, values, colour in zip(
+            row, "xy", (of_kind.x, of_kind.y), ("#4477aa", "#cc6677"), strict=True
+        ):
+            largest = max(10, int(values.max(initial=1)))
+            axis.hist(np.maximum(values, 1), bins=np.geomspace(1, largest, 60), color=colour)
+            axis.set_xscale("log")
+            axis.axvline(float(np.median(values)), color="black", linewidth=0.8)
+            axis.set_title(
+                f"{side} of {len(values):,} {of_kind.what}, median {np.median(values):,.0f}", fontsize=9
+            )
+            axis.tick_params(labelsize=8)
+            axis.spines[["top", "right"]].set_visible(False)
+        row[0].set_ylabel("pairs", fontsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("characters", fontsize=8)
+    figure.savefig(path, format="png", dpi=110)

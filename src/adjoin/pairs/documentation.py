@@ -1,0 +1,291 @@
+"""Documentation conventions: which comments are a function's, and what they say without marks, markup and tags.
+
+Python docstrings, Javadoc, JSDoc, PHPDoc, RDoc and YARD, Go's doc comments, Rust's `///`. Each has a cleaner from
+source to plain text with paragraphs; `summary` is the first of these.
+"""
+
+import ast
+import html
+import inspect
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+LONGEST = 30_000  # characters of a comment that are read: a summary stands at its head, a tag not far below
+
+# -- which comments are a function's ----------------------------------------------------------------------------
+
+
+def first_string_of_body(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
+    """The statement that holds a Python docstring: a plain string that opens the body."""
+    body = function.child_by_field_name("body")
+    if body is None:
+        return []
+    for statement in body.named_children:
+        kind = statement.type
+        if kind == "comment":
+            continue
+        # Grammars differ: the string stands alone or inside an expression statement.
+        if kind == "expression_statement" and statement.named_child_count == 1:
+            return [statement] if statement.named_children[0].type == "string" else []
+        return [statement] if kind == "string" else []
+    return []
+
+
+def _attached(function: "Node", above: Sequence["Node"]) -> Iterable["Node"]:
+    """Comments and annotations above a function, from the nearest upwards, as far as no empty line parts them."""
+    below = function.start_point.row
+    for node in reversed(above):
+        end = node.end_point
+        if end.row - (end.column == 0) < below - 1:  # a Rust comment's node ends behind its line's end
+            return
+        yield node
+        below = node.start_point.row
+
+
+def block_above(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
+    """The nearest `/** ... */` of the attached comments: Javadoc, JSDoc, PHPDoc."""
+    for node in _attached(function, above):
+        opening = source[node.start_byte : node.start_byte + 4]
+        if opening.startswith(b"/**") and opening != b"/**/":
+            return [node]
+        if opening.startswith(b"/*"):
+            return []
+    return []
+
+
+def lines_above(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
+    """All attached comments: Go, Ruby."""
+    return list(_attached(function, above))[::-1]
+
+
+def outer_above(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
+    """Rust's outer documentation: `///` lines and `/** */` blocks, whatever attributes stand between."""
+    found = []
+    for node in _attached(function, above):
+        opening = source[node.start_byte : node.start_byte + 4]
+        if opening.startswith((b"///", b"/**")) and opening not in (b"////", b"/***", b"/**/"):
+            found.append(node)
+    return found[::-1]
+
+
+# -- marks ------------------------------------------------------------------------------------------------------
+
+
+def _without_marks(comment: str, line_mark: str) -> str:
+    """The lines of block and line comments without `/**`, ` * `, `*/` and `line_mark`."""
+    lines, in_block = [], False
+    for line in comment[:LONGEST].split("\n"):
+        text = line.strip()
+        if not in_block and text.startswith("/*"):
+            in_block, text = True, text[2:].lstrip("*")
+        elif in_block and text.startswith("*") and not text.startswith("*/"):
+            text = text[1:]
+        elif not in_block:
+            if not text.startswith(line_mark):
+                continue
+            text = text[len(line_mark) :]
+        if in_block and text.endswith("*/"):
+            in_block, text = False, text[:-2].rstrip("*")
+        lines.append(text.removeprefix(" ").rstrip())
+    return "\n".join(lines)
+
+
+# -- markup that several conventions share ----------------------------------------------------------------------
+
+_PARAGRAPH_TAG = re.compile(
+    r"</?(?:p|ul|ol|dl|table|pre|blockquote|h[1-6]|div|hr|li|dd|dt|tr|center|script)\b[^<>]{0,300}>", re.IGNORECASE
+)
+_LINE_TAG = re.compile(r"<br\b[^<>]{0,40}>", re.IGNORECASE)
+_INLINE_HTML = re.compile(
+    r"</?(?:code|tt|b|i|em|strong|a|span|var|kbd|sup|sub|font|big|small|u|samp|cite|q|abbr|acronym|img|nobr|s|strike"
+    r"|del|ins|wbr|literal|dfn|mark)\b[^<>]{0,300}>",
+    re.IGNORECASE,
+)
+_INLINE_TAG = re.compile(r"\{@(\w+)\b\s*((?:[^{}]|\{[^{}]*\})*)\}")
+_REFERENCE = re.compile(r"[\w.$:/]*#?[\w.$]+(?:\([^()]*\))?")
+_MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]{1,300})\](?:\([^()\s]{0,500}\)|\[[^\[\]]{0,200}\])")
+_MARKDOWN_NAME = re.compile(r"\[(`[^`\[\]]{1,200}`)\]")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*{1,2}|__)(?=\S)([^*_\n]{1,200}?)(?<=\S)\1(?![\w*])")
+
+
+def _without_html(text: str) -> str:
+    if "<" in text:
+        text = _INLINE_HTML.sub("", _LINE_TAG.sub("\n", _PARAGRAPH_TAG.sub("\n\n", text)))
+    return html.unescape(text) if "&" in text else text
+
+
+def _inline_tag(match: re.Match[str]) -> str:
+    """{@code x} → x, {@link a.B#c(d) label} → label, {@link a.B#c(d)} → B.c."""
+    tag, text = match[1].lower(), match[2].strip()
+    if tag in ("inheritdoc", "docroot"):
+        return match[0]
+    if tag not in ("link", "linkplain", "linkcode", "see", "value", "tutorial"):
+        return text
+    reference = _REFERENCE.match(text)
+    if reference is None:
+        return text
+    label = text[reference.end() :].strip(" |\n")
+    return label or _shortened(reference[0])
+
+
+def _shortened(reference: str) -> str:
+    """org.example.Store#open(String) → Store.open."""
+    if "://" in reference:
+        return reference
+    path, _, member = reference.partition("(")[0].rpartition("#")
+    if not path:
+        return member
+    return f"{path.rpartition('.')[2]}.{member}"
+
+
+def _without_markdown(text: str) -> str:
+    if "[" in text:
+        text = _MARKDOWN_NAME.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
+    return _EMPHASIS.sub(r"\2", text) if "*" in text or "__" in text else text
+
+
+_DESCRIPTION_TAG = re.compile(r"^\s*[@\\](?:description|desc|summary|brief|short)\b:?[ \t]*", re.MULTILINE)
+_ANY_TAG = re.compile(r"^\s*[@\\]\w", re.MULTILINE)
+
+
+def _with_described(text: str) -> str:
+    """What a `@description` says comes first if no text stands before the tags."""
+    first, described = _ANY_TAG.search(text), _DESCRIPTION_TAG.search(text)
+    if first is None or described is None or text[: first.start()].strip():
+        return text
+    return text[described.end() :]
+
+
+# -- one cleaner a convention -----------------------------------------------------------------------------------
+
+
+def python_string(source: str) -> str:
+    """The text of a Python string literal, its indentation removed; empty for bytes and f-strings."""
+    try:
+        text = ast.literal_eval(source.strip())
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return ""
+    return inspect.cleandoc(text) if isinstance(text, str) else ""
+
+
+def java_comment(source: str) -> str:
+    """Javadoc: HTML, inline tags; a `<p>` begins a paragraph."""
+    text = _without_marks(source, "//")
+    if "{@" in text:
+        text = _INLINE_TAG.sub(_inline_tag, text)
+    return _without_html(text)
+
+
+def javascript_comment(source: str) -> str:
+    """JSDoc and TSDoc: inline tags, Markdown, some HTML; `@description` is the description."""
+    text = _with_described(_without_marks(source, "//"))
+    if "{@" in text:
+        text = _INLINE_TAG.sub(_inline_tag, text)
+    return _without_html(_without_markdown(text))
+
+
+def php_comment(source: str) -> str:
+    r"""PHPDoc: as JSDoc, and Doxygen's `\\brief`."""
+    return javascript_comment(source)
+
+
+def go_comment(source: str) -> str:
+    """Go's doc comments: plain text with [links]; directives such as `//go:noinline` are no part of it."""
+    lines = (line for line in source[:LONGEST].split("\n") if not _GO_DIRECTIVE.match(line))
+    text = _without_marks("\n".join(lines), "//")
+    return _GO_LINK.sub(r"\1", text) if "[" in text else text
+
+
+_GO_DIRECTIVE = re.compile(
+    r"\s*//(?:[a-z0-9]+:[a-z0-9]|export \w|extern \w|line |\s*\+build|\s*nolint|sys\b|sysnb\b)"
+)
+_GO_LINK = re.compile(r"(?<![\w\])])\[(\*?[\w./]+)\](?![\w(\[:])")
+
+
+def ruby_comment(source: str) -> str:
+    """RDoc and YARD: +code+, <tt>, {label}[url], {Class#method}; what `#--` hides and directives leave."""
+    source = _RUBY_BLOCK.sub(_as_lines, source[:LONGEST])
+    lines, hidden = [], False
+    for line in source.split("\n"):
+        text = line.strip()
+        if text in ("#--", "#++"):
+            hidden = text == "#--"
+        elif text.startswith("#") and not hidden and not _RUBY_DIRECTIVE.match(text):
+            lines.append(text.lstrip("#").removeprefix(" ").rstrip())
+    text = "\n".join(lines)
+    if "{" in text:
+        text = _RDOC_LINK.sub(r"\1", text)
+        text = _YARD_LINK.sub(lambda match: match[2] or match[1].strip("#.").replace("#", "."), text)
+    if "+" in text:
+        text = _RDOC_CODE.sub(r"\1", text)
+    if "_" in text:
+        text = _RDOC_EMPHASIS.sub(r"\1", text)
+    return _without_html(_without_markdown(text))
+
+
+_RUBY_BLOCK = re.compile(r"^=begin\b[^\n]*\n(.*?)^=end\b[^\n]*", re.MULTILINE | re.DOTALL)
+_RUBY_DIRECTIVE = re.compile(
+    r"#+\s*(?:rubocop:|frozen_string_literal:|-\*-|encoding:|coding:|@!|:(?:start|stop|end)doc:|typed:|!/|sig\b"
+    r"|standard:|reek:|steep:|simplecov:)"
+)
+_RDOC_LINK = re.compile(r"\{([^{}\n]{1,200})\}\[[^\[\]\s]{1,400}\]")
+_YARD_LINK = re.compile(r"\{([A-Z#.][\w:.#?!]*)(?:\s+([^{}]{1,200}))?\}")
+_RDOC_EMPHASIS = re.compile(r"(?<![\w`])_(\w{1,80})_(?!\w)")
+_RDOC_CODE = re.compile(r"(?<![\w+])\+([^+\n]{1,80})\+(?!\w)")
+
+
+def _as_lines(block: re.Match[str]) -> str:
+    return "\n".join(f"# {line}" for line in block[1].split("\n"))
+
+
+def rust_comment(source: str) -> str:
+    """Rust's documentation: Markdown, with [`links`] to items; from the first heading on it is not a summary."""
+    text = _without_marks(source, "///")
+    heading = _RUST_HEADING.search(text)
+    return _without_html(_without_markdown(text[: heading.start()] if heading else text))
+
+
+_RUST_HEADING = re.compile(r"^(?:#{1,6}\s|```)", re.MULTILINE)
+
+# -- the summary ------------------------------------------------------------------------------------------------
+
+# What ends a summary besides an empty line: fields (:param x:, but not the role :func:`x`), examples, rules,
+# section heads, items of a list, and a parameter with its type where its section's head is missing.
+_END_OF_SUMMARY = re.compile(
+    r"""\s*(?: :(?![\w:+-]+:\s?`)\w[^:]{0,80}: | [@\\]\w | >>> | ``` | ~~~ | \.\.\s | [-=~*#_+]{3,}
+    | [-*+•]\s | \w+::(?:\s|$)
+    | (?:args|arguments|parameters|params|inputs?|outputs?|returns?|yields|raises)\s*:{1,2}\s
+    | (?:args|arguments|parameters|params|inputs?|outputs?|returns?|yields|raises|throws|examples?|notes?|see\ also
+       |attributes|usage|references|shape)\s*:{0,2}\s*$
+    | \*{0,2}\w+\*{0,2}\s?\(.*\)[^.:]{0,40}:(?:\s|$) )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_SIGNATURE = re.compile(r"[\w.]+\(.*\)(?:\s*->.*)?")
+_ROLE = re.compile(r":[\w:+-]{1,60}:\s?`~?([^`<]*?)(?:\s*<[^`]*>)?`")  # :func:`~a.b` → a.b
+_LITERAL = re.compile(r"`+([^`]*)`+_{0,2}")  # ``a``, `a`, `a`_ → a
+_EMPTY_LINES = re.compile(r"\n\s*\n")
+
+
+def summary(docstring: str) -> str:
+    """The first paragraph of a docstring that is no signature, without reST and Markdown quoting."""
+    text = docstring.strip()[:LONGEST]
+    start = 0
+    while start < len(text):
+        gap = _EMPTY_LINES.search(text, start)
+        paragraph = text[start : gap.start() if gap else len(text)]
+        kept = itertools.takewhile(lambda line: not _END_OF_SUMMARY.match(line), paragraph.split("\n"))
+        found = " ".join(kept)
+        if "](" in found:
+            found = _MARKDOWN_LINK.sub(r"\1", found)
+        if "`" in found:
+            found = _LITERAL.sub(r"\1", _ROLE.sub(r"\1", found))
+        found = " ".join(found.split())
+        if not _SIGNATURE.fullmatch(found):
+            return found
+        start = gap.end() if gap else len(text)
+    return ""

@@ -1,0 +1,273 @@
+"""What of prose is no running text: rules with a name, a reason and a predicate, applied to each passage once.
+
+The thresholds come from reading passages just above and just below them, in the prose corpus and in the
+documentation, licences and change logs of Python packages. To be quick the rules look at the few characters that
+are neither small letters nor spaces, one in 15, and rules with a pattern only at documents that have a rare word.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+_SMALL = bytes(range(ord("a"), ord("z") + 1))
+_CAPITALS = _SMALL.upper()
+_DIGITS = b"0123456789"
+_CODE_MARKS = b"{}[]<>=|\\_#$@~^+*/&%"
+# Of UTF-8: the bytes that follow, and the lead bytes of blocks with letters. The others' stay, one a character:
+# 0xC2 Latin-1 signs, 0xE2 punctuation, arrows and drawings, 0xF0 emoji.
+_OTHER_LETTERS = bytes({*range(0x80, 0xC0), *range(0xC3, 0xF0)} - {0xE2})
+_PLAIN = _SMALL + _OTHER_LETTERS + b" "
+_PROSE_MARKS = _CAPITALS + b".,;:!?'\"()-\xe2"  # 0xE2 leads quotation marks and dashes
+
+
+class Look(NamedTuple):
+    """What the rules know of a passage.
+
+    Attributes:
+        text: white space folded.
+        number: of words.
+        odd: the characters that are no small letters of English, no letters of other scripts, and no spaces, as
+            UTF-8.
+    """
+
+    text: str
+    number: int
+    odd: bytes
+
+    @property
+    def size(self) -> int:
+        """Characters other than spaces."""
+        return len(self.text) - (self.number - 1 if self.text.isascii() else self.text.count(" "))
+
+    @property
+    def capitals(self) -> int:
+        """How many of the odd characters are capitals."""
+        return len(self.odd) - len(self.odd.translate(None, _CAPITALS))
+
+    @property
+    def digits(self) -> int:
+        """How many of them are digits."""
+        return len(self.odd) - len(self.odd.translate(None, _DIGITS))
+
+    @property
+    def marks(self) -> int:
+        """How many of them are marks of code and markup."""
+        return len(self.odd) - len(self.odd.translate(None, _CODE_MARKS))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its odd characters are so few that rules about them cannot hold: over half the passages.
+
+        That is: at most four capitals and marks of prose to ten words, a digit or another sign to 16 words.
+        """
+        number, rare = self.number, len(self.odd.translate(None, _PROSE_MARKS))
+        if rare > 0.06 * number or len(self.odd) - rare > 0.4 * number:
+            return False
+        return 3.5 * number <= len(self.text) <= 10 * number
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason to leave a passage out.
+
+    Attributes:
+        name: as it stands in the counts.
+        reason: one sentence for the manifest.
+        holds: whether a passage is to be left out.
+        needs: the rule holds only for a text that has one of these strings; empty if there is no such condition.
+            They are looked for in the whole document first: for most that settles it.
+        plain: whether it may hold for a plain passage, see `Look.is_plain`.
+    """
+
+    name: str
+    reason: str
+    holds: Callable[[Look], bool]
+    needs: tuple[str, ...] = ()
+    plain: bool = False
+
+    def is_needed(self, text: str) -> bool:
+        """Whether a text has one of the strings without which the rule never holds."""
+        return any(map(text.__contains__, self.needs))
+
+
+def _broken(look: Look) -> bool:
+    return bool(_BROKEN.search(look.text))
+
+
+# What decoding left: U+FFFD, or two bytes of UTF-8 that were read as two characters of Windows-1252.
+_BROKEN = re.compile("\ufffd|[ÃÂ][\x80-\xbf\u201a-\u2122]|â€|ï»¿")
+
+
+def _not_words(look: Look) -> bool:
+    # Prose has 0.93 to 0.97 letters a character, and 4.2 to 5.5 characters a word, German 6.5.
+    endless = look.size > 14 * look.number
+    return endless or len(look.odd) - look.capitals > 0.2 * look.size
+
+
+def _capitals(look: Look) -> bool:
+    return look.capitals > 0.25 * look.size
+
+
+def _digits(look: Look) -> bool:
+    return look.digits > 0.14 * look.size
+
+
+def _code(look: Look) -> bool:
+    return look.marks > 0.04 * look.size
+
+
+def _names(look: Look) -> bool:
+    if look.capitals < 0.5 * look.number:  # one passage in 30 has more
+        return False
+    if len(_INITIAL.findall(look.text)) > 0.06 * look.number:
+        return True
+    return sum(word[0].isupper() for word in look.text.split()) > 0.5 * look.number
+
+
+_INITIAL = re.compile(r"\b[A-Z]\.")
+
+
+def _links(look: Look) -> bool:
+    return look.odd.count(b"://") > 0.03 * look.number
+
+
+def _changes(look: Look) -> bool:
+    # A capital or a number for each change, and more of them than prose has.
+    if look.capitals + look.digits < 0.3 * look.number or not any(map(look.text.__contains__, _CHANGES)):
+        return False
+    return len(_CHANGE.findall(look.text)) > 0.1 * look.number
+
+
+_CHANGES = ("Fix", "Add", "Bump", "Remove")
+_CHANGE = re.compile(
+    r"(?:#|GH-|gh-|bpo-)\d+|\bv?\d+\.\d+\.\d+|\b(?:Fix(?:ed|es)?|Add(?:ed|s)?|Remove[ds]?|Bump(?:ed|s)?|Update[ds]?"
+    r"|Drop(?:ped|s)?|Change[ds]?|Improve[ds]?|Rename[ds]?|Refactor(?:ed)?|Deprecate[ds]?|Merge[ds]?|Support) "
+)
+
+
+def _boilerplate(look: Look) -> bool:
+    return bool(_NOTICE.search(look.text.lower()))
+
+
+_NOTICE = re.compile(
+    "|".join(
+        (
+            "all rights reserved",
+            "without (?:any|even the implied) warranty",
+            "warrant(?:y|ies) of any kind",
+            "merchantability",
+            "permission (?:is hereby granted|to use, copy)",
+            "redistribution and use in source",
+            "in no event shall",
+            "(?:licensed|released|distributed|available|provided) under (?:the terms of )?(?:the|an?) "
+            "(?:[^ .]+ ){1,5}(?:licen[cs]e|commons)",
+            "gnu (?:lesser |affero |library )?general public licen[cs]e",
+            "(?:this|the|above) copyright notice",
+            "you may not use this file",
+            "(?:uses?|using|accept|enable|disable|these|our) cookies",
+            "cookies? (?:policy|settings|preferences|notice)",
+            "(?:enable|requires?|without|disabled?) javascript",
+            "javascript is (?:disabled|required|not)",
+            r"^\W*copyright\b",
+        )
+    )
+)
+# Each of the notices has one of these; to look for one takes 0.3 µs a passage.
+_NOTICE_NEEDS = ("opyright", "icens", "arrant", "cookies", "avaScript")
+
+
+def _filler(look: Look) -> bool:
+    text = look.text.lower()
+    return "lorem ipsum" in text or "ipsum dolor" in text
+
+
+def _repeated(look: Look) -> bool:
+    text, middle = look.text, len(look.text) // 2
+    # Nine characters out of running text occur once or twice; only where they abound words are compared.
+    if text.count(text[middle : middle + 9]) < 3:
+        return False
+    return len(set(text.split())) < 0.35 * look.number
+
+
+def _not_english(look: Look) -> bool:
+    text = look.text
+    if " the " in text and " of " in text and " to " in text:
+        return False
+    return len(_ENGLISH & set(text.lower().split())) < 4
+
+
+# The commonest words: running text of 40 words has five different ones and more, a list next to none.
+_COMMON = """
+the of and to a in is it that for on with as was are be this by at or from not have you but an they which he his we
+can has if will all one their there been would when were so no had her she my me do what him our your i
+"""
+_ENGLISH = frozenset(_COMMON.split())
+
+
+# The first that holds is the one that counts, so those that say more come first.
+RULES = (
+    Rule(
+        "passage with broken characters",
+        "Characters were lost in decoding, or UTF-8 was read as Latin-1.",
+        _broken,
+        needs=("\ufffd", "Ã", "Â", "â", "ï"),
+        plain=True,
+    ),
+    Rule("passage of links", "There is an address to every 33 words.", _links),
+    Rule("passage of code or markup", "Over 4 % of the characters are signs of code or markup.", _code),
+    Rule("passage mostly numbers", "Over 14 % of the characters are digits: a table, results.", _digits),
+    Rule("passage mostly capitals", "Over 25 % of the characters are capitals.", _capitals),
+    Rule(
+        "passage of names",
+        "Half of the words begin with a capital, or initials abound: an index, authors, references.",
+        _names,
+    ),
+    Rule("passage of changes", "It lists changes, their versions and numbers.", _changes),
+    Rule(
+        "passage of boilerplate",
+        "It is a licence, a notice of copyright or cookies, a page's navigation.",
+        _boilerplate,
+        needs=_NOTICE_NEEDS,
+        plain=True,
+    ),
+    Rule("passage of filler text", "It is lorem ipsum.", _filler, needs=("m ipsum", "ipsum dolor"), plain=True),
+    Rule("passage of repeated words", "Under 35 % of the words are different ones.", _repeated, plain=True),
+    Rule(
+        "passage mostly not words",
+        "Over 20 % of the characters are no letters, or the words are endless.",
+        _not_words,
+    ),
+)
+NOT_ENGLISH = Rule(
+    "passage not in English",
+    "English is asked for, and it has under four of the 70 commonest words.",
+    _not_english,
+    plain=True,
+)
+
+
+def judge_of(document: str, *, english: bool = False) -> Callable[[str, int], str]:
+    """The judge over the passages of a document.
+
+    Args:
+        document: its text, all of it.
+        english: whether it has to be English.
+
+    Returns:
+        From a passage, white space folded, and its number of words to the first rule that it breaks, or to the
+        empty string.
+    """
+    rules = [rule for rule in RULES if not rule.needs or rule.is_needed(document)]
+    if english:
+        rules.append(NOT_ENGLISH)
+    return partial(_first_broken, rules, [rule for rule in rules if rule.plain])
+
+
+def _first_broken(rules: list[Rule], plain: list[Rule], text: str, number: int) -> str:
+    look = Look(text, number, text.encode("utf-8", "replace").translate(None, _PLAIN))
+    for rule in plain if look.is_plain else rules:
+        if (not rule.needs or rule.is_needed(text)) and rule.holds(look):
+            return rule.name
+    return ""

@@ -1,0 +1,160 @@
+"""Each rule names itself, and lets good descriptions through."""
+
+import pytest
+
+from adjoin.pairs.languages import LANGUAGES
+from adjoin.pairs.quality import FUNCTION_RULES, RULES, Candidate, file_reason, function_reason
+
+BODY = "def f(a):\n    b = a\n    return b"
+
+
+def reason(
+    x: str = "Return the number one.",
+    *,
+    name: str = "f",
+    code: str = BODY,
+    language: str = "python",
+    docstring: str = "",
+) -> str | None:
+    return function_reason(Candidate(name, docstring or x, x, code, LANGUAGES[language]))
+
+
+GOOD = [
+    "Return the number one.",
+    'Set or get timeout ms or short-hand such as "2s".',
+    "Computes the sum of the values in array.",
+    "Get the bytes that are left",
+    "If a DFA scan can be used, then choose the appropriate DFA strategy.",
+    "Open gives the store at a path, or an error if there is none.",
+    "Returns true if the value is in the specified range, and false otherwise.",
+    "Import a module by the path of its file.",
+    "Is another object available from the iterator?",
+    "Returns a function to use in pseudos for input types",
+    "Use their natural order to map the node pair (a, b) to a canonical edge id.",
+    "Deprecate every name that begins with an underscore.",
+    "Looks whether anyone waits for the lock",
+    "Called when an unexpected record is encountered.",
+    "No-op unless the file was opened for writing",
+]
+
+BAD = {
+    "": "no description",
+    "Too short": "summary under 3 words",
+    "w " * 300: "summary over 256 words",
+    "求和 求和 求和 一 二 三": "summary not mostly Latin letters",
+    "Renvoie la liste des fichiers pour une date": "summary not in English",
+    "Copyright 2020 the authors of this": "licence text",
+    "{@inheritDoc}": "inherited documentation",
+    "Overrides Base.open for files": "inherited documentation",
+    "Debugf is part of the Logger interface.": "inherited documentation",
+    "(non-Javadoc) see the base class": "inherited documentation",
+    "eslint-disable-next-line no-console because": "directive to a tool",
+    "istanbul ignore next because of this": "directive to a tool",
+    "TODO: make this work for files": "note to programmers",
+    "FIXME this is broken on Windows": "note to programmers",
+    "Deprecated: use Open instead of this": "deprecation notice",
+    "This method is deprecated since long ago": "deprecation notice",
+    "Auto-generated method stub for it": "placeholder",
+    "Undocumented function of this class": "placeholder",
+    "Not implemented yet, sorry": "placeholder",
+    "(no description available)": "placeholder",
+    "Getter for the path": "placeholder",
+    "Private utility method.": "placeholder",
+    "Default constructor of this": "placeholder",
+    "See Store.open for this": "reference to elsewhere",
+    "Same as open but with a path": "reference to elsewhere",
+    "Since version 1.2 of this": "version, author or address",
+    "@since" + " 1.2 of it": "version, author or address",
+    "We limit roots up to a number": "remark",
+    "Needed to keep the state correct": "remark",
+    "Called internally by the renderer": "remark",
+    "Cannot count the digits of it here": "remark",
+    "This follows https://example.org/a": "remark",
+    "string must be encoded before": "parameter's description",
+    "https://example.org/a/b/c": "version, author or address",
+    "----- helpers for strings -----": "section heading",
+    "Private helper methods": "section heading",
+    ":call-seq: open(path) → store": "call sequence",
+    "Params: path of the file": "parameter's description",
+    "if (path == name) { return name; }": "commented-out code",
+    "$this->open($path, true);": "commented-out code",
+    "open(path, mode, encoding)": "commented-out code",
+}
+
+
+@pytest.mark.parametrize("x", GOOD)
+def test_good_descriptions_pass(x: str) -> None:
+    assert reason(x) is None
+
+
+@pytest.mark.parametrize("x", BAD)
+def test_bad_descriptions_name_their_rule(x: str) -> None:
+    assert reason(x) == BAD[x]
+
+
+def test_what_a_name_says_already() -> None:
+    assert reason("Get the name.", name="User.getName") == "says no more than the name"
+    assert reason("Gets the user name", name="User.get_name") == "says no more than the name"
+    assert reason("Get the name of the owner.", name="File.getName") is None
+
+
+def test_other_tags_and_hidden_documentation() -> None:
+    assert reason(docstring="Return the number one.\n@typedef {Object} A") == "documentation of something else"
+    assert reason(docstring="Return the number one. :nodoc:") == "hidden documentation"
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("python", "A.__repr__"), ("java", "Store.Store"), ("java", "A.toString"), ("javascript", "A.constructor"),
+     ("php", "A.__construct"), ("ruby", "A.initialize"), ("go", "A.String"), ("rust", "A.fmt")],
+)  # fmt: skip
+def test_special_methods(language: str, name: str) -> None:
+    assert reason(language=language, name=name) == "special method"
+
+
+def test_code() -> None:
+    assert reason(code="def f():\n    return 1") == "function under 3 lines"
+    assert reason(code="def f():\n" + "    a = 1\n" * 2000) == "function over 12,000 characters"
+    assert reason(code="void f() {\n  // nothing to do\n}", language="java") == "stub"
+    assert reason(code="def f():\n    # later\n    raise NotImplementedError()") == "stub"
+    assert reason(code="def f():\n    # later\n    raise ValueError(a)") is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["pkg.zip!tests/a.py", "pkg.zip!test_a.py", "pkg.zip!p/tests/a.py", "a/conftest.py", "a/store_test.go",
+     "src/test/java/A.java", "a/StoreTest.java", "a/TestStore.java", "a/StoreTests.java", "a/__tests__/a.js",
+     "a/a.spec.js", "a/a.test.ts", "spec/a_spec.rb", "a/a_spec.rb", "a/testdata/a.go", "benches/a.rs",
+     "a/testing/b.py", "a/Tests/B.php", "benchmarks/a.py", "a/StoreTest.php"],
+)  # fmt: skip
+def test_paths_of_tests(origin: str) -> None:
+    assert file_reason("def f():\n    'Doc'\n", origin, LANGUAGES["python"]) == "test code"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["pkg.zip!latest/a.py", "a/contest.py", "a/attestation.go", "a/Latest.java", "a/inspect.rb", "a/special.rs",
+     "testimonials.js", "a/Testament.java"],
+)  # fmt: skip
+def test_paths_that_only_look_like_it(origin: str) -> None:
+    assert file_reason("def f():\n    'Doc'\n", origin, LANGUAGES["python"]) is None
+
+
+def test_files() -> None:
+    go = "package a\n\n// Open opens.\nfunc Open() {\n}\n"
+    assert file_reason(go, "a.go", LANGUAGES["go"]) is None
+    assert file_reason("// Code generated by x. DO NOT EDIT.\n" + go, "a.go", LANGUAGES["go"]) == "generated code"
+    assert file_reason("package a\n\nfunc Open() {\n}\n", "a.go", LANGUAGES["go"]) == "no documented function"
+    compiled = "/** Opens it. */\nvar __awaiter = 1;\n"
+    assert file_reason(compiled, "a.js", LANGUAGES["javascript"]) == "compiled code"
+
+
+def test_every_rule_has_a_name_of_its_own_and_a_reason() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert all(rule.reason.endswith(".") and rule.reason[0].isupper() for rule in RULES)
+    assert all(rule.broken is not None for rule in FUNCTION_RULES)
+
+
+def test_no_rule_takes_long() -> None:
+    for piece in ("a ", "(a", "a.", "-", "[a](", "{@a ", "*", "`", ":a:`", "<p ", "A1 ", "[", "\\", "@x "):
+        reason((piece * 4000)[:3990])
