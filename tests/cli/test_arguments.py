@@ -10,7 +10,7 @@ EXPECTED = {
         " --mask --out --package-cap --recipe --template-cap --verify --words --workers"
     ),
     "collect": (
-        "recipe --budget-gb --decontaminate --downloads --engine --keep --keep-near-duplicates --licences"
+        "recipe --also --budget-gb --decontaminate --downloads --engine --keep --keep-near-duplicates --licences"
         " --mask --out --package-cap --pin --template-cap --workers"
     ),
     "pairs": "action pairs --kind --language --number --picture --seed",

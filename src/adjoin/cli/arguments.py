@@ -144,6 +144,9 @@ def _collect(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     verb.add_argument("recipe", type=_path, metavar="RECIPE", help="a TOML file such as recipes/corpora/code.toml")
     verb.add_argument("--out", type=_path, help="folder for the pairs: Parquet shards and manifest.json")
+    verb.add_argument(
+        "--also", nargs="+", type=_path, metavar="PATH", help="folders and files of the corpus besides"
+    )
     verb.add_argument("--downloads", type=_path, help="folder for the packages (default: OUT.downloads)")
     verb.add_argument(
         "--budget-gb", type=float, default=2.0, help="disk space for packages that wait (default: 2)"

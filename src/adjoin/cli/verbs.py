@@ -160,6 +160,7 @@ def collect(options: argparse.Namespace) -> None:
             downloads=options.downloads or options.out.with_name(f"{options.out.name}.downloads"),
             budget=int(options.budget_gb * 1e9),
             keep=options.keep,
+            also=options.also or (),
             engine=engine,
             progress=lambda done, total, _: advance(done, total),
         )

@@ -1,17 +1,17 @@
 """A corpus out of package registries: download, mine and delete, batch by batch, within a budget of disk space."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from adjoin.collecting import Collected, CorpusRecipe, collect
-from adjoin.corpus import Source
+from adjoin.corpus import Source, find_sources
 from adjoin.mining.engines import Engine
 from adjoin.mining.manifest import versions
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.parts import PartFiles
 from adjoin.mining.run import check_out, mining_under_way
-from adjoin.mining.work import Input, Task, plan_of
+from adjoin.mining.work import Input, Task, inputs_of, plan_of, stamps_of, tasks_of
 from adjoin.tally import Tally
 
 PackageProgress = Callable[[int, int, int], None]  # packages done, packages in all, pairs found
@@ -25,6 +25,7 @@ def mine_packages(
     downloads: Path,
     budget: int,
     keep: bool = False,
+    also: Sequence[Path] = (),
     engine: Engine | None = None,
     progress: PackageProgress | None = None,
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def mine_packages(
         downloads: where packages lie until they are mined.
         budget: bytes that may lie there at a time.
         keep: whether to leave them there.
+        also: folders and files that belong to the corpus besides, mined after the packages.
         engine: who does the work.
         progress: called after each batch.
 
@@ -52,22 +54,22 @@ def mine_packages(
     check_out(out)
     engine, tally = engine or Engine(), Tally()
     numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
-    with mining_under_way(out, options, plan_of(list(numbers), options, versions())) as mining:
+    inputs = inputs_of(find_sources(also, tally, exclude=options.exclude))
+    tasks = [Task(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
+    given = [list(numbers), stamps_of(tasks)]
+    with mining_under_way(out, options, plan_of(given, options, versions())) as mining:
         parts = {name: PartFiles(mining.shop.folder, number) for name, number in numbers.items()}
         done = {name for name, part in parts.items() if part.done}
-        mining.parts |= {numbers[name]: parts[name] for name in done}
-        pairs = sum(int(part.read_report()["rows"]) for part in mining.parts.values())
+        mining.take({numbers[name]: parts[name] for name in done})
+
+        def show(*_: int) -> None:
+            if progress:
+                progress(min(len(mining.parts), len(numbers)), len(numbers), mining.pairs)
+
         for batch in collect(recipe, downloads, tally, budget=budget, keep=keep, done=done):
-            before = pairs
-
-            def show(_done: int, _total: int, found: int, before: int = before) -> None:
-                nonlocal pairs
-                pairs = before + found
-                if progress:
-                    progress(len(mining.parts), len(numbers), pairs)
-
             mining.make([_task(numbers[given.package.id], given) for given in batch], engine, show)
-        return mining.finish(out, engine, tally, [recipe.name])
+        mining.make(tasks, engine, show)
+        return mining.finish(out, engine, tally, [recipe.name, *(path.resolve().name for path in also)])
 
 
 def _task(number: int, collected: Collected) -> Task:

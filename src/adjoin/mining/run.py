@@ -6,7 +6,7 @@ the result does not depend on who did the work, nor on how often it was interrup
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,30 +84,34 @@ class Mining:
     Attributes:
         shop: what its tasks are done with.
         parts: those that are done, by the number of their task.
+        pairs: in all of them, before the merge.
     """
 
     shop: Workshop
     parts: dict[int, PartFiles] = field(default_factory=dict)
+    pairs: int = 0
+
+    def take(self, parts: Mapping[int, PartFiles]) -> None:
+        """Take parts that are there already as they are."""
+        self.parts |= parts
+        self.pairs += sum(int(part.read_report()["rows"]) for part in parts.values())
 
     def make(self, tasks: Sequence[Task], engine: Engine, progress: Progress | None = None) -> None:
-        """Make the parts of some tasks; those that are there already are taken as they are."""
-        total, done, pairs = sum(task.size for task in tasks), 0, 0
-        remaining = []
-        for task in tasks:
-            part = PartFiles(self.shop.folder, task.number)
-            if part.done:
-                self.parts[task.number] = part
-                done, pairs = done + task.size, pairs + int(part.read_report()["rows"])
-            else:
-                remaining.append(_ToDo(task, self.shop))
+        """Make the parts of some tasks, but for those that are there already."""
+        found = {task.number: PartFiles(self.shop.folder, task.number) for task in tasks}
+        self.take({number: part for number, part in found.items() if part.done and number not in self.parts})
+        remaining = [_ToDo(task, self.shop) for task in tasks if task.number not in self.parts]
         remaining.sort(key=lambda todo: -todo.task.size)  # a large one at the end would be waited for
+        total = sum(task.size for task in tasks)
+        done = total - sum(todo.task.size for todo in remaining)
         if progress:
-            progress(done, total, pairs)
+            progress(done, total, self.pairs)
         for todo, rows in engine.map(_make, remaining):
-            self.parts[todo.task.number] = PartFiles(self.shop.folder, todo.task.number)
-            done, pairs = done + todo.task.size, pairs + rows
+            self.parts[todo.task.number] = found[todo.task.number]
+            self.pairs += rows
+            done += todo.task.size
             if progress:
-                progress(done, total, pairs)
+                progress(done, total, self.pairs)
 
     def finish(self, out: Path, engine: Engine, found: Tally, roots: list[str]) -> dict[str, Any]:
         """Decide over all parts, write the dataset and give its manifest.

@@ -216,7 +216,7 @@ def seconds_of(work: Callable[[], object], device: torch.device) -> float:
 
 
 def _psutil() -> Any:  # noqa: ANN401 - an untyped library, which accelerate brings along
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     return psutil
 

@@ -1,0 +1,96 @@
+"""A recipe's packages → a dataset: what lies there with the right hash need not be downloaded."""
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from adjoin.cli import main
+from adjoin.collecting import CorpusRecipe
+from adjoin.mining import Engine, MiningOptions
+from adjoin.mining.packages import mine_packages
+from adjoin.pairs.dataset import PairDataset
+
+
+def function(name: str) -> str:
+    body = "".join(f"  const {name}{i} = {name}Of(value, {i});\n" for i in range(3))
+    comment = f"/** Works out the {name} of all given values. */\n"
+    return comment + f"function {name}(value) {{\n{body}  return {name}0;\n}}\n"
+
+
+def npm_package(folder: Path, name: str, code: str) -> str:
+    """Write NAME-1.0.0.tgz; its row in a recipe."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for path, text in (("package/index.js", code), ("package/package.json", '{"license": "MIT"}')):
+            member = tarfile.TarInfo(path)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    (folder / "npm").mkdir(parents=True, exist_ok=True)
+    (folder / "npm" / f"{name}-1.0.0.tgz").write_bytes(data.getvalue())
+    return f"{name} 1.0.0 {len(data.getvalue())} sha256:{hashlib.sha256(data.getvalue()).hexdigest()}"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    downloads = tmp_path / "downloads"
+    rows = [
+        npm_package(downloads, "one", function("median") + function("variance")),
+        npm_package(downloads, "two", function("median") + function("quantile")),
+    ]
+    rows_text = json.dumps(rows)
+    text = (
+        'name = "small"\nabout = "Two packages."\n[mine]\nkinds = ["docstring-function"]\n'
+        f'[[group]]\nregistry = "npm"\nlanguage = "javascript"\npackages = {rows_text}\n'
+    )
+    (tmp_path / "recipe.toml").write_text(text)
+    return tmp_path / "recipe.toml"
+
+
+def test_packages_and_folders_become_one_dataset(recipe: Path, source_tree: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int, int]] = []
+    manifest = mine_packages(
+        CorpusRecipe.read(recipe),
+        tmp_path / "out",
+        MiningOptions(template_cap=0),
+        downloads=tmp_path / "downloads",
+        budget=10**9,
+        keep=True,
+        also=[source_tree],
+        engine=Engine(workers=1),
+        progress=lambda *counts: told.append(counts),
+    )
+    assert manifest["kinds"]["docstring-function javascript"] == 3
+    assert manifest["kinds"]["docstring-function python"] == 100
+    assert manifest["places"]["one"] == 2
+    assert manifest["places"]["two"] == 1
+    assert manifest["counts"]["duplicate"] == 1
+    assert manifest["roots"] == ["small", source_tree.name]
+    assert told[-1][:2] == (2, 2)
+    first = manifest["inputs"][0]
+    assert (first["package"], first["licence"], first["pairs"]) == ("one", "MIT", 2)
+    rows = next(PairDataset.open(tmp_path / "out").batches(["licence", "origin", "name"]))
+    assert rows["licence"][0] == "MIT"
+    assert rows["origin"][0].startswith("one-1.0.0.tgz!package/index.js:")
+    assert rows["name"][:2] == ["median", "variance"]
+
+
+def test_on_the_command_line_with_the_recipes_options(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, downloads = tmp_path / "out", tmp_path / "downloads"
+    arguments = ["collect", str(recipe), "--out", str(out), "--downloads", str(downloads), "--workers", "1"]
+    assert main([*arguments, "--keep"]) == 0
+    assert "docstring-function javascript" in capsys.readouterr().out
+    assert len(list(downloads.rglob("*.tgz"))) == 2
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main(arguments) == 0
+    assert not list(downloads.rglob("*.tgz")), "mined and deleted"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert main(["collect", str(recipe)]) == 1
+    assert "--out is missing" in capsys.readouterr().err
+    assert main([*arguments, "--budget-gb", "0"]) == 1
+    assert "--budget-gb 0.0: expected more than 0" in capsys.readouterr().err
