@@ -142,7 +142,7 @@ FORMATS: dict[str, bytes] = {
     "a.txt.xz": lzma.compress(PROSE.encode()),
     "a.md.bz2": bz2.compress(MARKDOWN.encode()),
     "a.whl": zipped({"a/b.py": SOURCES[".py"], "a.dist-info/METADATA": f"Metadata-Version: 2.1\nLicense: MIT\n\n{PROSE}"}),
-    "a.tgz": tarred({"package/a.js": SOURCES[".ts"].encode(), "package/package.json": b'{"license": "MIT"}'}, "w:gz"),
+    "a.tgz": tarred({"package/a.ts": SOURCES[".ts"].encode(), "package/package.json": b'{"license": "MIT"}'}, "w:gz"),
     "a.deb": deb(),
     **{f"a{suffix}": text.encode() for suffix, text in SOURCES.items() if suffix in (".py", ".go", ".java", ".php")},
 }  # fmt: skip

@@ -66,15 +66,21 @@ def read_source(
         record: filled when the last Document has been given.
     """
     reading = Reading(tally, max_bytes, columns, source.streams)
+    counted, given = tally.counts.total(), False
     package = Package(Facts(source.licence, source.repository))
     try:
         with _opened(source, record) as file:
             if kind := archive_kind(source.path.name):
                 from adjoin.corpus.archives import read_archive  # its imports take as long as all others here
 
-                yield from read_archive(file, kind, source.origin, reading, package)
+                documents = read_archive(file, kind, source.origin, reading, package)
             else:
-                yield from read_file(file, source.path.name, source.origin, reading)
+                documents = read_file(file, source.path.name, source.origin, reading)
+            for document in documents:
+                given = True
+                yield document
+            if not given and tally.counts.total() == counted:  # a stream or an archive with nothing in it
+                tally.add("no text", source.origin)
             if record is not None:
                 _fill(record, file, package)
     except OSError as error:
