@@ -20,6 +20,7 @@ import json
 import random
 import re
 import shutil
+import string
 import subprocess
 import sysconfig
 import tempfile
@@ -220,18 +221,20 @@ def peak_of_stream(gigabytes: float, console: Console) -> None:
 
 
 def distinct_texts(texts: list[str], size: int) -> Iterator[str]:
-    """JSON lines of so many bytes: real texts, each time with their words replaced by others at random."""
-    words = sorted({word for text in texts for word in text.split() if word.isalpha()})
+    """JSON lines of so many bytes: real texts, again and again, each time with other letters for the small ones.
+
+    So no word comes back, and no passage is a duplicate or a near one: the merge has to keep them all.
+    """
     chance = random.Random(0)
+    letters = string.ascii_lowercase
     written = number = 0
     while written < size:
-        text = texts[number % len(texts)]
-        if number >= len(texts):  # four words in ten: no near duplicate either
-            text = re.sub(r"[A-Za-z]+", lambda m: m[0] if chance.random() < 0.6 else chance.choice(words), text)
-        line = json.dumps({"title": f"text {number}", "text": text}) + "\n"
-        written += len(line)
-        number += 1
-        yield line
+        others = str.maketrans(letters, "".join(chance.sample(letters, len(letters)))) if number else {}
+        for text in texts:
+            line = json.dumps({"title": f"text {number}", "text": text.translate(others)}) + "\n"
+            written += len(line)
+            number += 1
+            yield line
 
 
 def watch_memory(peak: list[int], done: threading.Event) -> None:

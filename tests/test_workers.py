@@ -1,6 +1,11 @@
 import os
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from adjoin.errors import AdjoinError
@@ -54,3 +59,35 @@ def test_as_done_gives_every_task_with_its_result(workers: int) -> None:
 def test_as_done_does_not_wait_for_a_long_one() -> None:
     done = list(as_done(slow_if_first, range(20), 2))
     assert done[-1][0] == 0, "the other worker did all the others meanwhile"
+
+
+def busy_without_a_thread(number: int) -> int:
+    """Seconds in C, where no other thread of the process gets to run."""
+    re.fullmatch(r"(a+)+b", "a" * 40)
+    return number
+
+
+ORPHANS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from adjoin.workers import as_done
+from test_workers import busy_without_a_thread
+list(as_done(busy_without_a_thread, [1, 2], 2))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to do it")
+def test_a_killed_parent_takes_workers_along_that_cannot_notice() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", ORPHANS, str(Path(__file__).parent)])
+    children: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while sum(child.cpu_times().user > 1.0 for child in children) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        children = [c for c in psutil.Process(parent.pid).children() if "spawn_main" in " ".join(c.cmdline())]
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    for process in alive:
+        process.kill()
+    assert not alive

@@ -3,9 +3,11 @@
 Neither Ctrl-C nor a killed parent leaves a process behind.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -17,6 +19,8 @@ from typing import Any, TypeVar
 
 from adjoin.errors import AdjoinError
 from adjoin.interrupts import interrupts_noted
+
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -115,6 +119,10 @@ def _interrupts_blocked() -> Iterator[None]:
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's matter
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism; threads would fight
+    if (
+        sys.platform == "linux"
+    ):  # it ends us with our parent, even amid a regex that no thread can interrupt
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
