@@ -119,9 +119,7 @@ def _interrupts_blocked() -> Iterator[None]:
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's matter
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism; threads would fight
-    if (
-        sys.platform == "linux"
-    ):  # it ends us with our parent, even amid a regex that no thread can interrupt
+    if sys.platform == "linux":  # it ends us with our parent, even amid a regex that no thread can interrupt
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

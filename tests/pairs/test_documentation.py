@@ -139,3 +139,18 @@ def test_a_role_at_the_start_of_a_line_ends_no_summary() -> None:
     )
     assert summary(":math:`D^2` regression score.") == "D^2 regression score."
     assert summary("See :py:meth: `x.y` for it.") == "See x.y for it."
+
+
+@pytest.mark.parametrize(
+    ("docstring", "expected"),
+    [
+        ("Public: Opens the file and waits.", "Opens the file and waits."),
+        ("Creates a trigger. See https://a.example/docs/ creating to learn more.", "Creates a trigger."),
+        ("Creates a trigger (see also https://a.example).", "Creates a trigger"),
+        ("Returns an object. It can be one of the following:", "Returns an object."),
+        ("Opens the following files:", "Opens the following files:"),
+        ("Opens the file, as in this example::", "Opens the file, as in this example"),
+    ],
+)
+def test_a_summary_loses_what_points_elsewhere(docstring: str, expected: str) -> None:
+    assert summary(docstring) == expected

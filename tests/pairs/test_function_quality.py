@@ -158,3 +158,43 @@ def test_every_rule_has_a_name_of_its_own_and_a_reason() -> None:
 def test_no_rule_takes_long() -> None:
     for piece in ("a ", "(a", "a.", "-", "[a](", "{@a ", "*", "`", ":a:`", "<p ", "A1 ", "[", "\\", "@x "):
         reason((piece * 4000)[:3990])
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("python", 'def f(\n    a,\n):\n    raise NotImplementedError(\n        "subclasses must"\n    )'),
+        ("python", "def f(\n    self, a\n):\n    pass"),
+        ("ruby", "def convert(value)\n  value\nend"),
+        ("php", "function list($time, $user)\n{\n    return array();\n}"),
+        ("javascript", 'enable(a) {\n  warn( "Abstract function." );\n}'),
+    ],
+)
+def test_what_only_gives_back_is_a_stub(language: str, code: str) -> None:
+    assert reason(code=code, language=language) == "stub"
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("ruby", "def services()\n  @services\nend"),
+        ("python", "def f(a):\n    return a.b\n    # end"),
+        ("javascript", "twice(a) {\n  return a + a;\n}"),
+    ],
+)
+def test_what_does_something_is_none(language: str, code: str) -> None:
+    assert reason(code=code, language=language) is None
+
+
+def test_go_documentation_that_opens_with_another_name() -> None:
+    code = "func floatOf(n int) float64 {\n\tx := n\n\treturn x\n}"
+    another = "documentation of another function"
+    assert reason("Float64 returns the number as a float.", name="N.floatOf", code=code, language="go") == another
+    assert reason("FloatOf returns the number as a float.", name="N.floatOf", code=code, language="go") is None
+    assert reason("Returns the number as a float.", name="N.floatOf", code=code, language="go") is None
+
+
+def test_accessors_with_each_others_words() -> None:
+    assert reason("Sets the shape of the polygon.", name="A.getLabel") == "setter's words on a getter"
+    assert reason("Gets the shape of the polygon.", name="A.setLabel") == "setter's words on a getter"
+    assert reason("Sets the shape of the polygon.", name="A.getaway") is None

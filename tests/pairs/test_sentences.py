@@ -87,3 +87,9 @@ def test_words_are_counted_from_a_place() -> None:
     script = Script.of(text)
     assert text[: script.after_words(text, 0, 3)] == "One two  three"
     assert script.after_words(text, 4, 99) == len(text)
+
+
+@pytest.mark.parametrize("text", ["a b", "a\nb", "a\n\nb", "a\n\n\nb", "a\n\n\n\nb c", "a \n b", "a\n \nb  c"])
+def test_white_space_is_folded(text: str) -> None:
+    words = text.split()
+    assert Script.of(text).folded(text) == (" ".join(words), len(words))

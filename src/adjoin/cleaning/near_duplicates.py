@@ -252,7 +252,7 @@ def _sorted_keys(
     pieces = []
     for row in range(0, len(keep), _ROWS):
         bytes_of = np.ascontiguousarray(excerpt[row : row + _ROWS, band * BAND : (band + 1) * BAND])
-        key = bytes_of.view("<u4")[:, 0] ^ (kind[row : row + _ROWS] * np.uint32(0x9E3779B1))
+        key = bytes_of.view("<u4")[:, 0] ^ (kind[row : row + _ROWS].astype(np.uint32) * np.uint32(0x9E3779B1))
         rows = np.flatnonzero(keep[row : row + _ROWS] & (key >> np.uint32(31) == half))
         pieces.append((key[rows].astype(np.uint64) << np.uint64(32)) | (row + rows).astype(np.uint64))
     keys = np.concatenate([np.empty(0, np.uint64), *pieces])

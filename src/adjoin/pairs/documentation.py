@@ -286,6 +286,19 @@ def summary(docstring: str) -> str:
             found = _LITERAL.sub(r"\1", _ROLE.sub(r"\1", found))
         found = " ".join(found.split())
         if not _SIGNATURE.fullmatch(found):
-            return found
+            return _tidied(found)
         start = gap.end() if gap else len(text)
     return ""
+
+
+_TOMDOC = re.compile(r"(?:Public|Internal|Private|Protected): +(?=\S)")  # of Ruby: who may call it, then the text
+_POINTER = re.compile(r"(?<![ (])[ (]*\b[Ss]ee(?: also)?:? <?https?://.*", re.DOTALL)
+_LAST_SENTENCE = re.compile(r"(?<=[\w)\"'`][.!?]) [^.!?]{1,300}:$")
+
+
+def _tidied(text: str) -> str:
+    """A summary without the mark of its audience, an address at its end, and a sentence whose list was cut off."""
+    text = _POINTER.sub("", _TOMDOC.sub("", text, count=1) if _TOMDOC.match(text) else text)
+    if text.endswith(":"):
+        text = _LAST_SENTENCE.sub("", text)
+    return text[:-2].rstrip() if text.endswith("::") else text

@@ -51,6 +51,7 @@ DIRECTIVE = _begins(
 DEPRECATED = _begins(
     r"(?:this \w+ (?:is|has been) |is |now |has been )?(?:deprecated|obsolete|removed)\b",
     r"(?:please )?use [\w.:#\\]+(?:\(\))? instead",
+    r"[^.]{0,80}\bhas (?:now )?(?:been )?moved (?:to|into)\b",
     r"internal\b.{0,40}(?:do not|don't) use|do not use|don't use|internal, ",
 )
 ELSEWHERE = _begins(
@@ -69,7 +70,8 @@ REMARK = _begins(
     rf"(?:needed|required|necessary|meant|intended|exists?|expects?|assumes?|here) {_PURPOSE}\b",
     r"(?:this|it|that) (?:is|was) (?:here|only|just|run|called|needed|required|an? (?:hack|ugly|temporary))\b",
     r"(?:must|might|may|should|could|shouldn't|mustn't|don't|never|assume|ensure you|make sure you|remember)\b",
-    r"per (?:rfc|spec)|called (?:internally|automatically)?\s?(?:by|from|internally)\b|if (?:[^.,]*, )we\b",
+    r"per (?:rfc|spec)|called (?:internally|automatically)?\s?(?:by|from|internally|after|before|every)\b",
+    r"if (?:[^.,]*, )we\b|if \S+ (?:[!=]=|is) \w+, (?:it|this) (?:must|may|should)\b|\S+ is referred\b",
     r".* only .{0,60}\ballowed\W*$",
     r"(?:this |it )?(?:follows|is based on|is from|comes from|was taken from) (?:the )?(?:https?:|spec)",
 )
@@ -136,7 +138,16 @@ FOREIGN = re.compile(
 STUB = re.compile(
     r"pass|\.\.\.|nil|super;?|//.*|#.*|/?\*.*|[{}();]*|end|(?:todo|unimplemented|unreachable)!\(.*"
     r"|return;?|return (?:null|none|nil|self|this|\$this|false|true|undefined|\[\]|\{\}|\"\"|'');?"
-    r"|(?:raise|throw|return|panic!?|die|abort)\b[\s(]?.{0,20}?(?:not_?implemented|unsupported_?operation|notyet"
+    r"|(?:raise|throw|return|panic!?|die|abort|warn|console\.\w+)\b[\s(]?.{0,20}?(?:not_?implemented|unsupported_?operation|notyet"
     r"|implement me|abstract|unimplemented|(?:must|should) be (?:implemented|overridden)).*",
     re.IGNORECASE,
 )
+NO_STATEMENT = re.compile(r"|[{}();]+|end|//.*|#.*|/?\*.*")
+PARAMETERS = re.compile(r"\(([^()]*\w[^()]*)\)")
+GIVEN_BACK = re.compile(
+    r"(?:return )?(?:(?P<empty>array\(\)|\[\]|\{\}|nil|null|None|false|False|\"\"|'')|\$?(?P<name>\w+));?"
+)
+# "Float64 returns the number ...": a name with a capital inside it or a digit, and a verb in the third person.
+OPENING_NAME = re.compile(r"((?=\w*[a-z0-9_][A-Z]|\w*\d)[A-Za-z_]\w*) (?:[a-z]+s|is|has|will|can|implements)\b")
+# A name and x, with a zero between them.
+ACCESSOR = re.compile(r"_?get(?![a-z])\w*\0\W*[Ss]ets?\b|_?set(?![a-z])\w*\0\W*[Gg]ets?\b")

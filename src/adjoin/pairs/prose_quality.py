@@ -23,49 +23,51 @@ _PROSE_MARKS = _CAPITALS + b".,;:!?'\"()-\xe2"  # 0xE2 leads quotation marks and
 
 
 class Look(NamedTuple):
-    """What the rules know of a passage.
+    """What the rules know of a passage; of a plain one only its text and number, see `_is_plain`.
 
     Attributes:
         text: white space folded.
         number: of words.
         odd: the characters that are no small letters of English, no letters of other scripts, and no spaces, as
             UTF-8.
+        size: characters other than spaces.
+        capitals: how many of the odd characters are capitals.
+        digits: how many of them are digits.
+        marks: how many of them are marks of code and markup.
     """
 
     text: str
     number: int
-    odd: bytes
+    odd: bytes = b""
+    size: int = 0
+    capitals: int = 0
+    digits: int = 0
+    marks: int = 0
 
-    @property
-    def size(self) -> int:
-        """Characters other than spaces."""
-        return len(self.text) - (self.number - 1 if self.text.isascii() else self.text.count(" "))
+    @classmethod
+    def of(cls, text: str, number: int, odd: bytes) -> "Look":
+        """Count, once for all rules."""
+        all_odd, size = len(odd), len(text) - (number - 1 if text.isascii() else text.count(" "))
+        capitals, digits, marks = (
+            all_odd - len(odd.translate(None, _CAPITALS)),
+            all_odd - len(odd.translate(None, _DIGITS)),
+            all_odd - len(odd.translate(None, _CODE_MARKS)),
+        )
+        return cls(text, number, odd, size, capitals, digits, marks)
 
-    @property
-    def capitals(self) -> int:
-        """How many of the odd characters are capitals."""
-        return len(self.odd) - len(self.odd.translate(None, _CAPITALS))
 
-    @property
-    def digits(self) -> int:
-        """How many of them are digits."""
-        return len(self.odd) - len(self.odd.translate(None, _DIGITS))
+def _is_plain(size: int, number: int, odd: bytes) -> bool:
+    """Whether a passage's odd characters are so few that rules about them cannot hold: over half the passages.
 
-    @property
-    def marks(self) -> int:
-        """How many of them are marks of code and markup."""
-        return len(self.odd) - len(self.odd.translate(None, _CODE_MARKS))
+    That is: at most four capitals and marks of prose to ten words, a digit or another sign to 16 words.
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether its odd characters are so few that rules about them cannot hold: over half the passages.
-
-        That is: at most four capitals and marks of prose to ten words, a digit or another sign to 16 words.
-        """
-        number, rare = self.number, len(self.odd.translate(None, _PROSE_MARKS))
-        if rare > 0.06 * number or len(self.odd) - rare > 0.4 * number:
-            return False
-        return 3.5 * number <= len(self.text) <= 10 * number
+    Args:
+        size: of its text, in characters.
+        number: of its words.
+        odd: see `Look.odd`.
+    """
+    rare = len(odd.translate(None, _PROSE_MARKS))
+    return rare <= 0.06 * number and len(odd) - rare <= 0.4 * number and 3.5 * number <= size <= 10 * number
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Rule:
         holds: whether a passage is to be left out.
         needs: the rule holds only for a text that has one of these strings; empty if there is no such condition.
             They are looked for in the whole document first: for most that settles it.
-        plain: whether it may hold for a plain passage, see `Look.is_plain`.
+        plain: whether it may hold for a plain passage, see `_is_plain`.
     """
 
     name: str
@@ -266,8 +268,12 @@ def judge_of(document: str, *, english: bool = False) -> Callable[[str, int], st
 
 
 def _first_broken(rules: list[Rule], plain: list[Rule], text: str, number: int) -> str:
-    look = Look(text, number, text.encode("utf-8", "replace").translate(None, _PLAIN))
-    for rule in plain if look.is_plain else rules:
+    odd = text.encode("utf-8", "replace").translate(None, _PLAIN)
+    if _is_plain(len(text), number, odd):
+        rules, look = plain, Look(text, number)
+    else:
+        look = Look.of(text, number, odd)
+    for rule in rules:
         if (not rule.needs or rule.is_needed(text)) and rule.holds(look):
             return rule.name
     return ""

@@ -177,8 +177,27 @@ _MAX_STUB_LINES = 12
 
 def _is_stub(candidate: Candidate) -> bool:
     """Whether all lines after the signature's first are nothing but stubs, comments and brackets."""
-    lines = candidate.code.split("\n")
-    return len(lines) <= _MAX_STUB_LINES and all(phrases.STUB.fullmatch(line.strip()) for line in lines[1:])
+    lines = [line.strip() for line in candidate.code.split("\n")]
+    if len(lines) > _MAX_STUB_LINES:
+        return False
+    opened = next((number for number, line in enumerate(lines) if line.endswith(("{", ":"))), 0)
+    body = [line for line in lines[opened + 1 :] if not phrases.NO_STATEMENT.fullmatch(line)]
+    if all(map(phrases.STUB.fullmatch, body)) or phrases.STUB.fullmatch(" ".join(body)):
+        return True
+    return len(body) == 1 and _gives_back_nothing_of_its_own(" ".join(lines[: opened + 1]), body[0])
+
+
+def _gives_back_nothing_of_its_own(signature: str, statement: str) -> bool:
+    """Whether a function's only statement is a parameter of it, or an empty value for all its parameters."""
+    given = phrases.PARAMETERS.search(signature)
+    only = phrases.GIVEN_BACK.fullmatch(statement)
+    return bool(given and only and (only["empty"] or only["name"] in _WORD.findall(given[1])))
+
+
+def _names_another(candidate: Candidate) -> bool:
+    """Whether it opens, as Go's does, with the name of a function, and of another one than this."""
+    opening = phrases.OPENING_NAME.match(candidate.x) if candidate.language.name == "go" else None
+    return bool(opening and opening[1].lower() not in (candidate.base.lower(), candidate.member.lower()))
 
 
 # -- the tables -------------------------------------------------------------------------------------------------
@@ -283,6 +302,16 @@ FUNCTION_RULES = (
         f"function over {MAX_CHARACTERS:,} characters",
         "The encoder would see only its beginning.",
         lambda candidate: len(candidate.code) > MAX_CHARACTERS,
+    ),
+    Rule(
+        "documentation of another function",
+        "It opens with another function's name: it was copied, or the function renamed.",
+        _names_another,
+    ),
+    Rule(
+        "setter's words on a getter",
+        "One of a pair of accessors was documented, and its words copied to the other.",
+        lambda candidate: phrases.ACCESSOR.match(f"{candidate.base}\0{candidate.x}") is not None,
     ),
     Rule("stub", "The body does nothing, or only says that it is not implemented.", _is_stub),
 )

@@ -106,7 +106,7 @@ class Script:
     def folded(self, text: str) -> tuple[str, int]:
         """A text whose white space is spaces and line ends, none at its ends: with it folded, and its words."""
         if "\n" in text:
-            text = text.replace("\n\n", " ").replace("\n", " ")
+            text = " ".join([line for line in text.split("\n") if line])
         if "  " in text or text[-1:] == " ":
             text = " ".join(text.split())
         return text, len(_UNSPACED_WORDS.findall(text)) if self.unspaced else text.count(" ") + 1
