@@ -64,8 +64,8 @@ def make_part(task: Task, shop: Workshop) -> int:
     if files.done:
         return int(files.read_report()["rows"])
     writer = PartWriter(files, SIZE)
-    collecting = gc.isenabled()
-    gc.disable()  # millions of texts and no cycles: looking for some takes 3 % of the time
+    often = gc.get_threshold()
+    gc.set_threshold(100_000, *often[1:])  # millions of texts and few cycles: to look for them took 3 % of the time
     try:
         bench = _Bench(shop, writer)
         reports = [bench.take(given) for given in task.inputs]
@@ -74,8 +74,7 @@ def make_part(task: Task, shop: Workshop) -> int:
         writer.close()
         raise
     finally:
-        if collecting:
-            gc.enable()
+        gc.set_threshold(*often)
     for number, report in enumerate(reports):
         report["counts"] = dict(sorted((bench.counts[number] + Counter(report["counts"])).items()))
     examples = {reason: places for reason, places in sorted(bench.tally.examples.items())}
