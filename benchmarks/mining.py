@@ -254,10 +254,10 @@ def main() -> None:
     for name in ("python", "go", "prose"):
         parser.add_argument(f"--{name}", type=Path, metavar="FOLDER")
     parser.add_argument("--stream", type=float, metavar="GB")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the input")
+    parser.add_argument("--quick", action="store_true", help="a sixth of the input")
     options = parser.parse_args()
     console = Console(soft_wrap=True, highlight=False)
-    limit = (20 if options.quick else 200) << 20
+    limit = (10 if options.quick else 64) << 20
     if options.stream:
         peak_of_stream(options.stream, console)
         return

@@ -65,7 +65,7 @@ def make_part(task: Task, shop: Workshop) -> int:
         return int(files.read_report()["rows"])
     writer = PartWriter(files, SIZE)
     often = gc.get_threshold()
-    gc.set_threshold(100_000, *often[1:])  # millions of texts and few cycles: to look for them took 3 % of the time
+    gc.set_threshold(100_000, *often[1:])  # to look for cycles among millions of texts took 3 %
     try:
         bench = _Bench(shop, writer)
         reports = [bench.take(given) for given in task.inputs]
