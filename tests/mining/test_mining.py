@@ -230,3 +230,13 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_dataset(
 def test_unknown_language_is_one_line() -> None:
     with pytest.raises(AdjoinError, match="no grammar for language 'cobol'"):
         parser_for("cobol")
+
+
+def test_only_the_kinds_that_are_asked_for(source_tree: Path, tmp_path: Path) -> None:
+    options = MiningOptions(kinds=("docstring-function",))
+    found = mine([source_tree], tmp_path / "code", options, engine=Engine(workers=1))
+    assert list(found["kinds"]) == ["docstring-function python"]
+    assert found["counts"]["prose, of which no pairs were asked for"] == 1
+    found = mine([source_tree], tmp_path / "prose", MiningOptions(kinds=("neighbours",)), engine=Engine(workers=1))
+    assert list(found["kinds"]) == ["neighbours text"]
+    assert found["counts"]["code, of which no pairs were asked for"] == 10

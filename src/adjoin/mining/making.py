@@ -29,7 +29,7 @@ from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.pair import Pair, text_hash
-from adjoin.pairs.passages import PassageOptions, passage_pairs
+from adjoin.pairs.passages import KINDS, PassageOptions, passage_pairs
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:
@@ -84,14 +84,16 @@ def make_part(task: Task, shop: Workshop) -> int:
 
 def pairs_of(document: Document, tally: Tally, options: MiningOptions) -> Iterator[Pair]:
     """All pairs of one Document: of prose, or functions of a language that has a grammar."""
-    if document.is_prose:
+    if document.is_prose and KINDS.isdisjoint(options.kinds):
+        tally.add("prose, of which no pairs were asked for")
+    elif document.is_prose:
         yield from passage_pairs(document, tally, _passage_options(options))
     elif document.language not in LANGUAGES:
         tally.add(f"no grammar for {document.language}", document.origin)
     elif DOCSTRING_FUNCTION in options.kinds:
         yield from function_pairs(document, tally)
     else:
-        tally.add("code, of which no pairs were asked for", document.origin)
+        tally.add("code, of which no pairs were asked for")
 
 
 def _passage_options(options: MiningOptions) -> PassageOptions:
