@@ -116,7 +116,7 @@ def test_duplicates_within_and_across_files_are_dropped_first_come_first_kept(
     assert found["kinds"] == before["kinds"]
     assert found["counts"]["duplicate"] >= before["pairs"]
     assert found["places"] == {"a": found["pairs"]}
-    assert found["examples"]["duplicate"][0].startswith("b/")
+    assert any(origin.startswith("b/") for origin in found["examples"]["duplicate"])
 
 
 def test_caps_on_packages_and_templates(source_tree: Path, pairs_folder: Path, tmp_path: Path) -> None:

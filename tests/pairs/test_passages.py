@@ -69,19 +69,24 @@ def test_each_passage_stands_on_its_lines(paragraphs: list[list[str]], first_lin
 
 
 def test_passages_are_whole_sentences_of_every_length_between_the_bounds() -> None:
-    cut = passages(prose(" ".join(SENTENCES * 100)))
+    numbered = (f"Of {number}: {sentence}" for number, sentence in enumerate(SENTENCES * 100))
+    cut = passages(prose(" ".join(numbered)))
     assert all(p.text.endswith(".") and p.text[0].isupper() for p in cut)
     lengths = [p.words for p in cut]
     assert min(lengths) >= 32
     assert max(lengths) <= 128
     # Log-uniform: as many below the bounds' geometric mean as above.
-    assert 0.4 < sum(length < 64 for length in lengths) / len(lengths) < 0.6
+    assert 0.3 < sum(length < 64 for length in lengths) / len(lengths) < 0.7
 
 
-def test_lengths_depend_on_the_document_alone() -> None:
-    text = " ".join(SENTENCES * 30)
-    assert passages(prose(text)) == passages(prose(text))
-    assert [p.words for p in passages(prose(text))] != [p.words for p in passages(prose(text + " The end."))]
+def test_a_changed_word_changes_its_own_passage_and_no_later_one() -> None:
+    sentences = [f"Of {number}: {sentence}" for number, sentence in enumerate(SENTENCES * 30)]
+    before = [p.text for p in passages(prose(" ".join(sentences)))]
+    assert before == [p.text for p in passages(prose(" ".join(sentences)))]
+    sentences[100] = sentences[100].replace("the", "every").replace("a ", "one ") + " So much for that."
+    after = [p.text for p in passages(prose(" ".join(sentences)))]
+    assert len(set(before) - set(after)) <= 3
+    assert before[-1] == after[-1]
 
 
 def test_a_paragraph_ends_a_passage_rather_than_a_sentence_does() -> None:
@@ -132,7 +137,7 @@ def test_a_question_goes_with_as_much_answer_as_fits() -> None:
     document = prose(" ".join(SENTENCES), question="Is it\nold?", title="A bridge and a tower")
     pairs = {p.kind: p for p in passage_pairs(document, Tally(), PassageOptions(10, 100))}
     assert pairs[QUESTION_ANSWER].x == "Is it old?"
-    assert 50 < len(pairs[QUESTION_ANSWER].y.split()) <= 100
+    assert 30 < len(pairs[QUESTION_ANSWER].y.split()) <= 100
     assert pairs[TITLE_PASSAGE].x == "A bridge and a tower"
     asked = list(passage_pairs(prose(" ".join(SENTENCES), title="How is a bridge built?"), Tally()))
     assert [p.kind for p in asked if p.x.startswith("How")] == [QUESTION_ANSWER]

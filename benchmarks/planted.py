@@ -1,0 +1,247 @@
+"""Planted trouble, through the whole engine: what decontamination and near duplicates find, and what they cost.
+
+    python benchmarks/planted.py --eval FOLDER [--clean FOLDER] [--prose FOLDER] [--number 1000] [--seed 0]
+
+Into a corpus of clean code and prose go, so many each,
+- evaluation functions with documentation (half of them with other words than the evaluation's): verbatim,
+  re-indented, with comments added, removed or changed; at the end of a clean file, in a class or in a file of
+  their own; and evaluation passages: verbatim, cut, two joined, between clean paragraphs;
+- copies of clean functions and passages with one or two small changes.
+That is mined three times: as a control, with `decontaminate`, and with near duplicates out. Only plants of which
+the control has a pair count, and such a plant is found if no pair of it stays. A miss of a mark is exit status 1.
+
+Without --clean, installed packages that are younger than the evaluation sets are the clean code; without --prose,
+the documentation of all installed packages is the clean prose.
+"""
+
+import argparse
+import random
+import re
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from planted_corpus import WHOLE, Corpus, Plant, Row, by_place, first_line
+from planted_texts import evaluation_texts, grams, words_of
+from rich.console import Console
+from rich.table import Table
+
+from adjoin.cleaning.decontamination import RULES
+from adjoin.cleaning.held_out_code import without_comments
+from adjoin.cleaning.held_out_files import CODE, held_out_texts
+from adjoin.cleaning.near_duplicates import signatures
+from adjoin.corpus.document import PROSE
+from adjoin.mining import Engine, MiningOptions, mine
+from adjoin.pairs.dataset import PairDataset
+from adjoin.tally import Tally
+
+FOUND, LOST, NEAR_FOUND = 0.99, 0.001, 0.98  # the marks: at least, at most, at least
+YOUNG = ("accelerate", "huggingface_hub", "lancedb", "narwhals", "peft", "pydantic", "rich", "transformers",
+         "typer")  # fmt: skip
+GRAM = {True: 10, False: 13}  # tokens of code, words of prose: by these a lost clean pair is said to repeat a text
+LIKE = 0.6  # Jaccard similarity of words, or of three tokens in a row, from which two texts are alike
+LOOKED_AT = 500  # clean pairs lost as near duplicates, of which the likest others are looked for
+
+
+def dataset(corpus: Corpus, name: str, options: MiningOptions) -> tuple[list[Row], dict[str, int]]:
+    """Mine the corpus; its pairs, and what was counted."""
+    out = corpus.folder.parent / name
+    manifest = mine([corpus.folder], out, options, engine=Engine(workers=1))
+    columns = ["x", "y", "kind", "language", "origin"]
+    rows = []
+    for batch in PairDataset.open(out).batches(columns):
+        for x, y, kind, language, origin in zip(*(batch[name] for name in columns), strict=True):
+            rows.append(Row(x, y, kind, language, origin.rpartition(":")[0], first_line(origin)))
+    return rows, manifest["counts"]
+
+
+def share_of(plants: list[Plant], found: Callable[[Plant], int], table: Table) -> tuple[float, list[Plant]]:
+    """Put a row a variant into the table; the share found of all but whole records, and what was missed."""
+    number, hits = Counter[str](), Counter[str]()
+    missed = []
+    for plant in plants:
+        number[plant.variant] += plant.pairs
+        hits[plant.variant] += found(plant)
+        if found(plant) < plant.pairs:
+            missed.append(plant)
+    extra = {WHOLE: number.pop(WHOLE, 0)}
+    for variant in sorted(number) + [name for name in extra if extra[name]]:
+        total = number[variant] or extra[variant]
+        table.add_row(variant, f"{total:,}", f"{hits[variant]:,}", f"{hits[variant] / total:.2%}")
+    total, found_in_all = sum(number.values()), sum(hits[variant] for variant in number)
+    table.add_row("all" if not extra[WHOLE] else "all but whole records",
+                  f"{total:,}", f"{found_in_all:,}", f"{found_in_all / max(total, 1):.2%}")  # fmt: skip
+    return found_in_all / max(total, 1), missed
+
+
+def rightly_lost(rows: Sequence[Row], folder: Path) -> set[int]:
+    """Which clean rows repeat an evaluation text: words in a row, a short one whole, or half of the code."""
+    tokens = [words_of(row.y) for row in rows]
+    prose = [
+        [*words_of(row.x), "|", *(() if row.language != PROSE else words)]
+        for row, words in zip(rows, tokens, strict=True)
+    ]
+    looked_up: dict[bool, dict[tuple[str, ...], set[int]]] = {True: defaultdict(set), False: defaultdict(set)}
+    for n, row in enumerate(rows):
+        for gram in grams(prose[n], GRAM[False]):
+            looked_up[False][gram].add(n)
+        if row.language != PROSE:
+            for gram in grams(tokens[n], GRAM[True]):
+                looked_up[True][gram].add(n)
+    lines = [f" {' '.join(words)} " for words in prose]
+    right: set[int] = set()
+    for text in held_out_texts([folder], {}, Tally()) if rows else ():
+        is_code, words = text.kind == CODE, words_of(text.text)
+        shared = Counter(n for gram in grams(words, GRAM[is_code]) for n in looked_up[is_code].get(gram, ()))
+        if is_code:
+            right |= {n for n, times in shared.items() if times >= 0.5 * len(grams(tokens[n], GRAM[True]))}
+        elif 3 <= len(words) < GRAM[False]:
+            short = f" {' '.join(words)} "
+            right |= {n for n, line in enumerate(lines) if short in line}
+        else:
+            right |= set(shared)
+    return right
+
+
+def parted(some: Iterable[Row], of: Iterable[Row]) -> str:
+    """How many these are of those, in prose and in each programming language."""
+    few, many = (Counter(row.language for row in rows) for rows in (some, of))
+    return ", ".join(f"{few[name]:,} of {number:,} in {name}" for name, number in sorted(many.items()))
+
+
+def likeness(one: Row, other: Row) -> float:
+    """The Jaccard similarity of two pairs' y: of words, or of three in a row, whichever is larger."""
+    texts = (row.y if row.language == PROSE else without_comments(row.y, row.language) for row in (one, other))
+    a, b = (re.findall(r"\w+|[^\w\s]", text.lower()) for text in texts)
+    sets = [(set(a), set(b)), (grams(a, 3), grams(b, 3))]
+    return max(len(x & y) / max(len(x | y), 1) for x, y in sets)
+
+
+def likest(lost: Sequence[Row], rows: Sequence[Row]) -> list[float]:
+    """For each row that was lost the likeness of its likest other of its kind, among five by their signatures."""
+    of_kind = defaultdict(list)
+    for row in rows:
+        of_kind[row.kind].append(row)
+    result = []
+    signed = {kind: signatures([r.y for r in some], [r.language for r in some]) for kind, some in of_kind.items()}
+    for row in lost:
+        alike = (signed[row.kind] == signatures([row.y], [row.language])[0]).sum(axis=1)
+        others = [of_kind[row.kind][n] for n in np.argsort(-alike)[:6]]
+        result.append(max((likeness(row, other) for other in others if other != row), default=0.0))
+    return result
+
+
+def clean_rows(rows: Iterable[Row], corpus: Corpus) -> list[Row]:
+    """The pairs that are of no plant."""
+    hosted = {plant.place: plant.first for plant in corpus.held if plant.first}
+    return [row for row in rows if row.place.startswith("clean/") and row.first < hosted.get(row.place, 1 << 30)]
+
+
+def judge_held_out(corpus: Corpus, folder: Path, control: list[Row], console: Console) -> bool:
+    """What decontamination finds and loses; whether both marks are kept."""
+    options = MiningOptions(template_cap=0, decontaminate=(folder,), keep_near_duplicates=True)
+    rows, counts = dataset(corpus, "decontaminated", options)
+    before, after = by_place(control), by_place(rows)
+    table = Table("planted evaluation text", "number", "found", "share")
+    counted = [plant for plant in corpus.held if plant.rows(before)]
+    found, missed = share_of(counted, lambda plant: int(not plant.rows(after)), table)
+    console.print(table)
+    console.print(f"{len(corpus.held) - len(counted)} plants made no pair in the control", *_named(missed))
+    clean, kept = clean_rows(control, corpus), Counter(clean_rows(rows, corpus))
+    gone = [row for row in clean if not kept[row]]
+    right = rightly_lost(gone, folder)
+    wrong = [row for n, row in enumerate(gone) if n not in right]
+    share = len(wrong) / max(len(clean), 1)
+    console.print(
+        f"clean pairs lost: {len(gone):,} of {len(clean):,}; {len(right):,} of them do repeat an evaluation text,"
+        f" {len(wrong):,} ({share:.3%}) do not: {parted(wrong, clean)}",
+        *(f"\n  {row.place}:{row.first} {row.x[:80]!r}" for row in wrong[:40]),
+    )
+    console.print("by rule:", ", ".join(f"{rule} {counts.get(rule, 0):,}" for rule in RULES))
+    return verdict(console, found >= FOUND, share <= LOST)
+
+
+def judge_near(corpus: Corpus, control: list[Row], console: Console) -> bool:
+    """What is found of near duplicates, and lost for them; whether both marks are kept."""
+    rows, _ = dataset(corpus, "deduplicated", MiningOptions(template_cap=0))
+    before, after = by_place(control), by_place(rows)
+    table = Table("planted near duplicate", "number", "found", "share")
+    found, missed = share_of(corpus.near, lambda plant: plant.pairs - len(plant.rows(after)), table)
+    exact = sum(plant.pairs - len(plant.rows(before)) for plant in corpus.near if plant.variant != WHOLE)
+    console.print(table)
+    missed = [plant for plant in missed if plant.variant != WHOLE]
+    console.print(f"{exact} of them are the same but for white space: exact duplicates", *_named(missed))
+    clean, kept = clean_rows(control, corpus), Counter(clean_rows(rows, corpus))
+    gone = [row for row in clean if not kept[row]]
+    looked_at = corpus.chance.sample(gone, min(LOOKED_AT, len(gone)))
+    like = likest(looked_at, clean)
+    wrong = [(value, row) for value, row in zip(like, looked_at, strict=True) if value < LIKE]
+    share = len(wrong) / max(len(like), 1) * len(gone) / max(len(clean), 1)
+    bounds = (0.0, LIKE, 0.7, 0.8, 0.9, 1.01)
+    console.print(
+        f"clean pairs lost: {len(gone):,} of {len(clean):,}; the likest others of {len(like)} are alike by",
+        ", ".join(f"{low:.1f}-{high:.1f}: {sum(low <= value < high for value in like)}"
+                  for low, high in pairwise(bounds)),
+        f"\nlost without an other of {LIKE}: {share:.3%} of the clean ones",
+        *(f"\n  {value:.2f} {row.place}:{row.first} {row.x[:80]!r}" for value, row in wrong[:20]),
+    )  # fmt: skip
+    return verdict(console, found >= NEAR_FOUND, share <= LOST)
+
+
+def _named(missed: list[Plant]) -> list[str]:
+    return [f"\n  missed: {plant.variant}: {plant.place}:{plant.first}" for plant in missed[:40]]
+
+
+def verdict(console: Console, found: bool, lost: bool) -> bool:
+    """Say which marks are missed."""
+    said = {True: "kept", False: "MISSED"}
+    console.print(f"mark of what is found: {said[found]}; of what is lost: {said[lost]}\n")
+    return found and lost
+
+
+def documentation(site: Path, target: Path) -> list[Path]:
+    """The prose of installed packages: their Markdown, their reStructuredText, and their descriptions."""
+    for path in sorted(site.glob("*.dist-info/METADATA")):
+        text = path.read_text("utf-8", "replace").partition("\n\n")[2]
+        if text.strip():
+            target.mkdir(parents=True, exist_ok=True)
+            (target / f"{path.parent.name}.md").write_text(text, "utf-8")
+    return [target, *sorted(path for path in site.rglob("*") if path.suffix in (".md", ".rst") and path.is_file())]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plant, mine and print; 1 if a mark is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--eval", type=Path, metavar="FOLDER", required=True)
+    for name in ("clean", "prose", "work"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FOLDER")
+    parser.add_argument("--number", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    console, site = Console(soft_wrap=True, highlight=False), Path(sysconfig.get_path("purelib"))
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        corpus = Corpus(Path(folder) / "corpus", random.Random(options.seed))
+        code = [options.clean] if options.clean else [site / name for name in YOUNG if (site / name).is_dir()]
+        prose = [options.prose] if options.prose else documentation(site, Path(folder) / "documentation")
+        corpus.fill(code, prose)
+        functions, passages = evaluation_texts(options.eval, corpus.chance)
+        corpus.plant_functions(functions, options.number)
+        corpus.plant_passages(passages, options.number)
+        corpus.copy_functions(options.number)
+        corpus.copy_passages(options.number)
+        corpus.copy_records(options.number // 10)
+        control, _ = dataset(corpus, "control", MiningOptions(template_cap=0, keep_near_duplicates=True))
+        kept = [judge_held_out(corpus, options.eval, control, console), judge_near(corpus, control, console)]
+        if options.work:
+            shutil.copytree(folder, options.work / "planted", dirs_exist_ok=True)
+    return int(not all(kept))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
