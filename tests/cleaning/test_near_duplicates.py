@@ -173,6 +173,18 @@ def test_thresholds_go_by_kind(tmp_path: Path) -> None:
     assert near_duplicates(files, np.ones(4, np.bool_), kind, [0.95, 0.7]).tolist() == [False, False, False, True]
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
+def test_any_numbers_of_kinds_will_do(tmp_path: Path, dtype: type[np.integer]) -> None:
+    """A product with a signed number once left the key's 32 bits: kinds from 2 on were hardly compared."""
+    texts = [passage(seed) for seed in (1, 2, 3, 4)] * 2
+    kind = np.array([0, 1, 2, 3] * 2, dtype)
+    np.save(tmp_path / "all.npy", signatures(texts, [PROSE] * 8))
+    found = near_duplicates(
+        SignatureFiles([tmp_path / "all.npy"]), np.ones(8, np.bool_), kind, [PROSE_THRESHOLD] * 4
+    )
+    assert found.tolist() == [False] * 4 + [True] * 4
+
+
 def test_texts_without_words_are_like_themselves_only(tmp_path: Path) -> None:
     texts = ["", "()", "[]", "()", "# a comment", "# another"]
     assert marks(tmp_path, texts, ["python"] * 6).tolist() == [False, False, False, True, False, False]

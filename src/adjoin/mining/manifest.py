@@ -9,18 +9,19 @@ from typing import Any
 from adjoin.cleaning import decontamination
 from adjoin.mining.merging import WHY, Verdict
 from adjoin.mining.parts import ROWS, PartFiles
+from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.passages import PASSAGE_RULES
 from adjoin.pairs.quality import RULES as FUNCTION_RULES
 from adjoin.tally import Tally
 
 # What decides about the bytes: who reads, who parses, who compresses.
 _PACKAGES = ("adjoin", "pyarrow", "tree-sitter", "rensa", "pyromark", "resiliparse")
-_GRAMMARS = ("go", "java", "javascript", "php", "python", "ruby", "rust", "typescript")
 
 
 def versions() -> dict[str, str]:
     """The versions on which a dataset depends."""
-    packages = (*_PACKAGES, *(f"tree-sitter-{name}" for name in _GRAMMARS))
+    grammars = sorted({row.grammar.replace("_", "-") for row in LANGUAGES.values()})
+    packages = (*_PACKAGES, *grammars)
     python = ".".join(map(str, sys.version_info[:2]))
     return {"python": python, **{name: version(name) for name in packages}}
 
