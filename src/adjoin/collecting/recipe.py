@@ -7,7 +7,6 @@ is not pinned yet; `adjoin.collecting.pin` completes it.
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from adjoin.errors import AdjoinError
+from adjoin.files import read_toml
 
 REGISTRIES = ("pypi", "debian", "debian-source", "npm")
 
@@ -157,12 +157,7 @@ class CorpusRecipe:
             AdjoinError: it is missing or not TOML, a key is missing, unknown or of another type, a row cannot be
                 read, is not pinned, stands twice or is to be left out.
         """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise AdjoinError(f"no corpus recipe at {path}: the file is missing") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise AdjoinError(f"the corpus recipe {path} cannot be read: {error}") from None
+        values = read_toml(path, "corpus recipe")
         try:
             recipe = cls._from_values(values)
             recipe._check(pinned)
