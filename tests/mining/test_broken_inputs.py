@@ -27,16 +27,12 @@ from adjoin.mining import MiningOptions
 from adjoin.mining.making import pairs_of
 from adjoin.pairs.pair import Pair
 from adjoin.tally import Tally
-from small_sources import function_source
+from small_sources import NOUNS, function_source, paragraph_about
 
 EXAMPLES = 440  # of each of the formats below: 10,120 in all
 LONGEST = 5.0  # seconds for a few kilobytes; a hang is what would take longer
 
-PROSE = "\n\n".join(
-    f"The {noun} of the house was told about by everyone who had seen it. It stood by the river, as it does today,"
-    f" and nobody knew why. When the {noun} was opened, there was nothing in it but a letter."
-    for noun in ("door", "roof", "garden", "cellar", "window", "stair")
-)
+PROSE = "\n\n".join(map(paragraph_about, NOUNS[:6]))
 MARKDOWN = f"---\ntitle: x\n---\n# How is it made?\n\n{PROSE}\n\n```py\nx = [1]\n```\n\n| a | b |\n|---|---|\n| *c* | <b>d</b> |\n"
 REST = f"Title\n=====\n\n.. note:: It is *so*.\n\n{PROSE}\n\n::\n\n  code\n\n====  ====\na     b\n====  ====\n1     2\n====  ====\n"
 HTML = (
