@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from adjoin.errors import AdjoinError
-from adjoin.workers import as_done, in_order
+from adjoin.workers import Pool, in_order
 
 
 def slow_square(number: int) -> tuple[int, int]:
@@ -53,12 +53,33 @@ def slow_if_first(number: int) -> int:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_as_done_gives_every_task_with_its_result(workers: int) -> None:
     expected = [(number, number * number) for number in range(20)]
-    assert sorted(as_done(slow_if_first, range(20), workers)) == expected
+    with Pool(workers) as pool:
+        assert sorted(pool.as_done(slow_if_first, range(20))) == expected
 
 
 def test_as_done_does_not_wait_for_a_long_one() -> None:
-    done = list(as_done(slow_if_first, range(20), 2))
+    with Pool(2) as pool:
+        done = list(pool.as_done(slow_if_first, range(20)))
     assert done[-1][0] == 0, "the other worker did all the others meanwhile"
+
+
+def test_the_processes_of_a_pool_stay_and_become_more_where_more_have_use() -> None:
+    with Pool(3) as pool:
+        here = {process for _, (_, process) in pool.as_done(slow_square, [1])}
+        first, second = ({process for _, (_, process) in pool.as_done(slow_square, [3, 6] * 4)} for _ in range(2))
+        assert here == {os.getpid()}
+        assert len(first | second) <= 3
+        left_early = pool.as_done(slow_square, range(20))
+        next(left_early)
+        left_early.close()
+        assert len(list(pool.as_done(slow_square, range(20)))) == 20
+    alive = [process for process in first | second if psutil.pid_exists(process)]
+    assert not alive
+
+
+def test_a_pool_tells_in_one_line_that_a_worker_was_killed() -> None:
+    with Pool(2) as pool, pytest.raises(AdjoinError, match="one of 2 workers was killed"):
+        list(pool.as_done(die, [9, 9]))
 
 
 def busy_without_a_thread(number: int) -> int:
@@ -70,9 +91,9 @@ def busy_without_a_thread(number: int) -> int:
 ORPHANS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from adjoin.workers import as_done
+from adjoin.workers import Pool
 from test_workers import busy_without_a_thread
-list(as_done(busy_without_a_thread, [1, 2], 2))
+list(Pool(2).as_done(busy_without_a_thread, [1, 2]))
 """
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
@@ -43,7 +43,7 @@ def in_order(
     if workers <= 1:
         yield from map(function, tasks)
         return
-    with _pool(workers) as submit:
+    with _pool(workers) as submit, _deaths_told(workers):
         waiting: list[Future[Result]] = []
         for task in tasks:
             waiting.append(submit(function, task))
@@ -53,24 +53,61 @@ def in_order(
             yield waiting.pop(0).result()
 
 
-def as_done(
-    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None
-) -> Generator[tuple[Task, Result], None, None]:
-    """Each task with its result, as they come: nobody waits for a long one. Otherwise as `in_order`."""
-    workers = min(workers or os.cpu_count() or 1, len(tasks))
-    if workers <= 1:
-        yield from ((task, function(task)) for task in tasks)
-        return
-    with _pool(workers) as submit:
+class Pool:
+    """Worker processes that stay for several rounds of tasks, since each takes a second to start.
+
+    The first round of more than one task starts them. With one worker, and for a round of one task, all is done in
+    this process.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            workers: processes; None for one a processor.
+        """
+        self._workers = workers or os.cpu_count() or 1
+        self._started = 0
+        self._submit: Callable[..., Future[Any]] | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def as_done(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[tuple[Task, Result], None, None]:
+        """Each task with its result, as they come: nobody waits for a long one. Otherwise as `in_order`."""
+        wanted = min(self._workers, len(tasks))
+        if wanted <= 1:
+            yield from ((task, function(task)) for task in tasks)
+            return
+        submit = self._processes(wanted)
         remaining = iter(tasks)
         waiting: dict[Future[Result], Task] = {}
-        while True:
-            for task in islice(remaining, 2 * workers - len(waiting)):
-                waiting[submit(function, task)] = task
-            if not waiting:
-                return
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                yield waiting.pop(future), future.result()
+        try:
+            with _deaths_told(self._started):
+                while True:
+                    for task in islice(remaining, 2 * self._started - len(waiting)):
+                        waiting[submit(function, task)] = task
+                    if not waiting:
+                        return
+                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                        yield waiting.pop(future), future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _processes(self, wanted: int) -> Callable[..., "Future[Any]"]:
+        """What hands one of at least so many processes a task."""
+        if self._submit is None or self._started < wanted:
+            self._stack.close()
+            self._submit = self._stack.enter_context(_pool(wanted))
+            self._started = wanted
+        return self._submit
 
 
 @contextmanager
@@ -95,12 +132,19 @@ def _pool(workers: int) -> Iterator[Callable[..., "Future[Any]"]]:
             raise KeyboardInterrupt
         try:
             yield submit
-        except BrokenProcessPool:
-            raise AdjoinError(
-                f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"
-            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaths_told(workers: int) -> Iterator[None]:
+    """Say in one line that a worker was killed."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise AdjoinError(
+            f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"
+        ) from None
 
 
 @contextmanager

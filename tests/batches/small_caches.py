@@ -4,23 +4,23 @@ from pathlib import Path
 
 from adjoin.batches.cache import TokenCache
 from adjoin.pairs.dataset import PairDataset, write_manifest, write_shards
-from adjoin.pairs.labelled import LabelledPair
+from adjoin.pairs.pair import Pair
 from adjoin.tokens import Tokenizer
 from small_sources import NOUNS, VERBS, function_source
 
 Sources = dict[tuple[str, str], int]  # (kind, language) → pairs
 
 
-def pair(number: int, kind: str, language: str, negatives: int = 0) -> LabelledPair:
+def pair(number: int, kind: str, language: str, negatives: int = 0) -> Pair:
     """One that no other number has, with words of the tests' vocabulary."""
     verb, noun = VERBS[number % 10], NOUNS[number // 10 % 10]
     x = f"{verb} {noun} number {number} of {kind} {language} " + "again " * (number % 7)
     y = function_source(verb, noun) + f"# {number} {kind} {language}\n" * (1 + number % 5)
     others = tuple(f"{verb} no {noun} {number} {other}" for other in range(negatives))
-    return LabelledPair(x, y, kind, language, f"made:{number}", number // 3, negatives=others)
+    return Pair(x, y, kind, language, f"made:{number}", number // 3, negatives=others)
 
 
-def write_pairs(folder: Path, pairs: list[LabelledPair], *, negatives: bool = False) -> PairDataset:
+def write_pairs(folder: Path, pairs: list[Pair], *, negatives: bool = False) -> PairDataset:
     """A dataset of them."""
     folder.mkdir(parents=True)
     shards = write_shards(pairs, folder, negatives=negatives)

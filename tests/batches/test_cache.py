@@ -116,8 +116,7 @@ def test_several_datasets_follow_each_other(tokenizer: Tokenizer, tmp_path: Path
 def test_a_large_vocabulary_needs_wider_ids(tokenizer: Tokenizer, tmp_path: Path) -> None:
     large = Tokenizer.load(_saved(tokenizer, tmp_path))
     large.backend.add_tokens([f"zzz{number}" for number in range(70_000)])
-    made = [pair(0, "k", "l")]
-    object.__setattr__(made[0], "x", "zzz69999")
+    made = [pair(0, "k", "l")._replace(x="zzz69999")]
     cache = TokenCache.build([write_pairs(tmp_path / "pairs", made)], large, 64, tmp_path / "cache", workers=1)
     assert large.backend.token_to_id("zzz69999") in cache.x.take(np.array([0])).ids_N
     assert np.load(tmp_path / "cache" / "x_ids.npy", mmap_mode="r").dtype == np.int32

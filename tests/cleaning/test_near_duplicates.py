@@ -45,6 +45,10 @@ def function(seed: int, lines: int = 4) -> str:
     )
 
 
+def signed(texts: list[str], languages: list[str]) -> np.ndarray:
+    return signatures([text.encode() for text in texts], languages)
+
+
 def marks(
     folder: Path,
     texts: list[str],
@@ -53,7 +57,7 @@ def marks(
     kind: np.ndarray | None = None,
     parts: int = 2,
 ) -> np.ndarray:
-    found = signatures(texts, languages)
+    found = signed(texts, languages)
     paths = []
     for number, part in enumerate(np.array_split(found, parts)):
         paths.append(folder / f"{number}.npy")
@@ -167,7 +171,7 @@ def test_only_kept_rows_of_one_kind_are_compared(tmp_path: Path) -> None:
 def test_thresholds_go_by_kind(tmp_path: Path) -> None:
     words = passage(2, 100).split()
     texts = [" ".join(words), " ".join(words[15:])] * 2  # J of 0.85
-    np.save(tmp_path / "all.npy", signatures(texts, [PROSE] * 4))
+    np.save(tmp_path / "all.npy", signed(texts, [PROSE] * 4))
     files = SignatureFiles([tmp_path / "all.npy"])
     kind = np.array([0, 0, 1, 1], np.uint8)
     assert near_duplicates(files, np.ones(4, np.bool_), kind, [0.95, 0.7]).tolist() == [False, False, False, True]
@@ -178,7 +182,7 @@ def test_any_numbers_of_kinds_will_do(tmp_path: Path, dtype: type[np.integer]) -
     """A product with a signed number once left the key's 32 bits: kinds from 2 on were hardly compared."""
     texts = [passage(seed) for seed in (1, 2, 3, 4)] * 2
     kind = np.array([0, 1, 2, 3] * 2, dtype)
-    np.save(tmp_path / "all.npy", signatures(texts, [PROSE] * 8))
+    np.save(tmp_path / "all.npy", signed(texts, [PROSE] * 8))
     found = near_duplicates(
         SignatureFiles([tmp_path / "all.npy"]), np.ones(8, np.bool_), kind, [PROSE_THRESHOLD] * 4
     )
@@ -199,12 +203,12 @@ def test_a_large_family_keeps_its_first_in_linear_time(tmp_path: Path) -> None:
 def test_signatures_are_the_same_in_any_company_and_order() -> None:
     texts = [function_source(verb, noun) for verb in VERBS for noun in NOUNS] + ["", "x"]
     languages = ["python"] * (len(texts) - 1) + [PROSE]
-    together = signatures(texts, languages)
+    together = signed(texts, languages)
     assert together.shape == (len(texts), SIZE)
     assert together.dtype == np.uint8
     for place in (0, 17, len(texts) - 2, len(texts) - 1):
-        assert (signatures([texts[place]], [languages[place]])[0] == together[place]).all()
-    backwards = signatures(texts[::-1], languages[::-1])
+        assert (signed([texts[place]], [languages[place]])[0] == together[place]).all()
+    backwards = signed(texts[::-1], languages[::-1])
     assert (backwards[::-1] == together).all()
 
 
@@ -217,7 +221,7 @@ def test_bytes_agree_as_the_texts_do() -> None:
         for texts in (first, second)
     ]
     exact = np.mean([len(a & b) / len(a | b) for a, b in zip(*sets, strict=True)])
-    alike = (signatures(first, [PROSE] * 200) == signatures(second, [PROSE] * 200)).mean()
+    alike = (signed(first, [PROSE] * 200) == signed(second, [PROSE] * 200)).mean()
     assert abs((alike - 1 / 256) / (1 - 1 / 256) - exact) < 0.015
 
 

@@ -7,7 +7,6 @@ import pytest
 from adjoin.errors import AdjoinError
 from adjoin.pairs import dataset
 from adjoin.pairs.dataset import PairDataset, write_manifest, write_shards
-from adjoin.pairs.labelled import LabelledPair
 from adjoin.pairs.pair import Pair
 
 PAIRS = [Pair(f"x {i}", f"y {i}", "neighbours", "text", f"a.md:{i}", i) for i in range(10)]
@@ -47,7 +46,7 @@ def test_parts_read_one_by_one_are_the_whole(tmp_path: Path, monkeypatch: pytest
 
 
 def test_explicit_negatives_are_a_column_of_their_own(tmp_path: Path) -> None:
-    pairs = [LabelledPair("x", "y", "labelled", "text", "f:1", i, negatives=tuple("abc"[:i])) for i in range(4)]
+    pairs = [Pair("x", "y", "labelled", "text", "f:1", i, negatives=tuple("abc"[:i])) for i in range(4)]
     made = written(tmp_path / "pairs", pairs, negatives=True)
     assert made.has_negatives
     assert next(made.batches(["negatives"]))["negatives"] == [[], ["a"], ["a", "b"], ["a", "b", "c"]]
@@ -55,7 +54,7 @@ def test_explicit_negatives_are_a_column_of_their_own(tmp_path: Path) -> None:
 
 def test_a_shard_that_is_not_the_manifests_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = written(tmp_path / "pairs", PAIRS)
-    other = written(tmp_path / "other", [LabelledPair("x", "y", "k", "l", "f:1", 1)] * 9, negatives=True)
+    other = written(tmp_path / "other", [Pair("x", "y", "k", "l", "f:1", 1)] * 9, negatives=True)
     (made.folder / "pairs-00000.parquet").write_bytes((other.folder / "pairs-00000.parquet").read_bytes())
     with pytest.raises(AdjoinError, match=r"cannot be read \(expected 10 rows; it has 9 of x, y.*negatives"):
         next(made.batches(["x"]))

@@ -56,25 +56,24 @@ def threshold_of(language: str) -> float:
     return PROSE_THRESHOLD if language == PROSE else CODE_THRESHOLD
 
 
-def signatures(texts: Sequence[str], languages: Sequence[str]) -> Signatures:
+def signatures(texts: Sequence[bytes], languages: Sequence[str]) -> Signatures:
     """The signatures [N, SIZE] of N texts.
 
     Args:
-        texts: of any length.
+        texts: UTF-8, of any length.
         languages: of each, as in `Pair.language`.
     """
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     rows_of: dict[Dialect, list[int]] = {}
     for row, language in enumerate(languages):
         rows_of.setdefault(dialect_of(language), []).append(row)
     result = np.empty((len(texts), SIZE), np.uint8)
     for dialect, rows in rows_of.items():
-        for chunk in _chunks(rows, encoded):
-            result[chunk] = _signatures([encoded[row] for row in chunk], dialect)
+        for chunk in _chunks(rows, texts):
+            result[chunk] = _signatures([texts[row] for row in chunk], dialect)
     return result
 
 
-def _chunks(rows: list[int], texts: list[bytes]) -> Iterator[list[int]]:
+def _chunks(rows: list[int], texts: Sequence[bytes]) -> Iterator[list[int]]:
     chunk: list[int] = []
     size = 0
     for row in rows:

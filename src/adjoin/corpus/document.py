@@ -16,7 +16,6 @@ class Document:
     """One readable piece of what people have: a source file, or a section of prose.
 
     Attributes:
-        id: `content_hash` of origin, span and text.
         text: the source as it stands, or prose without its markup. It is line-aligned with its origin:
             line k of the text (from 0) stands on line `span[0] + k` of the file.
         language: a programming language ("python", "go", ...), or `PROSE`.
@@ -30,7 +29,6 @@ class Document:
         repository: "owner/name" or an address, likewise.
     """
 
-    id: str
     text: str
     language: str
     origin: str
@@ -55,10 +53,14 @@ class Document:
         licence: str = "",
         repository: str = "",
     ) -> "Document":
-        """Make a Document, its id and span derived."""
+        """Make a Document, its span derived."""
         span = (first_line, first_line + text.count("\n"))
-        identity = content_hash(origin, str(span), text)
-        return cls(identity, text, language, origin, span, section, title, question, licence, repository)
+        return cls(text, language, origin, span, section, title, question, licence, repository)
+
+    @property
+    def id(self) -> str:
+        """`content_hash` of origin, span and text."""
+        return content_hash(self.origin, str(self.span), self.text)
 
     @property
     def is_prose(self) -> bool:

@@ -3,12 +3,13 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from adjoin.errors import AdjoinError
-from adjoin.workers import as_done
+from adjoin.workers import Pool
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -35,7 +36,20 @@ class Engine:
         if self.workers is not None and self.workers < 1:
             raise AdjoinError(f"--workers {self.workers}: expected 1 or more")
 
-    def map(
+    @contextmanager
+    def crew(self) -> "Iterator[Crew]":
+        """Those who do the work, for as many rounds of tasks as there are."""
+        if self.name == RAY:
+            yield _OnRay(self.workers)
+            return
+        with Pool(self.workers) as pool:
+            yield pool
+
+
+class Crew(Protocol):
+    """Who does the tasks of a mining."""
+
+    def as_done(
         self, function: Callable[[Task], Result], tasks: Sequence[Task]
     ) -> Generator[tuple[Task, Result], None, None]:
         """Do all tasks; gives each with its result, in an order that does not matter.
@@ -47,10 +61,17 @@ class Engine:
         Raises:
             AdjoinError: a worker was killed, or Ray is not there.
         """
-        if self.name == RAY:
-            yield from _on_ray(function, tasks, self.workers)
-            return
-        yield from as_done(function, tasks, self.workers)
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _OnRay:
+    workers: int | None
+
+    def as_done(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[tuple[Task, Result], None, None]:
+        return _on_ray(function, tasks, self.workers)
 
 
 def _on_ray(

@@ -9,26 +9,26 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from adjoin.arrow import number_array, text_array
 from adjoin.cleaning.allow_list import Licences
 from adjoin.cleaning.decontamination import HeldOut
 from adjoin.cleaning.masking import masked
-from adjoin.cleaning.near_duplicates import SIZE, signatures
+from adjoin.cleaning.near_duplicates import SIZE, Signatures, signatures
 from adjoin.cleaning.templates import template_hash
 from adjoin.corpus import Columns, Document, SourceRecord, read_source
 from adjoin.mining.options import ALL_KINDS, MiningOptions
-from adjoin.mining.parts import KEYS, ROWS, PartFiles, PartWriter, schema
+from adjoin.mining.parts import KEYS, ROWS, PartFiles, PartWriter, schema, without_repeats
 from adjoin.mining.work import Input, Task
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.languages import LANGUAGES
-from adjoin.pairs.pair import Pair, text_hash
+from adjoin.pairs.pair import Pair, hash_of_encoded
 from adjoin.pairs.passages import KINDS, PassageOptions, passage_pairs
 from adjoin.tally import Tally
 
@@ -188,12 +188,9 @@ class _Bench:
             self._write()
 
     def _write(self) -> None:
-        pairs, inputs = self._ready[:ROWS], self._ready_inputs[:ROWS]
+        rows = _Rows.of(self._ready[:ROWS], self._ready_inputs[:ROWS])
         self._ready, self._ready_inputs = self._ready[ROWS:], self._ready_inputs[ROWS:]
-        hashes = _Hashes()
-        keys = _keys(pairs, inputs, hashes)
-        signed = signatures([pair.y for pair in pairs], [pair.language for pair in pairs])
-        self.writer.write(_table(pairs, inputs), keys, signed)
+        self.writer.write(rows.table(), rows.keys(), rows.signatures())
 
     def _masked(self) -> list[Pair]:
         what = frozenset(self.shop.options.mask)
@@ -204,7 +201,7 @@ class _Bench:
             (x, in_x), (y, in_y) = masked(pair.x, what), masked(pair.y, what)
             for name, times in (in_x + in_y).items():
                 self._count(f"{name} masked", number, pair.origin, times)
-            found.append(_with_texts(pair, x, y) if in_x or in_y else pair)
+            found.append(pair._replace(x=x, y=y) if in_x or in_y else pair)
         return found
 
     def _count(self, reason: str, number: int, example: str, times: int = 1) -> None:
@@ -212,37 +209,65 @@ class _Bench:
         self.tally.add(reason, example, times)
 
 
-class _Hashes(dict[str, int]):
-    """`text_hash`, once a text: a passage is the y of one pair and the x of the next."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Pairs on their way into a part, each text encoded and hashed once: a passage is y of one and x of the next.
 
-    def __missing__(self, text: str) -> int:
-        found = self[text] = text_hash(text)
-        return found
+    Attributes:
+        columns: the fields of `Pair`, each with a value a row.
+        inputs: of each row.
+        texts: the different x and y.
+        encoded: each of them as UTF-8.
+        hashes: `text_hash` of each of them [T].
+        x: which of them is each row's x [R].
+        y: and which is its y [R].
+    """
 
+    columns: dict[str, tuple[Any, ...]]
+    inputs: npt.NDArray[np.int32]
+    texts: list[str]
+    encoded: list[bytes]
+    hashes: npt.NDArray[np.int64]
+    x: npt.NDArray[np.int32]
+    y: npt.NDArray[np.int32]
 
-def _with_texts(pair: Pair, x: str, y: str) -> Pair:
-    return Pair(x, y, pair.kind, pair.language, pair.origin, pair.group, pair.name, pair.licence, pair.repository)
+    @classmethod
+    def of(cls, pairs: list[Pair], inputs: list[int]) -> "_Rows":
+        columns = dict(zip(Pair._fields, zip(*pairs, strict=True), strict=True))
+        texts = dict.fromkeys(columns["x"])
+        texts.update(dict.fromkeys(columns["y"]))
+        places = dict(zip(texts, range(len(texts)), strict=True))
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+        hashes = np.fromiter(map(hash_of_encoded, texts, encoded), np.int64, len(texts))
+        x, y = (np.fromiter(map(places.__getitem__, columns[side]), np.int32, len(pairs)) for side in "xy")
+        return cls(columns, np.array(inputs, np.int32), list(texts), encoded, hashes, x, y)
 
+    def table(self) -> "pyarrow.Table":
+        """The columns of `schema`."""
+        import pyarrow
 
-def _table(pairs: list[Pair], inputs: list[int]) -> "pyarrow.Table":
-    import pyarrow
+        texts, wanted = text_array(self.encoded), schema()
+        made = {"x": texts.take(without_repeats(self.x, self.y)), "y": texts.take(number_array(self.y))}
+        made["group"] = number_array(np.array(self.columns["group"], np.int64))
+        made["input"] = number_array(self.inputs)
+        for name in wanted.names:
+            if name not in made:
+                made[name] = text_array([value.encode() for value in self.columns[name]])
+        return pyarrow.Table.from_arrays([made[name] for name in wanted.names], schema=wanted)
 
-    wanted = schema()
-    fields = attrgetter(*(name for name in wanted.names if name != "input"))
-    columns = [*zip(*map(fields, pairs), strict=True), inputs]  # "input" is the last
-    arrays = [pyarrow.array(values, field.type) for values, field in zip(columns, wanted, strict=True)]
-    return pyarrow.Table.from_arrays(arrays, schema=wanted)
+    def keys(self) -> npt.NDArray[np.void]:
+        """What the merge decides by."""
+        columns = self.columns
+        keys = np.zeros(len(self.inputs), KEYS)
+        keys["x_hash"], keys["y_hash"] = self.hashes[self.x], self.hashes[self.y]
+        keys["input"] = self.inputs
+        keys["template"] = keys["y_hash"]  # a passage is its own template
+        keys["kind"] = np.fromiter(map(ALL_KINDS.index, columns["kind"]), np.int8, len(keys))
+        for row in np.flatnonzero(keys["kind"] == ALL_KINDS.index(DOCSTRING_FUNCTION)):
+            keys["template"][row] = template_hash(columns["x"][row], columns["name"][row])
+        keys["licensed"] = np.fromiter(map(bool, columns["licence"]), np.bool_, len(keys))
+        return keys
 
-
-def _keys(pairs: list[Pair], inputs: list[int], hashes: _Hashes) -> npt.NDArray[np.void]:
-    keys = np.zeros(len(pairs), KEYS)
-    keys["x_hash"] = [hashes[pair.x] for pair in pairs]
-    keys["y_hash"] = [hashes[pair.y] for pair in pairs]
-    keys["input"] = inputs
-    # Only documentation repeats one sentence for many functions; a passage is its own template.
-    keys["template"] = [
-        template_hash(pair.x, pair.name) if pair.kind == DOCSTRING_FUNCTION else hashes[pair.y] for pair in pairs
-    ]
-    keys["kind"] = [ALL_KINDS.index(pair.kind) for pair in pairs]
-    keys["licensed"] = [bool(pair.licence) for pair in pairs]
-    return keys
+    def signatures(self) -> Signatures:
+        """Of each y."""
+        return signatures([self.encoded[place] for place in self.y], self.columns["language"])

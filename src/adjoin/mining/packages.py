@@ -52,12 +52,12 @@ def mine_packages(
         OSError: the disk is full.
     """
     check_out(out)
-    engine, tally = engine or Engine(), Tally()
+    tally = Tally()
     numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
     inputs = inputs_of(find_sources(also, tally, exclude=options.exclude))
     tasks = [Task(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
     given = [list(numbers), stamps_of(tasks)]
-    with mining_under_way(out, options, plan_of(given, options, versions())) as mining:
+    with mining_under_way(out, options, plan_of(given, options, versions()), engine or Engine()) as mining:
         parts = {name: PartFiles(mining.shop.folder, number) for name, number in numbers.items()}
         done = {name for name, part in parts.items() if part.done}
         mining.take({numbers[name]: parts[name] for name in done})
@@ -67,9 +67,9 @@ def mine_packages(
                 progress(min(len(mining.parts), len(numbers)), len(numbers), mining.pairs)
 
         for batch in collect(recipe, downloads, tally, budget=budget, keep=keep, done=done):
-            mining.make([_task(numbers[given.package.id], given) for given in batch], engine, show)
-        mining.make(tasks, engine, show)
-        return mining.finish(out, engine, tally, [recipe.name, *(path.resolve().name for path in also)])
+            mining.make([_task(numbers[given.package.id], given) for given in batch], show)
+        mining.make(tasks, show)
+        return mining.finish(out, tally, [recipe.name, *(path.resolve().name for path in also)])
 
 
 def _task(number: int, collected: Collected) -> Task:

@@ -1,6 +1,7 @@
 """The part of a dataset that one task makes, on disk: whole or absent.
 
-part-00000.parquet            its pairs, in order, with the number of the input that each comes from
+part-00000.parquet            its pairs, in order, with the number of the input that each comes from; x is null where it
+                              is the y of the row before
 part-00000.keys.npy           the numbers by which the merge decides, a row a pair, see `KEYS`
 part-00000.signatures.npy     MinHash signatures of y, a row a pair
 part-00000.json               its inputs with hashes and counts; written last
@@ -93,6 +94,33 @@ def schema() -> "pyarrow.Schema":
     return pyarrow.schema(
         [*((name, text) for name in names), ("group", pyarrow.int64()), ("input", pyarrow.int32())]
     )
+
+
+def without_repeats(x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> "pyarrow.Int32Array":
+    """Places of x among texts, null where it is the y of the row before: a passage is written once, not twice.
+
+    Args:
+        x: which text is each row's x [R].
+        y: which is its y [R].
+    """
+    import pyarrow
+
+    there = np.ones(len(x), np.bool_)
+    there[1:] = x[1:] != y[:-1]
+    valid = pyarrow.py_buffer(np.packbits(there, bitorder="little"))
+    return pyarrow.Int32Array.from_buffers(pyarrow.int32(), len(x), [valid, pyarrow.py_buffer(x)])
+
+
+def with_repeats(table: "pyarrow.Table") -> "pyarrow.Table":
+    """Some rows of a part from the first of a row group on, each x in its place again."""
+    import pyarrow
+    import pyarrow.compute
+
+    x, y = (table.column(side).combine_chunks() for side in ("x", "y"))
+    if not x.null_count:
+        return table
+    before = pyarrow.concat_arrays([x.slice(0, 1), y.slice(0, len(y) - 1)])
+    return table.set_column(table.schema.get_field_index("x"), "x", pyarrow.compute.coalesce(x, before))
 
 
 class _GrowingArray:

@@ -16,7 +16,7 @@ from adjoin.cleaning.decontamination import HeldOut
 from adjoin.corpus import find_sources
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece
-from adjoin.mining.engines import Engine
+from adjoin.mining.engines import Crew, Engine
 from adjoin.mining.making import Workshop, make_part
 from adjoin.mining.manifest import counts_of, versions
 from adjoin.mining.merging import decide
@@ -62,9 +62,10 @@ def mine(
     check_out(out)
     sources = find_sources(roots, tally, exclude=options.exclude)
     tasks = tasks_of(inputs_of(sources))
-    with mining_under_way(out, options, plan_of(stamps_of(tasks), options, versions())) as mining:
-        mining.make(tasks, engine or Engine(), progress)
-        return mining.finish(out, engine or Engine(), tally, [root.resolve().name for root in roots])
+    plan = plan_of(stamps_of(tasks), options, versions())
+    with mining_under_way(out, options, plan, engine or Engine()) as mining:
+        mining.make(tasks, progress)
+        return mining.finish(out, tally, [root.resolve().name for root in roots])
 
 
 def check_out(out: Path) -> None:
@@ -83,11 +84,13 @@ class Mining:
 
     Attributes:
         shop: what its tasks are done with.
+        crew: who does them.
         parts: those that are done, by the number of their task.
         pairs: in all of them, before the merge.
     """
 
     shop: Workshop
+    crew: Crew
     parts: dict[int, PartFiles] = field(default_factory=dict)
     pairs: int = 0
 
@@ -96,7 +99,7 @@ class Mining:
         self.parts |= parts
         self.pairs += sum(int(part.read_report()["rows"]) for part in parts.values())
 
-    def make(self, tasks: Sequence[Task], engine: Engine, progress: Progress | None = None) -> None:
+    def make(self, tasks: Sequence[Task], progress: Progress | None = None) -> None:
         """Make the parts of some tasks, but for those that are there already."""
         found = {task.number: PartFiles(self.shop.folder, task.number) for task in tasks}
         self.take({number: part for number, part in found.items() if part.done and number not in self.parts})
@@ -106,19 +109,18 @@ class Mining:
         done = total - sum(todo.task.size for todo in remaining)
         if progress:
             progress(done, total, self.pairs)
-        for todo, rows in engine.map(_make, remaining):
+        for todo, rows in self.crew.as_done(_make, remaining):
             self.parts[todo.task.number] = found[todo.task.number]
             self.pairs += rows
             done += todo.task.size
             if progress:
                 progress(done, total, self.pairs)
 
-    def finish(self, out: Path, engine: Engine, found: Tally, roots: list[str]) -> dict[str, Any]:
+    def finish(self, out: Path, found: Tally, roots: list[str]) -> dict[str, Any]:
         """Decide over all parts, write the dataset and give its manifest.
 
         Args:
             out: the dataset's folder.
-            engine: who writes the shards.
             found: what was passed over before any source was read.
             roots: names of what was mined.
 
@@ -135,7 +137,7 @@ class Mining:
             tally = Tally(Counter({name: n for name, n in counted["counts"].items() if name != "sources"}))
             raise AdjoinError(f"no pairs in {', '.join(roots)} ({tally.summary() or 'nothing to read'})")
         with folder_in_one_piece(out) as folder:
-            made = [shard for _, shard in engine.map(make_shard, shard_tasks(parts, verdict, folder))]
+            made = [shard for _, shard in self.crew.as_done(make_shard, shard_tasks(parts, verdict, folder))]
             made.sort(key=lambda shard: str(shard["file"]))
             kinds = sum((Counter(shard.pop("kinds")) for shard in made), Counter[str]())
             manifest = {
@@ -164,7 +166,7 @@ def _make(todo: _ToDo) -> int:
 
 
 @contextmanager
-def mining_under_way(out: Path, options: MiningOptions, plan: str) -> Iterator[Mining]:
+def mining_under_way(out: Path, options: MiningOptions, plan: str, engine: Engine) -> Iterator[Mining]:
     """Give a mining whose parts lie beside `out`, in a hidden folder that is removed with its end.
 
     After an interruption, or with a full disk, the parts that are done stay for the next try.
@@ -175,7 +177,8 @@ def mining_under_way(out: Path, options: MiningOptions, plan: str) -> Iterator[M
         open_work(folder, plan)
         if held_out and not held_out.exists():
             HeldOut.build(options.decontaminate, held_out, Tally())
-        yield Mining(Workshop(folder.resolve(), options, held_out.resolve() if held_out else None))
+        with engine.crew() as crew:
+            yield Mining(Workshop(folder.resolve(), options, held_out.resolve() if held_out else None), crew)
     except AdjoinError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adjoin.arrow import number_array, text_array
 from adjoin.mining.merging import Verdict
-from adjoin.mining.parts import ROWS, PartFiles
+from adjoin.mining.parts import ROWS, PartFiles, with_repeats
 from adjoin.pairs.dataset import ROWS_PER_PART, ROWS_PER_SHARD, schema_of_shards, write_shard
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def make_shard(task: ShardTask) -> dict[str, Any]:
 
 def _counting(tables: Iterator["pyarrow.Table"], kinds: Counter[str]) -> Iterator["pyarrow.Table"]:
     for table in tables:
-        for row in table.group_by(["kind", "language"]).aggregate([([], "count_all")]).to_pylist():
-            kinds[f"{row['kind']} {row['language']}"] += row["count_all"]
+        of_rows = zip(table.column("kind").to_pylist(), table.column("language").to_pylist(), strict=True)
+        for (kind, language), number in Counter(of_rows).items():
+            kinds[f"{kind} {language}"] += number
         yield table
 
 
@@ -104,7 +106,7 @@ def _rows_of_piece(piece: Piece) -> Iterator["pyarrow.Table"]:
     with pyarrow.parquet.ParquetFile(piece.part.pairs) as file:
         for group in np.unique(rows // ROWS):
             wanted = rows[rows // ROWS == group]
-            table = file.read_row_group(int(group)).take(pyarrow.array(wanted - group * ROWS))
+            table = with_repeats(file.read_row_group(int(group))).take(number_array(wanted - group * ROWS))
             yield _as_shard(table, np.array(keys[wanted]), inputs)
 
 
@@ -116,13 +118,12 @@ def _as_shard(table: "pyarrow.Table", keys: Any, inputs: list[dict[str, Any]]) -
     columns = []
     for wanted in schema_of_shards():
         if wanted.name in ("x_hash", "y_hash"):
-            columns.append(pyarrow.array(keys[wanted.name]))
+            columns.append(number_array(keys[wanted.name]))
         elif wanted.name in _INHERITED:
-            of_inputs = pyarrow.array([given[wanted.name] for given in inputs], pyarrow.string())
+            of_inputs = text_array([given[wanted.name].encode() for given in inputs])
             own = table.column(wanted.name)
-            columns.append(
-                pyarrow.compute.if_else(pyarrow.compute.equal(own, ""), of_inputs.take(table.column("input")), own)
-            )
+            there = pyarrow.compute.binary_length(own).cast(pyarrow.bool_())
+            columns.append(pyarrow.compute.if_else(there, own, of_inputs.take(table.column("input"))))
         else:
             columns.append(table.column(wanted.name))
     return pyarrow.Table.from_arrays(columns, schema=schema_of_shards())

@@ -18,7 +18,9 @@ from adjoin.corpus.document import content_hash
 from adjoin.files import read_json, write_json
 from adjoin.mining.options import MiningOptions
 
-TASK_BYTES = 16 << 20  # of sources as they lie on the disk: a few seconds of work, lost at most by a kill
+TASK_BYTES = 16 << 20  # of sources as they lie on the disk, at most: a few seconds of work, lost by a kill
+_LEAST_TASK_BYTES = 2 << 20  # of a task that is cut small, where a part of its own costs 1 % more
+_SHARES = 64  # small inputs are cut into so many tasks: at the end all workers but one wait for the last
 TASK_SOURCES = 512
 PLAN = "plan.json"
 
@@ -75,12 +77,13 @@ def package_of(origin: str) -> str:
 
 
 def tasks_of(inputs: Sequence[Input]) -> list[Task]:
-    """Cut the inputs, in order, into tasks of some `TASK_BYTES`; the cut depends on nothing but the inputs."""
+    """Cut the inputs, in order, into tasks of at most some `TASK_BYTES`; the cut depends on nothing but them."""
+    limit = min(TASK_BYTES, max(sum(given.size for given in inputs) // _SHARES, _LEAST_TASK_BYTES))
     tasks: list[Task] = []
     waiting: list[Input] = []
     size = 0
     for given in inputs:
-        if waiting and (size + given.size > TASK_BYTES or len(waiting) == TASK_SOURCES):
+        if waiting and (size + given.size > limit or len(waiting) == TASK_SOURCES):
             tasks.append(Task(len(tasks), tuple(waiting)))
             waiting, size = [], 0
         waiting.append(given)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 NEGATIVES = "negatives"  # the optional column, and the manifest's entry that goes with it
 PROVENANCE = ("name", "licence", "repository")  # columns that a reader can do without
+_REPEATING = ("kind", "language", "name", "licence", "repository")  # columns with few different values
 FORMAT = 1
 ROWS_PER_SHARD = 65_536  # about 60 MB of code and docstrings before compression
 ROWS_PER_PART = 8_192  # a Parquet row group: what is read at a time
@@ -69,7 +70,8 @@ def write_shard(tables: Iterable["pyarrow.Table"], folder: Path, number: int) ->
     path, rows = folder / f"pairs-{number:05d}.parquet", 0
     remaining = iter(tables)
     first = next(remaining)
-    with pyarrow.parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
+    repeating = [name for name in _REPEATING if name in first.schema.names]  # to look for others takes longer
+    with pyarrow.parquet.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=repeating) as writer:
         for table in chain([first], remaining):
             writer.write_table(table, row_group_size=ROWS_PER_PART)
             rows += len(table)

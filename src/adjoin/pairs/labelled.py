@@ -7,7 +7,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,6 @@ KIND, LANGUAGE = "labelled", "text"
 
 _FIELDS = {"x": str, "y": str, "negatives": list, "group": str | int}
 _EXAMPLE = '{"x": "...", "y": "...", "negatives": ["..."]}'
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPair(Pair):
-    """A pair with its explicit negatives.
-
-    Attributes:
-        negatives: texts like y that do not belong to x.
-    """
-
-    negatives: tuple[str, ...] = ()
 
 
 def import_labelled(file: Path, out: Path) -> dict[str, Any]:
@@ -79,7 +67,7 @@ def _manifest(file: Path, tally: Tally, shards: list[dict[str, Any]]) -> dict[st
     }
 
 
-def _pairs(file: Path, tally: Tally) -> Iterator[LabelledPair]:
+def _pairs(file: Path, tally: Tally) -> Iterator[Pair]:
     with file.open("rb") as lines:
         for number, line in numbered_lines(lines, file):
             tally.add("lines")
@@ -100,7 +88,7 @@ def _pairs(file: Path, tally: Tally) -> Iterator[LabelledPair]:
                 tally.add("empty negative", origin, len(negatives) - len(kept))
             # Of a file and a line where none is given: no other pair's.
             group = f"{file.name} group {json.dumps(entry['group'])}" if "group" in entry else origin
-            yield LabelledPair(x, y, KIND, LANGUAGE, origin, text_hash(group), negatives=kept)
+            yield Pair(x, y, KIND, LANGUAGE, origin, text_hash(group), negatives=kept)
 
 
 def _entry(line: bytes, place: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The second typed object of the flow: a Pair (x, y) of texts that belong together."""
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 def text_hash(text: str) -> int:
@@ -10,7 +10,11 @@ def text_hash(text: str) -> int:
     Two sides with the same number are the same text: the loss compares these integers to know false
     negatives, and mining compares them to drop exact duplicates.
     """
-    encoded = text.encode("utf-8", "surrogatepass")
+    return hash_of_encoded(text, text.encode("utf-8", "surrogatepass"))
+
+
+def hash_of_encoded(text: str, encoded: bytes) -> int:
+    """The same of a text whose UTF-8 is at hand."""
     if not _is_folded(text, encoded):
         encoded = " ".join(text.split()).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big", signed=True)
@@ -31,9 +35,11 @@ def _is_folded(text: str, encoded: bytes) -> bool:
     return text.isprintable()
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """Two texts that belong together, without a human label (paper, section 2).
+
+    A tuple, since mining makes millions: a frozen dataclass takes four times as long to make, and `zip` turns
+    tuples into columns.
 
     Attributes:
         x: the query-like side: a docstring's summary, a passage.
@@ -45,6 +51,7 @@ class Pair:
         name: of the function, with the classes around it; empty for prose.
         licence: what y may be used under, as far as its source says.
         repository: where y is developed, as far as its source says: "owner/name" on a forge, or an address.
+        negatives: texts like y that do not belong to x, where people have labelled some.
     """
 
     x: str
@@ -56,6 +63,7 @@ class Pair:
     name: str = ""
     licence: str = ""
     repository: str = ""
+    negatives: tuple[str, ...] = ()
 
     @property
     def x_hash(self) -> int:
