@@ -129,7 +129,10 @@ def likest(lost: Sequence[Row], rows: Sequence[Row]) -> list[float]:
     for row in rows:
         of_kind[row.kind].append(row)
     result = []
-    signed = {kind: signatures([r.y.encode() for r in some], [r.language for r in some]) for kind, some in of_kind.items()}
+    signed = {
+        kind: signatures([r.y.encode() for r in some], [r.language for r in some])
+        for kind, some in of_kind.items()
+    }
     for row in lost:
         alike = (signed[row.kind] == signatures([row.y.encode()], [row.language])[0]).sum(axis=1)
         others = [of_kind[row.kind][n] for n in np.argsort(-alike)[:6]]

@@ -33,7 +33,7 @@ GOOD = [
     "Use their natural order to map the node pair (a, b) to a canonical edge id.",
     "Deprecate every name that begins with an underscore.",
     "Looks whether anyone waits for the lock",
-    "Called when an unexpected record is encountered.",
+    "Called when an unexpected record is encountered. Counts it and goes on.",
     "No-op unless the file was opened for writing",
 ]
 
@@ -67,6 +67,13 @@ BAD = {
     "@since" + " 1.2 of it": "version, author or address",
     "We limit roots up to a number": "remark",
     "Needed to keep the state correct": "remark",
+    "Called automatically when an element is created.": "remark",
+    "This method is triggered before a file gets new content": "remark",
+    "The implementation is basically the core logic in Store#open": "remark",
+    "Return all the key-value pairs in the": "unfinished sentence",
+    "Create a lock out of a": "unfinished sentence",
+    "open_with_newaxis : the new axes open_wrap_lists : the lists": "parameter's description",
+    "Map<family, path> of font files": "parameter's description",
     "Called internally by the renderer": "remark",
     "Cannot count the digits of it here": "remark",
     "This follows https://example.org/a": "remark",
@@ -117,7 +124,10 @@ def test_code() -> None:
     assert reason(code="def f():\n" + "    a = 1\n" * 2000) == "function over 12,000 characters"
     assert reason(code="void f() {\n  // nothing to do\n}", language="java") == "stub"
     assert reason(code="def f():\n    # later\n    raise NotImplementedError()") == "stub"
-    assert reason(code="def f():\n    # later\n    raise ValueError(a)") is None
+    assert reason(code="def f():\n    # later\n    raise ValueError(a)") == "stub"
+    assert (
+        reason(x="Raise an error that names the path", code="def f():\n    # now\n    raise ValueError(a)") is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,6 +178,14 @@ def test_no_rule_takes_long() -> None:
         ("ruby", "def convert(value)\n  value\nend"),
         ("php", "function list($time, $user)\n{\n    return array();\n}"),
         ("javascript", 'enable(a) {\n  warn( "Abstract function." );\n}'),
+        ("javascript", 'enable(a) {\n  deprecated( "old", {\n    since: "6.5",\n  } );\n\n  return false;\n}'),
+        (
+            "typescript",
+            "with<T>(Inner: T): T {\n\tdeprecated( 'old', {\n\t\tsince: '6.1',\n\t} );\n\n\treturn Inner;\n}",
+        ),
+        ("python", "def f(a):\n    warnings.warn('f is deprecated', DeprecationWarning)\n    return a"),
+        ("java", 'void f(\n    int a) {\n  throw new IllegalStateException("no " +\n      a);\n}'),
+        ("ruby", "def f(a)\n  raise 'You should implement this'\nend"),
     ],
 )
 def test_what_only_gives_back_is_a_stub(language: str, code: str) -> None:
@@ -180,6 +198,10 @@ def test_what_only_gives_back_is_a_stub(language: str, code: str) -> None:
         ("ruby", "def services()\n  @services\nend"),
         ("python", "def f(a):\n    return a.b\n    # end"),
         ("javascript", "twice(a) {\n  return a + a;\n}"),
+        ("javascript", "twice(a) {\n  deprecated('twice');\n  return a + a;\n}"),
+        ("javascript", "shout(a) {\n  console.warn(this.colour(a));\n}"),
+        ("ruby", "def f(a)\n  raise ArgumentError if a.nil?\n  a + 1\nend"),
+        ("ruby", "def f(a)\n  raise ArgumentError, \\\n    'no' unless a\n  a + 1\nend"),
     ],
 )
 def test_what_does_something_is_none(language: str, code: str) -> None:

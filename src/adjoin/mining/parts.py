@@ -1,7 +1,7 @@
 """The part of a dataset that one task makes, on disk: whole or absent.
 
-part-00000.parquet            its pairs, in order, with the number of the input that each comes from; x is null where it
-                              is the y of the row before
+part-00000.parquet            its pairs, in order, and the number of each one's input; null for an x that is the y
+                              of the row before
 part-00000.keys.npy           the numbers by which the merge decides, a row a pair, see `KEYS`
 part-00000.signatures.npy     MinHash signatures of y, a row a pair
 part-00000.json               its inputs with hashes and counts; written last

@@ -73,6 +73,14 @@ REMARK = _begins(
     r"per (?:rfc|spec)|called (?:internally|automatically)?\s?(?:by|from|internally|after|before|every)\b",
     r"if (?:[^.,]*, )we\b|if \S+ (?:[!=]=|is) \w+, (?:it|this) (?:must|may|should)\b|\S+ is referred\b",
     r".* only .{0,60}\ballowed\W*$",
+    # When it is called and nothing else: a second sentence may say what it does.
+    r"(?:this (?:method|function|hook|event|callback|handler) )?(?:is |gets |will be )?"
+    r"(?:automatically |internally )?(?:called|invoked|triggered|fired|executed|run) "
+    r"(?:automatically |internally |just |right |only )?"
+    r"(?:by|from|when|whenever|after|before|on|once|every|each|during)\b[^.]*\W*$",
+    r"(?:the |this )?(?:implementation|code|logic|algorithm) (?:here )?(?:is|was|has been|comes) (?:basically"
+    r"|mostly|essentially|largely|heavily|taken|copied|borrowed|adapted|based|inspired|derived|similar|the same"
+    r"|from)\b",
     r"(?:this |it )?(?:follows|is based on|is from|comes from|was taken from) (?:the )?(?:https?:|spec)",
 )
 THING = r"(?:docs?|documentation|docstring|description|summary|comment|javadoc|phpdoc)"
@@ -118,6 +126,7 @@ PARAMETER = _begins(
     rf"(?:return|param)\s+(?:{TYPE}|null|(?-i:\\?[A-Z]\w+(?:\[\]|\|\w+)*))\s*$",
     rf"(?:returns? )?(?:{TYPE}|none|nothing|null|undefined|true|false|self|this|\$this)\b\W*$",
     rf"(?:{TYPE}|\{{[^{{}}]{{1,60}}\}}|\[[^\[\]]{{1,40}}\]|\$\w+|&?\w+) (?:\$\w+|=>|::|:=)",
+    r"(?-i:Map|Record|Array|Set|Object|List)<[^<>]*>|(?:.*\b\w+_\w+ : \w){2}",
     r"\{[\w.|<>\[\]*=!?, ]{1,60}\}|\w+\s+-\s+\w+\s*$|(?!it|this|which)\w+ (?:defaults to|must be|should be)\b",
 )
 CODE = re.compile(
@@ -142,6 +151,10 @@ STUB = re.compile(
     r"|implement me|abstract|unimplemented|(?:must|should) be (?:implemented|overridden)).*",
     re.IGNORECASE,
 )
+THROWN = re.compile(r"(?:throw|raise)\b(?!.*(?:\b(?:if|unless)\b|\\$))")  # Ruby's modifiers make it a check
+THROWS = _begins(r"(?:\w+ )?(?:throw|rais|signal|fail|abort|report|rethrow|reject|error)")
+DEPRECATION = re.compile(r"(?=.*(?i:deprecat|wrong))[\w.:$\\]*?(?:deprecat|doing_it_wrong|warn)\w*\s?\(")
+UNFINISHED = re.compile(r"\b(?:the|an|and|or|(?:of|from|by|in|to|with|for|as|is) a)$")
 NO_STATEMENT = re.compile(r"|[{}();]+|end|//.*|#.*|/?\*.*")
 PARAMETERS = re.compile(r"\(([^()]*\w[^()]*)\)")
 GIVEN_BACK = re.compile(

@@ -182,9 +182,24 @@ def _is_stub(candidate: Candidate) -> bool:
         return False
     opened = next((number for number, line in enumerate(lines) if line.endswith(("{", ":"))), 0)
     body = [line for line in lines[opened + 1 :] if not phrases.NO_STATEMENT.fullmatch(line)]
+    body = _after_warning(body)
     if all(map(phrases.STUB.fullmatch, body)) or phrases.STUB.fullmatch(" ".join(body)):
         return True
+    # What stands below is never reached; and some functions are there to throw.
+    if body and phrases.THROWN.match(body[0]) and not phrases.THROWS.match(candidate.x):
+        return True
     return len(body) == 1 and _gives_back_nothing_of_its_own(" ".join(lines[: opened + 1]), body[0])
+
+
+def _after_warning(body: list[str]) -> list[str]:
+    """The lines of a body after its first statement, if that warns of the function's end."""
+    open_brackets = 0
+    for number, line in enumerate(body):
+        open_brackets += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
+        if open_brackets <= 0:
+            warns = phrases.DEPRECATION.match(" ".join(body[: number + 1]))
+            return body[number + 1 :] if warns else body
+    return body
 
 
 def _gives_back_nothing_of_its_own(signature: str, statement: str) -> bool:
@@ -273,6 +288,11 @@ FUNCTION_RULES = (
     Rule("reference to elsewhere", "The description stands at another place.", _begun(phrases.ELSEWHERE)),
     Rule("version, author or address", "It says who, when or where, not what.", _begun(phrases.FACTS)),
     Rule("remark", "It says why, when or by whom, or warns, before it says what.", _begun(phrases.REMARK)),
+    Rule(
+        "unfinished sentence",
+        "It ends amid a phrase: what stood there was markup, a list or a formula.",
+        lambda candidate: phrases.UNFINISHED.search(candidate.x) is not None,
+    ),
     Rule("section heading", "A heading stands above a group of functions.", _begun(phrases.SECTION)),
     Rule("call sequence", "It shows how to call, not what happens.", _begun(phrases.CALL_SEQUENCE)),
     Rule(
