@@ -4,7 +4,8 @@
 
 Python is what the set-up installs, tests and all; Go and prose are packages of our corpus recipes, downloaded once
 into build/. Ours is the whole way, from files on the disk to a dataset on the disk, with duplicates and near
-duplicates out; the others only find the pairs and keep them in memory:
+duplicates out: one worker, which is this process, and two of their own, whose start counts, by turns three times;
+the table has the medians. The others only find the pairs, once, in a sixth of the input, and keep them in memory:
 
 - plain loop: parse each file, walk all nodes in Python, keep each function with the comment before it or the
   string inside it: what one writes first;
@@ -20,13 +21,14 @@ import json
 import random
 import re
 import shutil
+import statistics
 import string
 import subprocess
 import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -48,6 +50,7 @@ PACKAGES = {
     "prose": ("prose.toml", ("anarchism", "developers-reference", "debian-reference-en")),
 }
 _FUNCTIONS = {"function_definition", "function_declaration", "method_declaration"}
+_FILES = 32  # of prose, so that two workers can share them
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -101,44 +104,72 @@ def files(folder: Path, suffix: str) -> list[Path]:
     return sorted(path for path in folder.rglob(f"*{suffix}") if path.is_file())
 
 
-def ours(folder: Path, suffix: str, workers: int) -> int:
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the contestants read.
+
+    Attributes:
+        language: as `adjoin mine` calls it, or "prose".
+        suffix: of its files.
+        folder: for us.
+        sample: for those that take longer; None for no others.
+    """
+
+    language: str
+    suffix: str
+    folder: Path
+    sample: Path | None = None
+
+
+def ours(folder: Path, workers: int) -> int:
     """Pairs that `adjoin mine` puts on the disk."""
     with tempfile.TemporaryDirectory() as out:
         manifest = mine([folder], Path(out) / "pairs", MiningOptions(), engine=Engine(workers=workers))
     return int(manifest["pairs"])
 
 
-def measure(folder: Path, suffix: str, language: str, console: Console) -> Table:
-    """A table of all contestants over one folder that holds nothing but files of one suffix."""
-    size = sum(path.stat().st_size for path in files(folder, suffix)) / 1e6
-    contestants: dict[str, Callable[[], int]] = {
-        "adjoin mine, one worker": lambda: ours(folder, suffix, 1),
-        "adjoin mine, two workers": lambda: ours(folder, suffix, 2),
-    }
-    if language != "prose":
-        contestants["plain loop, in memory"] = lambda: plain_loop(folder, suffix, language)
-        contestants["CodeSearchNet's way, in memory"] = lambda: codesearchnet_way(folder, suffix, language)
-    table = Table("", "MB/s", "pairs", "seconds", title=f"{language}: {size:,.1f} MB of *{suffix}")
-    one = 0.0
-    for name, contestant in contestants.items():
+def measure(what: Measured, rounds: int, console: Console) -> Table:
+    """A table of all contestants over folders that hold nothing but files of one suffix."""
+    size, name = megabytes(what.folder, what.suffix), what.language
+    table = Table("", "MB/s", "pairs", "seconds", title=f"{name}: {size:,.1f} MB of *{what.suffix}")
+    times: dict[int, list[float]] = {1: [], 2: []}
+    pairs = 0
+    for _ in range(rounds):
+        for workers, taken in times.items():
+            began = time.perf_counter()
+            pairs = ours(what.folder, workers)
+            taken.append(time.perf_counter() - began)
+            console.print(f"{name}, {workers} at work: {size / taken[-1]:,.1f} MB/s")
+    one, two = (statistics.median(taken) for taken in times.values())
+    table.add_row("adjoin mine, one worker", f"{size / one:,.1f}", f"{pairs:,}", f"{one:,.1f}")
+    table.add_row("adjoin mine, two", f"{size / two:,.1f} ({one / two:.2f}x)", f"{pairs:,}", f"{two:,.1f}")
+    if what.sample is None:
+        return table
+    size = megabytes(what.sample, what.suffix)
+    for title, contestant in (("plain loop", plain_loop), ("CodeSearchNet's way", codesearchnet_way)):
         began = time.perf_counter()
-        pairs = contestant()
+        found = contestant(what.sample, what.suffix, what.language)
         seconds = time.perf_counter() - began
-        one = one or seconds
-        note = f" ({one / seconds:.2f}x)" if name.endswith("two workers") else ""
-        table.add_row(name, f"{size / seconds:,.1f}{note}", f"{pairs:,}", f"{seconds:,.1f}")
-        console.print(f"{language}, {name}: {size / seconds:,.1f} MB/s{note}")
+        table.add_row(
+            f"{title}, in memory, {size:,.1f} MB", f"{size / seconds:,.1f}", f"{found:,}", f"{seconds:,.1f}"
+        )
+        console.print(f"{name}, {title}: {size / seconds:,.1f} MB/s")
     return table
 
 
-def copied(source: Path, name: str, suffixes: tuple[str, ...], limit: int) -> Path:
-    """The files of some suffixes below a folder, as far as `limit` bytes, in a folder of their own."""
+def megabytes(folder: Path, suffix: str) -> float:
+    """The size of the source files below a folder."""
+    return sum(path.stat().st_size for path in files(folder, suffix)) / 1e6
+
+
+def copied(source: Path, name: str, suffix: str, limit: int) -> Path:
+    """The files of a suffix below a folder, as far as `limit` bytes, in a folder of their own."""
     target = BUILD / f"{name}-{limit >> 20}"
     if not target.exists():
         unfinished = target.with_name(target.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         size = 0
-        for path in sorted(path for suffix in suffixes for path in files(source, suffix)):
+        for path in files(source, suffix):
             if size > limit:
                 break
             place = unfinished / path.relative_to(source)
@@ -188,9 +219,9 @@ def prose_lines(limit: int) -> Path:
             if document.is_prose
         )
         size = 0
-        for number in range(8):  # files, so that two workers can share them
+        for number in range(_FILES):
             with (unfinished / f"text-{number}.jsonl").open("w", encoding="utf-8") as file:
-                while size < limit * (number + 1) // 8 and (document := next(documents, None)) is not None:
+                while size < limit * (number + 1) // _FILES and (document := next(documents, None)) is not None:
                     size += file.write(json.dumps({"title": document.section, "text": document.text}) + "\n")
         unfinished.rename(folder)
     return folder
@@ -254,18 +285,22 @@ def main() -> None:
     for name in ("python", "go", "prose"):
         parser.add_argument(f"--{name}", type=Path, metavar="FOLDER")
     parser.add_argument("--stream", type=float, metavar="GB")
-    parser.add_argument("--quick", action="store_true", help="a sixth of the input")
+    parser.add_argument("--quick", action="store_true", help="a sixteenth of the input, once")
     options = parser.parse_args()
     console = Console(soft_wrap=True, highlight=False)
-    limit = (10 if options.quick else 64) << 20
+    limit, rounds = (12 << 20, 1) if options.quick else (192 << 20, 3)
     if options.stream:
         peak_of_stream(options.stream, console)
         return
-    python = copied(options.python or Path(sysconfig.get_path("purelib")), "python", (".py",), limit)
-    go = copied(options.go or go_sources(), "go", (".go",), limit)
-    prose = options.prose or prose_lines(limit)
-    tables = [measure(python, ".py", "python", console), measure(go, ".go", "go", console)]
-    tables.append(measure(prose, ".jsonl", "prose", console))
+    sources = {"python": options.python or Path(sysconfig.get_path("purelib")), "go": options.go or go_sources()}
+    wanted = [
+        Measured(
+            language, suffix, *(copied(sources[language], language, suffix, size) for size in (limit, limit // 6))
+        )
+        for language, suffix in (("python", ".py"), ("go", ".go"))
+    ]
+    wanted.append(Measured("prose", ".jsonl", options.prose or prose_lines(limit)))
+    tables = [measure(what, rounds, console) for what in wanted]
     for table in tables:
         console.print(table)
 

@@ -28,7 +28,7 @@ from adjoin.mining.work import Input, Task
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.languages import LANGUAGES
-from adjoin.pairs.pair import Pair, hash_of_encoded
+from adjoin.pairs.pair import Pair, hash_of_folded, text_hash
 from adjoin.pairs.passages import KINDS, PassageOptions, passage_pairs
 from adjoin.tally import Tally
 
@@ -238,7 +238,9 @@ class _Rows:
         texts.update(dict.fromkeys(columns["y"]))
         places = dict(zip(texts, range(len(texts)), strict=True))
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        hashes = np.fromiter(map(hash_of_encoded, texts, encoded), np.int64, len(texts))
+        has_code = DOCSTRING_FUNCTION in columns["kind"]
+        hashed = map(text_hash, texts) if has_code else map(hash_of_folded, encoded)
+        hashes = np.fromiter(hashed, np.int64, len(texts))
         x, y = (np.fromiter(map(places.__getitem__, columns[side]), np.int32, len(pairs)) for side in "xy")
         return cls(columns, np.array(inputs, np.int32), list(texts), encoded, hashes, x, y)
 

@@ -10,13 +10,14 @@ def text_hash(text: str) -> int:
     Two sides with the same number are the same text: the loss compares these integers to know false
     negatives, and mining compares them to drop exact duplicates.
     """
-    return hash_of_encoded(text, text.encode("utf-8", "surrogatepass"))
-
-
-def hash_of_encoded(text: str, encoded: bytes) -> int:
-    """The same of a text whose UTF-8 is at hand."""
+    encoded = text.encode("utf-8", "surrogatepass")
     if not _is_folded(text, encoded):
         encoded = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    return hash_of_folded(encoded)
+
+
+def hash_of_folded(encoded: bytes) -> int:
+    """The same, out of the UTF-8 of a text whose white space is folded already, as that of every passage is."""
     return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big", signed=True)
 
 
