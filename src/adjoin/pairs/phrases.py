@@ -74,10 +74,13 @@ REMARK = _begins(
     r"if (?:[^.,]*, )we\b|if \S+ (?:[!=]=|is) \w+, (?:it|this) (?:must|may|should)\b|\S+ is referred\b",
     r".* only .{0,60}\ballowed\W*$",
     # When it is called and nothing else: a second sentence may say what it does.
-    r"(?:this (?:method|function|hook|event|callback|handler) )?(?:is |gets |will be )?"
+    r"(?:(?:this|the|it) (?:(?:method|function|hook|event|callback|handler) )?)?(?:is |gets |will be |should be )?"
     r"(?:automatically |internally )?(?:called|invoked|triggered|fired|executed|run) "
     r"(?:automatically |internally |just |right |only )?"
-    r"(?:by|from|when|whenever|after|before|on|once|every|each|during)\b[^.]*\W*$",
+    r"(?:by|from|when|whenever|after|before|on|once|every|each|for (?:each|every)|during)\b[^.]*\W*$",
+    r"(?:call ?back|handler|listener) (?:when|whenever)\b[^.]*\W*$"
+    r"|(?:call|invoke) (?:this|it) (?:method |function )?(?:when|whenever|if|after|before|once)\b[^.]*\W*$",
+    r"(?!check|return|test|determine|whether|get|is |see)[^.]{0,80}\bhas been (?:requested|received|invoked)\W*$",
     r"(?:the |this )?(?:implementation|code|logic|algorithm) (?:here )?(?:is|was|has been|comes) (?:basically"
     r"|mostly|essentially|largely|heavily|taken|copied|borrowed|adapted|based|inspired|derived|similar|the same"
     r"|from)\b",
@@ -102,6 +105,7 @@ PLACEHOLDER = _begins(
     r" (?:the )?(?:internal|testing|tests?|debugging|unit|backwards?|compatibility|b/?c|bc|this|internally)\b",
     r"(?:private|public|protected|internal|api|access|static|experimental|beta|alpha|unstable)\b"
     r"\W*(?:api|method|function|only|use|use only)?\W*$",
+    r"default (?:function|handler) for [\w:]+\b.{0,80}$|logic (?:method|function) for \w+.{0,60}$",
     r"parameters\b.{0,40}$|(?:the )?(?:\w+ ){0,2}:$",
 )
 FACTS = _begins(  # who, when and where, not what
@@ -154,7 +158,8 @@ STUB = re.compile(
 THROWN = re.compile(r"(?:throw|raise)\b(?!.*(?:\b(?:if|unless)\b|\\$))")  # Ruby's modifiers make it a check
 THROWS = _begins(r"(?:\w+ )?(?:throw|rais|signal|fail|abort|report|rethrow|reject|error)")
 DEPRECATION = re.compile(r"(?=.*(?i:deprecat|wrong))[\w.:$\\]*?(?:deprecat|doing_it_wrong|warn)\w*\s?\(")
-UNFINISHED = re.compile(r"\b(?:the|an|and|or|(?:of|from|by|in|to|with|for|as|is) a)$")
+UNFINISHED = re.compile(r"\b(?:the|an|and|or|(?:of|from|by|in|to|with|for|as|is) a)$|^[^.:]{0,60}:$")
+REMAINDER = re.compile(r"\s+(?://|#(?!\{)).*$")  # a comment behind a statement, no interpolation
 NO_STATEMENT = re.compile(r"|[{}();]+|end|//.*|#.*|/?\*.*")
 PARAMETERS = re.compile(r"\(([^()]*\w[^()]*)\)")
 GIVEN_BACK = re.compile(

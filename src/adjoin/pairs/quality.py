@@ -94,6 +94,7 @@ _GENERATED = re.compile(
 _GENERATED_WORDS = ("generated", "edit", "modify", "change", "swagger")  # one of them is in all of these
 _HEAD = 1500  # characters of a file in which it says that it was generated
 # What compilers to older JavaScript and bundlers leave in the text.
+_MINIFIED_PATH = re.compile(r"[.-]min\.(?:\w+\.)*[mc]?js$")
 _COMPILED = re.compile(
     r"__(?:webpack_require__|awaiter|generator|extends|decorate|spreadArray|importDefault|exportStar|toESM|commonJS"
     r"|esModule)\b|_(?:createClass|inherits|classCallCheck|interopRequire\w+)\b|\$jscomp\b|//# sourceMappingURL="
@@ -107,7 +108,7 @@ def file_reason(text: str, origin: str, language: Language) -> str | None:
     head = text[:_HEAD].lower()
     if any(word in head for word in _GENERATED_WORDS) and _GENERATED.search(head):
         return "generated code"
-    if language.name == "javascript" and _COMPILED.search(text):
+    if _MINIFIED_PATH.search(origin) or (language.name == "javascript" and _COMPILED.search(text)):
         return "compiled code"
     if not language.documented.search(text):
         return "no documented function"
@@ -177,7 +178,7 @@ _MAX_STUB_LINES = 12
 
 def _is_stub(candidate: Candidate) -> bool:
     """Whether all lines after the signature's first are nothing but stubs, comments and brackets."""
-    lines = [line.strip() for line in candidate.code.split("\n")]
+    lines = [phrases.REMAINDER.sub("", line.strip()) for line in candidate.code.split("\n")]
     if len(lines) > _MAX_STUB_LINES:
         return False
     opened = next((number for number, line in enumerate(lines) if line.endswith(("{", ":"))), 0)
