@@ -129,7 +129,7 @@ def _release(given: list[bytes]) -> None:
     """Free what the parser was given.
 
     tree-sitter's binding (0.26) never gives up its reference to what a callback returns: 1.4 bytes stayed for each
-    byte of source, 2.4 GB in a worker after half of our code corpus. Whatever it holds after its end is taken back.
+    byte of source, 2.4 GB in a worker after half of our code corpus. What it holds after its end is taken back.
     """
     while given:
         chunk = given.pop()
