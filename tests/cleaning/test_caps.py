@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_slices import slices_of_few
 
 from adjoin.cleaning.caps import joint, over_cap
 from adjoin.errors import AdjoinError
@@ -18,8 +19,10 @@ def test_as_sorting_each_group_would_tell(rows: list[tuple[int, int, bool]], cap
         members = [(tie, row) for row, (other, tie, kept) in enumerate(rows) if other == group and kept]
         expected |= {row for _, row in sorted(members)[cap:]}
     groups, ties, keep = (np.array([row[column] for row in rows]) for column in range(3))
-    over = over_cap(groups.astype(np.int64), ties.astype(np.int64), cap, keep.astype(np.bool_))
-    assert set(np.flatnonzero(over).tolist()) == expected
+    for few in (1 << 20, 0):
+        with slices_of_few(few):
+            over = over_cap(groups.astype(np.int64), ties.astype(np.int64), cap, keep.astype(np.bool_))
+        assert set(np.flatnonzero(over).tolist()) == expected
 
 
 def test_the_sample_does_not_go_by_the_order_of_the_rows() -> None:

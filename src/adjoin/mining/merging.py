@@ -1,7 +1,7 @@
 """Which pairs of all parts stay: decided over columns of numbers, so that millions of pairs fit into memory.
 
-In this order, first come first kept: repository, licence, duplicates, near duplicates, caps.
-At 15 million pairs the columns that are held at a time take some 400 MB.
+In this order, first come first kept: repository, licence, duplicates, near duplicates, caps. A column is read when
+it is needed and let go: at 20 million pairs the most at a time is 560 MB, for near duplicates.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from adjoin.cleaning.allow_list import Licences
 from adjoin.cleaning.caps import joint, over_cap
 from adjoin.cleaning.decontamination import HeldOut
-from adjoin.cleaning.exact_duplicates import first_occurrences
+from adjoin.cleaning.exact_duplicates import exact_duplicates
 from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
 from adjoin.mining.options import ALL_KINDS, MiningOptions
 from adjoin.mining.parts import KEYS, PartFiles
@@ -106,39 +106,34 @@ def decide(
         refused = _of_inputs(parts, reports, lambda given: not allows(given["licence"]))
         # Pairs with a licence of their own were judged by the workers.
         reasons[refused & ~_all(parts, "licensed") & (reasons == 0)] = LICENCE
-    kinds, y_hashes = _all(parts, "kind"), _all(parts, "y_hash")
-    staying = np.flatnonzero(reasons == 0)
-    reasons[staying[~first_occurrences(y_hashes[staying], kinds[staying])]] = DUPLICATE
+    kinds = _all(parts, "kind")
+    reasons[exact_duplicates(_all(parts, "y_hash"), kinds, reasons == 0)] = DUPLICATE
     if not options.keep_near_duplicates:
         signed = SignatureFiles([part.signatures for part in parts])
         reasons[near_duplicates(signed, reasons == 0, kinds, _THRESHOLDS)] = NEAR_DUPLICATE
-    packages = _packages(parts, reports)
     if options.template_cap:
-        _cap(reasons, joint(packages, _all(parts, "template")), y_hashes, options.template_cap, TEMPLATE)
+        templates = joint(_packages(parts, reports), _all(parts, "template"))
+        reasons[over_cap(templates, _all(parts, "y_hash"), options.template_cap, reasons == 0)] = TEMPLATE
+        del templates
     if options.package_cap:
-        _cap(reasons, packages, y_hashes, options.package_cap, PACKAGE)
+        packages = _packages(parts, reports)
+        reasons[over_cap(packages, _all(parts, "y_hash"), options.package_cap, reasons == 0)] = PACKAGE
     return verdict
 
 
-def _cap(
-    reasons: npt.NDArray[np.uint8],
-    groups: npt.NDArray[np.int64],
-    ties: npt.NDArray[np.int64],
-    cap: int,
-    reason: int,
-) -> None:
-    """Leave all but `cap` of each group's staying pairs out."""
-    staying = np.flatnonzero(reasons == 0)
-    reasons[staying[over_cap(groups[staying], ties[staying], cap)]] = reason
-
-
 def _column(part: PartFiles, name: str) -> npt.NDArray[Any]:
-    """One column of a part's keys, copied, so that the file's pages leave the memory again."""
-    return np.array(np.load(part.keys, mmap_mode="r")[name])
+    """One column of a part's keys."""
+    return _all([part], name)
 
 
 def _all(parts: Sequence[PartFiles], name: str) -> npt.NDArray[Any]:
-    return np.concatenate([np.zeros(0, KEYS[name]), *(_column(part, name) for part in parts)])
+    """One column of all parts' keys."""
+    rows = sum(int(part.read_report()["rows"]) for part in parts)
+    column, done = np.empty(rows, KEYS[name]), 0
+    for block in (block for part in parts for block in part.key_blocks()):
+        column[done : done + len(block)] = block[name]
+        done += len(block)
+    return column
 
 
 def _of_inputs(
@@ -151,11 +146,15 @@ def _of_inputs(
     return np.concatenate(found)
 
 
-def _packages(parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
+def _packages(parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]]) -> npt.NDArray[np.int32]:
     """The number of each pair's package."""
     numbers: dict[str, int] = {}
-    found = [np.zeros(0, np.int64)]
+    found = np.empty(sum(report["rows"] for report in reports), np.int32)
+    done = 0
     for part, report in zip(parts, reports, strict=True):
-        of_inputs = [numbers.setdefault(given["package"], len(numbers)) for given in report["inputs"]]
-        found.append(np.array(of_inputs, np.int64)[_column(part, "input")])
-    return np.concatenate(found)
+        names = [numbers.setdefault(given["package"], len(numbers)) for given in report["inputs"]]
+        of_inputs = np.array(names, np.int32)
+        for block in part.key_blocks():
+            found[done : done + len(block)] = of_inputs[block["input"]]
+            done += len(block)
+    return found

@@ -7,6 +7,7 @@ part-00000.signatures.npy     MinHash signatures of y, a row a pair
 part-00000.json               its inputs with hashes and counts; written last
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ KEYS = np.dtype(
         ("licensed", np.bool_),  # whether the pair brings a licence of its own; else its input's counts
     ]
 )
+_BLOCK = 1 << 16  # rows of keys read at a time
 ROWS = 4096  # pairs that are worked on at a time: 6 MB of text
 
 
@@ -72,6 +74,14 @@ class PartFiles:
     def done(self) -> bool:
         """Whether the part is whole."""
         return self.report.exists()
+
+    def key_blocks(self) -> Iterator[npt.NDArray[np.void]]:
+        """The keys of all rows, `_BLOCK` rows at a time: the pages of a memory map would all count as ours."""
+        with self.keys.open("rb") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            while len(block := np.fromfile(file, KEYS, _BLOCK)):
+                yield block
 
     def read_report(self) -> dict[str, Any]:
         """Its inputs with their hashes and counts.

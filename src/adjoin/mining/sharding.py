@@ -59,7 +59,7 @@ def shard_tasks(parts: Sequence[PartFiles], verdict: Verdict, folder: Path) -> l
     pieces: list[list[Piece]] = [[]]
     room = ROWS_PER_SHARD
     for number, part in enumerate(parts):
-        rows = np.flatnonzero(verdict.of_part(number) == 0)
+        rows = np.flatnonzero(verdict.of_part(number) == 0).astype(np.int32)
         np.save(kept_file(part), rows)
         first = 0
         while first < len(rows):
@@ -100,7 +100,7 @@ def _rows(task: ShardTask) -> Iterator["pyarrow.Table"]:
 def _rows_of_piece(piece: Piece) -> Iterator["pyarrow.Table"]:
     import pyarrow.parquet
 
-    rows = np.load(kept_file(piece.part))[piece.first : piece.stop]
+    rows = np.array(np.load(kept_file(piece.part), mmap_mode="r")[piece.first : piece.stop], np.int64)
     keys = np.load(piece.part.keys, mmap_mode="r")
     inputs = piece.part.read_report()["inputs"]
     with pyarrow.parquet.ParquetFile(piece.part.pairs) as file:

@@ -1,0 +1,14 @@
+"""Slices of few rows, so that small tests have several."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from adjoin.cleaning import slices
+
+
+@contextmanager
+def slices_of_few(few: int) -> Iterator[None]:
+    """More rows than these are cut into slices, worked on three at a time."""
+    with patch.object(slices, "_FEW", few), patch.object(slices, "_BLOCK", 3):
+        yield
