@@ -28,7 +28,8 @@ EXPECTED = {
         " --max-tokens --memory --minutes --out --preset --prune --recipe --resume --seed --sources --steps"
         " --token-budget --token-dropout --vocabulary"
     ),
-    "evaluate": "model --data --report --seed",
+    "evaluate": "model --beside --cache --data --limit --no-cache --report --seed --suite --tasks",
+    "compare": "runs --report",
     "embed": "model texts --out --role",
     "index": "root --model --out",
     "search": "query --index --json --language --limit --mode --model",

@@ -44,9 +44,8 @@ def journey(source_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_evaluate_reports_model_and_baselines(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = journey / "report"
-    assert (
-        main(["evaluate", str(journey / "model"), "--data", str(journey / "eval"), "--report", str(report)]) == 0
-    )
+    places = ["--data", str(journey / "eval"), "--report", str(report), "--cache", str(journey / "cache")]
+    assert main(["evaluate", str(journey / "model"), *places]) == 0
     content = json.loads((report / "report.json").read_text())
     assert set(content["baselines"]) == {"untrained", "bm25", "hybrid"}
     values = {r["metric"]: r for r in content["results"]}
@@ -55,6 +54,26 @@ def test_evaluate_reports_model_and_baselines(journey: Path, capsys: pytest.Capt
     assert values["mrr@1000"]["value"] > 0.9
     assert "mrr@1000" in (report / "report.md").read_text()
     assert "tree" in capsys.readouterr().out
+    other = ["--report", str(journey / "other")]
+    assert main(["evaluate", "random", *places, *other, "--beside", "bm25", str(journey / "model")]) == 0
+    content = json.loads((journey / "other" / "report.json").read_text())
+    assert len(content["baselines"]) == 3
+    assert content["baselines"]["bm25"] == json.loads((report / "report.json").read_text())["baselines"]["bm25"]
+
+
+def test_compare_puts_reports_beside_each_other(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = ["--data", str(journey / "eval"), "--cache", str(journey / "cache"), "--beside", "bm25"]
+    for system in ("random", "lsa"):
+        assert main(["evaluate", system, *places, "--report", str(journey / "reports" / system)]) == 0
+    capsys.readouterr()
+    runs = [str(journey / "reports" / system) for system in ("random", "lsa")]
+    assert main(["compare", *runs, "--report", str(journey / "comparison")]) == 0
+    assert "tree" in capsys.readouterr().out
+    page = (journey / "comparison" / "comparison.html").read_text()
+    assert "random" in page
+    assert "lsa" in page
+    assert main(["compare", runs[0], str(journey / "nowhere")]) == 1
+    assert "no report at" in capsys.readouterr().err
 
 
 def test_search_answers_with_file_and_line(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +144,7 @@ WRONG = [
     (["train", "PAIRS", "--out", "OUT", "--dimension", "0"], "--dimension 0"),
     (["train", "PAIRS", "--out", "OUT", "--init", "NOWHERE"], "no checkpoint at"),
     (["train", "PAIRS", "--out", "OUT", "--recipe", "NOWHERE"], "no recipe at"),
-    (["evaluate", "NOWHERE", "--data", "EVAL"], "no model at"),
+    (["evaluate", "NOWHERE", "--data", "EVAL"], "no system 'NOWHERE'"),
     (["evaluate", "MODEL", "--data", "REPO"], "REPO"),
     (["embed", "MODEL", "NOWHERE", "--out", "OUT"], "NOWHERE"),
     (["embed", "MODEL", "REPO", "--out", "OUT", "--role", "passage"], "--role passage"),

@@ -53,6 +53,20 @@ def test_an_excluded_document_is_replaced(documents: int) -> None:
             assert len(set(candidates) - set(block)) == (excluded in block)
 
 
+@pytest.mark.parametrize("documents", [12, 25, 30])
+def test_further_right_answers_are_candidates_and_no_distractors(documents: int) -> None:
+    blocks = Blocks(documents, distractors=9)
+    for document in range(documents):
+        others = [document, (document + 1) % documents, (document + 5) % documents]
+        candidates = blocks.candidates(document, others=others).tolist()
+        assert len(set(candidates)) == len(candidates) == min(9 + 3, documents)
+        assert set(others) <= set(candidates)
+        alone = blocks.candidates(document).tolist()
+        assert [c for c in candidates if c not in others][: len(alone) - 3] == [
+            c for c in alone if c not in others
+        ][: len(alone) - 3]
+
+
 def test_no_distractors() -> None:
     with pytest.raises(AdjoinError, match="0 distractors"):
         Blocks(10, distractors=0)

@@ -7,10 +7,10 @@ import pytest
 from small_tasks import FixedRows, Floats, RandomEmbedder, SpellingEmbedder, task_of
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation import evaluate_task, scorers
-from adjoin.evaluation.bootstrap import interval
+from adjoin.evaluation import scorers
+from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.distractors import Blocks
-from adjoin.evaluation.retrieval import evaluate_together, metric_names
+from adjoin.evaluation.retrieval import evaluate_task, evaluate_together, metric_names
 from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, HybridScorer, rank_scores
 from adjoin.ranking import BM25, reciprocal_rank_fusion
 
@@ -51,7 +51,7 @@ def test_every_metric_equals_its_plain_twin() -> None:
     assert tuple(found) == metric_names(20)
     for query, judged in enumerate(relevant):
         own = task.excluded[query]
-        candidates = blocks.candidates(next(iter(judged)), own).tolist()
+        candidates = blocks.candidates(next(iter(judged)), own, judged).tolist()
         expected = plain_values(rows[query, 0], judged, own, candidates)
         assert {metric: values[query] for metric, values in found.items()} == pytest.approx(expected, abs=1e-12)
 
@@ -76,7 +76,7 @@ def test_random_vectors_give_the_reciprocal_rank_of_chance() -> None:
     values = evaluate_task(task, DenseScorer("random", RandomEmbedder(32)))["mrr@1000"]
     chance = sum(1 / rank for rank in range(1, 1001)) / 1000
     assert chance == pytest.approx(0.00749, abs=1e-5)
-    low, high = interval(values, level=0.99)
+    low, high = mean_of(values).interval(0.99)
     assert low < chance < high
     assert high - low < 0.006
 

@@ -53,7 +53,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_mine, _collect, _pairs, _pretrain, _plan, _train, _evaluate, _embed, _index, _search, _demo):
+    for add in (
+        _mine,
+        _collect,
+        _pairs,
+        _pretrain,
+        _plan,
+        _train,
+        _evaluate,
+        _compare,
+        _embed,
+        _index,
+        _search,
+        _demo,
+    ):
         add(subparsers)
     return parser
 
@@ -304,18 +317,51 @@ def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
         subparsers,
         "evaluate",
         verbs.evaluate,
-        "measure a model beside BM25, both fused, and its untrained start",
+        "measure a model as the paper does, beside baselines: probes, similarity, search, code search, bias",
         extra="evaluate",
+        interrupted="interrupted; what was measured so far is known, the same command goes on from there",
     )
-    verb.add_argument("model", type=_path, help="a model folder")
+    verb.add_argument(
+        "model",
+        metavar="SYSTEM",
+        help="a model folder (Adjoin's, sentence-transformers', model2vec's), an OpenAI-compatible URL#MODEL,"
+        " or bm25, bm25-reference, lsa, words, wordllama, random",
+    )
     verb.add_argument(
         "--data",
         required=True,
         type=_path,
-        help="a BEIR folder (corpus.jsonl, queries.jsonl, qrels/test.tsv), or a folder of them",
+        help="a folder with classification/, sts/, retrieval/, code/, or one of those, or one task's folder",
     )
-    verb.add_argument("--report", type=_path, help="folder for report.json and report.md (default: MODEL/report)")
-    verb.add_argument("--seed", type=_seed, default=0, help="of the distractors and the intervals (default: 0)")
+    verb.add_argument(
+        "--suite",
+        nargs="+",
+        metavar="SUITE",
+        help="probe similarity retrieval code (default: those that there is data for), bias space, or all",
+    )
+    verb.add_argument("--tasks", nargs="+", metavar="TASK", help="only tasks of these names")
+    verb.add_argument("--limit", type=int, metavar="N", help="at most N queries, sentences or pairs of a task")
+    verb.add_argument(
+        "--beside", nargs="+", metavar="SYSTEM", help="further rows of the report (default: bm25 untrained)"
+    )
+    verb.add_argument("--report", type=_path, help="folder for report.json, .md and .html (default: MODEL/report)")
+    verb.add_argument(
+        "--cache", type=_path, help="folder for vectors and figures (default: ~/.cache/adjoin/evaluation)"
+    )
+    verb.add_argument("--no-cache", action="store_true", help="embed and measure everything anew, keep nothing")
+    verb.add_argument("--seed", type=_seed, default=0, help="of distractors, folds and intervals (default: 0)")
+
+
+def _compare(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = _verb(
+        subparsers,
+        "compare",
+        verbs.compare,
+        "put evaluations beside each other: paired differences, curves over size, steps and batch",
+        extra="evaluate",
+    )
+    verb.add_argument("runs", nargs="+", type=_path, metavar="REPORT", help="folders that `evaluate` wrote")
+    verb.add_argument("--report", type=_path, help="folder for comparison.md and comparison.html")
 
 
 def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

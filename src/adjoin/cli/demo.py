@@ -16,8 +16,13 @@ from rich.console import Console
 from adjoin.cli.progress import counting, counting_bytes, training_display
 from adjoin.cli.tables import funnel
 from adjoin.errors import AdjoinError
-from adjoin.evaluation import RetrievalTask, load_tasks, run_evaluation, write_report, write_task
-from adjoin.evaluation.display import render_table
+from adjoin.evaluation import RetrievalTask, load_tasks, write_task
+from adjoin.evaluation.display import render_table, write_report
+from adjoin.evaluation.jobs import search_jobs
+from adjoin.evaluation.report import BM25_NAME, MODEL, UNTRAINED
+from adjoin.evaluation.run import run_evaluation
+from adjoin.evaluation.scorers import BM25Scorer
+from adjoin.evaluation.systems.system import Named
 from adjoin.index.display import show
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
@@ -76,7 +81,18 @@ def run(out: Path, *, minutes: float | None = None) -> None:
     )
 
 
-_ROOMS = ("pairs", "held-out", "eval", "model", "index", "report.json", "report.md", "curve.png")
+_ROOMS = (
+    "pairs",
+    "held-out",
+    "eval",
+    "model",
+    "index",
+    "report.json",
+    "report.md",
+    "report.html",
+    "replicates.npz",
+    "curve.png",
+)
 
 
 def _make_room(out: Path) -> None:
@@ -133,19 +149,22 @@ def _mine_the_rest(packages: Path, out: Path, console: Console) -> None:
 
 
 def _measure(out: Path, console: Console) -> None:
-    model = out / "model"
+    model, untrained = Encoder.load(out / "model"), Encoder.load_untrained(out / "model")
     report = run_evaluation(
-        load_tasks(out / "eval"),
-        Encoder.load(model),
-        str(model),
+        search_jobs(load_tasks(out / "eval")),
+        {
+            MODEL: Named(model, "trained", model.fingerprint),
+            UNTRAINED: Named(untrained, UNTRAINED, f"{model.fingerprint} {UNTRAINED}"),
+            BM25_NAME: BM25Scorer(),
+        },
+        str(out / "model"),
         date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        untrained=Encoder.load_untrained(model),
-        progress=lambda line: None,
     )
     write_report(out, report)
-    console.print(render_table(report, "mrr@1000"))
-    for difference in report.differences:
-        console.print(difference.sentence())
+    for suite in report.suites():
+        console.print(render_table(report, suite, report.metric_of(suite)))
+        for comparison in report.comparisons(suite, report.metric_of(suite), BM25_NAME):
+            console.print(comparison.sentence())
 
 
 def _ask(package: Path, out: Path, console: Console) -> None:

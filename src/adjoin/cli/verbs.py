@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import datetime
 import json
 import sys
 import time
@@ -288,36 +287,16 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`adjoin evaluate`."""
-    from adjoin.evaluation import load_tasks, run_evaluation, write_report
-    from adjoin.evaluation.display import render_table
-    from adjoin.evaluation.report import main_metric
-    from adjoin.model.encoder import Encoder
+    from adjoin.cli import evaluating
 
-    console = _console()
-    encoder = Encoder.load(options.model)
-    try:
-        untrained = Encoder.load_untrained(options.model)
-    except AdjoinError as error:
-        untrained = None
-        console.print(f"No row for the untrained start: {error}")
-    tasks = load_tasks(options.data)
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    report = run_evaluation(
-        tasks,
-        encoder,
-        str(options.model),
-        date=today,
-        untrained=untrained,
-        progress=console.print,
-        seed=options.seed,
-    )
-    for metric in dict.fromkeys(main_metric(suite) for suite in report.suites()):
-        console.print(render_table(report, metric))
-    for difference in report.differences:
-        console.print(difference.sentence())
-    folder = options.report or options.model / "report"
-    write_report(folder, report)  # last: where it cannot be written, the figures have at least been seen
-    console.print(f"All metrics, nDCG@10 and recall among them: {folder / 'report.md'}")
+    evaluating.evaluate(options, _console())
+
+
+def compare(options: argparse.Namespace) -> None:
+    """`adjoin compare`."""
+    from adjoin.cli import evaluating
+
+    evaluating.compare(options, _console())
 
 
 def embed(options: argparse.Namespace) -> None:

@@ -1,20 +1,12 @@
-"""Evaluation: how well a model finds, beside BM25 and an untrained twin, on the same queries and in one report."""
+"""Evaluation: what a model is worth, beside baselines that hurt, on the same items, with intervals.
+
+    folder ─ jobs ─→ (systems measure each: probe, similarity, retrieval, code, bias, space) ─→ findings ─→ report
+
+Figures over n items are all resampled with one seed, so any two systems are compared item by item.
+"""
 
 from adjoin.evaluation.data import RetrievalTask, load_tasks, write_task
-from adjoin.evaluation.display import write_report
-from adjoin.evaluation.report import Report, Result
-from adjoin.evaluation.retrieval import evaluate_task
-from adjoin.evaluation.run import run_evaluation
+from adjoin.evaluation.report import SUITES, Report
 from adjoin.evaluation.scorers import Embedder
 
-__all__ = [
-    "Embedder",
-    "Report",
-    "Result",
-    "RetrievalTask",
-    "evaluate_task",
-    "load_tasks",
-    "run_evaluation",
-    "write_report",
-    "write_task",
-]
+__all__ = ["SUITES", "Embedder", "Report", "RetrievalTask", "load_tasks", "write_task"]

@@ -5,6 +5,8 @@ published figures (Husain et al. 2019, arXiv 1909.09436; Neelakantan et al. 2022
 on code search).
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,21 +38,27 @@ class Blocks:
         self._place = np.empty(documents, dtype=np.int64)
         self._place[self._ring] = np.arange(documents)
 
-    def candidates(self, document: int, excluded: int | None = None) -> NDArray[np.int64]:
+    def candidates(
+        self, document: int, excluded: int | None = None, others: Collection[int] = ()
+    ) -> NDArray[np.int64]:
         """The documents of the block that holds `document`, itself among them.
 
         Args:
             document: a document's index.
             excluded: a document that must not be a candidate, or None. The next on the ring takes its place.
+            others: further right answers: none of them is a distractor, and all of them are candidates.
 
         Returns:
-            document indices, all different: one more than there are distractors, or all documents (but the
+            document indices, all different: the right ones and the distractors, or all documents (but the
             excluded one) of a smaller collection.
         """
         number = len(self._ring)
         start = int(self._place[document]) // self._size * self._size
-        places = (start + np.arange(min(self._size + 1, number))) % number
+        apart = np.array([other for other in others if other != document], np.int64)
+        places = (start + np.arange(min(self._size + 1 + len(apart), number))) % number
         block = self._ring[places].astype(np.int64, copy=False)
         if excluded is not None:
             block = block[block != excluded]
-        return block[: self._size]
+        if len(apart):
+            block = block[~np.isin(block, apart)]
+        return np.concatenate([block[: self._size], apart])

@@ -10,7 +10,9 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.distractors import Blocks
 from adjoin.evaluation.metrics import best_rank, ndcg, recall, reciprocal_rank, shared_places
 from adjoin.evaluation.scorers import Scorer, rank_scores
-from adjoin.evaluation.task import RetrievalTask
+from adjoin.evaluation.task import CODE, RetrievalTask
+
+WIDE = 9_999  # distractors of code search in the paper's Table 8, where the corpus has as many
 
 Values = dict[str, NDArray[np.float64]]  # metric → one value per query, in the order of the task's queries
 
@@ -36,8 +38,9 @@ def evaluate_task(task: RetrievalTask, scorer: Scorer, *, distractors: int = 999
         seed: of the blocks of candidates.
 
     Returns:
-        metric (see `metric_names`) → shape (Q,), fractions from 0 to 1. `mrr@1000` ranks the query within
-        the block of its first relevant document; the others rank the whole corpus.
+        metric (see `metric_names`) → shape (Q,), fractions from 0 to 1. `mrr@1000` ranks the right
+        documents among a block of others, `mrr@10000`, of code that has so many, among ten times as many; the
+        other metrics rank the whole corpus.
 
     Raises:
         AdjoinError: as for `evaluate_together`.
@@ -80,8 +83,11 @@ def evaluate_together(
             f"cannot evaluate scorers named {names} with fusions {dict(fused or {})}: expected different names, "
             "and fusions of scorers that are there"
         )
-    blocks = Blocks(len(task.documents), distractors=distractors, seed=seed)
-    metrics = metric_names(distractors)
+    widths = [distractors]
+    if task.suite == CODE and len(task.documents) > WIDE > distractors:
+        widths.append(WIDE)
+    blocks = [Blocks(len(task.documents), distractors=width, seed=seed) for width in widths]
+    metrics = (*metric_names(distractors), *(f"mrr@{width + 1}" for width in widths[1:]))
     values = {name: np.zeros((len(task.queries), len(metrics))) for name in systems}
     streams = {scorer.name: iter(scorer.scores(task)) for scorer in scorers}
     for query, (relevant, excluded) in enumerate(zip(task.relevant, task.excluded, strict=True)):
@@ -89,7 +95,7 @@ def evaluate_together(
             name: _checked_rows(next(stream, None), name, query, task, excluded)
             for name, stream in streams.items()
         }
-        candidates = blocks.candidates(next(iter(relevant)), excluded)
+        candidates = [block.candidates(next(iter(relevant)), excluded, relevant) for block in blocks]
         for name, parts in systems.items():
             rows_SN = rows[parts[0]] if len(parts) == 1 else np.concatenate([rows[part] for part in parts])
             values[name][query] = _measure(rows_SN, relevant, candidates)
@@ -120,20 +126,26 @@ def _checked_rows(
     return rows_SN
 
 
-def _measure(rows_SN: NDArray[Any], relevant: dict[int, float], candidates: NDArray[np.int64]) -> list[float]:
-    """The values of `metric_names` for one query."""
+def _measure(
+    rows_SN: NDArray[Any], relevant: dict[int, float], candidates: Sequence[NDArray[np.int64]]
+) -> list[float]:
+    """The values of `metric_names` for one query, then those among more candidates than in the first block."""
     documents_R = np.fromiter(relevant.keys(), dtype=np.int64, count=len(relevant))
     grades_R = np.fromiter(relevant.values(), dtype=np.float64, count=len(relevant))
     places = shared_places(rank_scores(rows_SN), documents_R)
     rank = best_rank(*places)
-    # Other relevant documents that fell into the block are right answers too, not distractors.
-    inside = np.flatnonzero(np.isin(candidates, documents_R))
-    rank_in_block = best_rank(*shared_places(rank_scores(rows_SN[:, candidates]), inside))
+    among = [_rank_among(rows_SN[:, block], np.flatnonzero(np.isin(block, documents_R))) for block in candidates]
     return [
-        reciprocal_rank(rank_in_block),
+        reciprocal_rank(among[0]),
         reciprocal_rank(rank),
         ndcg(*places, grades_R, cutoff=10),
         reciprocal_rank(rank, cutoff=10),
         recall(*places, cutoff=20),
         recall(*places, cutoff=100),
+        *map(reciprocal_rank, among[1:]),
     ]
+
+
+def _rank_among(rows_SC: NDArray[Any], right: NDArray[np.int64]) -> float:
+    """The rank of the best of the right ones among C candidates, all of which but these are distractors."""
+    return best_rank(*shared_places(rank_scores(rows_SC), right))

@@ -1,90 +1,159 @@
-"""A whole evaluation: a model and its baselines on every task, as one report."""
+"""A whole evaluation: every system on every job, each measured once, as one report."""
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.bootstrap import interval, paired_difference
-from adjoin.evaluation.report import (
-    BM25_NAME,
-    HYBRID,
-    MODEL,
-    UNTRAINED,
-    Difference,
-    Report,
-    Result,
-    environment,
-    main_metric,
-)
+from adjoin.evaluation.bootstrap import mean_of
+from adjoin.evaluation.finding import Finding
+from adjoin.evaluation.jobs import Job
+from adjoin.evaluation.known import KnownFindings
+from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL, Report, environment
 from adjoin.evaluation.retrieval import evaluate_together
-from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Embedder, Scorer
-from adjoin.evaluation.task import RetrievalTask
+from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Scorer
+from adjoin.evaluation.systems.system import Fitted, System
+
+Progress = Callable[[str, float], None]  # what is under way, and the share of the work that is done
+
+Contestant = System | Fitted | BM25Scorer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all figures of an evaluation share.
+
+    Attributes:
+        distractors: candidates beside the right one in code search.
+        seed: of distractors, folds and intervals.
+        known: where figures of earlier evaluations are; None to measure all anew.
+    """
+
+    distractors: int = 999
+    seed: int = 0
+    known: Path | None = None
 
 
 def run_evaluation(
-    tasks: Sequence[RetrievalTask],
-    model: Embedder,
-    model_name: str,
+    jobs: Sequence[Job],
+    contestants: Mapping[str, Contestant],
+    model: str,
     *,
     date: str,
-    untrained: Embedder | None = None,
-    progress: Callable[[str], None] = lambda line: None,
-    distractors: int = 999,
-    seed: int = 0,
+    settings: Settings | None = None,
+    progress: Progress = lambda line, share: None,
 ) -> Report:
-    """Measure a model, BM25, both fused, and an untrained twin if there is one, on the same queries.
-
-    Every text is encoded once per model and scored once by BM25, whatever is made of the scores.
+    """Measure systems on the same items; the model and BM25, where both are there, fused by rank as well.
 
     Args:
-        tasks: what to measure on.
-        model: the model.
-        model_name: what the report calls it.
+        jobs: what to measure, see `find_jobs`.
+        contestants: row of the report → system; `MODEL` is the one that the report is about.
+        model: what the report calls it.
         date: of the measurement, for the report.
-        untrained: the same model before training, which shows what training gave; or None.
-        progress: called with a line of text before and after each task.
-        distractors: candidates beside the right one for the metric among distractors.
-        seed: of the distractors and of the bootstrap.
+        settings: seed, distractors, and where known figures are.
+        progress: called before and after each job.
 
     Returns:
         the report; `write_report` writes it.
 
     Raises:
-        AdjoinError: no task, two tasks of one suite and name, or a model that gives no usable vectors.
+        AdjoinError: no job, two of one suite and name, no model among the contestants, or a system that gives no
+            usable vectors.
     """
-    keys = [(task.suite, task.name) for task in tasks]
+    settings = settings or Settings()
+    keys = [(job.suite, job.task) for job in jobs]
     if not keys or len(set(keys)) < len(keys):
         raise AdjoinError(
             f"cannot evaluate the tasks {keys}: expected at least one, and no two of one suite and name; "
             "rename a folder"
         )
-    scorers: list[Scorer] = [DenseScorer(MODEL, model)]
-    if untrained is not None:
-        scorers.append(DenseScorer(UNTRAINED, untrained))
-    scorers.append(BM25Scorer(BM25_NAME))
-    names = [*(scorer.name for scorer in scorers), HYBRID]
-    found: dict[str, list[Result]] = {name: [] for name in names}
-    differences = []
-    for task in tasks:
-        progress(f"{task.name}: {len(task.queries):,} queries, {len(task.documents):,} documents")
-        values = evaluate_together(
-            task, scorers, fused={HYBRID: (MODEL, BM25_NAME)}, distractors=distractors, seed=seed
-        )
-        for name in names:
-            found[name] += [_result(task, metric, each, seed) for metric, each in values[name].items()]
-        metric = main_metric(task.suite, distractors)
-        difference = paired_difference(values[MODEL][metric], values[BM25_NAME][metric], seed=seed)
-        differences.append(Difference(task.suite, task.name, metric, *difference))
-        progress(
-            f"{task.name}: {metric} " + ", ".join(f"{name} {values[name][metric].mean():.3f}" for name in names)
-        )
-    results = found.pop(MODEL)
-    settings: dict[str, str | int] = {"distractors": distractors, "seed": seed}
-    return Report(model_name, results, found, differences, environment(date) | settings)
+    if MODEL not in contestants:
+        raise AdjoinError(f"no {MODEL!r} among {', '.join(contestants)}: expected a system to report on")
+    rows = list(contestants)
+    if isinstance(contestants.get(BM25_NAME), BM25Scorer) and not isinstance(contestants[MODEL], BM25Scorer):
+        rows.insert(rows.index(BM25_NAME) + 1, HYBRID)
+    found: dict[str, list[Finding]] = {row: [] for row in rows}
+    known = KnownFindings(settings.known, settings.seed, settings.distractors)
+    total, done, began = sum(job.texts for job in jobs), 0, time.monotonic()
+    for job in jobs:
+        progress(f"{job.suite} {job.task}: {job.texts:,} texts", done / total)
+        for row, findings in _measured(job, contestants, rows, known, settings).items():
+            found[row] += findings
+        done += job.texts
+    progress(f"{len(jobs)} tasks in {time.monotonic() - began:,.0f} s", 1.0)
+    shared: dict[str, str | int] = {"distractors": settings.distractors, "seed": settings.seed}
+    return Report(model, found, environment(date) | shared)
 
 
-def _result(task: RetrievalTask, metric: str, values: NDArray[np.float64], seed: int) -> Result:
-    low, high = interval(values, seed=seed)
-    return Result(task.suite, task.name, metric, float(values.mean()), low, high, len(values))
+def _measured(
+    job: Job, contestants: Mapping[str, Contestant], rows: Sequence[str], known: KnownFindings, settings: Settings
+) -> dict[str, list[Finding]]:
+    """Row → figures of a job: known ones, and the others measured."""
+    marks = {row: _mark(row, contestants) for row in rows}
+    there = {row: findings for row in rows if (findings := known.find(job.digest, marks[row])) is not None}
+    wanted = [row for row in rows if row not in there]
+    measure = _searched if job.search else _embedded
+    made = measure(job, contestants, wanted, settings)
+    for row, findings in made.items():
+        known.keep(job.digest, marks[row], findings)
+    return {row: findings for row in rows if (findings := there.get(row, made.get(row))) is not None}
+
+
+def _mark(row: str, contestants: Mapping[str, Contestant]) -> str:
+    """What stands for a row's system among known figures."""
+    if row == HYBRID:
+        return "+".join(("fused", _mark(MODEL, contestants), _mark(BM25_NAME, contestants)))
+    contestant = contestants[row]
+    return f"fitted {contestant.name}" if isinstance(contestant, Fitted) else contestant.fingerprint
+
+
+def _embedded(
+    job: Job, contestants: Mapping[str, Contestant], rows: Sequence[str], settings: Settings
+) -> dict[str, list[Finding]]:
+    made = {}
+    for row in rows:
+        if row != HYBRID and (system := _fitted(job, contestants[row])) is not None and job.measure:
+            made[row] = job.measure(system, settings.seed)
+    return made
+
+
+def _searched(
+    job: Job, contestants: Mapping[str, Contestant], rows: Sequence[str], settings: Settings
+) -> dict[str, list[Finding]]:
+    """Each scorer scores each query once, whatever is made of the scores."""
+    assert job.search is not None
+    needed = dict.fromkeys(row for row in rows if row != HYBRID)
+    fused = {}
+    if HYBRID in rows:
+        fused = {HYBRID: (MODEL, BM25_NAME)}
+        needed |= dict.fromkeys(fused[HYBRID])
+    scorers: list[Scorer] = []
+    for row in needed:
+        contestant = contestants[row]
+        if isinstance(contestant, BM25Scorer):
+            scorers.append(BM25Scorer(row, contestant.variant))
+        elif (system := _fitted(job, contestant)) is not None:
+            scorers.append(DenseScorer(row, system))
+    if not scorers:
+        return {}
+    values = evaluate_together(
+        job.search, scorers, fused=fused, distractors=settings.distractors, seed=settings.seed
+    )
+    return {
+        row: [
+            Finding(job.suite, job.task, metric, mean_of(each, seed=settings.seed))
+            for metric, each in values[row].items()
+        ]
+        for row in rows
+        if row in values
+    }
+
+
+def _fitted(job: Job, contestant: Contestant) -> System | None:
+    """The contestant ready for a job, or None if it takes no part in it."""
+    if isinstance(contestant, BM25Scorer):
+        return None
+    if isinstance(contestant, Fitted):
+        return contestant.fit(job.corpus) if job.corpus else None
+    return contestant

@@ -6,16 +6,17 @@ a rank among 1,000 candidates is not the rank in the whole corpus. Rows come one
 does not grow with the number of queries.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.task import RetrievalTask
+from adjoin.evaluation.task import CODE, RetrievalTask
 from adjoin.ranking.fusion import reciprocal_rank_fusion
-from adjoin.ranking.lexical import BM25
+from adjoin.ranking.lexical import BM25, identifier_parts, stemmed_words, terms
 
 Rows = NDArray[np.float32]  # (S, N)
 
@@ -94,17 +95,61 @@ class DenseScorer:
         return vectors
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How BM25 reads and weighs words.
+
+    Attributes:
+        words: from a text to its words.
+        k1: how slowly repeated words stop counting.
+        b: how far long documents are discounted.
+        repeats: whether a word counts as often as it stands in a query, or once.
+    """
+
+    words: Callable[[str], list[str]] = terms
+    k1: float = 1.2
+    b: float = 0.75
+    repeats: bool = True
+
+
+@dataclass(frozen=True)
+class LexicalVariant:
+    """A BM25 for prose and for tasks most of whose documents are source code.
+
+    Attributes:
+        name: of the variant.
+        prose: how texts are read.
+        code: how code is.
+    """
+
+    name: str
+    prose: Reading = field(default_factory=Reading)
+    code: Reading = field(default_factory=Reading)
+
+
+OURS = LexicalVariant("ours")
+# What is mostly quoted: Lucene's words with Anserini's k1 and b for prose, parts of identifiers for code.
+REFERENCE = LexicalVariant(
+    "reference", Reading(stemmed_words, 0.9, 0.4), Reading(identifier_parts, 1.2, 0.75, repeats=False)
+)
+
+
 class BM25Scorer:
     """BM25 over the task's own documents: the baseline that knows nothing but words."""
 
-    def __init__(self, name: str = "bm25", *, k1: float = 1.2, b: float = 0.75) -> None:
+    def __init__(self, name: str = "bm25", variant: LexicalVariant = OURS) -> None:
         self.name = name
-        self._k1 = k1
-        self._b = b
+        self.variant = variant
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for it among known figures."""
+        return f"bm25 {self.variant.name}"
 
     def scores(self, task: RetrievalTask) -> Iterator[Rows]:
         """Rows of shape (1, N). The documents are indexed when the first row is asked for."""
-        index = BM25(task.documents, k1=self._k1, b=self._b)
+        how = self.variant.code if task.suite == CODE else self.variant.prose
+        index = BM25(task.documents, k1=how.k1, b=how.b, read=how.words, repeats=how.repeats)
         for query in task.queries:
             yield index.scores(query)[np.newaxis]
 

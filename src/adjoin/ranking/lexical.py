@@ -15,7 +15,7 @@ Leaving out single letters as well gains on some collections (CACM .472 → .496
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
@@ -34,6 +34,9 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 _SMALL = r"[^\W\d_A-Z]"  # a letter that is not an ASCII capital; other scripts have no case changes to split at
 _identifiers = re.compile(r"\w+").findall
+_case_change = re.compile(r"([a-z0-9])([A-Z])")
+_letters_and_digits = re.compile(r"[a-z0-9]+").findall
+_long_words = re.compile(r"\b\w\w+\b").findall
 _parts = re.compile(rf"[A-Z]+(?!{_SMALL})|[A-Z]?{_SMALL}+|\d+").findall
 
 LONGEST_WORD = 64  # characters; beyond it stand encoded data and minified code, which no one searches as one word
@@ -46,14 +49,19 @@ class _Terms(dict[str, tuple[str, ...]]):
     def __init__(self) -> None:
         super().__init__()
         self._stem: Any = None
-        self._lock = Lock()  # a Stemmer has state of its own and may serve one thread at a time
+        self.lock = Lock()  # a Stemmer has state of its own and may serve one thread at a time
+
+    def stem(self) -> Any:  # noqa: ANN401 - a function of a C extension without types
+        """From a word to its stem; to be called under the lock."""
+        if self._stem is None:
+            self._stem = _new_stemmer()
+        return self._stem
 
     def __missing__(self, identifier: str) -> tuple[str, ...]:
         parts = [part.lower() for part in _parts(identifier)]
-        with self._lock:
-            if self._stem is None:
-                self._stem = _new_stemmer()
-            found = [self._stem(part) for part in parts if part not in STOP_WORDS]
+        with self.lock:
+            stem = self.stem()
+            found = [stem(part) for part in parts if part not in STOP_WORDS]
         if len(identifier) > LONGEST_WORD:
             return tuple(found)
         if len(parts) > 1:
@@ -99,6 +107,22 @@ def terms(text: str) -> list[str]:
     return found
 
 
+def identifier_parts(text: str) -> list[str]:
+    """Parts of identifiers in lower case, unstemmed, stop words among them: a baseline often quoted for code."""
+    return _letters_and_digits(_case_change.sub(r"\1 \2", text).lower())
+
+
+def stemmed_words(text: str) -> list[str]:
+    """Words of two letters and more in lower case, without English stop words, stemmed: as bm25s reads prose.
+
+    Raises:
+        AdjoinError: PyStemmer is not installed.
+    """
+    with _terms_of.lock:
+        stem = _terms_of.stem()
+        return [stem(word) for word in _long_words(text.lower()) if word not in STOP_WORDS]
+
+
 class BM25:
     """BM25 over a fixed set of documents, read with `terms`, scored by bm25s in Lucene's variant.
 
@@ -109,13 +133,23 @@ class BM25:
     variant is "Lucene (accurate)" of Kamphuis et al., ECIR 2020.
     """
 
-    def __init__(self, documents: Sequence[str], *, k1: float = 1.2, b: float = 0.75) -> None:
+    def __init__(
+        self,
+        documents: Sequence[str],
+        *,
+        k1: float = 1.2,
+        b: float = 0.75,
+        read: Callable[[str], list[str]] = terms,
+        repeats: bool = True,
+    ) -> None:
         """Index the documents.
 
         Args:
             documents: N texts; empty ones are allowed and score 0.
             k1: how slowly repeated words stop counting, above 0.
             b: how far long documents are discounted, 0 (not) to 1 (fully).
+            read: from a text to its words.
+            repeats: whether a query's word counts as often as it stands there, or once.
 
         Raises:
             AdjoinError: k1 or b out of range, or bm25s or PyStemmer is not installed.
@@ -123,9 +157,10 @@ class BM25:
         if not (k1 > 0 and 0 <= b <= 1):
             raise AdjoinError(f"BM25 got k1 = {k1} and b = {b}: expected k1 above 0 and b from 0 to 1")
         self._number = len(documents)
+        self._read, self._repeats = read, repeats
         self._ids: dict[str, int] = {}
         ids_of_documents = [
-            [self._ids.setdefault(term, len(self._ids)) for term in terms(text)] for text in documents
+            [self._ids.setdefault(term, len(self._ids)) for term in read(text)] for text in documents
         ]
         self._index: Any = None
         if self._ids:  # bm25s cannot index a collection without any word
@@ -134,7 +169,8 @@ class BM25:
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """The score of every document, shape (N,); 0 for one that shares no term with the query."""
-        known = [self._ids[term] for term in terms(query) if term in self._ids]
+        known = [self._ids[term] for term in self._read(query) if term in self._ids]
+        known = known if self._repeats else list(dict.fromkeys(known))
         if not known:
             return np.zeros(self._number, dtype=np.float32)
         scores_N: NDArray[np.float32] = self._index.get_scores_from_ids(known)

@@ -1,0 +1,143 @@
+"""The verbs of evaluation: measure systems, compare what was measured."""
+
+import argparse
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adjoin.errors import AdjoinError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from adjoin.evaluation.run import Contestant, Progress
+    from adjoin.evaluation.scorers import Embedder
+
+BESIDE = ("bm25", "untrained")
+
+
+def evaluate(options: argparse.Namespace, console: "Console") -> None:
+    """`adjoin evaluate`."""
+    from adjoin.evaluation.display import render_table, write_report
+    from adjoin.evaluation.jobs import find_jobs
+    from adjoin.evaluation.report import JUDGED, SUITES
+    from adjoin.evaluation.run import Settings, run_evaluation
+
+    cache = None if options.no_cache else options.cache or _usual_cache()
+    contestants = _contestants(options.model, options.beside or BESIDE, cache, console)
+    report_folder = _report_folder(options)
+    jobs = find_jobs(
+        options.data,
+        suites=SUITES if options.suite == ["all"] else options.suite or JUDGED,
+        tasks=options.tasks or (),
+        limit=options.limit,
+        seed=options.seed,
+    )
+    settings = Settings(seed=options.seed, known=cache / "figures" if cache else None)
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    with _shown(console) as progress:
+        report = run_evaluation(jobs, contestants, options.model, date=today, settings=settings, progress=progress)
+    if options.limit is not None:
+        report.environment["limit"] = options.limit
+    for suite in report.suites():
+        console.print(render_table(report, suite, report.metric_of(suite)))
+        for comparison in report.comparisons(suite, report.metric_of(suite), "bm25"):
+            console.print(comparison.sentence())
+    write_report(report_folder, report)  # last: where it cannot be written, the figures have at least been seen
+    console.print(f"All metrics, with figures: {report_folder / 'report.html'} and report.md", soft_wrap=True)
+
+
+def compare(options: argparse.Namespace, console: "Console") -> None:
+    """`adjoin compare`."""
+    from adjoin.evaluation.compare import render_comparison, write_comparison
+    from adjoin.evaluation.report import Report
+
+    names = [str(run) for run in options.runs]
+    if len(set(names)) < len(names):
+        raise AdjoinError(f"compare got {', '.join(names)}: expected different runs")
+    reports = {name: Report.read(Path(name)) for name in names}
+    for table in render_comparison(reports):
+        console.print(table)
+    if options.report:
+        write_comparison(options.report, reports)
+        console.print(f"With figures: {options.report / 'comparison.html'}", soft_wrap=True)
+
+
+def _usual_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adjoin" / "evaluation"
+
+
+def _report_folder(options: argparse.Namespace) -> Path:
+    if options.report:
+        return Path(options.report)
+    if not (Path(options.model) / "adjoin.json").is_file():
+        raise AdjoinError(f"where should the report on {options.model} go? Give --report FOLDER")
+    return Path(options.model) / "report"
+
+
+def _contestants(
+    model: str, beside: "tuple[str, ...] | list[str]", cache: Path | None, console: "Console"
+) -> "dict[str, Contestant]":
+    """Row of the report → system, the evaluated one first."""
+    from adjoin.evaluation.report import MODEL
+
+    contestants: dict[str, Contestant] = {MODEL: _opened(model, cache)}
+    for name in beside:
+        row = Path(name).name if "/" in name and not name.startswith("http") else name
+        row = name if row in contestants else row  # many folders are called "model"
+        if row in contestants:
+            raise AdjoinError(f"--beside {name}: there is a row {row} already; expected different names")
+        if name == "untrained":
+            try:
+                contestants[row] = _untrained(Path(model))
+            except AdjoinError as error:
+                console.print(f"No row for the untrained start: {error}")
+        else:
+            contestants[row] = _opened(name, cache)
+    return contestants
+
+
+def _opened(spec: str, cache: Path | None) -> "Contestant":
+    from adjoin.evaluation.scorers import REFERENCE, BM25Scorer
+    from adjoin.evaluation.systems.cache import CachedSystem
+    from adjoin.evaluation.systems.opening import open_system
+    from adjoin.evaluation.systems.system import Fitted
+
+    if spec == "bm25":
+        return BM25Scorer()
+    if spec == "bm25-reference":
+        return BM25Scorer(spec, REFERENCE)
+    system = open_system(spec, load=_load)
+    return system if isinstance(system, Fitted) or cache is None else CachedSystem(system, cache / "vectors")
+
+
+def _load(folder: Path) -> "Embedder":
+    from adjoin.model.encoder import Encoder
+
+    return Encoder.load(folder)
+
+
+def _untrained(folder: Path) -> "Contestant":
+    from adjoin.evaluation.systems.system import Named
+    from adjoin.model.encoder import Encoder
+
+    if not (folder / "adjoin.json").is_file():
+        raise AdjoinError(f"{folder} is not a model of Adjoin")
+    return Named(Encoder.load_untrained(folder), "untrained", f"{Encoder.load(folder).fingerprint} untrained")
+
+
+@contextmanager
+def _shown(console: "Console") -> "Iterator[Progress]":
+    """A bar with the time that is left on a terminal; a line a task elsewhere."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    if not console.is_terminal:
+        yield lambda line, share: console.print(f"{share:4.0%}  {line}", soft_wrap=True)
+        return
+    columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda line, share: bar.update(task, completed=share, description=line)

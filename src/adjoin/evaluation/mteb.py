@@ -1,0 +1,367 @@
+"""Adjoin under mteb 2: our models as mteb's encoders, our evaluation folders as mteb's tasks, without a network.
+
+mteb (Muennighoff et al. 2023, "MTEB: Massive Text Embedding Benchmark", EACL) brings its own evaluators, so its
+figures are a second opinion on ours. It is imported only where it is used: this module can be imported without.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.data import load_task
+from adjoin.evaluation.labelled import (
+    ALL,
+    LABELS,
+    TEST,
+    TRAIN,
+    ClassificationTask,
+    SimilarityTask,
+    load_classification,
+    load_similarity,
+)
+from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.task import RetrievalTask
+
+__all__ = ["MTEBModel", "tasks_of"]
+
+# mteb keeps results under the task's name. With the name it uses itself, ours would be taken for its own.
+SUFFIX = "-local"
+LANGUAGE = "eng-Latn"  # mteb wants one; it decides nothing but how results are grouped
+FOLDS = 10
+
+BEIR_CORPORA = ("corpus.jsonl", "corpus.jsonl.gz")
+BEIR_FILES = (*BEIR_CORPORA, "queries.jsonl", "queries.jsonl.gz", "qrels/test.tsv", "qrels.tsv")
+HEADER_BYTES = 1 << 16
+
+Table = dict[str, list[Any]]  # column → its values
+
+
+class MTEBModel:
+    """Any embedder as `mteb.evaluate` takes it: mteb's EncoderProtocol.
+
+    Documents of a search go to `encode_document`; queries, and all texts of tasks that are no search, to
+    `encode_query`. mteb's prompts and batch size are left aside: roles and batches are the embedder's own.
+
+    Example:
+        >>> mteb.evaluate(MTEBModel(encoder, "me/mine", "1"), tasks_of("eval"), cache=None)
+    """
+
+    def __init__(self, embedder: Embedder, name: str, revision: str) -> None:
+        """Wrap an embedder.
+
+        Args:
+            embedder: texts → unit vectors.
+            name: "organization/model", under which mteb keeps results.
+            revision: which state of the model it is; mteb's cache gives the old results for one it knows.
+
+        Raises:
+            AdjoinError: a name without its two parts, or no revision.
+        """
+        if not all(name.partition("/")) or not revision:
+            raise AdjoinError(
+                f"mteb cannot keep results of a model named {name!r}, revision {revision!r}: expected "
+                '"organization/model" and a revision such as "1"'
+            )
+        self._embedder = embedder
+        self._name = name
+        self._revision = revision
+
+    @property
+    def mteb_model_meta(self) -> Any:  # noqa: ANN401 - mteb's ModelMeta, which mypy need not have
+        """What mteb writes down about the model: name, revision, inner product; the rest is left open.
+
+        Raises:
+            AdjoinError: mteb 2 is not installed.
+        """
+        meta = _module("mteb.models.model_meta")
+        return meta.ModelMeta.create_empty(
+            {
+                "name": self._name,
+                "revision": self._revision,
+                "similarity_fn_name": meta.ScoringFunction.DOT_PRODUCT,
+            }
+        )
+
+    def encode(
+        self,
+        inputs: Iterable[dict[str, Any]],
+        *,
+        task_metadata: Any,  # noqa: ANN401
+        hf_split: str,
+        hf_subset: str,
+        prompt_type: str | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> NDArray[np.float32]:
+        """Vectors of all texts that a loader gives, in its order.
+
+        Args:
+            inputs: batches, each with n texts under "text".
+            task_metadata: of the task; named in messages.
+            hf_split: not used.
+            hf_subset: not used.
+            prompt_type: "document" for the documents of a search, else "query" or None.
+            kwargs: mteb's `encode_kwargs`; batch size and progress bar are the embedder's own affair.
+
+        Returns:
+            shape (N, D), unit length.
+
+        Raises:
+            AdjoinError: batches without texts, another precision than float32, or vectors that are not
+                finite or not one per text.
+        """
+        if kwargs.get("precision") not in (None, "float32"):
+            raise AdjoinError(
+                f"mteb asks for vectors of precision {kwargs['precision']!r}: an Adjoin model gives float32; "
+                "leave precision out of encode_kwargs"
+            )
+        task = getattr(task_metadata, "name", task_metadata)
+        texts: list[str] = []
+        for batch in inputs:
+            if "text" not in batch:
+                raise AdjoinError(
+                    f"task {task} gives {', '.join(sorted(batch))}: expected text, which is all that an Adjoin "
+                    "model reads; take another task"
+                )
+            texts += batch["text"]
+        document = prompt_type == "document"
+        encode = self._embedder.encode_document if document else self._embedder.encode_query
+        vectors_ND = np.asarray(encode(texts), dtype=np.float32)
+        if vectors_ND.ndim != 2 or len(vectors_ND) != len(texts) or not np.isfinite(vectors_ND).all():
+            raise AdjoinError(
+                f"{self._name} gave vectors of shape {vectors_ND.shape} for {len(texts):,} texts of {task}, "
+                f"{(~np.isfinite(vectors_ND)).sum():,} values that are not finite: expected one finite vector each"
+            )
+        return vectors_ND
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401 - arrays and torch tensors
+        """Inner products of all with all: (N, D) and (M, D) → a torch tensor (N, M)."""
+        return _module("mteb.similarity_functions").dot_score(embeddings1, embeddings2)
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401
+        """Inner products of the rows of each other: (N, D) twice → a torch tensor (N,)."""
+        return _module("mteb.similarity_functions").pairwise_dot_score(embeddings1, embeddings2)
+
+
+def tasks_of(folder: str | Path) -> list[Any]:
+    """Evaluation folders as tasks for `mteb.evaluate`, without a network.
+
+    One task folder, or all of them one or, if there are none, two levels below. What a folder is, its files say:
+
+        corpus.jsonl[.gz], as `load_task` reads it       retrieval, ndcg_at_10
+        labels.tsv, as `load_classification` reads it    of texts: classification, accuracy as mteb measures it:
+                                                         logistic regression on 8 texts a class, ten times, or
+                                                         ten folds where there is no standard split;
+                                                         of pairs: pair classification on the test, max_ap
+        others of score, text1, text2                    similarity, cosine_spearman over the pairs of all files
+                                                         together, or of test.tsv alone where there is one
+
+    Documents are title and text as `load_task` joins them. The document that has a query's own id is left out of
+    its ranking under the rule of `RetrievalTask.excluded`. Corpora are read when their task runs.
+
+    Args:
+        folder: where to look.
+
+    Returns:
+        mteb tasks sorted by path, each named as its folder with "-local" behind; the revision of a task's data
+        is the hash of its files. mteb 2.26 writes it down, but takes a whole result out of its cache for files
+        that have changed since: give `mteb.evaluate` no cache.
+
+    Raises:
+        AdjoinError: mteb 2 is not installed, there is no such folder, no task in it, two tasks of one name, or a
+            file is damaged; what is wrong with a corpus comes out when its task runs.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
+    levels = ([folder], *(sorted(path for path in folder.glob(level) if path.is_dir()) for level in ("*", "*/*")))
+    for level in levels:
+        found = [task for path in level if (task := _task_of(path)) is not None]
+        names = [task.metadata.name for task in found]
+        for name in names:
+            if names.count(name) > 1:
+                raise AdjoinError(
+                    f"{folder} has {names.count(name)} tasks named {name.removesuffix(SUFFIX)}: expected "
+                    "different names, under which mteb keeps results; rename a folder"
+                )
+        if found:
+            return found
+    raise AdjoinError(
+        f"no evaluation data in {folder}: expected corpus.jsonl, or tables such as test.tsv of score, text1 "
+        "and text2, there or in its subfolders; name a folder of these layouts"
+    )
+
+
+def _task_of(folder: Path) -> Any | None:  # noqa: ANN401
+    """The mteb task of one folder, or None if it is none."""
+    if any((folder / name).is_file() for name in BEIR_CORPORA):
+        files = [folder / name for name in BEIR_FILES if (folder / name).is_file()]
+        # Identical ids are always left out: `_query_ids` renames the queries whose own document must stay.
+        return _made(
+            folder, "Retrieval", "ndcg_at_10", files, lambda: _search_data(folder), ignore_identical_ids=True
+        )
+    files = sorted(folder.glob("*.tsv"))
+    if folder / LABELS in files:
+        return _classification(folder, files, *load_classification(folder))
+    if any({"score", "text1", "text2"} <= _header(file) for file in files):
+        return _similarity(folder, files, *load_similarity(folder))
+    return None
+
+
+def _classification(folder: Path, files: list[Path], task: ClassificationTask) -> Any:  # noqa: ANN401
+    """Texts are told apart by a regression on the training split, pairs by how similar they are."""
+    tested = ALL if task.crossed else TEST
+    if task.seconds:
+        if odd := set(task.labels.tolist()) - {0, 1}:
+            raise AdjoinError(
+                f"{folder} has pairs of label {min(odd)}: expected 0 and 1, between which mteb's pair "
+                "classification decides; leave the folder out"
+            )
+        rows = task.rows(tested)
+        pairs = _columns(rows, sentence1=task.texts, sentence2=task.seconds, labels=task.labels.tolist())
+        return _made(
+            folder, "PairClassification", "max_ap", files, lambda: _datasets({tested: pairs}, folder), split=tested
+        )
+    train = ALL if task.crossed else TRAIN
+    tables = {
+        split: _columns(task.rows(split), text=task.texts, label=task.labels.tolist()) for split in (train, tested)
+    }
+    return _made(
+        folder,
+        "Classification",
+        "accuracy",
+        files,
+        lambda: _datasets(tables, folder),
+        split=tested,
+        train_split=train,
+        is_cross_validation=task.crossed,
+        n_splits=FOLDS,
+    )
+
+
+def _similarity(folder: Path, files: list[Path], task: SimilarityTask) -> Any:  # noqa: ANN401
+    """The pairs of all subsets together, or of the test alone, as `adjoin.evaluation.similarity` has them."""
+    subsets = [task.subsets[TEST]] if TEST in task.subsets else list(task.subsets.values())
+    table: Table = {
+        "sentence1": [text for pairs in subsets for text in pairs.texts1],
+        "sentence2": [text for pairs in subsets for text in pairs.texts2],
+        "score": [float(score) for pairs in subsets for score in pairs.scores],
+    }
+    return _made(folder, "STS", "cosine_spearman", files, lambda: _datasets({TEST: table}, folder))
+
+
+def _made(
+    folder: Path,
+    kind: str,
+    main_score: str,
+    files: Sequence[Path],
+    load: Callable[[], Any],
+    *,
+    split: str = TEST,
+    **attributes: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """An instance of a class of its own, since mteb reads the metadata off the class."""
+    name = folder.resolve().name
+    metadata = _module("mteb.abstasks.task_metadata").TaskMetadata(
+        name=name + SUFFIX,
+        description=f"{name}, read from a folder on this machine by Adjoin.",
+        dataset={"path": f"local/{name}", "revision": _digest(files)},
+        type=kind,
+        category="t2c" if kind == "Classification" else "t2t",
+        eval_splits=[split],
+        eval_langs=[LANGUAGE],
+        main_score=main_score,
+    )
+
+    def load_data(self: Any, num_proc: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        if not self.data_loaded:
+            self.dataset = load()
+            self.data_loaded = True
+
+    base = getattr(_module("mteb.abstasks"), f"AbsTask{kind}")
+    return type(f"Local{kind}", (base,), {"metadata": metadata, "load_data": load_data, **attributes})()
+
+
+def _search_data(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """A BEIR folder as mteb holds it: subset → split → corpus, queries and judgments."""
+    task = load_task(folder)
+    query_ids = _query_ids(task)
+    judgments: dict[str, dict[str, int]] = {}
+    for query_id, relevant in zip(query_ids, task.relevant, strict=True):
+        for document, grade in relevant.items():
+            if grade != int(grade):
+                raise AdjoinError(
+                    f"{folder} grades a document {grade:g}: expected whole numbers, which is all that mteb's "
+                    "trec_eval counts; round the grades"
+                )
+            judgments.setdefault(query_id, {})[task.document_ids[document]] = int(grade)
+    split = {
+        "corpus": _dataset({"id": task.document_ids, "text": task.documents}, folder),
+        "queries": _dataset({"id": query_ids, "text": task.queries}, folder),
+        "relevant_docs": judgments,
+        "top_ranked": None,
+    }
+    return {"default": {"test": split}}
+
+
+def _query_ids(task: RetrievalTask) -> list[str]:
+    """Ids with which mteb, which leaves out what has the query's id, leaves out what the task excludes."""
+    documents = set(task.document_ids)
+    taken = documents | set(task.query_ids)
+    ids = []
+    for query_id, excluded in zip(task.query_ids, task.excluded, strict=True):
+        new = query_id
+        if excluded is None and query_id in documents:
+            while new in taken:
+                new = f"query {new}"
+            taken.add(new)
+        ids.append(new)
+    return ids
+
+
+def _columns(rows: NDArray[np.int64], **columns: list[Any]) -> Table:
+    return {name: [values[row] for row in rows] for name, values in columns.items()}
+
+
+def _header(file: Path) -> set[str]:
+    with file.open("rb") as content:
+        return set(content.readline(HEADER_BYTES).decode("utf-8", "replace").rstrip("\r\n").split("\t"))
+
+
+def _datasets(tables: dict[str, Table], folder: Path) -> Any:  # noqa: ANN401
+    splits = {split: _dataset(table, folder) for split, table in tables.items()}
+    return _module("datasets").DatasetDict(splits)
+
+
+def _dataset(table: Table, folder: Path) -> Any:  # noqa: ANN401
+    try:
+        return _module("datasets").Dataset.from_dict(table)
+    except UnicodeEncodeError as error:
+        raise AdjoinError(
+            f"{folder} has half a surrogate pair in a text ({error}): expected text that UTF-8 holds; correct it"
+        ) from None
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Hash of names and contents."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(file.name.encode() + b"\0" + hashlib.file_digest(content, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _module(name: str) -> Any:  # noqa: ANN401
+    """A module of mteb or of what mteb needs."""
+    try:
+        version = str(import_module("mteb").__version__)
+        if int(version.partition(".")[0]) >= 2:
+            return import_module(name)
+    except ImportError as error:
+        raise AdjoinError(f"mteb cannot be imported ({error}): pip install 'adjoin[mteb]'") from None
+    raise AdjoinError(f"mteb {version} is installed: expected 2 or later; pip install 'adjoin[mteb]'")

@@ -1,0 +1,50 @@
+"""Fingerprints: one hash over everything that decides which vectors a system gives."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.errors import AdjoinError
+
+
+def fingerprint_of(*parts: str | Path | NDArray[Any]) -> str:
+    """32 hexadecimal digits over settings (str), files (Path, by content) and arrays (shape, type and content).
+
+    Raises:
+        AdjoinError: a file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(_hash_of(part))  # of one length, so that ("ab", "c") is not ("a", "bc")
+    return digest.hexdigest()
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """The fingerprint of all files of a model folder and their places in it, but hidden ones and Markdown.
+
+    Raises:
+        AdjoinError: a file cannot be read.
+    """
+    parts: list[str | Path] = []
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        is_hidden = any(name.startswith(".") for name in place.parts)
+        if path.is_file() and not is_hidden and path.suffix.lower() != ".md":
+            parts += [place.as_posix(), path]
+    return fingerprint_of(*parts)
+
+
+def _hash_of(part: str | Path | NDArray[Any]) -> bytes:
+    if isinstance(part, Path):
+        try:
+            with part.open("rb") as file:
+                return hashlib.file_digest(file, lambda: hashlib.blake2b(person=b"file")).digest()
+        except OSError as error:
+            raise AdjoinError(f"cannot read {part}: {error.strerror}; copy the model again") from None
+    if isinstance(part, np.ndarray):
+        head = f"{part.dtype.str} {part.shape} ".encode()
+        return hashlib.blake2b(head + part.tobytes(), person=b"array").digest()
+    return hashlib.blake2b(part.encode("utf-8", "surrogatepass"), person=b"text").digest()

@@ -1,0 +1,254 @@
+"""Any server that speaks OpenAI's protocol for embeddings: one POST for every 64 texts.
+
+Source: OpenAI's API reference, "Create embeddings"; vLLM, llama.cpp, Ollama and others answer it as well.
+"""
+
+import base64
+import json
+import logging
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPMessage, IncompleteRead
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.systems.fingerprints import fingerprint_of
+from adjoin.evaluation.systems.system import unit_rows, valid
+
+BATCH = 64  # texts a request
+TRIES = 6
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before another try; doubled each time, so 15.5 s in all
+TIMEOUT = 300.0  # seconds for an answer: 64 long texts on a server without a GPU
+LONGEST_ANSWER = 256 << 20  # bytes; 64 vectors of 8,192 numbers written out are 12 MB
+KEY = "OPENAI_API_KEY"
+
+logger = logging.getLogger(__name__)
+
+
+class OpenAIServer:
+    """A model behind `POST {url}/embeddings`; queries and documents are sent alike.
+
+    What cannot be seen from here is not in the fingerprint: where a server comes to give other vectors under the
+    same name, its cache is to be removed. A blank text is not sent, since OpenAI refuses it: its vector is zero.
+
+    Attributes:
+        name: what the report calls it.
+        fingerprint: of the address and the model's name.
+    """
+
+    def __init__(
+        self, spec: str, name: str | None = None, *, wait: Callable[[float], object] = time.sleep
+    ) -> None:
+        """Remember the address; nothing is asked of the server yet. The key is read from OPENAI_API_KEY, if set.
+
+        Args:
+            spec: "https://host/v1#model-name".
+            name: what the report calls it; the model's name if None.
+            wait: lets some seconds pass between tries.
+
+        Raises:
+            AdjoinError: an address without host or model.
+        """
+        address, _, model = spec.partition("#")
+        if not _is_address(address) or not model.strip():
+            raise AdjoinError(
+                f"{spec!r} is no address of a model: expected one such as https://host/v1#model-name"
+            )
+        self._url = address.rstrip("/").removesuffix("/embeddings") + "/embeddings"
+        self._model = model
+        self._wait = wait
+        self._in_base64 = True
+        self._dimension: int | None = None
+        self.name = name or model
+        self.fingerprint = fingerprint_of("openai", self._url, model)
+
+    def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors of n queries (n, D); zero for a blank one.
+
+        Raises:
+            AdjoinError: the server cannot be reached, refuses, or answers with anything but one vector a text.
+        """
+        return self._encode(texts)
+
+    def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors of n documents (n, D); zero for a blank one.
+
+        Raises:
+            AdjoinError: as for `encode_query`.
+        """
+        return self._encode(texts)
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        # By length, so that a server which pads its batches pads little.
+        places = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
+        if self._dimension is None and not places:
+            self._request(["any text, for its dimension"])
+        batches = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
+        found = [self._request([valid(texts[i]) for i in batch]) for batch in batches]
+        vectors_ND = np.zeros((len(texts), self._dimension or 0), np.float32)
+        for batch, vectors_BD in zip(batches, found, strict=True):
+            vectors_ND[batch] = vectors_BD
+        return unit_rows(vectors_ND)
+
+    def _request(self, texts: list[str]) -> NDArray[np.float32]:
+        """The vectors of some texts (B, D), as the server gives them."""
+        try:
+            vectors_BD = _vectors(self._answer(texts), len(texts))
+        except _AnswerError as wrong:
+            raise AdjoinError(f"the server {self._url} with the model {self._model} {wrong}") from None
+        if self._dimension not in (None, vectors_BD.shape[1]):
+            raise AdjoinError(
+                f"the server {self._url} gave vectors of {vectors_BD.shape[1]} numbers after such of "
+                f"{self._dimension}: expected one model behind {self._model}"
+            )
+        self._dimension = vectors_BD.shape[1]
+        return vectors_BD
+
+    def _answer(self, texts: list[str]) -> bytes:
+        body = {"model": self._model, "input": texts}
+        if self._in_base64:
+            try:
+                return self._post(body | {"encoding_format": "base64"})
+            except _AnswerError as refusal:
+                if refusal.status not in (400, 422):
+                    raise
+        # Some servers know numbers alone and refuse to be asked for base64, which takes a third of the bytes.
+        answer = self._post(body)
+        self._in_base64 = False
+        return answer
+
+    def _post(self, body: dict[str, Any]) -> bytes:
+        """The answer's body, after another try where that may help."""
+        request = urllib.request.Request(self._url, json.dumps(body).encode(), _headers())
+        pause, reason = FIRST_WAIT, ""
+        for attempt in range(TRIES):
+            if attempt:
+                logger.info("%s %s: waiting %.1f s", self._url, reason, pause)
+                self._wait(pause)
+            pause = FIRST_WAIT * 2**attempt
+            try:
+                with _opener.open(request, timeout=TIMEOUT) as answer:
+                    content: bytes = answer.read(LONGEST_ANSWER)
+                    if answer.length:  # what was announced and did not come; None where nothing was
+                        raise IncompleteRead(content, answer.length)
+                return content
+            except urllib.error.HTTPError as error:
+                reason = f"answers {_said(error)}"
+                if error.code != 429 and error.code < 500:
+                    raise _AnswerError(f"{reason}; {_remedy(error.code)}", error.code) from None
+                pause = min(max(pause, _seconds(error.headers.get("Retry-After"))), LONGEST_WAIT)
+            except (OSError, HTTPException) as error:  # an URLError is an OSError, as are timeouts and resets
+                cause = getattr(error, "reason", None) or error
+                reason = f"cannot be reached ({_line(str(cause)) or type(error).__name__})"
+        raise _AnswerError(f"{reason}, at each of {TRIES} tries; look at the address and whether it runs")
+
+
+class _AnswerError(Exception):
+    """What a server did instead of giving vectors, to be put behind its name."""
+
+    def __init__(self, what: str, status: int = 0) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the key to another host, and turn the POST into a GET."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+            and address.isascii()
+            and address.isprintable()
+            and " " not in address
+        )
+    except ValueError:  # no number for a port, or an odd IPv6 address
+        return False
+
+
+def _headers() -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "adjoin"}
+    key = os.environ.get(KEY, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise AdjoinError(f"the environment variable {KEY} has characters that no key has: set it again")
+    return headers | ({"Authorization": f"Bearer {key}"} if key else {})
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """Status and message of a refusal on one line."""
+    try:
+        content = error.read(1 << 16)
+        told = json.loads(content)
+        told = told.get("error", told)
+        message = str(told.get("message", told) if isinstance(told, dict) else told)
+    except (OSError, HTTPException):
+        message = ""
+    except (ValueError, AttributeError, RecursionError):
+        message = content.decode("utf-8", "replace")
+    return f"{error.code} {error.reason}" + (f": {_line(message)}" if message.strip() else "")
+
+
+def _remedy(status: int) -> str:
+    if status in (401, 403):
+        return f"set the environment variable {KEY} to a key that it takes"
+    if 300 <= status < 400:
+        return "give the address that it leads to"
+    return "look at the address, the name of the model and the longest text that it takes"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+def _seconds(header: str | None) -> float:
+    """What Retry-After asks for; 0 where it is a date or missing."""
+    return float(header) if header is not None and header.strip().isdecimal() else 0.0
+
+
+def _vectors(answer: bytes, number: int) -> NDArray[np.float32]:
+    """The vectors of an answer (B, D), in the order of the texts."""
+    try:
+        entries = json.loads(answer)["data"]
+        places = [entry.get("index", place) for place, entry in enumerate(entries)]
+        vectors = [_vector(entry["embedding"]) for entry in entries]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise _AnswerError(
+            f'answers {_line(answer[:80].decode("utf-8", "replace"))!r}: expected JSON with "data", a list of '
+            'objects with "index" and "embedding"; look at the address'
+        ) from None
+    if len(places) != number or {place for place in places if type(place) is int} != set(range(number)):
+        raise _AnswerError(f"gives {len(vectors)} vectors for {number} texts: expected one each")
+    shapes = sorted({vector.shape for vector in vectors})
+    if len(shapes) > 1 or len(shapes[0]) != 1 or not shapes[0][0]:
+        raise _AnswerError(f"gives vectors of the shapes {shapes}: expected one and the same dimension")
+    vectors_BD = np.empty((number, shapes[0][0]), np.float32)
+    vectors_BD[places] = np.stack(vectors)
+    if not np.isfinite(vectors_BD).all():
+        raise _AnswerError("gives numbers that are not finite: its model is damaged")
+    return vectors_BD
+
+
+def _vector(embedding: str | list[float]) -> NDArray[np.float32]:
+    """One vector out of base64 of little-endian float32, or out of numbers."""
+    if isinstance(embedding, str):
+        return np.frombuffer(base64.b64decode(embedding, validate=True), "<f4")
+    return np.array(embedding, np.float32)

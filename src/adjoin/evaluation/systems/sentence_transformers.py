@@ -1,0 +1,108 @@
+"""A model folder of sentence-transformers, run by that package: from the disk alone, in float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.systems.fingerprints import folder_fingerprint
+from adjoin.evaluation.systems.system import Role, unit_rows, valid
+from adjoin.files import read_json
+
+MODULES = "modules.json"
+OWN_MODULES = "sentence_transformers."  # where the package's own classes begin; others would be code of the folder
+BATCH = 64
+
+
+class SentenceTransformerFolder:
+    """A model of sentence-transformers, on the GPU if there is one; texts are sorted by length by the package.
+
+    Queries get the folder's prompt "query", documents its first of "document", "passage" and "corpus"; a text
+    beyond the model's longest is cut, as the package does it.
+
+    Attributes:
+        name: what the report calls it.
+        fingerprint: of all files but documentation; the device is not part of it.
+    """
+
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        """Open the folder.
+
+        Args:
+            folder: has modules.json.
+            name: what the report calls it; the folder's name if None.
+
+        Raises:
+            AdjoinError: the package is missing or older than 5, the folder is damaged or brings code of its own.
+        """
+        _refuse_foreign_code(folder)
+        self.name = name or folder.resolve().name
+        self.fingerprint = folder_fingerprint(folder)
+        self._model = _loaded(folder)
+
+    def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors of n queries (n, D)."""
+        return self._encode(texts, "query")
+
+    def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors of n documents (n, D)."""
+        return self._encode(texts, "document")
+
+    def _encode(self, texts: list[str], role: Role) -> NDArray[np.float32]:
+        encode = self._model.encode_query if role == "query" else self._model.encode_document
+        # An empty list would come back without a dimension.
+        vectors = encode([valid(text) for text in texts] or [""], batch_size=BATCH, show_progress_bar=False)
+        return unit_rows(vectors[: len(texts)])
+
+
+def _refuse_foreign_code(folder: Path) -> None:
+    modules = read_json(folder / MODULES, "list of modules")
+    listed = modules if isinstance(modules, list) and modules else [modules]
+    kinds = [module.get("type") if isinstance(module, dict) else module for module in listed]
+    foreign = [kind for kind in kinds if not str(kind).startswith(OWN_MODULES)]
+    if foreign:
+        raise AdjoinError(
+            f"{folder / MODULES} names the module {foreign[0]!r}: expected those of sentence-transformers itself; "
+            "code of a model's folder is not run here, but a server that runs it can be measured"
+        )
+
+
+def _loaded(folder: Path) -> Any:  # noqa: ANN401 - a package that may be missing
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise AdjoinError(
+            f"{folder} is a model of sentence-transformers, which is missing ({error}): install it with "
+            "pip install 'adjoin[sentence-transformers]'"
+        ) from None
+    if not hasattr(SentenceTransformer, "encode_query"):
+        raise AdjoinError(
+            f"{folder} needs a newer sentence-transformers: install it with pip install 'adjoin[sentence-transformers]'"
+        )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        with _quiet():
+            model = SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
+        return model.float().eval()
+    except Exception as error:  # a damaged folder raises anything from KeyError to the Rust readers' own errors
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AdjoinError(f"sentence-transformers cannot open {folder}: {reason}; copy the model again") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars off the terminal."""
+    from transformers.utils import logging
+
+    had_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if had_bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,229 @@
+"""Static tables of token vectors as other packages write them: wordllama's file and model2vec's folder.
+
+Both mean the vectors of a text's tokens, without special tokens. Their files are read here with safetensors and
+tokenizers alone; that the vectors are those of the packages themselves is tested where they are installed.
+"""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.systems.fingerprints import fingerprint_of
+from adjoin.evaluation.systems.system import unit_rows, valid
+from adjoin.files import read_json
+
+TEXTS_AT_ONCE = 1_024  # tokenized together
+
+WORDLLAMA_WEIGHTS, WORDLLAMA_TOKENIZER = "l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json"
+WORDLLAMA_TENSOR = "embedding.weight"
+
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"  # of a model2vec folder
+MODEL2VEC_TENSOR, MAPPING, TOKEN_WEIGHTS = "embeddings", "mapping", "weights"
+MODEL2VEC_TOKENS = 512  # longest text where the folder does not say
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table's package reads a text.
+
+    Attributes:
+        without: a token that is left out, the unknown one, or None.
+        max_tokens: a text is cut after so many, the unknown ones among them, or never.
+        max_characters: and before that after so many characters, or never.
+    """
+
+    without: int | None = None
+    max_tokens: int | None = None
+    max_characters: int | None = None
+
+
+class TokenTable:
+    """Means of token vectors at length 1, alike for queries and documents.
+
+    Attributes:
+        name: what the report calls it.
+        fingerprint: of the files.
+    """
+
+    def __init__(
+        self, name: str, fingerprint: str, table_VD: NDArray[np.float32], tokenizer: Tokenizer, reading: Reading
+    ) -> None:
+        """Take a table.
+
+        Args:
+            name: what the report calls it.
+            fingerprint: of the files.
+            table_VD: the vector of each token, times its weight; a token beyond the end has the last one.
+            tokenizer: it is changed to cut where `reading` says, and not to pad.
+            reading: how texts are read.
+        """
+        self.name, self.fingerprint = name, fingerprint
+        self._table_VD, self._tokenizer, self._reading = table_VD, tokenizer, reading
+        tokenizer.no_padding()
+        if reading.max_tokens is None:
+            tokenizer.no_truncation()
+        else:
+            tokenizer.enable_truncation(reading.max_tokens)
+
+    def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors (n, D); zero for a text without a known token."""
+        return self._encode(texts)
+
+    def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors (n, D); zero for a text without a known token."""
+        return self._encode(texts)
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        means_ND = np.zeros((len(texts), self._table_VD.shape[1]), np.float32)
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = [valid(text[: self._reading.max_characters]) for text in texts[start : start + TEXTS_AT_ONCE]]
+            for row, tokens in enumerate(self._tokenizer.encode_batch_fast(some, add_special_tokens=False), start):
+                ids = np.array(tokens.ids, np.int64)
+                ids = ids[ids != self._reading.without] if self._reading.without is not None else ids
+                if len(ids):
+                    means_ND[row] = self._table_VD[np.minimum(ids, len(self._table_VD) - 1)].mean(axis=0)
+        return unit_rows(means_ND)
+
+
+def open_wordllama(weights: Path, tokenizer: Path, name: str = "wordllama") -> TokenTable:
+    """A table of wordllama: what `WordLlamaInference.embed(texts, norm=True)` gives.
+
+    Args:
+        weights: a safetensors file with the tensor "embedding.weight" (V, D).
+        tokenizer: a file of the package tokenizers.
+        name: what the report calls it.
+
+    Raises:
+        AdjoinError: a file is missing or damaged.
+    """
+    table_VD = _matrix(_tensors(weights), WORDLLAMA_TENSOR, weights)
+    fingerprint = fingerprint_of("wordllama", weights, tokenizer)
+    return TokenTable(name, fingerprint, table_VD, _tokenizer(tokenizer), Reading())
+
+
+def installed_wordllama() -> TokenTable:
+    """The table that the package wordllama carries, read without importing it.
+
+    Raises:
+        AdjoinError: the package is not installed, or without its table.
+    """
+    found = importlib.util.find_spec("wordllama")
+    if found is None or not found.submodule_search_locations:
+        raise AdjoinError(
+            "the system wordllama is the table in the package wordllama, which is missing: pip install wordllama"
+        )
+    package = Path(next(iter(found.submodule_search_locations)))
+    return open_wordllama(package / "weights" / WORDLLAMA_WEIGHTS, package / "tokenizers" / WORDLLAMA_TOKENIZER)
+
+
+def is_model2vec(folder: Path) -> bool:
+    """Whether a folder has the three files of model2vec, the tensor "embeddings" among the weights."""
+    if not all((folder / name).is_file() for name in (CONFIG, WEIGHTS, TOKENIZER)):
+        return False
+    try:
+        with safe_open(folder / WEIGHTS, framework="numpy") as tensors:
+            return MODEL2VEC_TENSOR in tensors.keys()  # noqa: SIM118 - it has keys, but is no mapping
+    except (OSError, SafetensorError):  # damaged; of what, only the configuration can say
+        return "model2vec" in (folder / CONFIG).read_text("utf-8", "replace")
+
+
+def open_model2vec(folder: Path, name: str | None = None) -> TokenTable:
+    """A model2vec folder: what `StaticModel.from_pretrained(folder).encode(texts)` gives, at length 1.
+
+    As that does, a text is cut after `max_length` tokens (512 where config.json has none; null: never), and before
+    that after as many times the median token's length in characters.
+
+    Args:
+        folder: config.json, tokenizer.json, and model.safetensors with the tensor "embeddings" and perhaps
+            "mapping", from tokens to rows of a smaller table, and "weights" of tokens.
+        name: what the report calls it; the folder's name if None.
+
+    Raises:
+        AdjoinError: a file is missing or damaged.
+    """
+    weights, config = folder / WEIGHTS, read_json(folder / CONFIG, "configuration of model2vec")
+    max_tokens = config.get("max_length", MODEL2VEC_TOKENS) if isinstance(config, dict) else config
+    if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
+        raise AdjoinError(
+            f"{folder / CONFIG} is damaged: max_length is {max_tokens!r:.60}, expected 1 or more, or null; "
+            "copy the model again"
+        )
+    tokenizer = _tokenizer(folder / TOKENIZER)
+    tokens = tokenizer.get_vocab()
+    table_VD = _model2vec_table(_tensors(weights), weights, 1 + max(tokens.values(), default=0))
+    typical = int(np.median([len(token) for token in tokens]))
+    reading = Reading(_unknown(tokenizer), max_tokens, None if max_tokens is None else max_tokens * typical)
+    fingerprint = fingerprint_of("model2vec", weights, folder / TOKENIZER, str(max_tokens))
+    return TokenTable(name or folder.resolve().name, fingerprint, table_VD, tokenizer, reading)
+
+
+def _model2vec_table(tensors: dict[str, NDArray[Any]], path: Path, tokens: int) -> NDArray[np.float32]:
+    """The vector of each token times its weight (V, D), whatever the file keeps them apart as."""
+    table_VD = _matrix(tensors, MODEL2VEC_TENSOR, path)
+    if (mapping := tensors.get(MAPPING)) is not None:
+        if mapping.ndim != 1 or not 0 <= mapping.min(initial=0) <= mapping.max(initial=0) < len(table_VD):
+            raise AdjoinError(
+                f"{path} is damaged: its mapping of shape {mapping.shape} leads beyond {len(table_VD):,} vectors; "
+                "copy the model again"
+            )
+        table_VD = table_VD[mapping]
+    if (weights := tensors.get(TOKEN_WEIGHTS)) is not None:
+        if weights.shape != table_VD.shape[:1]:
+            raise AdjoinError(
+                f"{path} is damaged: weights of shape {weights.shape} for {len(table_VD):,} tokens; "
+                "copy the model again"
+            )
+        table_VD = table_VD * weights.astype(np.float32)[:, np.newaxis]
+    if len(table_VD) < tokens:
+        raise AdjoinError(
+            f"{path} has {len(table_VD):,} vectors for the {tokens:,} tokens of {TOKENIZER}: expected one each; "
+            "copy the model again"
+        )
+    return table_VD
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    """The number of the token that stands for what a tokenizer does not know, if it has one."""
+    if hasattr(tokenizer.model, "unk_token"):
+        token = tokenizer.model.unk_token
+        return None if token is None else tokenizer.token_to_id(token)
+    number = json.loads(tokenizer.to_str())["model"].get("unk_id")  # of Unigram
+    return number if isinstance(number, int) else None
+
+
+def _matrix(tensors: dict[str, NDArray[Any]], name: str, path: Path) -> NDArray[np.float32]:
+    if name not in tensors or tensors[name].ndim != 2 or not tensors[name].size:
+        found = ", ".join(f"{each} {tensor.shape}" for each, tensor in tensors.items()) or "nothing"
+        raise AdjoinError(
+            f'{path} holds {found}: expected the tensor "{name}" with a row a token; give another file'
+        )
+    return tensors[name].astype(np.float32)
+
+
+def _tensors(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise AdjoinError(f"no table at {path}: the file is missing; copy the model again")
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: numbers that NumPy lacks
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AdjoinError(f"the table {path} cannot be read: {reason}; copy the model again") from None
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    if not path.is_file():
+        raise AdjoinError(f"no tokenizer at {path}: the file is missing; copy the model again")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the package raises bare Exceptions
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AdjoinError(f"the tokenizer {path} cannot be read: {reason}; copy the model again") from None

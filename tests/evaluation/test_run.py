@@ -1,0 +1,128 @@
+"""A whole evaluation of small systems."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_tasks import RandomEmbedder, task_of
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.bootstrap import mean_of
+from adjoin.evaluation.finding import Finding
+from adjoin.evaluation.jobs import Job, search_jobs
+from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL
+from adjoin.evaluation.retrieval import evaluate_task
+from adjoin.evaluation.run import Settings, run_evaluation
+from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Embedder
+from adjoin.evaluation.systems.system import Named
+
+DOCUMENTS = [
+    f"{verb} {noun}" for verb in ("open", "close", "read") for noun in ("file", "socket", "table", "queue")
+]
+QUERIES = [f"the {' '.join(reversed(document.split()))}" for document in DOCUMENTS]
+
+
+class Fit:
+    """Learns nothing, but counts what it was fitted to."""
+
+    name = "fit"
+
+    def __init__(self) -> None:
+        self.fitted: list[int] = []
+
+    def fit(self, texts: tuple[str, ...]) -> Named:
+        self.fitted.append(len(texts))
+        return Named(RandomEmbedder(seed=2), "fit", "00")
+
+
+def jobs() -> list[Job]:
+    task = task_of([{i: 1.0} for i in range(12)], DOCUMENTS, name="verbs", queries=QUERIES, languages=["go"] * 12)
+
+    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+        first = embedder.encode_query(["a", "b", "c"])[:, 0]
+        return [Finding("probe", "made", "accuracy", mean_of((first > 0).astype(float), seed=seed))]
+
+    return [*search_jobs([task]), Job("probe", "made", 3, "digest of made", measure=measure, corpus=("a", "b"))]
+
+
+def contestants(model: RandomEmbedder) -> dict:
+    return {
+        MODEL: Named(model, "m", "11"),
+        "other": Named(RandomEmbedder(seed=1), "o", "22"),
+        BM25_NAME: BM25Scorer(),
+        "fit": Fit(),
+    }
+
+
+def test_every_system_on_every_job_it_can_do() -> None:
+    systems = contestants(RandomEmbedder())
+    report = run_evaluation(jobs(), systems, "mine", date="2026-01-02")
+    assert list(report.systems) == [MODEL, "other", BM25_NAME, HYBRID, "fit"]
+    assert {row: {f.suite for f in found} for row, found in report.systems.items()} == {
+        MODEL: {"code", "probe"},
+        "other": {"code", "probe"},
+        BM25_NAME: {"code"},
+        HYBRID: {"code"},
+        "fit": {"code", "probe"},
+    }
+    assert systems["fit"].fitted == [12, 2]
+    assert report.environment["date"] == "2026-01-02"
+    (task,) = [job.search for job in jobs() if job.search]
+    alone = evaluate_task(task, DenseScorer("m", RandomEmbedder()))
+    for metric, values in alone.items():
+        finding = report.find(MODEL, "code", "verbs", metric)
+        assert finding is not None
+        assert finding.estimate.value == pytest.approx(values.mean())
+    lexical = evaluate_task(task, BM25Scorer())
+    found = report.find(BM25_NAME, "code", "verbs", "mrr")
+    assert found is not None
+    assert found.estimate.value == pytest.approx(lexical["mrr"].mean()) == 1.0
+
+
+def test_what_is_known_is_not_measured_again(tmp_path: Path) -> None:
+    settings = Settings(known=tmp_path)
+    first_model, second_model = RandomEmbedder(), RandomEmbedder()
+    first = run_evaluation(jobs(), contestants(first_model), "mine", date="d", settings=settings)
+    second = run_evaluation(jobs(), contestants(second_model), "mine", date="d", settings=settings)
+    assert first_model.calls
+    assert not second_model.calls
+    assert first.to_json() == second.to_json()
+    third_model = RandomEmbedder(seed=9)
+    systems = contestants(third_model) | {MODEL: Named(third_model, "m", "33")}
+    third = run_evaluation(jobs(), systems, "mine", date="d", settings=settings)
+    assert third_model.calls
+    assert third.to_json()["results"] != first.to_json()["results"]
+    assert third.to_json()["baselines"]["other"] == first.to_json()["baselines"]["other"]
+    assert third.find(HYBRID, "code", "verbs", "mrr") is not None
+
+
+def test_progress_grows_with_the_texts() -> None:
+    told: list[tuple[str, float]] = []
+    run_evaluation(
+        jobs(),
+        contestants(RandomEmbedder()),
+        "m",
+        date="d",
+        progress=lambda line, share: told.append((line, share)),
+    )
+    assert [share for _, share in told] == [0.0, pytest.approx(24 / 27), 1.0]
+    assert told[0][0] == "code verbs: 24 texts"
+
+
+def test_differences_are_item_by_item() -> None:
+    report = run_evaluation(jobs(), contestants(RandomEmbedder()), "m", date="d")
+    (comparison,) = report.comparisons("code", "mrr", BM25_NAME)
+    one, two = (report.find(row, "code", "verbs", "mrr") for row in (MODEL, BM25_NAME))
+    assert one is not None
+    assert two is not None
+    assert comparison.difference.value == pytest.approx(one.estimate.value - two.estimate.value)
+    np.testing.assert_allclose(comparison.difference.replicates, one.estimate.replicates - two.estimate.replicates)
+
+
+def test_mistakes_are_one_line() -> None:
+    with pytest.raises(AdjoinError, match="expected at least one, and no two of one suite and name"):
+        run_evaluation([], contestants(RandomEmbedder()), "m", date="d")
+    with pytest.raises(AdjoinError, match="no two of one suite and name"):
+        run_evaluation(jobs() * 2, contestants(RandomEmbedder()), "m", date="d")
+    with pytest.raises(AdjoinError, match="no 'model' among bm25"):
+        run_evaluation(jobs(), {BM25_NAME: BM25Scorer()}, "m", date="d")
