@@ -46,7 +46,22 @@ from adjoin.tally import Tally
 BUILD = Path("build/bench-mining")
 CORPORA = Path("recipes/corpora")
 PACKAGES = {
-    "go": ("code.toml", ("golang-1.19-src",)),
+    "go": (
+        "code.toml",
+        (
+            "golang-1.19-src",
+            "golang-github-cilium-ebpf-dev",
+            "golang-github-cloudflare-circl-dev",
+            "golang-github-go-git-go-git-dev",
+            "golang-github-prometheus-alertmanager-dev",
+            "golang-github-snapcore-snapd-dev",
+            "golang-github-syncthing-syncthing-dev",
+            "golang-golang-x-image-dev",
+            "golang-golang-x-text-dev",
+            "golang-gvisor-gvisor-dev",
+            "golang-mongodb-mongo-driver-dev",
+        ),
+    ),
     "prose": (
         "prose.toml",
         ("anarchism", "git-doc", "libreoffice-help-en-us", "linux-doc-6.1", "perl-doc", "postgresql-doc-15"),
@@ -200,11 +215,14 @@ def downloaded(what: str) -> Path:
 
 
 def go_sources() -> Path:
-    """The sources of Go and its standard library."""
+    """The sources of Go, its standard library and some larger packages."""
     folder = BUILD / "go"
     if not folder.exists():
-        (deb,) = downloaded("go").rglob("golang-*.deb")
-        subprocess.run(["dpkg-deb", "-x", str(deb), str(folder)], check=True)
+        unfinished = folder.with_name(folder.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for deb in sorted(downloaded("go").rglob("golang-*.deb")):
+            subprocess.run(["dpkg-deb", "-x", str(deb), str(unfinished)], check=True)
+        unfinished.rename(folder)
     return folder
 
 
