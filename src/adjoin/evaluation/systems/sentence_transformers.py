@@ -82,7 +82,7 @@ def _loaded(folder: Path) -> Any:  # noqa: ANN401 - a package that may be missin
         ) from None
     if not hasattr(SentenceTransformer, "encode_query"):
         raise AdjoinError(
-            f"{folder} needs a newer sentence-transformers: install it with pip install 'adjoin[sentence-transformers]'"
+            f"{folder} needs a newer sentence-transformers: pip install -U 'adjoin[sentence-transformers]'"
         )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
