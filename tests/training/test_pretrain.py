@@ -27,7 +27,7 @@ from adjoin.training.pretrain import Reading, sample
 from adjoin.training.recipe import Recipe
 from small_sources import NOUNS, function_source
 
-SMALL = {"vocabulary": 600, "max_tokens": 32, "batch": 16, "threads": 1}
+SMALL = {"vocabulary": 600, "max_tokens": 32, "batch": 16, "threads": 1, "precision": "float32"}
 FEW_STEPS = Recipe.for_pretraining(steps=6, checkpoint_minutes=0.0, token_budget=200, **SMALL)
 
 
