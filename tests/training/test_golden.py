@@ -48,8 +48,8 @@ def compare(name: str, found: list[list[float]]) -> None:
     expected = json.loads(file.read_text())
     assert len(found) == len(expected)
     for step, (ours, golden) in enumerate(zip(found, expected, strict=True)):
-        # Muon's iteration carries the processor's rounding on: Zen 3 and Zen 4 differ by 2e-6 after a step.
-        assert ours == pytest.approx(golden, rel=1e-4 if "everything" in name else 1e-7), (
+        # Muon's iteration carries the processor's rounding on: Zen 3 and Zen 4 differ by 2e-6 after one step, 2e-4 after eight.
+        assert ours == pytest.approx(golden, rel=1e-3 if "everything" in name else 1e-7), (
             f"step {step}: loss and norm"
         )
 
