@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 import zlib
 from collections import Counter
@@ -126,6 +128,7 @@ def test_neither_the_order_of_rows_nor_the_numbers_of_labels_matter(kind: str) -
         assert accuracy(probe(other, Planted(1.5))) == pytest.approx(expected, abs=0.011)
 
 
+@module._one_thread()
 def full_protocol(x_NF: NDArray[np.float32], labels_N: NDArray[np.int64]) -> NDArray[np.bool_]:
     """SentEval's nested 10 x 10 cross-validation, with scikit-learn's own folds, defaults and cold starts."""
     from sklearn.linear_model import LogisticRegression
@@ -155,6 +158,7 @@ def test_the_short_cuts_equal_the_full_protocol() -> None:
 
 
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
+@module._one_thread()
 def test_warm_starts_and_the_early_end_choose_as_well_as_the_whole_grid_fitted_cold(kind: str) -> None:
     from sklearn.linear_model import LogisticRegression
 
@@ -225,6 +229,7 @@ def test_the_grid_ends_after_a_rise_and_a_fall_alone(
 
 
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
+@module._one_thread()
 def test_vectors_that_differ_little_get_a_weak_penalty_and_noise_a_strong_one(kind: str) -> None:
     labels = (np.random.default_rng(0).random(400) < 0.2).astype(np.int64)
     task = task_of(kind, 400, labels=labels)
@@ -396,6 +401,40 @@ def test_every_text_is_embedded_once() -> None:
     given = [finding.estimate.value for finding in probe(pairs, embedder, vectors=vectors)]
     assert embedder.calls == [7]
     assert given == [finding.estimate.value for finding in probe(pairs, RandomEmbedder(3))]
+
+
+ONE_THREAD = """
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from adjoin.evaluation import probe as module
+from adjoin.evaluation.labelled import ClassificationTask
+
+fit, seen = module._fit, set()
+
+def spy(*options):
+    seen.update(pool["num_threads"] for pool in threadpool_info())
+    fit(*options)
+
+module._fit = spy
+rows = np.arange(60)
+task = ClassificationTask(
+    "T", [f"t{n}" for n in rows], [], rows // 3 % 2, {0: "a", 1: "b"}, ["train", "train", "test"] * 20
+)
+vectors = np.random.default_rng(0).standard_normal((60, 4), dtype=np.float32)
+
+module.probe(task, None, vectors=vectors)
+print(sorted(seen), max(pool["num_threads"] for pool in threadpool_info()))
+"""
+
+
+def test_the_first_fit_has_one_thread_as_all_others_and_gives_the_rest_back() -> None:
+    """In a new process, where scikit-learn and its libraries are not loaded before the probe begins."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "3")
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_THREAD], env=os.environ | threads, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["[1]", "3"]
 
 
 class Broken:
