@@ -98,7 +98,8 @@ def test_a_contrastive_training_starts_from_it(learned: Path, pairs_folder: Path
 
 
 def test_a_checkpoint_goes_on_with_its_tokenizer(learned: Path, source_tree: Path, tmp_path: Path) -> None:
-    recipe = Recipe.for_pretraining(init=str(learned), steps=2, max_tokens=32, learning_rate=1e-4, threads=1)
+    options = {"steps": 2, "max_tokens": 32, "learning_rate": 1e-4, "threads": 1, "precision": "float32"}
+    recipe = Recipe.for_pretraining(init=str(learned), **options)
     report = pretrain.pretrain(Reading([source_tree], workers=1), tmp_path / "m", recipe)
     before = json.loads((learned / "pretrain.json").read_text())["held_out"]["after"]
     assert report["held_out"]["before"]["nats"] == pytest.approx(before["nats"], abs=1e-4)
@@ -154,7 +155,7 @@ COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))
 
 def start(root: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     recipe = out.parent / "recipe.toml"
-    recipe.write_text("checkpoint_minutes = 0.0\nthreads = 1\n")
+    recipe.write_text("checkpoint_minutes = 0.0\nthreads = 1\nprecision = 'float32'\n")
     sizes = ["--steps", "25", "--vocabulary", "600", "--max-tokens", "32", "--batch", "16", "--workers", "1"]
     options = ["--out", str(out), "--recipe", str(recipe), *sizes]
     return subprocess.Popen(
