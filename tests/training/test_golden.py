@@ -47,11 +47,8 @@ def compare(name: str, found: list[list[float]]) -> None:
         file.write_text("[\n" + ",\n".join(f"  {json.dumps(step)}" for step in found) + "\n]\n")
     expected = json.loads(file.read_text())
     assert len(found) == len(expected)
-    # Muon's iteration carries a processor's rounding on: Zen 3 and Zen 4 differ by 2e-6 after a step, and by more
-    # with each.
-    tolerance = 1e-2 if "everything" in name else 1e-7
     for step, (ours, golden) in enumerate(zip(found, expected, strict=True)):
-        assert ours == pytest.approx(golden, rel=tolerance), f"step {step}: loss and norm"
+        assert ours == pytest.approx(golden, rel=1e-7), f"step {step}: loss and norm"
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE)

@@ -14,6 +14,7 @@ from adjoin.objective.contrastive import Temperature
 from adjoin.training import optimizers
 from adjoin.training.average import Average
 from adjoin.training.optimizers import make_optimizer, orthogonal
+from adjoin.training.recipe import Recipe
 
 VOCABULARY = 50
 
@@ -143,6 +144,35 @@ def test_orthogonal_equals_the_polynomial_of_the_singular_values(shape: tuple[in
     assert near_one.min() > 0.68
     assert near_one.max() < 1.21
     assert orthogonal(torch.zeros(shape), torch.float32).count_nonzero() == 0  # no gradient, no step
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        ("auto", torch.bfloat16),
+        ("bfloat16", torch.bfloat16),
+        ("float32", torch.float32),
+        ("float64", torch.float32),
+    ],
+)
+def test_muon_multiplies_in_bfloat16_only_where_the_recipe_lets_it(
+    asked: str, taken: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor with bfloat16 a training that asked for float64 once had other weights than elsewhere."""
+    seen: set[torch.dtype] = set()
+
+    def spy(matrix: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
+        seen.add(precision)
+        return orthogonal(matrix, precision)
+
+    monkeypatch.setattr(optimizers, "half_precision", lambda _: torch.bfloat16)
+    monkeypatch.setattr(optimizers, "orthogonal", spy)
+    body = transformer()
+    recipe = Recipe.with_defaults(preset="nano", optimizer="muon", precision=asked)
+    optimizer = optimizers.optimizer_for(recipe, body, Temperature())
+    give_gradients(body.parameters(), 0)
+    optimizer.step()
+    assert seen == {taken}
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has had its own since 2.9")

@@ -31,6 +31,7 @@ def make_optimizer(
     weight_learning_rate: float,
     tau_learning_rate: float,
     weight_decay: float,
+    may_halve: bool = True,
 ) -> torch.optim.Optimizer:
     """An optimiser of what is trained: parameters that require no gradient are left out.
 
@@ -42,6 +43,7 @@ def make_optimizer(
         weight_learning_rate: of a static body's vectors.
         tau_learning_rate: of tau.
         weight_decay: decoupled, scaled by the rate.
+        may_halve: whether Muon's products are in bfloat16 where the device multiplies it in hardware.
 
     Returns:
         With as many groups as are not empty, in the order hidden matrices, matrices, vectors, tau; AdamW alone
@@ -69,8 +71,8 @@ def make_optimizer(
         )
         if parameters
     ]
-    kind = Muon if name == "muon" else torch.optim.AdamW
-    return kind(groups, betas=_BETAS, fused=_fused([*trained, *tau]))
+    adamw: dict[str, Any] = {"betas": _BETAS, "fused": _fused([*trained, *tau])}
+    return Muon(groups, may_halve=may_halve, **adamw) if name == "muon" else torch.optim.AdamW(groups, **adamw)
 
 
 def optimizer_for(recipe: Recipe, body: nn.Module, temperature: nn.Module) -> torch.optim.Optimizer:
@@ -83,6 +85,7 @@ def optimizer_for(recipe: Recipe, body: nn.Module, temperature: nn.Module) -> to
         weight_learning_rate=recipe.weight_learning_rate,
         tau_learning_rate=recipe.tau_learning_rate,
         weight_decay=recipe.weight_decay,
+        may_halve=recipe.precision in ("auto", "bfloat16"),
     )
 
 
@@ -97,8 +100,15 @@ class Muon(torch.optim.Optimizer):
     where it is emulated, a product of 384 x 1024 ran at 10 GFLOP/s, at 91 in float32.
     """
 
-    def __init__(self, groups: list[dict[str, Any]], **adamw: Any) -> None:  # noqa: ANN401 - AdamW's own options
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        *,
+        may_halve: bool = True,
+        **adamw: Any,  # noqa: ANN401 - AdamW's own options
+    ) -> None:
         super().__init__(groups, {})
+        self._may_halve = may_halve
         self._adamw = torch.optim.AdamW([group for group in groups if not group["hidden"]], **adamw)
         self._share()
 
@@ -129,7 +139,8 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
         update = parameter.grad.lerp(state["momentum"], _MOMENTUM)  # Nesterov's: a look ahead
-        update = orthogonal(update, half_precision(parameter.device) or torch.float32)
+        precision = half_precision(parameter.device) if self._may_halve else None
+        update = orthogonal(update, precision or torch.float32)
         size = 0.2 * max(parameter.shape) ** 0.5  # AdamW's updates have a root mean square of about 0.2
         parameter.mul_(1 - rate * decay)
         parameter.add_(update, alpha=-rate * size)
