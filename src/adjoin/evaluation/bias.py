@@ -20,7 +20,6 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.errors import AdjoinError
 from adjoin.evaluation.bias_lists import (
     FEMALE_PRONOUNS,
     MALE_PRONOUNS,
@@ -33,7 +32,7 @@ from adjoin.evaluation.bias_lists import (
 )
 from adjoin.evaluation.bootstrap import RESAMPLES, Estimate
 from adjoin.evaluation.finding import Finding
-from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.scorers import Embedder, checked
 
 PARTITIONS = 10_000  # all there are up to 7 words a side (3,432), a sample of them from 8 on (12,870)
 ROUNDING = 1e-6  # differences of cosines below it are no differences: the vectors are float32
@@ -172,18 +171,7 @@ class _Vectors:
     """One unit vector a text, float64; a text that the embedder gives a zero vector keeps it."""
 
     def __init__(self, embedder: Embedder, texts: list[str]) -> None:
-        vectors: Floats = np.asarray(embedder.encode_query(texts), dtype=np.float64)
-        if vectors.ndim != 2 or len(vectors) != len(texts):
-            raise AdjoinError(
-                f"the embedder gave vectors of shape {vectors.shape} for {len(texts):,} texts of the bias tests: "
-                "expected (number of texts, dimension)"
-            )
-        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-        if len(broken):
-            raise AdjoinError(
-                f"the embedder gave {len(broken):,} vectors with values that are not finite, the first for "
-                f"{texts[broken[0]]!r}: expected unit vectors; the model is damaged or its training diverged"
-            )
+        vectors: Floats = checked(np.asarray(embedder.encode_query(texts), dtype=np.float64), texts)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         self._vectors: Floats = vectors / np.where(lengths > 0, lengths, 1)
         self._rows = {text: row for row, text in enumerate(texts)}

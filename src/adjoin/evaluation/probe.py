@@ -30,7 +30,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of, statistic_of
 from adjoin.evaluation.finding import Finding
 from adjoin.evaluation.labelled import ALL, DEV, TEST, TRAIN, ClassificationTask
-from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.scorers import Embedder, checked
 
 SUITE = "probe"
 FOLDS = 10
@@ -128,19 +128,7 @@ def embed(texts: list[str], embedder: Embedder) -> Vectors:
     Raises:
         AdjoinError: they are not finite, or not one per text.
     """
-    vectors = np.asarray(embedder.encode_query(texts), dtype=np.float32)
-    if vectors.ndim != 2 or len(vectors) != len(texts):
-        raise AdjoinError(
-            f"the model gave vectors of shape {vectors.shape} for {len(texts):,} texts: expected (number of "
-            "texts, dimension); look at the model"
-        )
-    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(broken):
-        raise AdjoinError(
-            f"the model gave {len(broken):,} vectors with values that are not finite, the first for "
-            f"{texts[broken[0]][:60]!r}: expected unit vectors; the model is damaged or its training diverged"
-        )
-    return vectors
+    return checked(np.asarray(embedder.encode_query(texts), dtype=np.float32), texts)
 
 
 def turns(task: ClassificationTask, seed: int = 0) -> list[Turn]:

@@ -8,7 +8,7 @@ does not grow with the number of queries.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from adjoin.ranking.fusion import reciprocal_rank_fusion
 from adjoin.ranking.lexical import BM25, identifier_parts, stemmed_words, terms
 
 Rows = NDArray[np.float32]  # (S, N)
+Real = TypeVar("Real", np.float32, np.float64)
 
 SCORES_PER_BLOCK = 1 << 24  # 64 MiB of float32 between a matrix product and the queries that use it
 
@@ -33,6 +34,37 @@ class Embedder(Protocol):
     def encode_document(self, texts: list[str], /) -> NDArray[np.float32]:
         """Vectors of n documents, shape (n, D), of length 1."""
         ...
+
+
+def checked(
+    vectors: NDArray[Real], texts: Sequence[str], *, who: str = "the model", role: str = "", task: str = ""
+) -> NDArray[Real]:
+    """An embedder's vectors, if they are finite and one a text.
+
+    Args:
+        vectors: (n, D).
+        texts: the n texts that they are of.
+        who: gave them, for the message.
+        role: of the texts, likewise: "query" or "document".
+        task: that the texts are of, likewise.
+
+    Raises:
+        AdjoinError: they are not.
+    """
+    what = f"{role} vectors".lstrip()
+    number = f"the {len(texts):,} texts of {task}" if task else f"{len(texts):,} texts"
+    if vectors.ndim != 2 or len(vectors) != len(texts):
+        raise AdjoinError(
+            f"{who} gave {what} of shape {vectors.shape} for {number}: expected (number of texts, dimension); "
+            "look at the model"
+        )
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(broken):
+        raise AdjoinError(
+            f"{who} gave {len(broken):,} {what} with values that are not finite, the first for "
+            f"{texts[broken[0]][:60]!r}: expected unit vectors; the model is damaged or its training diverged"
+        )
+    return vectors
 
 
 class Scorer(Protocol):
@@ -66,8 +98,10 @@ class DenseScorer:
         Raises:
             AdjoinError: the embedder's vectors are not finite, or not one per text, or their dimensions differ.
         """
-        documents_ND = self._checked(self._encoder.encode_document(task.documents), task.documents, "document")
-        queries_QD = self._checked(self._encoder.encode_query(task.queries), task.queries, "query")
+        documents = np.asarray(self._encoder.encode_document(task.documents), np.float32)
+        documents_ND = checked(documents, task.documents, who=self.name, role="document")
+        queries = np.asarray(self._encoder.encode_query(task.queries), np.float32)
+        queries_QD = checked(queries, task.queries, who=self.name, role="query")
         if documents_ND.shape[1] != queries_QD.shape[1]:
             raise AdjoinError(
                 f"{self.name} gives documents {documents_ND.shape[1]} dimensions and queries "
@@ -78,21 +112,6 @@ class DenseScorer:
             block_BN = queries_QD[start : start + step] @ documents_ND.T
             for scores_N in block_BN:
                 yield scores_N[np.newaxis]
-
-    def _checked(self, vectors: NDArray[Any], texts: Sequence[str], role: str) -> NDArray[np.float32]:
-        vectors = np.asarray(vectors, dtype=np.float32)
-        if vectors.ndim != 2 or len(vectors) != len(texts):
-            raise AdjoinError(
-                f"{self.name} gave {role} vectors of shape {vectors.shape} for {len(texts):,} texts: "
-                "expected (number of texts, dimension)"
-            )
-        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-        if len(broken):
-            raise AdjoinError(
-                f"{self.name} gave {len(broken):,} {role} vectors with values that are not finite, the first for "
-                f"{texts[broken[0]][:60]!r}: expected unit vectors; the model is damaged or its training diverged"
-            )
-        return vectors
 
 
 @dataclass(frozen=True)

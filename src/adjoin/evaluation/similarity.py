@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, statistic_of
 from adjoin.evaluation.finding import Finding
-from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.scorers import Embedder, checked
 
 SUITE = "similarity"
 METRIC = "spearman"
@@ -179,18 +179,7 @@ def _cosines(task: RatedTask, embedder: Embedder) -> dict[str, Floats]:
     """The cosines of each subset's pairs [P]."""
     texts = list(dict.fromkeys(t for pairs in task.subsets.values() for t in (*pairs.texts1, *pairs.texts2)))
     row_of = {text: row for row, text in enumerate(texts)}
-    vectors_ND = np.asarray(embedder.encode_query(texts))
-    if vectors_ND.ndim != 2 or len(vectors_ND) != len(texts):
-        raise AdjoinError(
-            f"the model gave vectors of shape {vectors_ND.shape} for the {len(texts):,} texts of {task.name}: "
-            "expected (number of texts, dimension)"
-        )
-    broken = np.flatnonzero(~np.isfinite(vectors_ND).all(axis=1))
-    if len(broken):
-        raise AdjoinError(
-            f"the model gave {len(broken):,} vectors with values that are not finite, the first for "
-            f"{texts[broken[0]][:60]!r}: expected unit vectors; it is damaged or its training diverged"
-        )
+    vectors_ND = checked(np.asarray(embedder.encode_query(texts), dtype=np.float64), texts, task=task.name)
     return {
         name: cosines_of(vectors_ND[_rows(row_of, pairs.texts1)], vectors_ND[_rows(row_of, pairs.texts2)])
         for name, pairs in task.subsets.items()
