@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import re
 import subprocess
@@ -23,6 +24,13 @@ def fail(number: int) -> int:
 
 def die(number: int) -> int:
     os._exit(number)
+
+
+def die_if_a_child(number: int) -> int:
+    if multiprocessing.parent_process() is not None:
+        os._exit(number)
+    time.sleep(0.2)
+    return number
 
 
 def test_results_come_in_order_from_several_processes() -> None:
@@ -73,17 +81,19 @@ def test_the_processes_of_a_pool_stay_and_become_more_where_more_have_use() -> N
         next(left_early)
         left_early.close()
         assert len(list(pool.as_done(slow_square, range(20)))) == 20
-    alive = [process for process in first | second if psutil.pid_exists(process)]
+    alive = [process for process in (first | second) - here if psutil.pid_exists(process)]
     assert not alive
 
 
 def test_a_pool_tells_in_one_line_that_a_worker_was_killed() -> None:
     with Pool(2) as pool, pytest.raises(AdjoinError, match="one of 2 workers was killed"):
-        list(pool.as_done(die, [9, 9]))
+        list(pool.as_done(die_if_a_child, [9, 9, 9]))
 
 
 def busy_without_a_thread(number: int) -> int:
-    """Seconds in C, where no other thread of the process gets to run."""
+    """Seconds in C, where no other thread of the process gets to run; the parent waits."""
+    if multiprocessing.parent_process() is None:
+        time.sleep(100)
     re.fullmatch(r"(a+)+b", "a" * 40)
     return number
 
@@ -93,7 +103,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from adjoin.workers import Pool
 from test_workers import busy_without_a_thread
-list(Pool(2).as_done(busy_without_a_thread, [1, 2]))
+list(Pool(3).as_done(busy_without_a_thread, [1, 2, 3]))
 """
 
 

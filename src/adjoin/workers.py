@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from multiprocessing import resource_tracker
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from adjoin.errors import AdjoinError
@@ -81,25 +82,41 @@ class Pool:
         self, function: Callable[[Task], Result], tasks: Sequence[Task]
     ) -> Generator[tuple[Task, Result], None, None]:
         """Each task with its result, as they come: nobody waits for a long one. Otherwise as `in_order`."""
-        wanted = min(self._workers, len(tasks))
-        if wanted <= 1:
-            yield from ((task, function(task)) for task in tasks)
-            return
-        submit = self._processes(wanted)
-        remaining = iter(tasks)
-        waiting: dict[Future[Result], Task] = {}
+        remaining, done = deque(tasks), SimpleQueue[tuple[Task, Future[Result]]]()
+        children = min(self._workers, len(tasks)) - 1
+        submit = self._processes(children) if children > 0 else None
+
+        def give() -> None:
+            """Give a child its next task; when it is done, the executor's thread gives the one after that."""
+            if submit is None or (task := _taken(remaining)) is None:
+                return
+            try:
+                future = submit(function, task)
+            except RuntimeError as error:  # the pool is broken, or closed by now
+                future = Future()
+                future.set_exception(error)
+            future.add_done_callback(lambda finished: take(task, finished))
+
+        def take(task: Task, finished: "Future[Result]") -> None:
+            done.put((task, finished))
+            if not finished.cancelled() and not finished.exception():
+                give()
+
+        left = len(tasks)
         try:
-            with _deaths_told(self._started):
-                while True:
-                    for task in islice(remaining, 2 * self._started - len(waiting)):
-                        waiting[submit(function, task)] = task
-                    if not waiting:
-                        return
-                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                        yield waiting.pop(future), future.result()
+            with _deaths_told(self._workers):
+                for _ in range(children):
+                    give()
+                while left:
+                    if (task := _taken(remaining)) is not None:
+                        left -= 1
+                        yield task, function(task)
+                    while left and not (remaining and done.empty()):
+                        finished_task, finished = done.get()
+                        left -= 1
+                        yield finished_task, finished.result()
         finally:
-            for future in waiting:
-                future.cancel()
+            remaining.clear()
 
     def _processes(self, wanted: int) -> Callable[..., "Future[Any]"]:
         """What hands one of at least so many processes a task."""
@@ -108,6 +125,14 @@ class Pool:
             self._submit = self._stack.enter_context(_pool(wanted))
             self._started = wanted
         return self._submit
+
+
+def _taken(tasks: "deque[Task]") -> Task | None:
+    """The next task, or None: another thread may have taken the last one."""
+    try:
+        return tasks.popleft()
+    except IndexError:
+        return None
 
 
 @contextmanager

@@ -95,6 +95,16 @@ def test_bands_find_what_comparing_all_finds(tmp_path: Path) -> None:
         assert marks(tmp_path, texts, [PROSE] * len(texts), parts=parts).tolist() == plain
 
 
+def test_threads_mark_the_same_rows(tmp_path: Path) -> None:
+    texts = [passage(seed % 70) if seed % 3 else passage(seed) for seed in range(400)]
+    np.save(tmp_path / "all.npy", signed(texts, [PROSE] * len(texts)))
+    files, keep, kind = SignatureFiles([tmp_path / "all.npy"]), np.ones(400, np.bool_), np.zeros(400, np.uint8)
+    alone = near_duplicates(files, keep, kind, [PROSE_THRESHOLD])
+    assert 100 < alone.sum() < 300
+    for threads in (2, 3, 8):
+        assert (near_duplicates(files, keep, kind, [PROSE_THRESHOLD], threads) == alone).all()
+
+
 def test_bands_find_nearly_all_just_above_the_threshold(tmp_path: Path) -> None:
     shuffle = np.random.default_rng(2)
     first = shuffle.integers(0, 256, (3000, SIZE), dtype=np.uint8)

@@ -23,6 +23,7 @@ marks a third as many others; 0.75 finds 99.3 % and marks three times as many.
 import array
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -171,7 +172,11 @@ def _shape(file: BinaryIO, path: Path) -> tuple[int, int]:
 
 
 def near_duplicates(
-    files: SignatureFiles, keep: NDArray[np.bool_], kind: NDArray[np.uint8], thresholds: Sequence[float]
+    files: SignatureFiles,
+    keep: NDArray[np.bool_],
+    kind: NDArray[np.uint8],
+    thresholds: Sequence[float],
+    threads: int = 1,
 ) -> NDArray[np.bool_]:
     """Which rows are a near duplicate of an *earlier* row of their kind: the first of a family stays.
 
@@ -179,14 +184,15 @@ def near_duplicates(
     like c or not. Of a band's bucket, each row is compared with the first one and the three before it, so the cost
     is linear in a family's size, and a row goes unless it is like none of them in all 32 bands.
 
-    Memory: 30 bytes a row. Time: 64 sorts of half of the rows, and reading the files eight times: 15 million rows,
-    two in five of them in families, took 95 s of a processor and 465 MB.
+    Memory: 30 bytes a row, whatever the threads. Time: 64 sorts of half of the rows, and reading the files eight
+    times: 15 million rows, two in five of them in families, took 95 s of a processor and 465 MB.
 
     Args:
         files: the signatures [N].
         keep: [N]; all others are neither compared nor marked.
         kind: [N], an index into thresholds: rows of different kinds are never near duplicates.
         thresholds: the least Jaccard similarity, a kind.
+        threads: at work; the result is the same.
 
     Returns:
         Marks [N] of the rows to drop.
@@ -198,38 +204,96 @@ def near_duplicates(
         raise AdjoinError(
             f"{files.rows} signatures, {len(keep)} marks and {len(kind)} kinds: expected as many of each"
         )
-    marked = np.zeros(files.rows, np.bool_)
-    needed = np.array([_bytes_alike(threshold, SIZE) for threshold in thresholds])
+    search = _Search(files, keep, kind, thresholds)
+    parts = 2 << (threads - 1).bit_length()  # a thread sorts one at a time, so all hold half of a band's keys
+    jobs = [(band, part) for band in range(BANDS_AT_ONCE) for part in range(parts)]
     waiting: list[Pairs] = []
-    for pairs in _likely(files, keep, kind, np.array([_bytes_hinting(value) for value in thresholds]), marked):
-        waiting.append(pairs)
-        # Many at once: to read a tenth of the rows takes as long as to read them all.
-        if sum(len(later) for later, _ in waiting) >= _PAIRS:
-            _compare(files, waiting, needed, kind, marked)
-            waiting = []
-    _compare(files, waiting, needed, kind, marked)
-    return marked
+    with ThreadPoolExecutor(threads) as pool:
+        for excerpt in search.excerpts():
+            of_jobs = [pool.submit(search.likely, excerpt, band, part, parts) for band, part in jobs]
+            for pairs in (job.result() for job in of_jobs):
+                waiting += pairs
+                # Many at once: to read a tenth of the rows takes as long as to read them all.
+                if sum(len(later) for later, _ in waiting) >= _PAIRS:
+                    search.compare(waiting)
+                    waiting = []
+    search.compare(waiting)
+    return search.marked
 
 
-def _likely(
-    files: SignatureFiles,
-    keep: NDArray[np.bool_],
-    kind: NDArray[np.uint8],
-    hinted: NDArray[np.float64],
-    marked: NDArray[np.bool_],
-) -> Iterator[Pairs]:
-    """Pairs of one bucket that the other bytes in memory do not tell apart, as most of them are."""
-    width = BAND * BANDS_AT_ONCE
-    excerpt = np.empty((files.rows, width), np.uint8)  # of each signature: the bands of this round
-    for first in range(0, SIZE, width):
-        for row, block in files.blocks():
-            excerpt[row : row + len(block)] = block[:, first : first + width]
-        for band in range(BANDS_AT_ONCE):
-            for half in (0, 1):
-                for later, earlier in _neighbours(_sorted_keys(excerpt, band, keep, kind, half), marked):
-                    alike = (excerpt[later] == excerpt[earlier]).sum(axis=1) - BAND
-                    likely = (kind[later] == kind[earlier]) & (alike >= hinted[kind[later]])
-                    yield later[likely], earlier[likely]
+class _Search:
+    """Near duplicates among the rows of some files.
+
+    A row's mark is only ever set, and a marked row is not compared again: in which order bands are looked through,
+    or whether at the same time, makes no difference to the marks.
+
+    Attributes:
+        marked: [N] the rows found so far.
+    """
+
+    def __init__(
+        self, files: SignatureFiles, keep: NDArray[np.bool_], kind: NDArray[np.uint8], thresholds: Sequence[float]
+    ) -> None:
+        self.marked = np.zeros(files.rows, np.bool_)
+        self._files, self._keep, self._kind = files, keep, kind
+        self._hinted = np.array([_bytes_hinting(value) for value in thresholds])
+        self._needed = np.array([_bytes_alike(value, SIZE) for value in thresholds])
+
+    def excerpts(self) -> Iterator[Signatures]:
+        """Of each signature [N, 16] the bands of one round; the array is the same one every time."""
+        width = BAND * BANDS_AT_ONCE
+        excerpt = np.empty((self._files.rows, width), np.uint8)
+        for first in range(0, SIZE, width):
+            for row, block in self._files.blocks():
+                excerpt[row : row + len(block)] = block[:, first : first + width]
+            yield excerpt
+
+    def likely(self, excerpt: Signatures, band: int, part: int, parts: int) -> list[Pairs]:
+        """Pairs of one bucket that the other bytes in memory do not tell apart, as most of them are.
+
+        Args:
+            excerpt: see `excerpts`.
+            band: which of its bands.
+            part: of the band's buckets.
+            parts: that the buckets are shared among.
+        """
+        kind, waiting, count = self._kind, list[Pairs](), 0
+        for later, earlier in _neighbours(self._sorted_keys(excerpt, band, part, parts), self.marked):
+            alike = (excerpt[later] == excerpt[earlier]).sum(axis=1) - BAND
+            likely = (kind[later] == kind[earlier]) & (alike >= self._hinted[kind[later]])
+            waiting.append((later[likely], earlier[likely]))
+            count += len(waiting[-1][0])
+            if count >= _PAIRS:
+                self.compare(waiting)
+                waiting, count = [], 0
+        return waiting
+
+    def _sorted_keys(self, excerpt: Signatures, band: int, part: int, parts: int) -> NDArray[np.uint64]:
+        """Key (upper half) and row (lower) of each row kept, sorted; of those whose key falls into this part."""
+        pieces, shift = [], np.uint32(33 - parts.bit_length())
+        for row in range(0, len(self._keep), _ROWS):
+            bytes_of = np.ascontiguousarray(excerpt[row : row + _ROWS, band * BAND : (band + 1) * BAND])
+            kinds = self._kind[row : row + _ROWS].astype(np.uint32)
+            key = bytes_of.view("<u4")[:, 0] ^ (kinds * np.uint32(0x9E3779B1))
+            rows = np.flatnonzero(self._keep[row : row + _ROWS] & (key >> shift == part))
+            pieces.append((key[rows].astype(np.uint64) << np.uint64(32)) | (row + rows).astype(np.uint64))
+        keys = np.concatenate([np.empty(0, np.uint64), *pieces])
+        keys.sort()
+        return keys
+
+    def compare(self, waiting: list[Pairs]) -> None:
+        """Mark the later rows whose whole signatures agree with the earlier ones' in as many bytes as needed."""
+        if not waiting:
+            return
+        later = np.concatenate([later for later, _ in waiting])
+        earlier = np.concatenate([earlier for _, earlier in waiting])
+        rows, places = np.unique(np.concatenate([later, earlier]), return_inverse=True)
+        found = self._files.take(rows)
+        for begin in range(0, len(later), _ROWS):  # 8 MB a side
+            end = min(begin + _ROWS, len(later))
+            alike = (found[places[begin:end]] == found[places[len(later) + begin : len(later) + end]]).sum(axis=1)
+            row = later[begin:end]
+            self.marked[row[alike >= self._needed[self._kind[row]]]] = True
 
 
 def _bytes_alike(threshold: float, size: int) -> float:
@@ -242,21 +306,6 @@ def _bytes_hinting(threshold: float) -> float:
     size = BAND * (BANDS_AT_ONCE - 1)
     mean = _bytes_alike(threshold, size)
     return mean - 2 * float(np.sqrt(mean * (1 - mean / size)))
-
-
-def _sorted_keys(
-    excerpt: Signatures, band: int, keep: NDArray[np.bool_], kind: NDArray[np.uint8], half: int
-) -> NDArray[np.uint64]:
-    """Key (upper half) and row (lower) of each row kept, sorted; of those keys that have this highest bit."""
-    pieces = []
-    for row in range(0, len(keep), _ROWS):
-        bytes_of = np.ascontiguousarray(excerpt[row : row + _ROWS, band * BAND : (band + 1) * BAND])
-        key = bytes_of.view("<u4")[:, 0] ^ (kind[row : row + _ROWS].astype(np.uint32) * np.uint32(0x9E3779B1))
-        rows = np.flatnonzero(keep[row : row + _ROWS] & (key >> np.uint32(31) == half))
-        pieces.append((key[rows].astype(np.uint64) << np.uint64(32)) | (row + rows).astype(np.uint64))
-    keys = np.concatenate([np.empty(0, np.uint64), *pieces])
-    keys.sort()
-    return keys
 
 
 def _neighbours(keys: NDArray[np.uint64], marked: NDArray[np.bool_]) -> Iterator[Pairs]:
@@ -280,24 +329,3 @@ def _neighbours(keys: NDArray[np.uint64], marked: NDArray[np.bool_]) -> Iterator
         earlier = keys[np.concatenate([place for _, place in pairs])] & np.uint64(0xFFFFFFFF)
         if len(earlier):
             yield np.concatenate([row for row, _ in pairs]), earlier.astype(np.int64)
-
-
-def _compare(
-    files: SignatureFiles,
-    waiting: list[Pairs],
-    needed: NDArray[np.float64],
-    kind: NDArray[np.uint8],
-    marked: NDArray[np.bool_],
-) -> None:
-    """Mark the later rows whose whole signatures agree with the earlier ones' in as many bytes as needed."""
-    if not waiting:
-        return
-    later = np.concatenate([later for later, _ in waiting])
-    earlier = np.concatenate([earlier for _, earlier in waiting])
-    rows, places = np.unique(np.concatenate([later, earlier]), return_inverse=True)
-    found = files.take(rows)
-    for begin in range(0, len(later), _ROWS):  # 8 MB a side
-        end = min(begin + _ROWS, len(later))
-        alike = (found[places[begin:end]] == found[places[len(later) + begin : len(later) + end]]).sum(axis=1)
-        row = later[begin:end]
-        marked[row[alike >= needed[kind[row]]]] = True

@@ -71,6 +71,8 @@ def find_sources(
 
 
 def _is_excluded(source: Source, patterns: Sequence[str], tally: Tally) -> bool:
+    if not patterns:
+        return False
     parts = source.origin.split("/")
     above = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
     hit = any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns for path in above)
@@ -123,7 +125,8 @@ class _Walk:
             raise AdjoinError(f"cannot read {root}: {error}; give a folder or a file") from None
         if stat.S_ISREG(mode):
             reason = "" if archive_kind(root.name) else unread_reason(root.name, streams=self.streams)
-            self._take(root, _printable(root.name or real.name), real, reason, self._facts_above(real))
+            origin = _printable(root.name or real.name)
+            self._take(str(root), root.name, origin, str(real), reason, self._facts_above(real))
         else:
             self._walk(root, real)
 
@@ -176,7 +179,7 @@ class _Walk:
         if not reason and rules.files and rules.ignore(f"{below}/" if is_folder else below):
             reason = "ignored by .gitignore"
         if not is_folder:
-            self._take(root / below, _printable(below), real / below, reason, facts)
+            self._take(entry.path, entry.name, _printable(below), f"{real}/{below}", reason, facts)
         elif reason:
             self.tally.add(reason, _printable(below))
         return is_folder and not reason
@@ -191,22 +194,22 @@ class _Walk:
             self.above[real.parent] = provenance.facts_above(real)
         return self.above[real.parent]
 
-    def _take(self, path: Path, origin: str, real: Path, reason: str, facts: Facts) -> None:
+    def _take(self, path: str, name: str, origin: str, real: str, reason: str, facts: Facts) -> None:
         """Take a file, unless there is a reason against it or one shows now."""
-        limit = MAX_ARCHIVE_BYTES if archive_kind(path.name) else self.max_bytes
-        try:
-            if not reason and not stream_kind(path.name) and path.stat().st_size > limit:
-                reason = "too large"
-        except OSError as error:
-            reason = failure_reason(error)
-        if not reason and str(real) in self.seen:
+        if not reason and not stream_kind(name):
+            try:
+                if Path(path).stat().st_size > (MAX_ARCHIVE_BYTES if archive_kind(name) else self.max_bytes):
+                    reason = "too large"
+            except OSError as error:
+                reason = failure_reason(error)
+        if not reason and real in self.seen:
             reason = "given twice"
         if reason:
             self.tally.add(reason, origin)
         else:
-            self.seen.add(str(real))
-            repository = repository_of_path(_printable(str(real))) or facts.repository
-            self.found.append(Source(path, origin, facts.licence, repository, self.streams))
+            self.seen.add(real)
+            repository = repository_of_path(_printable(real)) or facts.repository
+            self.found.append(Source(Path(path), origin, facts.licence, repository, self.streams))
 
 
 def _printable(path: str) -> str:

@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
+_THREADS = 8  # more wait for the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Engine:
             raise AdjoinError(f"--engine {self.name}: expected {' or '.join(ENGINES)}")
         if self.workers is not None and self.workers < 1:
             raise AdjoinError(f"--workers {self.workers}: expected 1 or more")
+
+    @property
+    def threads(self) -> int:
+        """Of this process, between the rounds of tasks, when no other is at work on this machine."""
+        here = os.cpu_count() or 1
+        return min(self.workers or here, here, _THREADS)
 
     @contextmanager
     def crew(self) -> "Iterator[Crew]":

@@ -85,6 +85,7 @@ def decide(
     reports: Sequence[dict[str, Any]],
     options: MiningOptions,
     held_out: HeldOut | None = None,
+    threads: int = 1,
 ) -> Verdict:
     """Decide over all pairs of all parts.
 
@@ -93,6 +94,7 @@ def decide(
         reports: each part's, see `PartFiles.read_report`.
         options: licences, near duplicates and caps.
         held_out: the evaluation data; a package's repository is known when all of it has been read, so here.
+        threads: at work.
     """
     first_rows = np.cumsum([0, *(report["rows"] for report in reports)], dtype=np.int64)
     reasons = np.zeros(int(first_rows[-1]), np.uint8)
@@ -110,7 +112,7 @@ def decide(
     reasons[exact_duplicates(_all(parts, "y_hash"), kinds, reasons == 0)] = DUPLICATE
     if not options.keep_near_duplicates:
         signed = SignatureFiles([part.signatures for part in parts])
-        reasons[near_duplicates(signed, reasons == 0, kinds, _THRESHOLDS)] = NEAR_DUPLICATE
+        reasons[near_duplicates(signed, reasons == 0, kinds, _THRESHOLDS, threads)] = NEAR_DUPLICATE
     if options.template_cap:
         templates = joint(_packages(parts, reports), _all(parts, "template"))
         reasons[over_cap(templates, _all(parts, "y_hash"), options.template_cap, reasons == 0)] = TEMPLATE

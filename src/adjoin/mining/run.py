@@ -85,12 +85,14 @@ class Mining:
     Attributes:
         shop: what its tasks are done with.
         crew: who does them.
+        threads: of this process, when nobody else is at work.
         parts: those that are done, by the number of their task.
         pairs: in all of them, before the merge.
     """
 
     shop: Workshop
     crew: Crew
+    threads: int = 1
     parts: dict[int, PartFiles] = field(default_factory=dict)
     pairs: int = 0
 
@@ -131,7 +133,7 @@ class Mining:
         reports = [part.read_report() for part in parts]
         options = self.shop.options
         held_out = HeldOut.open(self.shop.held_out) if self.shop.held_out else None
-        verdict = decide(parts, reports, options, held_out)
+        verdict = decide(parts, reports, options, held_out, self.threads)
         counted = counts_of(parts, reports, verdict, found)
         if not verdict.kept:
             tally = Tally(Counter({name: n for name, n in counted["counts"].items() if name != "sources"}))
@@ -178,7 +180,8 @@ def mining_under_way(out: Path, options: MiningOptions, plan: str, engine: Engin
         if held_out and not held_out.exists():
             HeldOut.build(options.decontaminate, held_out, Tally())
         with engine.crew() as crew:
-            yield Mining(Workshop(folder.resolve(), options, held_out.resolve() if held_out else None), crew)
+            shop = Workshop(folder.resolve(), options, held_out.resolve() if held_out else None)
+            yield Mining(shop, crew, engine.threads)
     except AdjoinError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
