@@ -61,6 +61,51 @@ def test_evaluate_reports_model_and_baselines(journey: Path, capsys: pytest.Capt
     assert content["baselines"]["bm25"] == json.loads((report / "report.json").read_text())["baselines"]["bm25"]
 
 
+def test_a_training_is_measured_on_the_way_and_the_steps_compared(
+    journey: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, options = (
+        journey / "watched",
+        ["--dimension", "32", "--batch", "32", "--vocabulary", "600", "--steps", "8"],
+    )
+    aside = ["--evaluate-every", "3", "--evaluate-data", str(journey / "eval"), "--evaluate-limit", "40"]
+    command = ["train", str(journey / "pairs"), "--out", str(out), *options, *aside]
+    assert main([*command, "--keep", "similarity"]) == 1
+    assert "no score 'similarity' to keep the best by: expected one of code, code/tree" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*command, "--keep", "code/tree"]) == 0
+    told = capsys.readouterr().out
+    lines = [json.loads(line) for line in (out / "training" / "evaluations.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [3, 6, 8]
+    scores = [line["scores"]["code/tree"] for line in lines]
+    best = scores.index(max(scores))
+    assert f"after step 3: code {scores[0]:.3f}" in told
+    assert json.loads((out / "adjoin.json").read_text())["training"]["steps"] == lines[best]["step"]
+    steps = [str(out / "training" / "evaluations" / f"step-{step:08d}") for step in (3, 6, 8)]
+    environment = json.loads((Path(steps[0]) / "report.json").read_text())["environment"]
+    assert environment["step"] == 3
+    assert environment["batch"] == 32
+    assert environment["parameters"] > 500 * 32
+    assert main(["compare", *steps, "--report", str(journey / "compared")]) == 0
+    assert "Means over training steps" in (journey / "compared" / "comparison.html").read_text()
+
+
+def test_options_of_evaluation_alone_are_refused(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", str(journey / "pairs"), "--out", str(journey / "never")]
+    for options, message in (
+        (["--keep", "code"], "--keep goes with --evaluate-every STEPS"),
+        (["--evaluate-every", "5"], "give --evaluate-data FOLDER"),
+        (["--evaluate-every", "5", "--evaluate-data", str(journey / "pairs")], "no evaluation data in"),
+        (
+            ["--evaluate-every", "5", "--evaluate-data", str(journey / "eval"), "--evaluate-suite", "space"],
+            "--evaluate-suite space: expected probe, similarity, retrieval, code",
+        ),
+    ):
+        assert main([*command, *options]) == 1
+        assert message in capsys.readouterr().err
+    assert not (journey / "never").exists()
+
+
 def test_compare_puts_reports_beside_each_other(journey: Path, capsys: pytest.CaptureFixture[str]) -> None:
     places = ["--data", str(journey / "eval"), "--cache", str(journey / "cache"), "--beside", "bm25"]
     for system in ("random", "lsa"):

@@ -310,6 +310,33 @@ def _train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verb.add_argument("--out", required=True, type=_path, help="folder for the model")
     _training_options(verb)
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    verb.add_argument(
+        "--evaluate-every",
+        type=int,
+        metavar="STEPS",
+        help="measure the model on the way, and at the end; the weights of a step do not depend on it",
+    )
+    verb.add_argument("--evaluate-data", type=_path, metavar="FOLDER", help="on what: as for evaluate")
+    verb.add_argument(
+        "--evaluate-suite",
+        dest="suite",
+        nargs="+",
+        metavar="SUITE",
+        help="probe, similarity, retrieval, code (default: those that there is data for)",
+    )
+    verb.add_argument(
+        "--evaluate-limit",
+        type=int,
+        default=200,
+        metavar="N",
+        help="at most N queries, sentences or pairs a task (default: 200)",
+    )
+    verb.add_argument(
+        "--keep",
+        metavar="SCORE",
+        help="give the model of the evaluation with the highest score, not the last: a suite (code, retrieval,"
+        " similarity, probe), whose tasks' mean it is, or SUITE/TASK",
+    )
 
 
 def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,7 +3,7 @@
 import argparse
 import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from adjoin.evaluation.run import Contestant, Progress
     from adjoin.evaluation.scorers import Embedder
+    from adjoin.training.aside import Aside
 
 BESIDE = ("bm25", "untrained")
 
@@ -40,6 +41,7 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     with _shown(console) as progress:
         report = run_evaluation(jobs, contestants, options.model, date=today, settings=settings, progress=progress)
+    report.environment |= _facts(Path(options.model))
     if options.limit is not None:
         report.environment["limit"] = options.limit
     for suite in report.suites():
@@ -48,6 +50,59 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
             console.print(comparison.sentence())
     write_report(report_folder, report)  # last: where it cannot be written, the figures have at least been seen
     console.print(f"All metrics, with figures: {report_folder / 'report.html'} and report.md", soft_wrap=True)
+
+
+def aside_of(options: argparse.Namespace) -> "Aside | None":
+    """How `adjoin train` measures on the way; None if it shall not.
+
+    Raises:
+        AdjoinError: the options don't go together, or there is nothing to measure.
+    """
+    from adjoin.training.aside import Aside
+
+    given = {"--evaluate-data": options.evaluate_data, "--keep": options.keep, "--evaluate-suite": options.suite}
+    if options.evaluate_every is None:
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise AdjoinError(f"{', '.join(wrong)} goes with --evaluate-every STEPS")
+        return None
+    if options.evaluate_data is None:
+        raise AdjoinError(
+            "--evaluate-every measures on data: give --evaluate-data FOLDER, laid out as for evaluate"
+        )
+
+    from adjoin.evaluation.jobs import digest_of, find_jobs
+    from adjoin.evaluation.report import JUDGED, MODEL
+    from adjoin.evaluation.run import Settings, run_evaluation, scores_of
+
+    limit = options.evaluate_limit
+    if wrong := [suite for suite in options.suite or () if suite not in JUDGED]:
+        raise AdjoinError(f"--evaluate-suite {wrong[0]}: expected {', '.join(JUDGED)}, in which higher is better")
+    jobs = find_jobs(options.evaluate_data, suites=options.suite or JUDGED, limit=limit)
+    suites = dict.fromkeys(job.suite for job in jobs)
+
+    def measure(model: Path, folder: Path, facts: "Mapping[str, str | int]") -> dict[str, float]:
+        contestants = {MODEL: _opened(str(model), None)}
+        today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+        report = run_evaluation(jobs, contestants, str(facts["training"]), date=today, settings=Settings())
+        report.environment |= {**_facts(model), **facts, "limit": limit}
+        report.write(folder)
+        return scores_of(report)
+
+    names = (*suites, *(f"{job.suite}/{job.task}" for job in jobs))
+    return Aside(options.evaluate_every, measure, names, options.keep, digest_of(jobs))
+
+
+def _facts(folder: Path) -> dict[str, str | int]:
+    """What a report says of one of our models, so that `compare` can draw its curves; nothing of others."""
+    from adjoin.model.encoder import Description, number_of_parameters
+
+    if not (folder / "adjoin.json").is_file():
+        return {}
+    training = Description.read(folder).training
+    facts = {"parameters": number_of_parameters(folder), "step": training.get("steps")}
+    facts["batch"] = training.get("recipe", {}).get("batch")
+    facts["pairs"] = training.get("pairs")
+    return {name: int(value) for name, value in facts.items() if isinstance(value, int)}
 
 
 def compare(options: argparse.Namespace, console: "Console") -> None:

@@ -273,10 +273,14 @@ def train(options: argparse.Namespace) -> None:
 
     recipe = Recipe.with_defaults(**_given(options))
 
+    from adjoin.cli.evaluating import aside_of
     from adjoin.training.contrast import train as train_encoder
 
+    aside = aside_of(options)
     with _shown_over_ranks() as (console, shared):
-        description = train_encoder(options.pairs, options.out, recipe, resume=options.resume, **shared)
+        description = train_encoder(
+            options.pairs, options.out, recipe, resume=options.resume, aside=aside, **shared
+        )
     steps, seconds = description.training["steps"], description.training["seconds"]
     console.print(
         f"{options.out}: dimension {description.dimension}, {steps:,} steps in {seconds / 60:.1f} minutes"

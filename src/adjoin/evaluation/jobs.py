@@ -103,6 +103,11 @@ def find_jobs(
     return found
 
 
+def digest_of(jobs: Sequence[Job]) -> str:
+    """What stands for several jobs: their data, and how they are measured."""
+    return _digest([(job.suite, job.task, job.digest) for job in jobs])
+
+
 def search_jobs(tasks: Sequence[RetrievalTask]) -> list[Job]:
     """Jobs of search tasks that are in memory already."""
     return [_search_job(task.suite, task) for task in tasks]

@@ -86,6 +86,19 @@ def run_evaluation(
     return Report(model, found, environment(date) | shared)
 
 
+def scores_of(report: Report) -> dict[str, float]:
+    """What the model reached by its suites' main metrics: the mean of each suite's tasks, and "suite/task"."""
+    scores = {}
+    for suite in report.suites():
+        metric = report.metric_of(suite)
+        if mean := report.mean(MODEL, suite, metric):
+            scores[suite] = mean.value
+        for task in report.tasks(suite):
+            if found := report.find(MODEL, suite, task, metric):
+                scores[f"{suite}/{task}"] = found.estimate.value
+    return scores
+
+
 def _measured(
     job: Job, contestants: Mapping[str, Contestant], rows: Sequence[str], known: KnownFindings, settings: Settings
 ) -> dict[str, list[Finding]]:

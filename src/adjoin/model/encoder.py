@@ -5,6 +5,7 @@ it an ordinary transformers folder). A static model needs NumPy and tokenizers o
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -109,6 +110,18 @@ class Description:
         if wrong:
             raise AdjoinError(f"{folder / DESCRIPTION_FILE} is damaged: {wrong}; copy the model again")
         return cls(**found)
+
+
+def number_of_parameters(folder: Path) -> int:
+    """How many numbers a model's weights are, by the headers of its files; those of a start are not counted."""
+    from safetensors import safe_open
+
+    number = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "numpy") as file:
+            names = [name for name in file.keys() if name != START_WEIGHTS]  # noqa: SIM118 - it is no dict
+            number += sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+    return number
 
 
 class Encoder:

@@ -3,25 +3,23 @@
 models/mine/
   adjoin.json, model.safetensors, tokenizer.json    the model; adjoin.json is written last
   training/log.jsonl, curve.png, step-NNNNNNNN/     how it came about; the state to resume from
+  training/evaluations.jsonl ...                    what it was worth on the way, see aside.py
 """
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-from adjoin.files import flush_to_disk, write_atomically, write_json
-from adjoin.model.adapters import merged
-from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
-from adjoin.model.start import library_quiet
+from adjoin.files import write_atomically, write_json
+from adjoin.model.encoder import DESCRIPTION_FILE, Description
 from adjoin.ranks import ALONE, Ranks
-from adjoin.training import checkpoint, shards
+from adjoin.training import shards
+from adjoin.training.aside import KEPT_FILE, SNAPSHOT, Aside, Evaluations, Kept
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Say, run_training
 from adjoin.training.prepare import Contrast, forget_tokens, prepare
 from adjoin.training.recipe import Recipe
+from adjoin.training.saving import describe, write_snapshot, write_weights
 
 
 def train(
@@ -30,6 +28,7 @@ def train(
     recipe: Recipe,
     *,
     resume: bool = False,
+    aside: Aside | None = None,
     ranks: Ranks = ALONE,
     say: Say = lambda _: None,
     watch: Watch = lambda _: None,
@@ -41,8 +40,10 @@ def train(
         out: the model's folder.
         recipe: all options.
         resume: go on from the last checkpoint below `out`, if there is one.
+        aside: how the training is measured on its way; whether it is makes no difference to the weights of any
+            step, but the model may be an earlier step's then.
         ranks: the processes that share the training.
-        say: told what is being prepared, in a line.
+        say: told what is being prepared, and what evaluations found, in a line.
         watch: told about each step.
 
     Returns:
@@ -56,72 +57,64 @@ def train(
     if recipe.start.is_static:
         ranks = ranks.on_cpu()
     paths = [pairs] if isinstance(pairs, Path) else list(pairs)
-    contrast = prepare(
-        paths, out, recipe, ranks=ranks, resume=resume, say=say if ranks.is_first else lambda _: None
-    )
+    say = say if ranks.is_first else lambda _: None
+    contrast = prepare(paths, out, recipe, ranks=ranks, resume=resume, say=say)
     run = contrast.run
+    evaluations = Evaluations(aside, run.folder, run.progress.step) if aside else None
+    if evaluations is not None:
+        ranks.first_does(evaluations.forget_later)
+        run.aside, run.aside_every = _evaluating(contrast, evaluations, say), evaluations.aside.every
     run_training(run, watch)
-    description = _describe(contrast)
+    if evaluations is not None and run.aside is not None and evaluations.last != run.progress.step:
+        run.aside()
+    best = evaluations.best() if evaluations is not None else None
+    if best is not None and best.step != run.progress.step:
+        say(f"the model is that of step {best.step:,}: {best.score} was {best.value:.3f}, the highest")
+        ranks.first_does(lambda: _finish_with(best, out, contrast))
+        return Description.read(out)
+    description = describe(contrast)
     with run.average.swapped() if run.average is not None else nullcontext():
         weights = shards.whole_weights(contrast.body) if run.recipe.shard else None  # type: ignore[arg-type]
 
         def finish() -> None:
-            title = f"{out.name}: {len(contrast.cache):,} pairs, batch {run.size:,}"
-            draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
             write_weights(out, contrast.body, weights)
-            write_json(out / DESCRIPTION_FILE, description.as_json())  # last: a folder without it is no model
-            forget_tokens(run.folder)
+            _finish(description, out, contrast)
 
         ranks.first_does(finish)
     return description
 
 
-def write_weights(out: Path, body: StaticBody | TransformerBody, weights: dict[str, Any] | None = None) -> None:
-    """Write a trained body's files into a model's folder, each whole or not at all, in float32.
+def _evaluating(contrast: Contrast, evaluations: Evaluations, say: Say) -> Callable[[], None]:
+    """What the loop calls to have the model measured as it stands."""
+    run, snapshot = contrast.run, contrast.run.folder / SNAPSHOT
 
-    Args:
-        out: the folder.
-        body: adapters are merged into it, so that it cannot be trained on.
-        weights: in place of its own, where it holds a part of them only.
-    """
-    if isinstance(body, StaticBody):
-        from safetensors.torch import save as to_bytes
+    def evaluate() -> None:
+        write_snapshot(snapshot, contrast)
+        name, step = run.folder.parent.name, run.progress.step
+        facts: dict[str, str | int] = {"training": name, "step": step, "batch": run.size}
+        run.ranks.first_does(lambda: say(evaluations.take(snapshot, facts, run.progress.elapsed)))
+        evaluations.last = step
 
-        write_atomically(out / WEIGHTS_FILE, to_bytes({name: t.float() for name, t in body.tensors().items()}))
-    else:
-        model = merged(body) if hasattr(body.model, "merge_and_unload") else body.model
-        write_model(out, model if weights is not None else model.float(), weights)
+    return evaluate
 
 
-def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) -> None:  # noqa: ANN401
-    """Write a transformers model's files into a folder, each whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
-        with library_quiet(), checkpoint.full_disk_is_os_error(out):
-            model.save_pretrained(unfinished, **({} if weights is None else {"state_dict": weights}))
-        for path in sorted(Path(unfinished).iterdir()):
-            flush_to_disk(path)
-            path.chmod(0o644)  # the library makes weights private
-            path.replace(out / path.name)
+def _finish_with(best: Kept, out: Path, contrast: Contrast) -> None:
+    """Make the best model the one that the training gives."""
+    description = Description.read(best.folder)
+    for path in sorted(best.folder.iterdir()):
+        if path.name not in (DESCRIPTION_FILE, KEPT_FILE):
+            write_atomically(out / path.name, path.read_bytes())
+    description.training["kept"] = {
+        "score": best.score,
+        "value": best.value,
+        "of_steps": contrast.run.progress.step,
+    }
+    _finish(description, out, contrast)
 
 
-def _describe(contrast: Contrast) -> Description:
-    run, cache = contrast.run, contrast.cache
-    hashes = [dataset.hash for dataset in contrast.datasets]
-    return Description(
-        kind="static" if isinstance(contrast.body, StaticBody) else "transformer",
-        dimension=contrast.body.dimension,
-        max_tokens=run.recipe.max_tokens,
-        tau=float(contrast.temperature.tau.detach()),
-        start=run.recipe.start.as_json(),
-        training={
-            "recipe": {**run.recipe.as_json(), "batch": run.size},
-            "pairs": len(cache),
-            "data": hashes[0] if len(hashes) == 1 else hashes,
-            "steps": run.progress.step,
-            "seconds": round(run.progress.elapsed, 1),
-            "settled": run.progress.settled,
-            "ranks": run.ranks.size,
-            "texts": cache.encoded,
-            "texts_truncated": cache.truncated,
-        },
-    )
+def _finish(description: Description, out: Path, contrast: Contrast) -> None:
+    run = contrast.run
+    title = f"{out.name}: {len(contrast.cache):,} pairs, batch {run.size:,}"
+    draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
+    write_json(out / DESCRIPTION_FILE, description.as_json())  # last: a folder without it is no model
+    forget_tokens(run.folder)

@@ -72,6 +72,8 @@ class Run:
         progress: steps done, seconds spent.
         size: pairs, or rows, of a batch.
         steps_per_epoch: batches in one pass over the data.
+        aside: measures the model as it stands; its time is not the training's.
+        aside_every: after so many steps each time.
     """
 
     recipe: Recipe
@@ -89,6 +91,8 @@ class Run:
     progress: checkpoint.Progress
     size: int
     steps_per_epoch: int
+    aside: Callable[[], None] | None = None
+    aside_every: int = 1
 
     def save(self) -> None:
         """Write a checkpoint; after memory ran out, with the smaller micro-batches that the step goes on with."""
@@ -152,6 +156,8 @@ def _loop(run: Run, log: TrainingLog | None, watch: Watch, interrupted: list[int
         if log is not None:
             log.add(report)
             watch(report)
+        if run.aside is not None and progress.step % run.aside_every == 0:
+            run.aside()
         if progress.elapsed - saved_at > 60 * recipe.checkpoint_minutes:
             if log is not None:
                 log.flush()

@@ -1,0 +1,91 @@
+"""What a contrastive training has come to, as a model's folder: at its end, and on the way."""
+
+import copy
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
+from adjoin.model.adapters import merged
+from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
+from adjoin.model.start import library_quiet
+from adjoin.tokens import FILE as TOKENIZER_FILE
+from adjoin.training import checkpoint, shards
+from adjoin.training.prepare import Contrast
+
+
+def write_weights(out: Path, body: StaticBody | TransformerBody, weights: dict[str, Any] | None = None) -> None:
+    """Write a trained body's files into a model's folder, each whole or not at all, in float32.
+
+    Args:
+        out: the folder.
+        body: adapters are merged into it, so that it cannot be trained on.
+        weights: in place of its own, where it holds a part of them only.
+    """
+    if isinstance(body, StaticBody):
+        from safetensors.torch import save as to_bytes
+
+        write_atomically(out / WEIGHTS_FILE, to_bytes({name: t.float() for name, t in body.tensors().items()}))
+    else:
+        model = merged(body) if hasattr(body.model, "merge_and_unload") else body.model
+        write_model(out, model if weights is not None else model.float(), weights)
+
+
+def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) -> None:  # noqa: ANN401
+    """Write a transformers model's files into a folder, each whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
+        with library_quiet(), checkpoint.full_disk_is_os_error(out):
+            model.save_pretrained(unfinished, **({} if weights is None else {"state_dict": weights}))
+        for path in sorted(Path(unfinished).iterdir()):
+            flush_to_disk(path)
+            path.chmod(0o644)  # the library makes weights private
+            path.replace(out / path.name)
+
+
+def describe(contrast: Contrast) -> Description:
+    """What adjoin.json says of a training as it stands."""
+    run, cache = contrast.run, contrast.cache
+    hashes = [dataset.hash for dataset in contrast.datasets]
+    return Description(
+        kind="static" if isinstance(contrast.body, StaticBody) else "transformer",
+        dimension=contrast.body.dimension,
+        max_tokens=run.recipe.max_tokens,
+        tau=float(contrast.temperature.tau.detach()),
+        start=run.recipe.start.as_json(),
+        training={
+            "recipe": {**run.recipe.as_json(), "batch": run.size},
+            "pairs": len(cache),
+            "data": hashes[0] if len(hashes) == 1 else hashes,
+            "steps": run.progress.step,
+            "seconds": round(run.progress.elapsed, 1),
+            "settled": run.progress.settled,
+            "ranks": run.ranks.size,
+            "texts": cache.encoded,
+            "texts_truncated": cache.truncated,
+        },
+    )
+
+
+def write_snapshot(folder: Path, contrast: Contrast) -> None:
+    """Write the model that a training would give if it ended now; all ranks take part, and nothing of it changes.
+
+    Args:
+        folder: of the model, whole or absent.
+        contrast: between two steps. A body on one rank is copied once where it lies.
+    """
+    run, body = contrast.run, contrast.body
+    with run.average.swapped() if run.average is not None else nullcontext():
+        weights = shards.whole_weights(body) if run.recipe.shard else None  # type: ignore[arg-type]
+
+        def write() -> None:
+            # Adapters are merged in place, and other kinds of numbers cast: not those that are being trained.
+            alone = body if isinstance(body, StaticBody) or weights is not None else copy.deepcopy(body)
+            with folder_in_one_piece(folder) as unfinished:
+                write_weights(unfinished, alone, weights)
+                tokenizer = (run.folder.parent / TOKENIZER_FILE).read_bytes()
+                write_atomically(unfinished / TOKENIZER_FILE, tokenizer)
+                write_json(unfinished / DESCRIPTION_FILE, describe(contrast).as_json())
+
+        run.ranks.first_does(write)
