@@ -87,6 +87,10 @@ def test_a_training_is_measured_on_the_way_and_the_steps_compared(
     assert environment["batch"] == 32
     assert environment["parameters"] > 500 * 32
     assert main(["compare", *steps, "--report", str(journey / "compared")]) == 0
+    state = next((out / "training").glob("step-0*"))
+    places = ["--data", str(journey / "eval"), "--report", str(journey / "state"), "--no-cache"]
+    assert main(["evaluate", str(state), *places, "--beside", "untrained"]) == 0
+    assert json.loads((journey / "state" / "report.json").read_text())["environment"]["step"] == 8
     assert "Means over training steps" in (journey / "compared" / "comparison.html").read_text()
 
 

@@ -15,6 +15,7 @@ from adjoin.training.aside import BEST, SCORES, Aside
 from adjoin.training.contrast import train
 from adjoin.training.log import StepReport
 from adjoin.training.recipe import Recipe
+from adjoin.training.saving import write_model_of
 
 SMALL = {"batch": 16, "vocabulary": 600, "max_tokens": 48, "threads": 1}
 RECIPES = {
@@ -117,6 +118,25 @@ def test_scores_on_other_data_are_not_compared(pairs_folder: Path, tmp_path: Pat
     train(pairs_folder, out, RECIPES["static"], aside=low.aside(3, "code", "others"), resume=True)
     assert list(low.seen) == [7], "the finished training is measured anew, as it is"
     assert weights(out) == low.seen[7]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_checkpoint_gives_the_model_of_its_step(name: str, pairs_folder: Path, tmp_path: Path) -> None:
+    out, recipe = tmp_path / "m", RECIPES[name]
+    train(pairs_folder, out, recipe)
+    state = next((out / "training").glob("step-*"))
+    write_model_of(state, tmp_path / "made")
+    assert weights(tmp_path / "made") == weights(out)
+    assert Description.read(tmp_path / "made").tau == Description.read(out).tau
+    one, two = (Encoder.load(folder).encode_query(["sort a table"]) for folder in (out, tmp_path / "made"))
+    assert (one == two).all()
+    (state / "state.safetensors").write_bytes(b"cut")
+    with pytest.raises(AdjoinError, match="damaged or cut short"):
+        write_model_of(state, tmp_path / "other")
+    (state / "state.json").write_text('{"step": 1, "elapsed": 1.0, "identity": {}, "settled": {}}')
+    with pytest.raises(AdjoinError, match="does not say what it is of"):
+        write_model_of(state, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_wrong_wishes_are_one_line() -> None:

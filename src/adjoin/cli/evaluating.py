@@ -3,8 +3,9 @@
 import argparse
 import datetime
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,9 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
     from adjoin.evaluation.run import Settings, run_evaluation
 
     cache = None if options.no_cache else options.cache or _usual_cache()
-    contestants = _contestants(options.model, options.beside or BESIDE, cache, console)
+    with ExitStack() as stack:  # what a checkpoint unpacks to is in memory by the end of it
+        contestants = _contestants(options.model, options.beside or BESIDE, cache, console, stack)
+        facts = _facts(_model_of(options.model, stack))
     report_folder = _report_folder(options)
     jobs = find_jobs(
         options.data,
@@ -41,7 +44,7 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     with _shown(console) as progress:
         report = run_evaluation(jobs, contestants, options.model, date=today, settings=settings, progress=progress)
-    report.environment |= _facts(Path(options.model))
+    report.environment |= facts
     if options.limit is not None:
         report.environment["limit"] = options.limit
     for suite in report.suites():
@@ -60,7 +63,11 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
     """
     from adjoin.training.aside import Aside
 
-    given = {"--evaluate-data": options.evaluate_data, "--keep": options.keep, "--evaluate-suite": options.suite}
+    given = {
+        "--evaluate-data": options.evaluate_data,
+        "--keep": options.keep,
+        "--evaluate-suite": options.evaluate_suite,
+    }
     if options.evaluate_every is None:
         if wrong := [name for name, value in given.items() if value is not None]:
             raise AdjoinError(f"{', '.join(wrong)} goes with --evaluate-every STEPS")
@@ -75,13 +82,14 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
     from adjoin.evaluation.run import Settings, run_evaluation, scores_of
 
     limit = options.evaluate_limit
-    if wrong := [suite for suite in options.suite or () if suite not in JUDGED]:
+    if wrong := [suite for suite in options.evaluate_suite or () if suite not in JUDGED]:
         raise AdjoinError(f"--evaluate-suite {wrong[0]}: expected {', '.join(JUDGED)}, in which higher is better")
-    jobs = find_jobs(options.evaluate_data, suites=options.suite or JUDGED, limit=limit)
+    jobs = find_jobs(options.evaluate_data, suites=options.evaluate_suite or JUDGED, limit=limit)
     suites = dict.fromkeys(job.suite for job in jobs)
 
     def measure(model: Path, folder: Path, facts: "Mapping[str, str | int]") -> dict[str, float]:
-        contestants = {MODEL: _opened(str(model), None)}
+        with ExitStack() as stack:
+            contestants = {MODEL: _opened(str(model), None, stack)}
         today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
         report = run_evaluation(jobs, contestants, str(facts["training"]), date=today, settings=Settings())
         report.environment |= {**_facts(model), **facts, "limit": limit}
@@ -90,6 +98,17 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
 
     names = (*suites, *(f"{job.suite}/{job.task}" for job in jobs))
     return Aside(options.evaluate_every, measure, names, options.keep, digest_of(jobs))
+
+
+def _model_of(spec: str, stack: ExitStack) -> Path:
+    """The folder of the model that a user means; of a training's checkpoint one is made."""
+    if not (Path(spec) / "state.json").is_file():
+        return Path(spec)
+    from adjoin.training.saving import write_model_of
+
+    made = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+    write_model_of(Path(spec), made)
+    return made
 
 
 def _facts(folder: Path) -> dict[str, str | int]:
@@ -134,12 +153,12 @@ def _report_folder(options: argparse.Namespace) -> Path:
 
 
 def _contestants(
-    model: str, beside: "tuple[str, ...] | list[str]", cache: Path | None, console: "Console"
+    model: str, beside: "tuple[str, ...] | list[str]", cache: Path | None, console: "Console", stack: ExitStack
 ) -> "dict[str, Contestant]":
     """Row of the report → system, the evaluated one first."""
     from adjoin.evaluation.report import MODEL
 
-    contestants: dict[str, Contestant] = {MODEL: _opened(model, cache)}
+    contestants: dict[str, Contestant] = {MODEL: _opened(model, cache, stack)}
     for name in beside:
         row = Path(name).name if "/" in name and not name.startswith("http") else name
         row = name if row in contestants else row  # many folders are called "model"
@@ -147,15 +166,15 @@ def _contestants(
             raise AdjoinError(f"--beside {name}: there is a row {row} already; expected different names")
         if name == "untrained":
             try:
-                contestants[row] = _untrained(Path(model))
+                contestants[row] = _untrained(_model_of(model, stack))
             except AdjoinError as error:
                 console.print(f"No row for the untrained start: {error}")
         else:
-            contestants[row] = _opened(name, cache)
+            contestants[row] = _opened(name, cache, stack)
     return contestants
 
 
-def _opened(spec: str, cache: Path | None) -> "Contestant":
+def _opened(spec: str, cache: Path | None, stack: ExitStack) -> "Contestant":
     from adjoin.evaluation.scorers import REFERENCE, BM25Scorer
     from adjoin.evaluation.systems.cache import CachedSystem
     from adjoin.evaluation.systems.opening import open_system
@@ -165,7 +184,8 @@ def _opened(spec: str, cache: Path | None) -> "Contestant":
         return BM25Scorer()
     if spec == "bm25-reference":
         return BM25Scorer(spec, REFERENCE)
-    system = open_system(spec, load=_load)
+    folder = _model_of(spec, stack)
+    system = open_system(spec if folder == Path(spec) else str(folder), load=_load)
     return system if isinstance(system, Fitted) or cache is None else CachedSystem(system, cache / "vectors")
 
 

@@ -55,9 +55,13 @@ def plan(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verb.add_argument("--gpus", type=int, metavar="N", help="on paper: so many GPUs instead of this machine")
     verb.add_argument("--gpu", help="on paper: which, H200 (default), H100, A100, L40S or RTX4090")
     verb.add_argument("--json", action="store_true", help="the plan as JSON, for programs")
-    for ignored in ("--out", "--resume"):  # so that the word train can be replaced and nothing else
-        takes = {"type": path} if ignored == "--out" else {"action": "store_true"}
-        verb.add_argument(ignored, help="taken as train takes it, and not looked at", **takes)
+    # So that the word train can be replaced and nothing else.
+    ignored = "taken as train takes it, and not looked at"
+    verb.add_argument("--out", type=path, help=ignored)
+    verb.add_argument("--resume", action="store_true", help=ignored)
+    for name in ("--evaluate-every", "--evaluate-data", "--evaluate-limit", "--keep"):
+        verb.add_argument(name, help=ignored)
+    verb.add_argument("--evaluate-suite", nargs="+", help=ignored)
 
 
 def _training_options(verb: argparse.ArgumentParser) -> None:
@@ -113,6 +117,11 @@ def train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument("--out", required=True, type=path, help="folder for the model")
     _training_options(verb)
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    _evaluation_options(verb)
+
+
+def _evaluation_options(verb: argparse.ArgumentParser) -> None:
+    """How a training is measured on its way."""
     verb.add_argument(
         "--evaluate-every",
         type=int,
@@ -122,7 +131,6 @@ def train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument("--evaluate-data", type=path, metavar="FOLDER", help="on what: as for evaluate")
     verb.add_argument(
         "--evaluate-suite",
-        dest="suite",
         nargs="+",
         metavar="SUITE",
         help="probe, similarity, retrieval, code (default: those that there is data for)",

@@ -170,7 +170,7 @@ def restore(checkpoint: Path, state: State) -> None:
     Raises:
         AdjoinError: the checkpoint is damaged.
     """
-    try:
+    with _damage_told(checkpoint):
         tensors = load_file(checkpoint / TENSORS)
         if state.is_sharded:
             shards.restore(checkpoint / SHARDS, state.modules, state.optimizer)
@@ -179,6 +179,26 @@ def restore(checkpoint: Path, state: State) -> None:
         if state.average is not None:
             state.average.restore(_below("average", tensors))
         _restore_random_states(tensors, state.ranks)
+
+
+def restore_weights(checkpoint: Path, modules: nn.ModuleDict, average: Average | None) -> None:
+    """Put a checkpoint's weights, and nothing else of it, into modules and their average.
+
+    Raises:
+        AdjoinError: the checkpoint is damaged, or of other modules.
+    """
+    with _damage_told(checkpoint):
+        tensors = load_file(checkpoint / TENSORS)
+        modules.load_state_dict(_below("module", tensors))
+        if average is not None:
+            average.restore(_below("average", tensors))
+
+
+@contextmanager
+def _damage_told(checkpoint: Path) -> Iterator[None]:
+    """Say in one line what is wrong with a checkpoint."""
+    try:
+        yield
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AdjoinError(f"the checkpoint {checkpoint} is damaged or cut short: {reason}") from None

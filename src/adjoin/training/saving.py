@@ -6,14 +6,22 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import nn
+
+from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
-from adjoin.model.adapters import merged
+from adjoin.model.adapters import merged, with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
-from adjoin.model.start import library_quiet
+from adjoin.model.start import checkpoint_body, library_quiet, random_transformer, static_body
+from adjoin.objective.contrastive import Temperature
 from adjoin.tokens import FILE as TOKENIZER_FILE
+from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
+from adjoin.training.average import Average
 from adjoin.training.prepare import Contrast
+from adjoin.training.recipe import Recipe
 
 
 def write_weights(out: Path, body: StaticBody | TransformerBody, weights: dict[str, Any] | None = None) -> None:
@@ -75,7 +83,7 @@ def write_snapshot(folder: Path, contrast: Contrast) -> None:
         folder: of the model, whole or absent.
         contrast: between two steps. A body on one rank is copied once where it lies.
     """
-    run, body = contrast.run, contrast.body
+    run, body, description = contrast.run, contrast.body, describe(contrast)
     with run.average.swapped() if run.average is not None else nullcontext():
         weights = shards.whole_weights(body) if run.recipe.shard else None  # type: ignore[arg-type]
 
@@ -86,6 +94,62 @@ def write_snapshot(folder: Path, contrast: Contrast) -> None:
                 write_weights(unfinished, alone, weights)
                 tokenizer = (run.folder.parent / TOKENIZER_FILE).read_bytes()
                 write_atomically(unfinished / TOKENIZER_FILE, tokenizer)
-                write_json(unfinished / DESCRIPTION_FILE, describe(contrast).as_json())
+                write_json(unfinished / DESCRIPTION_FILE, description.as_json())
 
         run.ranks.first_does(write)
+
+
+def write_model_of(state: Path, out: Path) -> None:
+    """Write the model that a contrastive training was at a checkpoint, to be measured or used.
+
+    Args:
+        state: the checkpoint, below its model's folder, where the tokenizer is.
+        out: the model's folder, whole or absent.
+
+    Raises:
+        AdjoinError: the checkpoint is damaged, of a generative training, or cut over several ranks.
+    """
+    progress = checkpoint.read_progress(state, {})
+    try:
+        recipe = Recipe(**progress.identity["recipe"])
+        data = progress.identity["data"]
+    except (KeyError, TypeError) as error:
+        raise AdjoinError(f"the checkpoint {state} does not say what it is of: {error}") from None
+    if recipe.shard:
+        raise AdjoinError(f"the weights of {state} are cut over several ranks: go on with its training instead")
+    tokenizer = Tokenizer.load(state.parent.parent / TOKENIZER_FILE)
+    body, temperature = _body_like(recipe, tokenizer), Temperature()
+    modules = nn.ModuleDict({"body": body, "temperature": temperature})
+    if progress.settled.get("precision") == "float64":
+        modules.double()
+    average = None if recipe.average is None else Average(modules, recipe.average)
+    checkpoint.restore_weights(state, modules, average)
+    tau = float(temperature.tau.detach())  # the last step's, as `describe` has it
+    with average.swapped() if average is not None else nullcontext(), folder_in_one_piece(out) as unfinished:
+        write_weights(unfinished, body)
+        write_atomically(unfinished / TOKENIZER_FILE, tokenizer.to_json())
+        description = Description(
+            kind="static" if isinstance(body, StaticBody) else "transformer",
+            dimension=body.dimension,
+            max_tokens=recipe.max_tokens,
+            tau=tau,
+            start=recipe.start.as_json(),
+            training={
+                "recipe": recipe.as_json(),
+                "data": data[0] if len(data) == 1 else data,
+                "steps": progress.step,
+                "seconds": round(progress.elapsed, 1),
+                "settled": progress.settled,
+            },
+        )
+        write_json(unfinished / DESCRIPTION_FILE, description.as_json())
+
+
+def _body_like(recipe: Recipe, tokenizer: Tokenizer) -> StaticBody | TransformerBody:
+    """A body of the shape that a recipe trains; its weights are to be replaced."""
+    if recipe.start.is_static:
+        return static_body(tokenizer, recipe.start, np.zeros(tokenizer.vocabulary_size, np.float32))
+    if recipe.init is None:
+        return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
+    body, _ = checkpoint_body(recipe.start, pruned=tokenizer)
+    return body if recipe.lora is None else with_lora(body, recipe.lora, seed=recipe.seed)
