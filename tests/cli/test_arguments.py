@@ -19,16 +19,16 @@ EXPECTED = {
         " --recipe --resume --seed --steps --token-budget --vocabulary --workers"
     ),
     "train": (
-        "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite --init"
-        " --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset --prune --recipe"
-        " --resume --seed --sources --steps --token-budget --token-dropout --vocabulary"
+        "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
+        " --init --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset --prune"
+        " --recipe --resume --seed --sources --steps --token-budget --token-dropout --vocabulary"
     ),
     "plan": (
-        "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite --gpu"
-        " --gpus --init --json --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset"
-        " --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout --vocabulary"
+        "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
+        " --gpu --gpus --init --json --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out"
+        " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout --vocabulary"
     ),
-    "evaluate": "model --beside --cache --data --limit --no-cache --report --seed --suite --tasks",
+    "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
     "embed": "model texts --out --role",
     "index": "root --model --out",

@@ -189,6 +189,12 @@ def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verb.add_argument(
         "--beside", nargs="+", metavar="SYSTEM", help="further rows of the report (default: bm25 untrained)"
     )
+    verb.add_argument(
+        "--faiss",
+        type=int,
+        metavar="N",
+        help="search corpora of N documents and more with FAISS, approximately (default: all exactly)",
+    )
     verb.add_argument("--report", type=path, help="folder for report.json, .md and .html (default: MODEL/report)")
     verb.add_argument(
         "--cache", type=path, help="folder for vectors and figures (default: ~/.cache/adjoin/evaluation)"

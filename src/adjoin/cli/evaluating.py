@@ -40,7 +40,8 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
         limit=options.limit,
         seed=options.seed,
     )
-    settings = Settings(seed=options.seed, known=cache / "figures" if cache else None)
+    known = cache / "figures" if cache else None
+    settings = Settings(seed=options.seed, known=known, faiss=options.faiss)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     with _shown(console) as progress:
         report = run_evaluation(jobs, contestants, options.model, date=today, settings=settings, progress=progress)

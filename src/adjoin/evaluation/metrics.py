@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Places = NDArray[np.int64]
+_FEW = 16  # documents for which counting is faster than to sort all scores
 
 
 def shared_places(scores_N: NDArray[Any], documents_R: Sequence[int] | NDArray[Any]) -> tuple[Places, Places]:
@@ -26,8 +27,12 @@ def shared_places(scores_N: NDArray[Any], documents_R: Sequence[int] | NDArray[A
     Returns:
         two arrays of shape (R,): 1 + number of higher scores, and number of scores at least as high.
     """
-    ascending = np.sort(scores_N)
     own_R = scores_N[np.asarray(documents_R, dtype=np.int64)]
+    if len(own_R) <= _FEW:
+        higher = [int(np.count_nonzero(scores_N > own)) for own in own_R]
+        as_high = [int(np.count_nonzero(scores_N >= own)) for own in own_R]
+        return np.array(higher, np.int64) + 1, np.array(as_high, np.int64)
+    ascending = np.sort(scores_N)
     first_R = len(ascending) - np.searchsorted(ascending, own_R, side="right") + 1
     last_R = len(ascending) - np.searchsorted(ascending, own_R, side="left")
     return first_R, last_R

@@ -8,6 +8,7 @@ from pathlib import Path
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.finding import Finding
+from adjoin.evaluation.indexed import FaissScorer
 from adjoin.evaluation.jobs import Job
 from adjoin.evaluation.known import KnownFindings
 from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL, Report, environment
@@ -28,11 +29,19 @@ class Settings:
         distractors: candidates beside the right one in code search.
         seed: of distractors, folds and intervals.
         known: where figures of earlier evaluations are; None to measure all anew.
+        faiss: from so many documents on a corpus is searched with FAISS, approximately; None for never.
     """
 
     distractors: int = 999
     seed: int = 0
     known: Path | None = None
+    faiss: int | None = None
+
+    def index_of(self, job: Job) -> str:
+        """How a job's vectors are searched, for its known figures; "" where exactly."""
+        if self.faiss is None or job.search is None or len(job.search.documents) < self.faiss:
+            return ""
+        return " faiss"
 
 
 def run_evaluation(
@@ -83,6 +92,8 @@ def run_evaluation(
         done += job.texts
     progress(f"{len(jobs)} tasks in {time.monotonic() - began:,.0f} s", 1.0)
     shared: dict[str, str | int] = {"distractors": settings.distractors, "seed": settings.seed}
+    if settings.faiss is not None:
+        shared["faiss from"] = settings.faiss
     return Report(model, found, environment(date) | shared)
 
 
@@ -103,7 +114,7 @@ def _measured(
     job: Job, contestants: Mapping[str, Contestant], rows: Sequence[str], known: KnownFindings, settings: Settings
 ) -> dict[str, list[Finding]]:
     """Row → figures of a job: known ones, and the others measured."""
-    marks = {row: _mark(row, contestants) for row in rows}
+    marks = {row: _mark(row, contestants, settings.index_of(job)) for row in rows}
     there = {row: findings for row in rows if (findings := known.find(job.digest, marks[row])) is not None}
     wanted = [row for row in rows if row not in there]
     measure = _searched if job.search else _embedded
@@ -113,12 +124,14 @@ def _measured(
     return {row: findings for row in rows if (findings := there.get(row, made.get(row))) is not None}
 
 
-def _mark(row: str, contestants: Mapping[str, Contestant]) -> str:
+def _mark(row: str, contestants: Mapping[str, Contestant], index: str) -> str:
     """What stands for a row's system among known figures."""
     if row == HYBRID:
-        return "+".join(("fused", _mark(MODEL, contestants), _mark(BM25_NAME, contestants)))
+        return "+".join(("fused", *(_mark(part, contestants, index) for part in (MODEL, BM25_NAME))))
     contestant = contestants[row]
-    return f"fitted {contestant.name}" if isinstance(contestant, Fitted) else contestant.fingerprint
+    if isinstance(contestant, BM25Scorer):
+        return contestant.fingerprint
+    return (f"fitted {contestant.name}" if isinstance(contestant, Fitted) else contestant.fingerprint) + index
 
 
 def _embedded(
@@ -147,7 +160,7 @@ def _searched(
         if isinstance(contestant, BM25Scorer):
             scorers.append(BM25Scorer(row, contestant.variant))
         elif (system := _fitted(job, contestant)) is not None:
-            scorers.append(DenseScorer(row, system))
+            scorers.append((FaissScorer if settings.index_of(job) else DenseScorer)(row, system))
     if not scorers:
         return {}
     values = evaluate_together(

@@ -85,6 +85,26 @@ def rank_scores(rows_SN: NDArray[Any]) -> NDArray[Any]:
     return rows_SN[0] if len(rows_SN) == 1 else reciprocal_rank_fusion(list(rows_SN))
 
 
+def vectors_of(
+    encoder: Embedder, task: RetrievalTask, who: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Vectors (N, D) of a task's documents and (Q, D) of its queries.
+
+    Raises:
+        AdjoinError: they are not finite, or not one per text, or their dimensions differ; `who` gave them.
+    """
+    documents = np.asarray(encoder.encode_document(task.documents), np.float32)
+    documents_ND = checked(documents, task.documents, who=who, role="document")
+    queries = np.asarray(encoder.encode_query(task.queries), np.float32)
+    queries_QD = checked(queries, task.queries, who=who, role="query")
+    if documents_ND.shape[1] != queries_QD.shape[1]:
+        raise AdjoinError(
+            f"{who} gives documents {documents_ND.shape[1]} dimensions and queries "
+            f"{queries_QD.shape[1]}: expected as many; use one model for both"
+        )
+    return documents_ND, queries_QD
+
+
 class DenseScorer:
     """The inner product of an embedder's vectors."""
 
@@ -98,15 +118,7 @@ class DenseScorer:
         Raises:
             AdjoinError: the embedder's vectors are not finite, or not one per text, or their dimensions differ.
         """
-        documents = np.asarray(self._encoder.encode_document(task.documents), np.float32)
-        documents_ND = checked(documents, task.documents, who=self.name, role="document")
-        queries = np.asarray(self._encoder.encode_query(task.queries), np.float32)
-        queries_QD = checked(queries, task.queries, who=self.name, role="query")
-        if documents_ND.shape[1] != queries_QD.shape[1]:
-            raise AdjoinError(
-                f"{self.name} gives documents {documents_ND.shape[1]} dimensions and queries "
-                f"{queries_QD.shape[1]}: expected as many; use one model for both"
-            )
+        documents_ND, queries_QD = vectors_of(self._encoder, task, self.name)
         step = max(1, SCORES_PER_BLOCK // len(documents_ND))
         for start in range(0, len(queries_QD), step):
             block_BN = queries_QD[start : start + step] @ documents_ND.T
