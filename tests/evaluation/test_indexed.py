@@ -30,7 +30,7 @@ class Clustered:
         near = chance.standard_normal((DOCUMENTS, 32), dtype=np.float32)
         self.documents = unit(centres[chance.integers(0, 60, DOCUMENTS)] + near)
         moved = chance.standard_normal((QUERIES, 32), dtype=np.float32)
-        self.queries = unit(self.documents[:QUERIES] + 0.11 * moved)
+        self.queries = unit(self.documents[:QUERIES] + 0.2 * moved)
 
     def encode_document(self, texts: list[str]) -> Floats:
         return self.documents
@@ -59,7 +59,7 @@ def test_faiss_finds_nearly_what_exact_search_finds() -> None:
 def test_it_is_used_from_so_many_documents_on_and_its_figures_are_kept_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexed, "FOUND", 3)
+    monkeypatch.setattr(indexed, "FOUND", 2)
     jobs, model = search_jobs([clustered_task()]), Named(Clustered(), "clusters", "clusters")
     values = {}
     for least in (None, DOCUMENTS + 1, DOCUMENTS):
