@@ -183,3 +183,20 @@ def test_runs_are_compared_under_any_names(runs: dict[str, Report], tmp_path: Pa
 def test_one_run_is_no_comparison(runs: dict[str, Report], number: int) -> None:
     with pytest.raises(AdjoinError, match=f"nothing to compare in {number} report"):
         compare(dict(list(runs.items())[:number]))
+
+
+def test_other_data_under_the_same_name_are_not_paired() -> None:
+    def run(data: dict[str, str]) -> Report:
+        return Report("m", {"model": search(0.5, 0.6)}, {"seed": 0}, data)
+
+    task = search(0.5, 0.6)[0].task
+    key = f"retrieval/{task}"
+    for one, two, paired in (
+        ({}, {}, True),
+        ({key: "a"}, {}, True),
+        ({key: "a"}, {key: "a"}, True),
+        ({key: "a"}, {key: "b"}, False),
+    ):
+        found, lines = differences(run(one), run(two), "retrieval", "ndcg@10")
+        assert (task in found) == paired
+        assert (f"{task}: not measured on the same data." in lines) != paired

@@ -131,7 +131,8 @@ def differences(first: Report, other: Report, suite: str, metric: str) -> tuple[
         pair = [run.find(MODEL, suite, task, metric) for run in (first, other)]
         estimates = [finding.estimate for finding in pair if finding is not None]
         if len(estimates) == 2:
-            if why := _unpaired(estimates, [run.environment.get("seed") for run in (first, other)]):
+            data = {run.data.get(f"{suite}/{task}") for run in (first, other)} - {None}
+            if why := _unpaired(estimates, [run.environment.get("seed") for run in (first, other)], len(data) < 2):
                 unpaired.append(f"{task}: {why}")
             else:
                 found[task] = estimates[1].minus(estimates[0])
@@ -144,9 +145,11 @@ def differences(first: Report, other: Report, suite: str, metric: str) -> tuple[
     return found, unpaired
 
 
-def _unpaired(estimates: Sequence[Estimate], seeds: Sequence[object]) -> str:
+def _unpaired(estimates: Sequence[Estimate], seeds: Sequence[object], same_data: bool) -> str:
     """Why the samples of two estimates are not of the same items; "" if they may be."""
     one, two = estimates
+    if not same_data:
+        return "not measured on the same data."
     if one.n != two.n:
         return f"not measured on the same items, {two.n:,} against {one.n:,}."
     if one.replicates.shape != two.replicates.shape:

@@ -88,11 +88,13 @@ class Report:
         model: name of the model.
         systems: row → what it reached: `MODEL` first, then the baselines by their names, on the same items.
         environment: versions, machine, date, seeds.
+        data: "suite/task" → hash of what it was measured on; empty where that is not known.
     """
 
     model: str
     systems: dict[str, list[Finding]] = field(default_factory=lambda: {MODEL: []})
     environment: dict[str, str | int] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
 
     @property
     def results(self) -> list[Finding]:
@@ -170,6 +172,7 @@ class Report:
             "baselines": {name: found for name, found in rows.items() if name != MODEL},
             "differences": [_difference_row(comparison) for comparison in compared],
             "environment": self.environment,
+            **({"data": self.data} if self.data else {}),
         }
 
     def metric_of(self, suite: str) -> str:
@@ -211,7 +214,7 @@ class Report:
                     name: [_finding(found, arrays[f"{number}-{row}"]) for row, found in enumerate(of_system)]
                     for number, (name, of_system) in enumerate(rows.items())
                 }
-            return cls(str(content["model"]), systems, dict(content["environment"]))
+            return cls(str(content["model"]), systems, dict(content["environment"]), dict(content.get("data", {})))
         except _DAMAGE as error:
             raise AdjoinError(f"the report {folder} is damaged or cut short ({error}): evaluate again") from None
 

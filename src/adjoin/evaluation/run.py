@@ -94,7 +94,7 @@ def run_evaluation(
     shared: dict[str, str | int] = {"distractors": settings.distractors, "seed": settings.seed}
     if settings.faiss is not None:
         shared["faiss from"] = settings.faiss
-    return Report(model, found, environment(date) | shared)
+    return Report(model, found, environment(date) | shared, {f"{j.suite}/{j.task}": j.digest for j in jobs})
 
 
 def scores_of(report: Report) -> dict[str, float]:
