@@ -5,7 +5,8 @@
 Python is what the set-up installs, tests and all; Go and prose are packages of our corpus recipes, downloaded once
 into build/. Ours is the whole way, from files on the disk to a dataset on the disk, with duplicates and near
 duplicates out: one worker, which is this process, and two, this one and a child whose start counts, by turns three
-times; the table has the medians. The others only find the pairs, once, in a sixth of the input, and keep them in memory:
+times; the table has the medians. The others only find the pairs, once, in a sixth of the input, and keep them in
+memory:
 
 - plain loop: parse each file, walk all nodes in Python, keep each function with the comment before it or the
   string inside it: what one writes first;

@@ -1,0 +1,87 @@
+"""The tables of docs/baselines.md out of a report: `python benchmarks/baselines.py REPORT`.
+
+The report is that of `adjoin evaluate MINILM --suite all --beside bm25 lsa words wordllama random`, see there.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from adjoin.evaluation.bootstrap import Estimate
+from adjoin.evaluation.report import MODEL, TITLES, Report
+
+METRICS = {
+    "probe": ("accuracy",),
+    "similarity": ("spearman",),
+    "retrieval": ("ndcg@10", "recall@100"),
+    "code": ("mrr@1000", "mrr"),
+}
+ORDER = ("bm25", "lsa", "words", "wordllama", MODEL, "hybrid", "random")
+
+
+def fraction(value: float) -> str:
+    """Three digits, without a leading zero."""
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def with_interval(estimate: Estimate | None) -> str:
+    """A figure and its 95 % interval."""
+    if estimate is None:
+        return ""
+    low, high = estimate.interval()
+    return f"{fraction(estimate.value)} [{fraction(low)}, {fraction(high)}]"
+
+
+def table(report: Report, suite: str, metric: str, names: dict[str, str]) -> str:
+    """A row a task, a column a system; the mean with its interval."""
+    systems = [
+        name for name in names if any(report.find(name, suite, task, metric) for task in report.tasks(suite))
+    ]
+    lines = [f"| {metric} | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
+    for task in tasks:
+        found = [report.find(name, suite, task, metric) for name in systems]
+        values = [finding.estimate.value if finding else None for finding in found]
+        best = max(value for value in values if value is not None)
+        cells = ["" if v is None else f"**{fraction(v)}**" if v == best else fraction(v) for v in values]
+        lines.append(f"| {task} | {' | '.join(cells)} |")
+    means = [with_interval(report.mean(name, suite, metric)) for name in systems]
+    return "\n".join([*lines, f"| mean | {' | '.join(means)} |"])
+
+
+def other_metrics(report: Report, suite: str, names: dict[str, str]) -> str:
+    """All figures of a suite that is described, not judged: a row a task and metric."""
+    systems = [name for name in names if any(finding.suite == suite for finding in report.systems.get(name, ()))]
+    lines = [f"| | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
+    for task in report.tasks(suite):
+        for metric in report.metrics(suite):
+            found = [report.find(name, suite, task, metric) for name in systems]
+            if any(found):
+                cells = ("" if finding is None else f"{finding.estimate.value:.3f}" for finding in found)
+                lines.append(f"| {task}, {metric} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print all tables of a report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("report", type=Path)
+    parser.add_argument("--model", default="all-MiniLM-L6-v2", help="what the report's model is called")
+    options = parser.parse_args()
+    report = Report.read(options.report)
+    shown = {
+        MODEL: options.model,
+        "bm25": "BM25",
+        "lsa": "LSA",
+        "words": "averaged words",
+        "hybrid": "BM25 + MiniLM",
+    }
+    names = {name: shown.get(name, name) for name in ORDER if name in report.systems}
+    for suite in report.suites():
+        metrics = METRICS.get(suite)
+        tables = [table(report, suite, metric, names) for metric in metrics or ()]
+        tables = tables or [other_metrics(report, suite, names)]
+        sys.stdout.write("\n\n".join([f"## {TITLES[suite]}", *tables]) + "\n\n")
+
+
+if __name__ == "__main__":
+    main()
