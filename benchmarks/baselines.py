@@ -34,9 +34,8 @@ def with_interval(estimate: Estimate | None) -> str:
 
 def table(report: Report, suite: str, metric: str, names: dict[str, str]) -> str:
     """A row a task, a column a system; the mean with its interval."""
-    systems = [
-        name for name in names if any(report.find(name, suite, task, metric) for task in report.tasks(suite))
-    ]
+    tasks = report.tasks(suite)
+    systems = [name for name in names if any(report.find(name, suite, task, metric) for task in tasks)]
     lines = [f"| {metric} | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
     for task in tasks:
         found = [report.find(name, suite, task, metric) for name in systems]
