@@ -55,7 +55,8 @@ def other_metrics(report: Report, suite: str, names: dict[str, str]) -> str:
         for metric in report.metrics(suite):
             found = [report.find(name, suite, task, metric) for name in systems]
             if any(found):
-                cells = ("" if finding is None else f"{finding.estimate.value:.3f}" for finding in found)
+                values = [None if finding is None else f"{finding.estimate.value:.3f}" for finding in found]
+                cells = ("< 0.001" if metric == "p" and v == "0.000" else v or "" for v in values)
                 lines.append(f"| {task}, {metric} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
