@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, read_json, write_atomically, write_json
+from adjoin.training.log import whole_lines
 
 SCORES, REPORTS, BEST, SNAPSHOT = "evaluations.jsonl", "evaluations", "best", "snapshot"
 KEPT_FILE = "kept.json"  # beside the best model: its step and score, and what that was measured on
@@ -90,7 +90,7 @@ class Evaluations:
             step: its last one; evaluations of later steps will be made again.
         """
         self.aside, self.folder = aside, folder
-        known = [line for line in _lines(folder / SCORES) if line["step"] <= step]
+        known = [line for line in whole_lines(folder / SCORES) if line["step"] <= step]
         same = [line["step"] for line in known if line["settings"] == aside.settings]
         self.last = int(same[-1]) if same else 0
         self._known = known
@@ -144,17 +144,6 @@ class Evaluations:
         self.last = step
         shown = [f"{name} {value:.3f}" for name, value in scores.items() if "/" not in name or name == keep]
         return f"after step {step:,}: {', '.join(shown)}{', the best so far' if is_best else ''}"
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file of scores; one that was cut by a crash is left out."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            continue
-    return lines
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class TrainingLog:
 
     def __init__(self, path: Path, *, keep_steps: int) -> None:
         """Open the log, dropping lines after step `keep_steps`: those steps are done again."""
-        kept = [line for line in _lines(path) if line["step"] <= keep_steps]
+        kept = [line for line in whole_lines(path) if line["step"] <= keep_steps]
         write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
 
@@ -70,8 +70,8 @@ class TrainingLog:
         self._file.close()
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log; one that was cut by a crash is left out."""
+def whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON-lines file, none if there is no file; a line that was cut by a crash is left out."""
     if not path.exists():
         return []
     lines = []
@@ -90,7 +90,7 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    lines = _lines(log)
+    lines = whole_lines(log)
     steps, losses = [line["step"] for line in lines], [line["loss"] for line in lines]
     figure, left = pyplot.subplots(figsize=(8, 4.5), dpi=120, layout="constrained")
     left.plot(steps, losses, color="0.75", linewidth=0.8, label="loss of each step")
