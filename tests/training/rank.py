@@ -2,9 +2,12 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from adjoin.model.encoder import Encoder
 from adjoin.ranks import Ranks
+from adjoin.training.aside import Aside
 from adjoin.training.contrast import train
 from adjoin.training.loop import Run
 from adjoin.training.recipe import Recipe
@@ -17,10 +20,22 @@ def main() -> None:
         stop_at(int(stop[0]))
     try:
         options = json.loads(Path(recipe).read_text())
-        train(Path(pairs), Path(out), Recipe.with_defaults(**options), resume=True, ranks=ranks)
+        best = options.pop("best_step", None)
+        aside = None if best is None else measured_aside(best)
+        train(Path(pairs), Path(out), Recipe.with_defaults(**options), resume=True, aside=aside, ranks=ranks)
     except Stopped:
         pass
     ranks.leave()
+
+
+def measured_aside(best_step: int) -> Aside:
+    """Every step is measured; one has the highest score."""
+
+    def measure(model: Path, report: Path, facts: Mapping[str, str | int]) -> dict[str, float]:
+        Encoder.load(model)
+        return {"score": float(facts["step"] == best_step)}
+
+    return Aside(1, measure, ("score",), "score")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error

@@ -103,3 +103,14 @@ def test_torchrun_starts_it_and_one_rank_talks(pairs_folder: Path, tmp_path: Pat
 def test_a_mistake_on_the_first_rank_ends_all_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no pairs at"):
         trained(2, tmp_path / "missing", tmp_path / "m")
+
+
+@pytest.mark.parametrize("shard", [False, True])
+def test_ranks_are_measured_on_the_way_and_give_the_best(shard: bool, pairs_folder: Path, tmp_path: Path) -> None:
+    """The first of two ranks measures, the other waits; all steps have one rate, so two of four are as two alone."""
+    same = {"schedule": "constant", "warmup": 0.0, "shard": shard}
+    best = trained(2, pairs_folder, tmp_path / "best", best_step=2, **same)
+    two = trained(2, pairs_folder, tmp_path / "two", **{**same, "steps": 2})
+    assert best.keys() == two.keys()
+    assert all(torch.equal(best[name], two[name]) for name in best)
+    assert json.loads((tmp_path / "best" / "adjoin.json").read_text())["training"]["kept"]["of_steps"] == 4
