@@ -73,7 +73,7 @@ def main() -> None:
         "bm25": "BM25",
         "lsa": "LSA",
         "words": "averaged words",
-        "hybrid": "BM25 + MiniLM",
+        "hybrid": f"BM25 + {options.model}",
     }
     names = {name: shown.get(name, name) for name in ORDER if name in report.systems}
     for suite in report.suites():
