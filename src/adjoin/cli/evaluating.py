@@ -30,8 +30,9 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
 
     cache = None if options.no_cache else options.cache or _usual_cache()
     with ExitStack() as stack:  # what a checkpoint unpacks to is in memory by the end of it
-        contestants = _contestants(options.model, options.beside or BESIDE, cache, console, stack)
-        facts = _facts(_model_of(options.model, stack))
+        model = _model_of(options.model, stack)
+        contestants = _contestants(model, options.beside or BESIDE, cache, console, stack)
+        facts = _facts(Path(model))
     report_folder = _report_folder(options)
     jobs = find_jobs(
         options.data,
@@ -89,8 +90,7 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
     suites = dict.fromkeys(job.suite for job in jobs)
 
     def measure(model: Path, folder: Path, facts: "Mapping[str, str | int]") -> dict[str, float]:
-        with ExitStack() as stack:
-            contestants = {MODEL: _opened(str(model), None, stack)}
+        contestants = {MODEL: _opened(str(model), None)}
         today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
         report = run_evaluation(jobs, contestants, str(facts["training"]), date=today, settings=Settings())
         report.environment |= {**_facts(model), **facts, "limit": limit}
@@ -101,15 +101,15 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
     return Aside(options.evaluate_every, measure, names, options.keep, digest_of(jobs))
 
 
-def _model_of(spec: str, stack: ExitStack) -> Path:
-    """The folder of the model that a user means; of a training's checkpoint one is made."""
+def _model_of(spec: str, stack: ExitStack) -> str:
+    """What a user names, but for a training's checkpoint the folder of the model that is made of it."""
     if not (Path(spec) / "state.json").is_file():
-        return Path(spec)
+        return spec
     from adjoin.training.saving import write_model_of
 
     made = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
     write_model_of(Path(spec), made)
-    return made
+    return str(made)
 
 
 def _facts(folder: Path) -> dict[str, str | int]:
@@ -159,7 +159,7 @@ def _contestants(
     """Row of the report → system, the evaluated one first."""
     from adjoin.evaluation.report import MODEL
 
-    contestants: dict[str, Contestant] = {MODEL: _opened(model, cache, stack)}
+    contestants: dict[str, Contestant] = {MODEL: _opened(model, cache)}
     for name in beside:
         row = Path(name).name if "/" in name and not name.startswith("http") else name
         row = name if row in contestants else row  # many folders are called "model"
@@ -167,15 +167,15 @@ def _contestants(
             raise AdjoinError(f"--beside {name}: there is a row {row} already; expected different names")
         if name == "untrained":
             try:
-                contestants[row] = _untrained(_model_of(model, stack))
+                contestants[row] = _untrained(Path(model))
             except AdjoinError as error:
                 console.print(f"No row for the untrained start: {error}")
         else:
-            contestants[row] = _opened(name, cache, stack)
+            contestants[row] = _opened(_model_of(name, stack), cache)
     return contestants
 
 
-def _opened(spec: str, cache: Path | None, stack: ExitStack) -> "Contestant":
+def _opened(spec: str, cache: Path | None) -> "Contestant":
     from adjoin.evaluation.scorers import REFERENCE, BM25Scorer
     from adjoin.evaluation.systems.cache import CachedSystem
     from adjoin.evaluation.systems.opening import open_system
@@ -185,8 +185,7 @@ def _opened(spec: str, cache: Path | None, stack: ExitStack) -> "Contestant":
         return BM25Scorer()
     if spec == "bm25-reference":
         return BM25Scorer(spec, REFERENCE)
-    folder = _model_of(spec, stack)
-    system = open_system(spec if folder == Path(spec) else str(folder), load=_load)
+    system = open_system(spec, load=_load)
     return system if isinstance(system, Fitted) or cache is None else CachedSystem(system, cache / "vectors")
 
 
