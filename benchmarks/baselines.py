@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from adjoin.evaluation.bootstrap import Estimate
+from adjoin.evaluation.display import fraction
 from adjoin.evaluation.report import MODEL, TITLES, Report
 
 METRICS = {
@@ -17,11 +18,6 @@ METRICS = {
     "code": ("mrr@1000", "mrr"),
 }
 ORDER = ("bm25", "lsa", "words", "wordllama", MODEL, "hybrid", "random")
-
-
-def fraction(value: float) -> str:
-    """Three digits, without a leading zero."""
-    return f"{value:.3f}".replace("0.", ".", 1)
 
 
 def with_interval(estimate: Estimate | None) -> str:
