@@ -83,3 +83,16 @@ def test_ties_give_the_mean_over_all_orders_of_the_equals(
     )
     own = max(scores[d] for d in relevant)
     assert best_rank(*places) == 1 + (scores > own).sum() + ((scores == own).sum() - 1) / 2
+
+
+def test_places_of_many_documents_are_those_of_each_alone() -> None:
+    """A few are counted, many are looked up among the sorted scores: the same, ties and what was not found too."""
+    chance = np.random.default_rng(4)
+    scores = chance.integers(0, 50, 400).astype(np.float32)
+    scores[chance.integers(0, 400, 60)] = -np.inf
+    documents = list(range(0, 400, 5))
+    together = shared_places(scores, documents)
+    alone = [shared_places(scores, [document]) for document in documents]
+    assert together[0].tolist() == [int(first[0]) for first, _ in alone]
+    assert together[1].tolist() == [int(last[0]) for _, last in alone]
+    assert (together[0] < together[1]).any()
