@@ -110,3 +110,11 @@ def test_distinct_tokens_stay_in_their_order(sequences: list[list[int]]) -> None
     assert once.lengths_B.tolist() == [len(row) for row in expected]
     assert once.places_N.tolist() == [place for row in expected for place in range(len(row))]
     assert once.distinct() is once
+    firsts = [(row, row.index(token)) for row in sequences for token in dict.fromkeys(row)]
+    assert once.neighbours_2N is not None
+    before, after = once.neighbours_2N.tolist()
+    assert before == [row[max(0, first - 1)] for row, first in firsts]
+    assert after == [row[min(len(row) - 1, first + 1)] for row, first in firsts]
+    both = Ragged.concatenate([once, once]).take(np.arange(len(once), 2 * len(once)))
+    assert both.neighbours_2N is not None
+    assert both.neighbours_2N.tolist() == [before, after]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -36,12 +37,13 @@ class Ragged:
     Attributes:
         ids_N: the tokens of all sequences, int32.
         lengths_B: how many of them each sequence has, int64.
-        is_distinct: whether no sequence is known to repeat a token (see `distinct`).
+        neighbours_2N: the tokens that stood right before and right after each, in the whole sequence, int32; at an
+            end the token itself. None where nobody has asked for them (see `distinct`).
     """
 
     ids_N: NDArray[np.int32]
     lengths_B: NDArray[np.int64]
-    is_distinct: bool = False
+    neighbours_2N: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths_B)
@@ -56,22 +58,36 @@ class Ragged:
         lengths = self.lengths_B[rows]
         first = np.cumsum(lengths) - lengths
         positions = np.arange(lengths.sum()) + np.repeat(self.starts_B[rows] - first, lengths)
-        return Ragged(self.ids_N[positions], lengths, self.is_distinct)
+        return Ragged(self.ids_N[positions], lengths, self._neighbours_at(positions))
 
     def keep(self, kept_N: NDArray[np.bool_]) -> "Ragged":
         """The same sequences with only the marked tokens left; each must keep at least one."""
         lengths = np.add.reduceat(kept_N, self.starts_B, dtype=np.int64) if len(self) else self.lengths_B
-        return Ragged(self.ids_N[kept_N], lengths, self.is_distinct)
+        return Ragged(self.ids_N[kept_N], lengths, self._neighbours_at(kept_N))
+
+    def _neighbours_at(self, places: NDArray[Any]) -> NDArray[np.int32] | None:
+        return None if self.neighbours_2N is None else self.neighbours_2N[:, places]
 
     def distinct(self) -> "Ragged":
-        """Each sequence's tokens once, in the order in which they first stand there."""
-        if self.is_distinct:
-            return self
+        """Each sequence's tokens once, as and where they first stand there; a sequence that has been so stays."""
+        return self if self.neighbours_2N is not None else self.with_neighbours().keep(self.first_N)
+
+    @property
+    def first_N(self) -> NDArray[np.bool_]:
+        """Which tokens stand in their sequence for the first time."""
         rows = np.repeat(np.arange(len(self)), self.lengths_B)
         _, first = np.unique((rows << 32) + self.ids_N, return_index=True)
-        kept_N = np.zeros(len(self.ids_N), np.bool_)
-        kept_N[first] = True
-        return replace(self.keep(kept_N), is_distinct=True)
+        first_N = np.zeros(len(self.ids_N), np.bool_)
+        first_N[first] = True
+        return first_N
+
+    def with_neighbours(self) -> "Ragged":
+        """The same sequences, each token with those beside it."""
+        places = np.arange(len(self.ids_N))
+        starts = np.repeat(self.starts_B, self.lengths_B)
+        ends = starts + np.repeat(self.lengths_B, self.lengths_B) - 1
+        before, after = np.maximum(places - 1, starts), np.minimum(places + 1, ends)
+        return replace(self, neighbours_2N=self.ids_N[np.stack([before, after])])
 
     @property
     def places_N(self) -> NDArray[np.int64]:
@@ -90,11 +106,15 @@ class Ragged:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Ragged"]) -> "Ragged":
-        """All sequences of all parts, in order."""
+        """All sequences of all parts, in order; with neighbours if every part that has tokens knows them."""
+        filled = [part for part in parts if len(part)]
+        neighbours = [part.neighbours_2N for part in filled if part.neighbours_2N is not None]
+        if len(neighbours) < len(filled):
+            neighbours = []
         return cls(
             np.concatenate([part.ids_N for part in parts]) if parts else np.zeros(0, np.int32),
             np.concatenate([part.lengths_B for part in parts]) if parts else np.zeros(0, np.int64),
-            all(part.is_distinct for part in parts),
+            np.concatenate(neighbours, axis=1) if neighbours else None,
         )
 
 
@@ -133,6 +153,11 @@ class Tokenizer:
     def vocabulary_size(self) -> int:
         """Number of token ids."""
         return int(self.backend.get_vocab_size())
+
+    @property
+    def openings(self) -> list[int]:
+        """The tokens that queries and documents begin with, in this order."""
+        return [self._delimiters[role][0] for role in ROLES]
 
     def check_fits(self, rows: int, place: Path) -> None:
         """Refuse a table of `rows` token vectors that some token would have no row in.

@@ -42,3 +42,13 @@ def test_an_empty_ragged_is_no_trouble() -> None:
     empty = Ragged.concatenate([])
     assert empty.padded().shape == (0, 0)
     assert list(micro_batches(empty.lengths_B, 10)) == []
+
+
+def test_a_dropped_token_is_gone_where_tokens_are_distinct() -> None:
+    """However often it stands there: else what is repeated would hardly ever be dropped."""
+    row = [1, *[7] * 50, *range(10, 40), 2]
+    side = Ragged(np.array(row * 200, np.int32), np.full(200, len(row)))
+    dropped = drop_tokens(side, 0.3, np.random.default_rng(0), distinct=True)
+    assert 0.6 < (dropped.ids_N == 7).sum() / 200 < 0.8
+    assert (dropped.ids_N[dropped.starts_B] == 1).all()
+    assert 0.65 < (len(dropped.ids_N) - 400) / (200 * 31) < 0.75

@@ -48,11 +48,10 @@ def columns_of(pairs: PairDataset, *names: str) -> list[list]:
     return [[value for batch in batches for value in batch[name]] for name in names]
 
 
-@pytest.mark.parametrize("distinct", [False, True])
 def test_the_cache_holds_what_plain_tokenizing_gives(
-    pairs: PairDataset, tokenizer: Tokenizer, tmp_path: Path, distinct: bool
+    pairs: PairDataset, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    cache = TokenCache.build([pairs], tokenizer, 24, tmp_path / "cache", distinct=distinct, workers=1)
+    cache = TokenCache.build([pairs], tokenizer, 24, tmp_path / "cache", workers=1)
     xs, ys, negatives, *numbers = columns_of(pairs, "x", "y", "negatives", "x_hash", "y_hash", "group")
     texts = [text for some in negatives for text in some]
     order = np.random.default_rng(0).permutation(np.r_[np.arange(55), 3, 3])
@@ -65,11 +64,10 @@ def test_the_cache_holds_what_plain_tokenizing_gives(
         (texts, "document", cache.negative),
     ):
         tokens = encode_all(plain, some, role, 24)
-        sides.append(tokens.distinct() if distinct else tokens)
+        sides.append(tokens)
         rows = places if side is cache.negative else order
         taken = side.take(rows)
         assert rows_of(taken) == rows_of(sides[-1].take(rows))
-        assert taken.is_distinct == distinct
         assert taken.ids_N.dtype == np.int32
         assert side.lengths(rows).tolist() == taken.lengths_B.tolist()
     assert hashes.tolist() == [text_hash(text) for i in order for text in negatives[i]]
@@ -171,13 +169,13 @@ def test_a_finished_cache_is_kept_and_one_of_anything_else_made_anew(
     assert not made
     fewer = dataset_of(tmp_path / "fewer", {("docstring-function", "go"): 7})
     other = Tokenizer.train((row for batch in fewer.batches(["x"]) for row in batch["x"]), 300)
-    works = (([pairs], tokenizer, 32, False), ([pairs], tokenizer, 32, True), ([fewer], other, 32, True))
-    for number, (datasets, some, max_tokens, distinct) in enumerate(works):
+    works = (([pairs], tokenizer, 32), ([fewer], other, 32))
+    for number, (datasets, some, max_tokens) in enumerate(works):
         made.clear()
-        TokenCache.build(datasets, some, max_tokens, folder, distinct=distinct, workers=1)
+        TokenCache.build(datasets, some, max_tokens, folder, workers=1)
         assert sum(made) == sum(map(len, datasets))
         fresh = tmp_path / f"fresh{number}"
-        TokenCache.build(datasets, some, max_tokens, fresh, distinct=distinct, workers=1)
+        TokenCache.build(datasets, some, max_tokens, fresh, workers=1)
         named = set(json.loads((fresh / "cache.json").read_text())["rows"])
         for name in named:
             assert (folder / f"{name}.npy").read_bytes() == (fresh / f"{name}.npy").read_bytes()
@@ -240,7 +238,7 @@ def test_a_damaged_cache_is_one_line(pairs: PairDataset, tokenizer: Tokenizer, t
 def test_random_rows_of_many_are_taken_in_a_moment() -> None:
     random = np.random.default_rng(0)
     offsets = np.r_[0, np.cumsum(random.integers(5, 255, 100_000))]
-    side = Sequences(random.integers(0, 60_000, offsets[-1]).astype(np.uint16), offsets, is_distinct=False)
+    side = Sequences(random.integers(0, 60_000, offsets[-1]).astype(np.uint16), offsets)
     seconds = []
     for _ in range(10):
         rows = random.integers(0, 100_000, 1024)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.batches.order import shuffled
+from adjoin.batches.order import shuffled, shuffled_runs
 
 
 @pytest.mark.parametrize("key", [[0, 0], [7, 1, 2]])
@@ -47,3 +47,19 @@ def test_neighbours_part() -> None:
     order = shuffled(np.arange(10_000), 10_000, [3])
     assert abs(np.corrcoef(order[:-1], order[1:])[0, 1]) < 0.05
     assert (np.abs(np.diff(order)) < 10).mean() < 0.01
+
+
+@given(st.integers(1, 400), st.integers(1, 40), st.integers(0, 5))
+def test_runs_of_neighbours_are_a_whole_order_too(size: int, run: int, epoch: int) -> None:
+    order = shuffled_runs(np.arange(size), size, run, [0, epoch])
+    assert sorted(order) == list(range(size))
+    some = np.random.default_rng(0).integers(0, size, 20)
+    assert (shuffled_runs(some, size, run, [0, epoch]) == order[some]).all()
+
+
+def test_neighbours_stay_together_and_runs_do_not_begin_at_the_same_places() -> None:
+    orders = [shuffled_runs(np.arange(640), 640, 64, [0, epoch]) for epoch in range(4)]
+    for order in orders:
+        steps = np.diff(order.reshape(10, 64), axis=1) % 640
+        assert (steps == 1).all()
+    assert len({int(order[0]) % 64 for order in orders}) > 1

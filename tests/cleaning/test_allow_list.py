@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.cleaning.allow_list import GROUPS, Licences
+from adjoin.cleaning.allow_list import GROUPS, PUBLIC_DOMAIN, Licences
 from adjoin.errors import AdjoinError
 
 
@@ -56,7 +56,8 @@ def test_old_identifiers_mean_the_new_ones() -> None:
 
 def test_each_name_of_a_group_is_one_of_spdx() -> None:
     for group, names in GROUPS.items():
-        assert Licences.of(names).identifiers == frozenset(names), group
+        spdx = set(names) - {PUBLIC_DOMAIN}
+        assert Licences.of(spdx).identifiers == spdx, group
         assert all(Licences.of([group.upper()]).allows(name) for name in names)
     assert not set(GROUPS["permissive"]) & {*GROUPS["copyleft"], *GROUPS["weak-copyleft"], *GROUPS["share-alike"]}
     assert set(GROUPS["public-domain"]) <= set(GROUPS["permissive"])
@@ -78,3 +79,12 @@ def test_any_words_get_an_answer(words: str) -> None:
     assert Licences.of(["permissive"]).allows(words) in (True, False)
     if not Licences.of(["permissive", "unknown"]).allows(words):
         assert not Licences.of(["permissive"]).allows(words)
+
+
+def test_the_public_domain_is_told_by_its_words() -> None:
+    free, mit = Licences.of(["public-domain"]), Licences.of(["MIT"])
+    for words in ("public domain", "Public-Domain", "US public domain / CC0", "CC0 / public domain (law)"):
+        assert free.allows(words)
+        assert not mit.allows(words)
+    for words in ("public-domain US court proceedings (Oyez compilation CC BY-NC 4.0)", "public domain; or not"):
+        assert not free.allows(words)

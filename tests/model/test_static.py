@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody
-from adjoin.model.static import PLACES_WEIGHED, StaticTable, inverse_document_frequency, start_vectors
+from adjoin.model.static import PLACES_WEIGHED, StaticTable, inverse_document_frequency, packed, start_vectors
 from adjoin.tokens import Ragged
 
 VOCABULARY, DIMENSION = 40, 6
@@ -17,20 +17,34 @@ def ragged(rows: list[list[int]]) -> Ragged:
     return Ragged(np.array([t for row in rows for t in row], np.int32), np.array([len(r) for r in rows], np.int64))
 
 
+OPENINGS, HIDDEN = (3, 5), 4
+
+
 def trained_body() -> StaticBody:
+    """A body of whose tensors none is as it was at the start."""
     random = np.random.default_rng(0)
-    body = StaticBody(start_vectors(VOCABULARY, DIMENSION, 0), random.random(VOCABULARY, np.float32) + 0.1)
+    weights_V = random.random(VOCABULARY, np.float32) + 0.1
+    body = StaticBody(start_vectors(VOCABULARY, DIMENSION, 0), weights_V, openings=OPENINGS, hidden=HIDDEN)
     with torch.no_grad():
-        body.log_places += torch.from_numpy(random.standard_normal(PLACES_WEIGHED, np.float32))
+        for parameter in body.parameters():
+            parameter += torch.from_numpy(random.standard_normal(parameter.shape, np.float32))
     return body
 
 
 def plain(body: StaticBody, row: list[int]) -> np.ndarray:
     """The formula of static.py, token by token."""
+    tensors = {name: tensor.numpy() for name, tensor in body.tensors().items()}
+    role = OPENINGS.index(row[0]) if row[0] in OPENINGS else 0
     total = np.zeros(DIMENSION)
     for place, token in enumerate(dict.fromkeys(row)):
-        place_weight = np.exp(body.log_places.detach().numpy()[min(place, PLACES_WEIGHED - 1)])
-        total += body.vectors.detach().numpy()[token] * body.weights.detach().numpy()[token] * place_weight
+        first = row.index(token)
+        before, after = row[max(0, first - 1)], row[min(len(row) - 1, first + 1)]
+        push = np.clip(tensors["before"][role, before] + tensors["after"][role, after], -4, 4)
+        weight = tensors["weights"][role, token] * tensors["places"][role, min(place, PLACES_WEIGHED - 1)]
+        total += tensors["vectors"][token] * weight * np.exp(push)
+    scaled = total / np.linalg.norm(total) * DIMENSION**0.5
+    inner = tensors["hidden"] @ scaled
+    total = scaled + tensors["output"] @ (inner / (1 + np.exp(-inner)))
     return total / np.linalg.norm(total)
 
 
@@ -39,16 +53,15 @@ def test_body_table_and_formula_agree(rows: list[list[int]]) -> None:
     body = trained_body()
     expected = np.stack([plain(body, row) for row in rows])
     np.testing.assert_allclose(body(ragged(rows)).detach().numpy(), expected, atol=1e-5)
-    table = StaticTable.from_tensors({name: tensor.numpy() for name, tensor in body.tensors().items()})
+    table = StaticTable({name: tensor.numpy() for name, tensor in body.tensors().items()})
     np.testing.assert_allclose(table.embed(ragged(rows)), expected, atol=1e-5)
 
 
 def test_start_weights_are_inverse_document_frequencies() -> None:
     rows = [[1, 2, 2], [1, 3], [1, 2, 4]]
-    frequency, occurrences = np.array([0, 3, 2, 1, 1, 0]), np.array([0, 3, 3, 1, 1, 0])
-    weights = inverse_document_frequency(len(rows), frequency, occurrences)
+    weights = inverse_document_frequency(len(rows), np.array([0, 3, 2, 1, 1, 0]))
     raw = np.log(4 / np.array([1, 4, 3, 2, 2, 1]))
-    expected = raw / np.mean([raw[t] for row in rows for t in row])
+    expected = raw / np.mean([raw[t] for row in rows for t in set(row)])
     np.testing.assert_allclose(weights, expected, rtol=1e-5)
     assert weights[1] == 0  # in every sequence: says nothing
 
@@ -66,6 +79,37 @@ def test_tensors_that_do_not_fit_are_one_line() -> None:
         "places": np.ones(3, np.float32),
     }
     with pytest.raises(AdjoinError, match="missing: places"):
-        StaticTable.from_tensors({name: good[name] for name in ("vectors", "weights")})
+        StaticTable({name: good[name] for name in ("vectors", "weights")})
     with pytest.raises(AdjoinError, match="do not fit together"):
-        StaticTable.from_tensors({**good, "weights": np.ones(3, np.float32)})
+        StaticTable({**good, "weights": np.ones(3, np.float32)})
+
+
+@given(sequences)
+def test_a_packed_table_and_a_body_of_it_are_nearly_the_same(rows: list[list[int]]) -> None:
+    tensors = {name: tensor.numpy() for name, tensor in trained_body().tensors().items()}
+    small = packed(tensors)
+    assert small["vectors"].dtype == np.int8
+    assert small["openings"].tolist() == list(OPENINGS)
+    expected = StaticTable(tensors).embed(ragged(rows))
+    embedded = StaticTable(small).embed(ragged(rows))
+    assert (embedded * expected).sum(axis=1).min() > 0.99  # of 6 numbers a vector; of 512 it is over 0.9999
+    np.testing.assert_allclose(StaticBody.from_tensors(small)(ragged(rows)).detach().numpy(), embedded, atol=1e-4)
+
+
+def test_an_older_table_without_roles_neighbours_and_layer_still_opens() -> None:
+    tensors = {name: tensor.numpy() for name, tensor in StaticBody(*older()).tensors().items()}
+    old = {name: tensors[name] for name in ("vectors", "weights", "places")}
+    old["weights"], old["places"] = old["weights"][0], old["places"][0]
+    rows = ragged([[1, 2, 3], [5, 5, 7]])
+    np.testing.assert_allclose(StaticTable(old).embed(rows), StaticTable(tensors).embed(rows), atol=1e-6)
+
+
+def older() -> tuple[np.ndarray, np.ndarray]:
+    return start_vectors(VOCABULARY, DIMENSION, 0), np.linspace(0.1, 2, VOCABULARY, dtype=np.float32)
+
+
+def test_before_training_queries_and_documents_are_weighed_alike_and_the_layer_does_nothing() -> None:
+    plain_body = StaticBody(*older())
+    body = StaticBody(*older(), openings=OPENINGS, hidden=HIDDEN)
+    rows = ragged([[3, 8, 9, 8], [5, 8, 9, 8], [8]])
+    np.testing.assert_allclose(body(rows).detach(), plain_body(rows).detach(), atol=1e-6)

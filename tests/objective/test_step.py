@@ -107,7 +107,7 @@ def test_the_static_body_takes_any_batch_at_once() -> None:
     batch = random_batch(5, 9, 1)
     result, found = gradients(table, batch, token_budget=1)
     assert result.embedded_twice == 0
-    assert len(found) == 4  # vectors, weights, places, tau
+    assert len(found) == 6  # vectors, weights, places, the tokens before and after, tau
     padding_free = ContrastiveStep(table, Temperature(), token_budget=1, memory_tokens=1)(batch)
     assert padding_free.padded == padding_free.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
 

@@ -18,7 +18,14 @@ from adjoin.training.recipe import Recipe
 GOLDEN = Path(__file__).parents[1] / "golden"
 COMMON = {"batch": 16, "vocabulary": 600, "max_tokens": 48, "threads": 1, "precision": "float64"}
 CONTRASTIVE: dict[str, dict[str, Any]] = {
-    "static": {"preset": "static", "dimension": 16, "steps": 12, "token_dropout": 0.3},
+    "static": {
+        "preset": "static",
+        "dimension": 16,
+        "steps": 12,
+        "token_dropout": 0.3,
+        "hidden": 8,
+        "neighbours": 4,
+    },
     "nano": {"preset": "nano", "steps": 8, "token_budget": 300, "memory": 0.01},
     "nano-everything": {
         "preset": "nano",

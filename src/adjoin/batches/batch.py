@@ -49,13 +49,22 @@ class Batch:
         return Ragged.concatenate([self.x, self.y, self.negatives])
 
 
-def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator) -> Ragged:
-    """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty."""
+def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator, *, distinct: bool = False) -> Ragged:
+    """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty.
+
+    Args:
+        sequences: of which.
+        share: how likely each token is left out.
+        random: takes one step a token.
+        distinct: make them `distinct` too; a token that is left out is gone then, however often it stands there.
+    """
     # float64 takes just one step of the generator a number, so that a rank can begin amid a batch (`advance`).
     kept = random.random(len(sequences.ids_N)) >= share
     kept[sequences.starts_B] = True
     kept[sequences.starts_B + sequences.lengths_B - 1] = True
-    return sequences.keep(kept)
+    if not distinct:
+        return sequences.keep(kept)
+    return sequences.with_neighbours().keep(kept & sequences.first_N)
 
 
 def micro_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:

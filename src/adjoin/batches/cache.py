@@ -31,8 +31,8 @@ from adjoin.tokens import Ragged, Tokenizer
 class Sequences:
     """Token sequences end to end in a file, of which some are taken at a time."""
 
-    def __init__(self, ids_N: NDArray[Any], offsets_B1: NDArray[np.int64], *, is_distinct: bool) -> None:
-        self._ids_N, self._offsets_B1, self._is_distinct = ids_N, offsets_B1, is_distinct
+    def __init__(self, ids_N: NDArray[Any], offsets_B1: NDArray[np.int64]) -> None:
+        self._ids_N, self._offsets_B1 = ids_N, offsets_B1
 
     def __len__(self) -> int:
         return len(self._offsets_B1) - 1
@@ -44,7 +44,7 @@ class Sequences:
     def take(self, rows: NDArray[np.int64]) -> Ragged:
         """The sequences `rows`, in that order."""
         positions, lengths = _stretches(self._offsets_B1, rows)
-        return Ragged(self._ids_N[positions].astype(np.int32), lengths, self._is_distinct)
+        return Ragged(self._ids_N[positions].astype(np.int32), lengths)
 
 
 def _stretches(
@@ -78,9 +78,9 @@ class TokenCache:
         self.has_negatives = state.negatives
         self._columns = columns
         self.x, self.y, self.negative = (
-            Sequences(columns[f"{side}_ids"], columns[f"{side}_offsets"], is_distinct=state.distinct)
+            Sequences(columns[f"{side}_ids"], columns[f"{side}_offsets"])
             if f"{side}_ids" in columns
-            else Sequences(np.zeros(0, np.int32), np.zeros(1, np.int64), is_distinct=True)
+            else Sequences(np.zeros(0, np.int32), np.zeros(1, np.int64))
             for side in ("x", "y", "negative")
         )
 
@@ -92,7 +92,6 @@ class TokenCache:
         max_tokens: int,
         folder: Path,
         *,
-        distinct: bool = False,
         workers: int | None = None,
         progress: tokenizing.Progress | None = None,
     ) -> "TokenCache":
@@ -106,7 +105,6 @@ class TokenCache:
             tokenizer: of the model that is trained.
             max_tokens: of a sequence, delimiters included.
             folder: the cache's, made if it is missing.
-            distinct: keep each sequence's tokens once, in the order in which they first stand there.
             workers: processes; None for one a processor.
             progress: called with (pairs done, pairs in all).
 
@@ -119,7 +117,6 @@ class TokenCache:
             tokenizer,
             max_tokens,
             folder,
-            distinct=distinct,
             workers=workers,
             progress=progress or (lambda done, pairs: None),
         )

@@ -31,6 +31,22 @@ def shuffled(places: NDArray[np.int64], size: int, key: Sequence[int]) -> NDArra
     return numbers.astype(np.int64)
 
 
+def shuffled_runs(places: NDArray[np.int64], size: int, run: int, key: Sequence[int]) -> NDArray[np.int64]:
+    """What stands at `places` of a random order of runs of `run` neighbours in 0, ..., size - 1.
+
+    The order is a ring that is cut into runs from a random place on, so that no two numbers are always apart.
+    The last size modulo `run` places hold what fills no run.
+    """
+    if run <= 1:
+        return shuffled(places, size, key)
+    start = int(np.random.default_rng([*key, run]).integers(size))
+    runs = size // run
+    whole = places < runs * run
+    numbers = places.copy()
+    numbers[whole] = shuffled(places[whole] // run, runs, key) * run + places[whole] % run
+    return (numbers + start) % size
+
+
 def _network(numbers: NDArray[np.uint64], bits: int, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     low_bits, high_bits = np.uint64(bits // 2), np.uint64(bits - bits // 2)
     low_mask, high_mask = (np.uint64((1 << int(width)) - 1) for width in (low_bits, high_bits))

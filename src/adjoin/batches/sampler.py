@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import Batch, drop_tokens
 from adjoin.batches.cache import Sequences, TokenCache
 from adjoin.batches.mixing import Pool, as_weights, capped, pools_of, seats, shares
-from adjoin.batches.order import shuffled
+from adjoin.batches.order import shuffled_runs
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 
@@ -44,6 +44,8 @@ class Sampler:
         *,
         seed: int = 0,
         token_dropout: float = 0.0,
+        distinct: bool = False,
+        neighbours: int = 1,
         sources: str = ONE,
         mixing_temperature: float = 1.0,
         rank: int = 0,
@@ -56,6 +58,9 @@ class Sampler:
             batch_size: M, over all ranks.
             seed: with the step's number it determines everything random here.
             token_dropout: share of the tokens between the delimiters that is left out, anew at each visit.
+            distinct: whether each sequence's tokens come once, with those beside them (`Ragged.distinct`).
+            neighbours: so many pairs that stand next to each other in the data stay together in a batch: they are
+                of one file or package as a rule, and each other's hard negatives.
             sources: "one": each batch is of one source; "mixed": of all.
             mixing_temperature: a source's share is proportional to its pairs to the power of one over this.
             rank: which of the ranks this is; it gets its share of each batch.
@@ -67,6 +72,7 @@ class Sampler:
         """
         _check(len(cache), batch_size, token_dropout, sources, rank, ranks)
         self._cache, self._batch_size, self._seed, self._token_dropout = cache, batch_size, seed, token_dropout
+        self._distinct, self._neighbours = distinct, neighbours
         self._rank, self._ranks = rank, ranks
         self.steps_per_epoch = len(cache) // batch_size
         of_one = sources == ONE
@@ -107,7 +113,8 @@ class Sampler:
         parts = []
         for pool, epoch, first, last in self._stretches(step):
             pairs = self._pools[pool].pairs
-            places = shuffled(np.arange(first, last), pairs, [self._seed, _ORDER, pool, epoch])
+            key = [self._seed, _ORDER, pool, epoch]
+            places = shuffled_runs(np.arange(first, last), pairs, self._neighbours, key)
             parts.append(self._rows_of(self._pools[pool], places))
         rows = np.concatenate(parts)
         if self._blends:  # or each rank would get sources of its own
@@ -126,10 +133,10 @@ class Sampler:
         """The sequences from `first` to `last` of `rows`, with the dropout that they have in the whole batch."""
         taken = side.take(rows[first:last])
         if not self._token_dropout or not len(taken):
-            return taken
-        generator = np.random.PCG64([self._seed, _DROPOUT, *key])
-        generator.advance(int(side.lengths(rows[:first]).sum()))
-        return drop_tokens(taken, self._token_dropout, np.random.Generator(generator))
+            return taken.distinct() if self._distinct else taken
+        bits = np.random.PCG64([self._seed, _DROPOUT, *key])
+        bits.advance(int(side.lengths(rows[:first]).sum()))
+        return drop_tokens(taken, self._token_dropout, np.random.Generator(bits), distinct=self._distinct)
 
     def _stretches(self, step: int) -> Iterator[tuple[int, int, int, int]]:
         """What a step's batch is of: pool, epoch, and which places of that epoch's order, first to last."""

@@ -30,7 +30,6 @@ def build(
     max_tokens: int,
     folder: Path,
     *,
-    distinct: bool,
     workers: int | None,
     progress: Progress,
 ) -> None:
@@ -42,18 +41,14 @@ def build(
     hashes = [dataset.hash for dataset in datasets]
     folder.mkdir(parents=True, exist_ok=True)
     pairs = sum(map(len, datasets))
-    with closing(
-        Writer(folder, State(FORMAT, hashes, digest, vocabulary, max_tokens, distinct, negatives))
-    ) as writer:
+    with closing(Writer(folder, State(FORMAT, hashes, digest, vocabulary, max_tokens, negatives))) as writer:
         progress(writer.state.pairs, pairs)
         if writer.state.complete:
             return
         path = folder / TOKENIZER  # for the workers: it may be megabytes, too many to go with each task
         write_atomically(path, content)
         tasks = [
-            _Task(part, path, digest, max_tokens, distinct, vocabulary)
-            for dataset in datasets
-            for part in dataset.parts()
+            _Task(part, path, digest, max_tokens, vocabulary) for dataset in datasets for part in dataset.parts()
         ]
         with closing(in_order(_tokenize, tasks[writer.state.parts :], workers)) as tokenized:
             for part in tokenized:
@@ -70,7 +65,6 @@ class _Task:
     tokenizer: Path
     tokenizer_hash: str
     max_tokens: int
-    distinct: bool
     vocabulary: int
 
 
@@ -86,8 +80,7 @@ def _tokenize(task: _Task) -> TokenizedPart:
     truncated, encoded = tokenizer.truncated, tokenizer.encoded
 
     def encode(texts: list[str], role: str) -> Ragged:
-        tokens = encode_all(tokenizer, texts, role, task.max_tokens, TEXTS_AT_ONCE)
-        return tokens.distinct() if task.distinct else tokens
+        return encode_all(tokenizer, texts, role, task.max_tokens, TEXTS_AT_ONCE)
 
     rows = task.part.read(
         ["x", "y", "kind", "language", "group", "x_hash", "y_hash", *([NEGATIVES] * task.part.negatives)]

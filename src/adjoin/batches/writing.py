@@ -15,7 +15,7 @@ from adjoin.batches.columns import GrowingColumn
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, write_json, wrong_types
 
-FORMAT = 1
+FORMAT = 2
 STATE = "cache.json"
 PARTS_PER_SAVE = 8  # 65,536 pairs
 
@@ -38,7 +38,6 @@ class State:
         tokenizer: the SHA-256 of its tokenizer.json.
         vocabulary: V, one more than the highest token id.
         max_tokens: of a sequence.
-        distinct: whether each sequence's tokens are kept once.
         negatives: whether there are columns of explicit negatives.
         complete: whether all is done.
         parts: how many parts of the datasets are in the columns.
@@ -53,7 +52,6 @@ class State:
     tokenizer: str
     vocabulary: int
     max_tokens: int
-    distinct: bool
     negatives: bool
     complete: bool = False
     parts: int = 0
@@ -64,15 +62,7 @@ class State:
 
     def fresh(self) -> "State":
         """The same work with nothing of it done."""
-        return State(
-            self.format,
-            self.datasets,
-            self.tokenizer,
-            self.vocabulary,
-            self.max_tokens,
-            self.distinct,
-            self.negatives,
-        )
+        return State(self.format, self.datasets, self.tokenizer, self.vocabulary, self.max_tokens, self.negatives)
 
     @property
     def pairs(self) -> int:

@@ -1,5 +1,6 @@
 """Which licences a dataset may be made of."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,14 +13,18 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"  # no licence, or words that are no SPDX expression
 
+PUBLIC_DOMAIN = "public domain"  # no licence is needed; SPDX has no identifier for that
+_PUBLIC_DOMAIN = re.compile(r"(?:US |CC0 ?/ ?)?public[ -]domain(?: ?/ ?CC0)?(?: \([^()]*\))?", re.IGNORECASE)
+
 # Names that stand for many identifiers. "permissive" asks for a notice at most; "weak-copyleft" for changes to the
 # files themselves; "copyleft" for the source of the whole; "share-alike" is the same for texts.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "public-domain": ("0BSD", "blessing", "CC0-1.0", "MIT-0", "PDDL-1.0", "Unlicense", "WTFPL"),
+    "public-domain": (PUBLIC_DOMAIN, "0BSD", "blessing", "CC0-1.0", "MIT-0", "PDDL-1.0", "Unlicense", "WTFPL"),
     "permissive": (
-        "0BSD", "AFL-3.0", "Apache-1.1", "Apache-2.0", "Artistic-2.0", "blessing", "BSD-1-Clause", "BSD-2-Clause",
-        "BSD-2-Clause-Patent", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSD-4-Clause", "BSL-1.0", "CC-BY-2.0",
-        "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0", "CC0-1.0", "CNRI-Python", "curl", "ECL-2.0", "FSFAP", "HPND", "ICU",
+        PUBLIC_DOMAIN, "0BSD", "AFL-3.0", "Apache-1.1", "Apache-2.0", "Artistic-2.0", "blessing", "BSD-1-Clause",
+        "BSD-2-Clause", "BSD-2-Clause-Patent", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSD-4-Clause", "BSL-1.0",
+        "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0",
+        "CC0-1.0", "CNRI-Python", "curl", "ECL-2.0", "FSFAP", "HPND", "ICU",
         "ISC", "MIT", "MIT-0", "MulanPSL-2.0", "NCSA", "NIST-PD", "OFL-1.1", "OpenSSL", "PDDL-1.0", "PHP-3.01",
         "PostgreSQL", "PSF-2.0", "Python-2.0", "Ruby", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "UPL-1.0",
         "W3C", "WTFPL", "X11", "Zlib", "ZPL-2.1",
@@ -44,7 +49,7 @@ class Licences:
     """The licences that are allowed; made with `of`.
 
     Attributes:
-        identifiers: SPDX's, in SPDX's own spelling.
+        identifiers: SPDX's, in SPDX's own spelling, and `PUBLIC_DOMAIN`.
         unknown: whether a text may be used whose licence is not known.
     """
 
@@ -83,7 +88,11 @@ class Licences:
         answer = self._answers.get(expression)
         if answer is None:
             # Parsing takes 0.1 ms, and a dataset has millions of pairs under hundreds of licences.
-            answer = self._answers[expression] = self._allows(_parsed(expression))
+            if _PUBLIC_DOMAIN.fullmatch(expression):
+                answer = PUBLIC_DOMAIN in self.identifiers
+            else:
+                answer = self._allows(_parsed(expression))
+            self._answers[expression] = answer
         return answer
 
     def _allows(self, licence: "LicenseLike | None") -> bool:

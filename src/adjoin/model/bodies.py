@@ -4,7 +4,7 @@ A body is what is trained. `StaticBody` is the table of static.py; `TransformerB
 model, read at [EOS] (paper, section 2).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +13,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adjoin.model.static import PLACES, PLACES_WEIGHED, START_WEIGHTS, VECTORS, WEIGHTS
+from adjoin.model.static import (
+    AFTER,
+    BEFORE,
+    HIDDEN,
+    LARGEST_PUSH,
+    OPENINGS,
+    OUTPUT,
+    PLACES,
+    PLACES_WEIGHED,
+    START_WEIGHTS,
+    VECTORS,
+    WEIGHTS,
+    Layout,
+    StaticTable,
+    Tensors,
+    roles_of,
+    start_vectors,
+)
 from adjoin.tokens import Ragged
 
 
@@ -44,38 +61,122 @@ class Body(Protocol):
 
 
 class StaticBody(nn.Module):
-    """A vector and a weight a token, a weight a place; see static.py, which it equals."""
+    """Vectors, weights, neighbours' weights and a layer; see static.py, which it equals.
+
+    Attributes:
+        vectors: of the tokens (V, D).
+        weights, log_places, before, after: as in static.py, roles end to end; `places` by their logarithm, so that
+            they stay positive.
+        hidden, output: the layer on top (H, D) and (D, H); None without one.
+    """
 
     pads, sharded = False, False
 
-    def __init__(self, vectors_VD: NDArray[np.float32], weights_V: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        vectors_VD: NDArray[np.float32],
+        weights_V: NDArray[np.float32],
+        *,
+        openings: Sequence[int] = (),
+        hidden: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """A body before training, which compares weighted bags of tokens: neighbours and layer do nothing yet.
+
+        Args:
+            vectors_VD: of the tokens.
+            weights_V: of the tokens, the same in all roles.
+            openings: the tokens that queries and documents begin with, if they are to have weights of their own.
+            hidden: H, width of the layer on top; 0 for none.
+            seed: of the layer.
+        """
         super().__init__()
+        vocabulary, self.dimension = vectors_VD.shape
+        roles = max(1, len(openings))
         self.vectors = nn.Parameter(torch.from_numpy(vectors_VD.copy()))
-        self.weights = nn.Parameter(torch.from_numpy(weights_V.copy()))
-        self.log_places = nn.Parameter(torch.zeros(PLACES_WEIGHED))  # of weights that stay positive, from 1
+        self.weights = nn.Parameter(torch.from_numpy(np.tile(weights_V, roles)))
+        self.log_places = nn.Parameter(torch.zeros(roles * PLACES_WEIGHED))
+        self.before = nn.Parameter(torch.zeros(roles * vocabulary))
+        self.after = nn.Parameter(torch.zeros(roles * vocabulary))
         self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
-        self.dimension = int(vectors_VD.shape[1])
+        self.register_buffer("openings", torch.tensor(openings, dtype=torch.int64))
+        self.hidden: nn.Parameter | None = None
+        self.output: nn.Parameter | None = None
+        if hidden:
+            self.hidden = nn.Parameter(torch.from_numpy(start_vectors(hidden, self.dimension, seed + 1)))
+            self.output = nn.Parameter(torch.zeros(self.dimension, hidden))
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors) -> "StaticBody":
+        """A trained table, to be trained on.
+
+        Raises:
+            AdjoinError: as `Layout.of`.
+        """
+        table, layout = StaticTable(tensors), Layout.of(tensors)
+        start_V = tensors.get(START_WEIGHTS, table.weights_RV.mean(axis=0)).astype(np.float32)
+        body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=layout.hidden)
+        places_RP = table.places_RP[:, np.minimum(np.arange(PLACES_WEIGHED), layout.places - 1)]
+        values = {
+            "weights": table.weights_RV,
+            "log_places": np.log(np.maximum(places_RP, 1e-30)),
+            "before": table.before_RV,
+            "after": table.after_RV,
+        }
+        with torch.no_grad():
+            for name, value in values.items():
+                body.get_parameter(name).copy_(torch.from_numpy(value.reshape(-1)))
+            if table.hidden_HD is not None and table.output_DH is not None:
+                body.get_parameter("hidden").copy_(torch.from_numpy(table.hidden_HD))
+                body.get_parameter("output").copy_(torch.from_numpy(table.output_DH))
+        return body
 
     def forward(self, tokens: Ragged) -> Tensor:
         """See `Body`."""
         tokens = tokens.distinct()
-        table_VD = self.vectors * self.weights[:, None]
         ids, starts = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
-        places_N = self.log_places.exp()[torch.from_numpy(np.minimum(tokens.places_N, PLACES_WEIGHED - 1))]
-        sums_BD = functional.embedding_bag(ids, table_VD, starts, mode="sum", per_sample_weights=places_N)
-        return functional.normalize(sums_BD)
+        sums_BD = functional.embedding_bag(
+            ids, self.vectors, starts, mode="sum", per_sample_weights=self._weights(tokens)
+        )
+        unit_BD = functional.normalize(sums_BD)
+        if self.hidden is None or self.output is None:
+            return unit_BD
+        scaled_BD = unit_BD * self.dimension**0.5
+        inner_BH = functional.silu(functional.linear(scaled_BD, self.hidden))
+        added_BD = functional.linear(inner_BH, self.output)  # in bfloat16 perhaps
+        return functional.normalize(scaled_BD + added_BD.to(scaled_BD.dtype))
+
+    def _weights(self, tokens: Ragged) -> Tensor:
+        """The weight of each token of distinct sequences (N,)."""
+        assert tokens.neighbours_2N is not None
+        roles_N = np.repeat(roles_of(tokens, self.get_buffer("openings").tolist()), tokens.lengths_B)
+        rows_N = torch.from_numpy(roles_N * len(self.vectors))
+        places_N = roles_N * PLACES_WEIGHED + np.minimum(tokens.places_N, PLACES_WEIGHED - 1)
+        before_N, after_N = torch.from_numpy(tokens.neighbours_2N)
+        push_N = self.before[rows_N + before_N] + self.after[rows_N + after_N]
+        logarithm_N = self.log_places[torch.from_numpy(places_N)] + push_N.clamp(-LARGEST_PUSH, LARGEST_PUSH)
+        return self.weights[rows_N + torch.from_numpy(tokens.ids_N)] * logarithm_N.exp()
 
     def reduces_gradients(self, now: bool) -> None:
         """See `Body`; nothing is to be done here."""
 
     def tensors(self) -> dict[str, Tensor]:
         """What model.safetensors holds."""
-        return {
+        openings = self.get_buffer("openings")
+        roles = max(1, len(openings))
+        found = {
             VECTORS: self.vectors.detach(),
-            WEIGHTS: self.weights.detach(),
-            PLACES: self.log_places.detach().exp(),
+            WEIGHTS: self.weights.detach().reshape(roles, -1),
+            PLACES: self.log_places.detach().exp().reshape(roles, -1),
+            BEFORE: self.before.detach().reshape(roles, -1),
+            AFTER: self.after.detach().reshape(roles, -1),
             START_WEIGHTS: self.get_buffer("start_weights"),
         }
+        if len(openings):
+            found[OPENINGS] = openings
+        if self.hidden is not None and self.output is not None:
+            found |= {HIDDEN: self.hidden.detach(), OUTPUT: self.output.detach()}
+        return found
 
 
 class TransformerBody(nn.Module):

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
+from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
 from adjoin.model.start import Start, library_quiet, missing_weights, random_transformer
-from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, start_vectors
+from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, read_tensors, start_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
-DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
 FORMAT = 1
 KINDS = ("static", "transformer")
 BATCH_TOKENS = 16_384
@@ -128,9 +128,9 @@ class Encoder:
     """Texts → unit vectors.
 
     Example:
-        >>> encoder = Encoder.load("models/mine")
+        >>> encoder = Encoder.load("code")  # or a folder, "models/mine"
         >>> encoder.encode_query(["open a file"]).shape
-        (1, 384)
+        (1, 512)
 
     Attributes:
         description: what the model is.
@@ -147,16 +147,19 @@ class Encoder:
 
     @classmethod
     def load(cls, path: str | Path) -> "Encoder":
-        """Open a model folder.
+        """Open a model.
+
+        Args:
+            path: a model folder, or the name of a model that comes with Adjoin: "code" or "text".
 
         Raises:
             AdjoinError: there is no model, it is damaged, or what it needs is not installed.
         """
-        folder = Path(path)
+        folder = place_of(path)
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
-            body: Embedding = StaticTable.from_tensors(_tensors(folder))
+            body: Embedding = StaticTable(read_tensors(folder / WEIGHTS_FILE))
         else:
             body = _load_transformer(folder)
         _refuse_odd_parts(folder, body, tokenizer, description)
@@ -169,15 +172,18 @@ class Encoder:
         Raises:
             AdjoinError: there is no model, or the checkpoint that it started from is no longer there.
         """
-        folder = Path(path)
+        folder = place_of(path)
         description = Description.read(folder)
         start = Start.from_json(description.start)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+        if start.is_static and start.checkpoint is not None:
+            return cls.load(start.checkpoint)
         if start.is_static:
             vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
             even_places = np.ones(1, np.float32)
-            tensors = {VECTORS: vectors, WEIGHTS: _tensors(folder).get(START_WEIGHTS), PLACES: even_places}
-            body: Embedding = StaticTable.from_tensors({n: t for n, t in tensors.items() if t is not None})
+            weights = read_tensors(folder / WEIGHTS_FILE).get(START_WEIGHTS)
+            tensors = {VECTORS: vectors, WEIGHTS: weights, PLACES: even_places}
+            body: Embedding = StaticTable({n: t for n, t in tensors.items() if t is not None})
         elif start.checkpoint is not None:
             from adjoin.model.start import checkpoint_body
 
@@ -270,20 +276,6 @@ def _refuse_odd_parts(folder: Path, body: Embedding, tokenizer: Tokenizer, descr
             f" {description.dimension}: they are not of one model; copy both again"
         )
     tokenizer.check_fits(body.vocabulary_size, folder)
-
-
-def _tensors(folder: Path) -> dict[str, NDArray[np.float32]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise AdjoinError(f"no weights at {path}: the file is missing")
-    try:
-        tensors: dict[str, NDArray[np.float32]] = load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: numbers NumPy lacks
-        raise AdjoinError(f"the weights {path} are damaged or cut short: {error}") from None
-    return tensors
 
 
 def _load_transformer(folder: Path) -> Embedding:

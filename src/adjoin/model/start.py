@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
+from adjoin.model.places import WEIGHTS_FILE, place_of
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
-from adjoin.model.static import start_vectors
+from adjoin.model.static import read_tensors, start_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
@@ -31,7 +32,7 @@ class Start:
 
     Attributes:
         preset: a size's name, or None with a checkpoint.
-        checkpoint: a transformers folder or a GGUF file, or None.
+        checkpoint: a transformers folder, a GGUF file, or with the preset "static" a static model; or None.
         layers: keep the checkpoint's first so many layers, or None for all.
         dimension: of a static table.
         seed: of the random weights.
@@ -71,7 +72,7 @@ class Start:
     @property
     def is_static(self) -> bool:
         """Whether the body is a static table."""
-        return self.checkpoint is None and self.preset == "static"
+        return self.preset == "static"
 
 
 @contextmanager
@@ -96,12 +97,17 @@ def missing_weights(info: dict[str, Any], prefix: str) -> str:
     return f"{len(missing)} weights are missing, such as {missing[0]}" if missing else ""
 
 
-def static_body(tokenizer: Tokenizer, start: Start, weights_V: "NDArray[np.float32]") -> "StaticBody":
-    """A static table with random vectors and the given token weights (V,)."""
+def static_body(
+    tokenizer: Tokenizer, start: Start, weights_V: "NDArray[np.float32]", hidden: int = 0
+) -> "StaticBody":
+    """A static table: the checkpoint's; or random vectors, the given token weights (V,), and a layer on top."""
     from adjoin.model.bodies import StaticBody
 
+    if start.checkpoint is not None:
+        return StaticBody.from_tensors(read_tensors(place_of(start.checkpoint) / WEIGHTS_FILE))
     dimension = start.dimension or preset_named("static").dimension
-    return StaticBody(start_vectors(tokenizer.vocabulary_size, dimension, start.seed), weights_V)
+    vectors_VD = start_vectors(tokenizer.vocabulary_size, dimension, start.seed)
+    return StaticBody(vectors_VD, weights_V, openings=tokenizer.openings, hidden=hidden, seed=start.seed)
 
 
 def random_transformer(start: Start, vocabulary_size: int, max_tokens: int) -> "TransformerBody":

@@ -1,16 +1,22 @@
-"""The static table for use: a vector a token, summed, normalised. NumPy alone.
+"""The static table for use: a vector a token, summed, passed through one layer, normalised. NumPy alone.
 
-The same recipe with the cheapest encoder: no token sees another, so the state at [EOS] is replaced by a weighted
-sum over tokens, about a hundred times faster than a small transformer on a CPU:
+The same recipe with the cheapest encoder: no token's vector depends on another's, so the state at [EOS] is
+replaced by a weighted sum over tokens, about a hundred times faster than a small transformer on a CPU:
 
-    v = sum over distinct tokens t of  vectors[t] * weights[t] * places[place of t],  normalised
+    s = sum over distinct tokens t of  vectors[t] * weights[role, t] * places[role, place of t]
+                                       * exp(before[role, token before t] + after[role, token after t])
+    v = u + output @ silu(hidden @ u)  with  u = s scaled to length sqrt(D);  normalised
 
-Two things that a bag of words usually lacks are worth more than all tuning (docs/LOG.md, 2026-11-21): a token
-counts once, however often it is repeated; and what stands first, a function's name above all, has weights of its
-own.
+What a bag of words usually lacks is worth more than all tuning (docs/LOG.md, 2026-11-21 and 2026-11-28): a token
+counts once, where it first stands, however often it is repeated; what stands first has weights of its own, and
+so has what follows `def` or stands before a parenthesis, a function's name above all, in any language; queries and
+documents weigh tokens differently; the layer on top lets words together mean something else than each alone.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,68 +24,209 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 
-VECTORS, WEIGHTS, PLACES, START_WEIGHTS = "vectors", "weights", "places", "start_weights"  # in model.safetensors
+# The names of the tensors in model.safetensors.
+VECTORS, WEIGHTS, PLACES, START_WEIGHTS = "vectors", "weights", "places", "start_weights"
+SCALES, OPENINGS, BEFORE, AFTER, HIDDEN, OUTPUT = "scales", "openings", "before", "after", "hidden", "output"
+NEEDED = (VECTORS, WEIGHTS, PLACES)
 PLACES_WEIGHED = 32  # distinct tokens from there on share the last weight
+LARGEST_PUSH = 4.0  # of neighbours on the logarithm of a token's weight, either way
+
+Tensors = Mapping[str, NDArray[Any]]
 
 
-class StaticTable:
-    """Token vectors times trained token weights, ready to be summed.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The sizes of a table's tensors, found to fit together.
 
     Attributes:
-        table_VD: weighted vectors, float32.
-        places_P: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
+        vocabulary: V.
+        dimension: D.
+        roles: R, 1 where queries and documents are weighed alike.
+        places: P.
+        hidden: H, width of the layer on top; 0 for none.
     """
 
-    def __init__(
-        self, vectors_VD: NDArray[np.float32], weights_V: NDArray[np.float32], places_P: NDArray[np.float32]
-    ) -> None:
-        self.table_VD = np.ascontiguousarray(vectors_VD * weights_V[:, None], dtype=np.float32)
-        self.places_P = places_P
+    vocabulary: int
+    dimension: int
+    roles: int
+    places: int
+    hidden: int
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, NDArray[np.float32]]) -> "StaticTable":
-        """Take the table out of a model file.
+    def of(cls, tensors: Tensors) -> "Layout":
+        """Measure a model file's tensors.
 
         Raises:
             AdjoinError: a tensor is missing or the shapes do not fit.
         """
-        needed = (VECTORS, WEIGHTS, PLACES)
-        if missing := [name for name in needed if name not in tensors]:
+        if missing := [name for name in NEEDED if name not in tensors]:
             raise AdjoinError(
-                f"a static model needs the tensors {', '.join(needed)}; missing: {', '.join(missing)}"
+                f"a static model needs the tensors {', '.join(NEEDED)}; missing: {', '.join(missing)}"
             )
-        vectors, weights, places = (tensors[name].astype(np.float32) for name in needed)
-        if vectors.ndim != 2 or weights.shape != vectors.shape[:1] or places.ndim != 1 or not len(places):
+        vectors, places = tensors[VECTORS], tensors[PLACES]
+        layout = cls(
+            vocabulary=len(vectors),
+            dimension=vectors.shape[1] if vectors.ndim == 2 else 0,
+            roles=len(tensors[OPENINGS]) if OPENINGS in tensors else 1,
+            places=places.shape[-1] if places.ndim else 0,
+            hidden=len(tensors[HIDDEN]) if HIDDEN in tensors else 0,
+        )
+        expected = layout.shapes()
+        wrong = [
+            f"{name} {tensor.shape}"
+            for name, tensor in tensors.items()
+            if name in expected and tensor.shape not in expected[name]
+        ]
+        if wrong or not layout.dimension or not layout.places or (layout.hidden and OUTPUT not in tensors):
             raise AdjoinError(
-                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape}, {WEIGHTS} {weights.shape},"
-                f" {PLACES} {places.shape}; expected (V, D), (V,) and (P,)"
+                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape}, {PLACES} {places.shape},"
+                f" {', '.join(wrong) or OUTPUT + ' missing'}; expected (V, D), (R, P), (R, V)"
             )
-        return cls(vectors, weights, places)
+        return layout
+
+    def shapes(self) -> dict[str, list[tuple[int, ...]]]:
+        """The shapes that each tensor may have; with one role, the axis of roles may be missing."""
+        sizes = {WEIGHTS: self.vocabulary, BEFORE: self.vocabulary, AFTER: self.vocabulary, PLACES: self.places}
+        shapes: dict[str, list[tuple[int, ...]]] = {
+            name: [(self.roles, size), *([(size,)] if self.roles == 1 else [])] for name, size in sizes.items()
+        }
+        shapes[VECTORS] = [(self.vocabulary, self.dimension)]
+        shapes[SCALES] = shapes[START_WEIGHTS] = [(self.vocabulary,)]
+        shapes[HIDDEN], shapes[OUTPUT] = [(self.hidden, self.dimension)], [(self.dimension, self.hidden)]
+        return shapes
+
+
+class StaticTable:
+    """A static model ready for use.
+
+    Attributes:
+        layout: its sizes.
+        vectors_VD: of the tokens, float32.
+        weights_RV: of the tokens, in queries and in documents.
+        places_RP: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
+        before_RV, after_RV: what a token does to the weight of the one behind it, and before it.
+        openings: the tokens that queries and documents begin with; empty with one role.
+        hidden_HD, output_DH: the layer on top.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        """Take the table out of a model file's tensors.
+
+        Raises:
+            AdjoinError: as `Layout.of`.
+        """
+        self.layout = layout = Layout.of(tensors)
+        rows = (layout.roles, layout.vocabulary)
+        self.vectors_VD = unpacked(tensors)
+        self.weights_RV = _float32(tensors[WEIGHTS]).reshape(rows)
+        self.places_RP = _float32(tensors[PLACES]).reshape(layout.roles, -1)
+        nothing = np.zeros(rows, np.float32)
+        self.before_RV = _float32(tensors.get(BEFORE, nothing)).reshape(rows)
+        self.after_RV = _float32(tensors.get(AFTER, nothing)).reshape(rows)
+        self.openings = [int(token) for token in tensors.get(OPENINGS, ())]
+        self.hidden_HD = _float32(tensors[HIDDEN]) if layout.hidden else None
+        self.output_DH = _float32(tensors[OUTPUT]) if layout.hidden else None
 
     @property
     def dimension(self) -> int:
         """D."""
-        return int(self.table_VD.shape[1])
+        return self.layout.dimension
 
     @property
     def vocabulary_size(self) -> int:
         """V."""
-        return len(self.table_VD)
+        return self.layout.vocabulary
 
     def embed(self, tokens: Ragged) -> NDArray[np.float32]:
         """Unit vectors (B, D) of B sequences; a row depends on its own tokens only."""
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
-        places_N = self.places_P[np.minimum(tokens.places_N, len(self.places_P) - 1)]
+        weights_N = self._weights(tokens)
         sums_BD = np.empty((len(tokens), self.dimension), np.float32)
         ends_B = np.cumsum(tokens.lengths_B)
         for row, (start, end) in enumerate(zip(tokens.starts_B, ends_B, strict=True)):
             # A product a row: five times as fast as one np.add.reduceat over all.
-            np.dot(places_N[start:end], self.table_VD[tokens.ids_N[start:end]], out=sums_BD[row])
-        lengths_B1 = np.linalg.norm(sums_BD, axis=1, keepdims=True)
-        unit_BD: NDArray[np.float32] = sums_BD / np.maximum(lengths_B1, 1e-12)
-        return unit_BD
+            np.dot(weights_N[start:end], self.vectors_VD[tokens.ids_N[start:end]], out=sums_BD[row])
+        return _unit(self._through_layer(_unit(sums_BD)))
+
+    def _weights(self, tokens: Ragged) -> NDArray[np.float32]:
+        """The weight of each token of distinct sequences (N,)."""
+        assert tokens.neighbours_2N is not None
+        roles_N = np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
+        before_N, after_N = tokens.neighbours_2N
+        push_N = self.before_RV[roles_N, before_N] + self.after_RV[roles_N, after_N]
+        places_N = self.places_RP[roles_N, np.minimum(tokens.places_N, self.layout.places - 1)]
+        weights_N: NDArray[np.float32] = self.weights_RV[roles_N, tokens.ids_N] * places_N
+        weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
+        return weights_N
+
+    def _through_layer(self, unit_BD: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.hidden_HD is None or self.output_DH is None:
+            return unit_BD
+        scaled_BD = unit_BD * np.float32(self.dimension**0.5)
+        result_BD = np.empty_like(scaled_BD)
+        for row, scaled_D in enumerate(scaled_BD):  # a product of many rows may round otherwise than one of one
+            inner_H = self.hidden_HD @ scaled_D
+            result_BD[row] = scaled_D + self.output_DH @ (inner_H / (1 + np.exp(-inner_H)))
+        return result_BD
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        AdjoinError: it is missing, damaged or cut short.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if not path.is_file():
+        raise AdjoinError(f"no weights at {path}: the file is missing")
+    try:
+        tensors: dict[str, NDArray[Any]] = load_file(path)
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: numbers NumPy lacks
+        raise AdjoinError(f"the weights {path} are damaged or cut short: {error}") from None
+    return tensors
+
+
+def _float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(tensor, dtype=np.float32)
+
+
+def _unit(rows_BD: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit_BD: NDArray[np.float32] = rows_BD / np.maximum(np.linalg.norm(rows_BD, axis=1, keepdims=True), 1e-12)
+    return unit_BD
+
+
+def roles_of(tokens: Ragged, openings: list[int]) -> NDArray[np.int64]:
+    """Which role each sequence has (B,): the place among `openings` of the token that it begins with, or 0."""
+    first_B = tokens.ids_N[tokens.starts_B]
+    roles_B = np.zeros(len(tokens), np.int64)
+    for role, opening in enumerate(openings):
+        roles_B[first_B == opening] = role
+    return roles_B
+
+
+def packed(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """The same model in about a quarter of the bytes: vectors as int8 with a scale a token, all else as float16.
+
+    A number is off by at most 1/254 of its vector's largest.
+    """
+    vectors_VD = unpacked(tensors)
+    scales_V = np.abs(vectors_VD).max(axis=1, initial=0) / 127
+    whole_VD = np.rint(vectors_VD / np.maximum(scales_V, 1e-30)[:, None]).astype(np.int8)
+    rest = {
+        name: tensor.astype(np.float16) if tensor.dtype == np.float32 else tensor
+        for name, tensor in tensors.items()
+    }
+    return {**rest, VECTORS: whole_VD, SCALES: scales_V.astype(np.float32)}
+
+
+def unpacked(tensors: Tensors) -> NDArray[np.float32]:
+    """The token vectors (V, D) of a model file, packed or not."""
+    vectors_VD = _float32(tensors[VECTORS])
+    return vectors_VD * _float32(tensors[SCALES])[:, None] if SCALES in tensors else vectors_VD
 
 
 def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np.float32]:
@@ -93,18 +240,15 @@ def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np
     ) * np.float32(scale)
 
 
-def inverse_document_frequency(
-    documents: int, frequency_V: NDArray[np.int64], occurrences_V: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Start weights (V,): how rare a token is among the sequences, scaled to a mean of 1 over occurrences.
+def inverse_document_frequency(documents: int, frequency_V: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Start weights (V,): how rare a token is among the sequences, scaled to a mean of 1 over all that they have.
 
     ln((1 + B) / (1 + df)), the smoothed form of Spärck Jones' 1972 weight.
 
     Args:
         documents: B, the number of sequences.
         frequency_V: df, in how many of them each token stands.
-        occurrences_V: how often each token stands in all of them.
     """
     weights = np.log((1 + documents) / (1 + frequency_V))
-    mean = float(weights @ occurrences_V) / max(1, int(occurrences_V.sum()))
+    mean = float(weights @ frequency_V) / max(1, int(frequency_V.sum()))
     return (weights / max(1e-6, mean)).astype(np.float32)

@@ -11,7 +11,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from adjoin.files import write_atomically, write_json
-from adjoin.model.encoder import DESCRIPTION_FILE, Description
+from adjoin.model.encoder import Description
+from adjoin.model.places import DESCRIPTION_FILE
 from adjoin.ranks import ALONE, Ranks
 from adjoin.training import shards
 from adjoin.training.aside import KEPT_FILE, SNAPSHOT, Aside, Evaluations, Kept

@@ -11,9 +11,10 @@ from torch import nn
 
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.places import WEIGHTS_FILE, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import describe_checkpoint, random_transformer
-from adjoin.model.static import start_vectors
+from adjoin.model.static import read_tensors, start_vectors
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
@@ -28,9 +29,12 @@ AnyBody = StaticBody | TransformerBody
 
 def untrained_body(recipe: Recipe, vocabulary: int) -> AnyBody:
     """A body of a recipe's size with random weights, also in place of a checkpoint's."""
+    if recipe.start.checkpoint is not None and recipe.start.is_static:
+        return StaticBody.from_tensors(read_tensors(place_of(recipe.start.checkpoint) / WEIGHTS_FILE))
     if recipe.start.is_static:
         dimension = recipe.dimension or preset_named("static").dimension
-        return StaticBody(start_vectors(vocabulary, dimension, recipe.seed), np.ones(vocabulary, np.float32))
+        vectors_VD, weights_V = start_vectors(vocabulary, dimension, recipe.seed), np.ones(vocabulary, np.float32)
+        return StaticBody(vectors_VD, weights_V, openings=range(2), hidden=recipe.hidden or 0)
     if recipe.init is None:
         body = random_transformer(recipe.start, vocabulary, recipe.max_tokens)
     else:
@@ -177,7 +181,7 @@ def step_of(
 def any_tokens(lengths_B: NDArray[np.int64], vocabulary: int) -> Ragged:
     """Sequences of these lengths with random tokens."""
     ids_N = np.random.default_rng(0).integers(vocabulary, size=int(lengths_B.sum()), dtype=np.int32)
-    return Ragged(ids_N, lengths_B, is_distinct=True)
+    return Ragged(ids_N, lengths_B).with_neighbours()  # as they are: their lengths are those of distinct tokens
 
 
 @dataclass(frozen=True, slots=True)

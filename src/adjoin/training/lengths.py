@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.model.places import place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.pruning import needed_tokens, pruned_tokenizer
 from adjoin.model.start import describe_checkpoint
 from adjoin.pairs.dataset import NEGATIVES, PairDataset
 from adjoin.ranks import ALONE
+from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer, encode_all
 from adjoin.training.prepare import open_pairs
 from adjoin.training.recipe import Recipe
@@ -85,7 +87,7 @@ def lengths_for(pairs: Sequence[Path], recipe: Recipe) -> Lengths:
 
 def _typical(recipe: Recipe) -> Lengths:
     if recipe.init is not None:
-        vocabulary = int(describe_checkpoint(recipe.start)[0].vocab_size)
+        vocabulary = _of_checkpoint(recipe)[1]
     else:
         vocabulary = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
     x_N, y_N = (_cut(_wild(side, distinct=recipe.start.is_static), recipe) for side in ("x", "y"))
@@ -131,15 +133,24 @@ def _measured(datasets: Sequence[PairDataset], recipe: Recipe) -> Lengths:
 def _tokenizer(texts: list[str], recipe: Recipe, *, whole: bool) -> tuple[Tokenizer, int]:
     """The training's tokenizer, or one that tells lengths about as well, and the rows of the training's table."""
     if recipe.init is not None:
-        config, tokenizer = describe_checkpoint(recipe.start)
+        tokenizer, vocabulary = _of_checkpoint(recipe)
         if not recipe.prune:
-            return tokenizer, int(config.vocab_size)
+            return tokenizer, vocabulary
         pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts))
         return pruned, pruned.vocabulary_size
     wanted = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
     tokenizer = Tokenizer.train(iter(texts), wanted)
     # A part of the texts yields fewer tokens than all of them would.
     return tokenizer, tokenizer.vocabulary_size if whole else wanted
+
+
+def _of_checkpoint(recipe: Recipe) -> tuple[Tokenizer, int]:
+    """The tokenizer of what a training starts from, and the rows of its table."""
+    if recipe.start.is_static:
+        tokenizer = Tokenizer.load(place_of(recipe.init or "") / TOKENIZER_FILE)
+        return tokenizer, tokenizer.vocabulary_size
+    config, tokenizer = describe_checkpoint(recipe.start)
+    return tokenizer, int(config.vocab_size)
 
 
 def _lengths(tokenizer: Tokenizer, texts: list[str], role: str, recipe: Recipe) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,7 +19,7 @@ from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE
+from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
@@ -128,8 +129,10 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
 
 def _new_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> StaticBody | TransformerBody:
     if recipe.start.is_static:
-        weights_V = inverse_document_frequency(2 * len(cache), cache.frequency_V, cache.occurrences_V)
-        return static_body(tokenizer, recipe.start, weights_V)
+        if recipe.init is not None:
+            return static_body(tokenizer, recipe.start, np.zeros(0, np.float32))
+        weights_V = inverse_document_frequency(2 * len(cache), cache.frequency_V)
+        return static_body(tokenizer, recipe.start, weights_V, recipe.hidden or 0)
     return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
 
 
@@ -139,6 +142,8 @@ def _sampler(cache: TokenCache, batch: int, recipe: Recipe, ranks: Ranks, say: S
         batch,
         seed=recipe.seed,
         token_dropout=recipe.token_dropout,
+        distinct=recipe.start.is_static,
+        neighbours=recipe.neighbours,
         sources=recipe.sources,
         mixing_temperature=recipe.mixing_temperature,
         rank=ranks.index,
@@ -224,7 +229,9 @@ def _tokenizer_and_body(
 
     def make() -> None:
         tokenizer, body = None, None
-        if recipe.init is not None:
+        if recipe.init is not None and recipe.start.is_static:
+            tokenizer = Tokenizer.load(place_of(recipe.init) / TOKENIZER_FILE)
+        elif recipe.init is not None:
             say(f"opening {recipe.init}")
             pruned = Tokenizer.load(path) if known and recipe.prune else None
             body, tokenizer = checkpoint_body(recipe.start, texts=_texts(datasets), pruned=pruned, say=say)
@@ -242,7 +249,8 @@ def _tokenizer_and_body(
     ranks.first_does(make)
     if not made:
         tokenizer = Tokenizer.load(path)
-        body = None if recipe.init is None else checkpoint_body(recipe.start, pruned=tokenizer)[0]
+        needs_body = recipe.init is not None and not recipe.start.is_static
+        body = checkpoint_body(recipe.start, pruned=tokenizer)[0] if needs_body else None
         made.append((tokenizer, body))
     return made[0]
 
@@ -263,9 +271,9 @@ def check_length(body: TransformerBody, recipe: Recipe) -> None:
 def _tokenize(
     datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, say: Say
 ) -> None:
-    """Fill the cache; a static body sees each token once, and token dropout then takes one out altogether."""
+    """Fill the cache."""
     say(f"tokenizing {sum(map(len, datasets)):,} pairs")
-    cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder, distinct=recipe.start.is_static)
+    cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder)
     say(f"{cache.truncated:,} of {cache.encoded:,} texts are cut at {recipe.max_tokens} tokens")
 
 

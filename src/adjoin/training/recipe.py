@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_toml, wrong_types
+from adjoin.model.places import SHIPPED, is_static_model, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
 from adjoin.training.schedule import SCHEDULES
@@ -23,17 +24,20 @@ class Recipe:
 
     Attributes:
         preset: size of the body; ignored with a checkpoint.
-        init: checkpoint to start from: a transformers folder or a GGUF file.
+        init: checkpoint to start from: a transformers folder, a GGUF file, or a static model, also by its name.
         layers: keep only the checkpoint's first so many layers.
         prune: leave out of the checkpoint's vocabulary what the data never need.
         lora: train adapters of this rank instead of the checkpoint's weights.
         dimension: of a static table's vectors.
+        hidden: width of a static table's layer on top; 0 for none.
         vocabulary: tokens to learn from the pairs; None for the preset's number.
         max_tokens: longest sequence, delimiters included.
         batch: pairs a batch, M, over all ranks; None for what suits body and number of pairs. Of a generative
             training, rows of `max_tokens` tokens.
         sources: "one": each batch is of one source; "mixed": of all.
         mixing_temperature: a source's share is proportional to its pairs to the power of one over this.
+        neighbours: so many pairs that stand next to each other in the data, as a rule of one file or package, stay
+            together in a batch: they are harder to tell apart than any others.
         dimensions: the loss is the mean over vectors cut to each of these lengths (Matryoshka).
         epochs, steps, minutes: bounds; at least one must be given.
         optimizer: "adamw" or "muon".
@@ -66,11 +70,13 @@ class Recipe:
     prune: bool = False
     lora: int | None = None
     dimension: int | None = None
+    hidden: int | None = None
     vocabulary: int | None = None
     max_tokens: int = 256
     batch: int | None = None
     sources: str = "one"
     mixing_temperature: float = 1.0
+    neighbours: int = 1
     dimensions: list[int] | None = None
     epochs: float | None = None
     steps: int | None = None
@@ -109,7 +115,8 @@ class Recipe:
         given = {name: value for name, value in given.items() if value is not None}
         if wrong := wrong_types(given, {field.name: field.type for field in fields(cls)}):
             raise AdjoinError(f"wrong recipe option: {wrong}")
-        static = given.get("init") is None and given.get("preset", "static") == "static"
+        init = given.get("init")
+        static = given.get("preset", "static") == "static" if init is None else is_static_model(place_of(init))
         muon = {"learning_rate": _MUON_RATE} if given.get("optimizer") == "muon" else {}
         recipe = cls(**{**(_STATIC if static else _TRANSFORMER), **muon, **given})
         if recipe.epochs is None and recipe.steps is None and recipe.minutes is None:
@@ -150,7 +157,7 @@ class Recipe:
         """
         if self.init is None:
             preset_named(self.preset)
-        elif not Path(self.init).exists():
+        elif not place_of(self.init).exists():
             raise AdjoinError(f"no checkpoint at {self.init}: expected a transformers folder or a .gguf file")
         if self.layers is not None and self.init is None:
             raise AdjoinError(f"--layers {self.layers} goes with --init CHECKPOINT; a preset has its own number")
@@ -187,6 +194,9 @@ class Recipe:
     @property
     def start(self) -> Start:
         """Where the training begins."""
+        if self.init is not None and is_static_model(place_of(self.init)):
+            place = self.init if self.init in SHIPPED else str(Path(self.init).resolve())
+            return Start("static", place, seed=self.seed)
         if self.init is not None:
             return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed, self.prune or None)
         return Start(self.preset, None, None, self.dimension, self.seed)
@@ -233,7 +243,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
     ("lora", 1, None),
     ("batch", 2, None),
+    ("hidden", 0, 1 << 16),
     ("max_tokens", 3, None),
+    ("neighbours", 1, None),
     ("mixing_temperature", 1e-3, None),
     ("token_budget", 1, None),
     ("memory", 0, None),

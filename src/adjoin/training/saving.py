@@ -13,7 +13,8 @@ from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
 from adjoin.model.adapters import merged, with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import DESCRIPTION_FILE, WEIGHTS_FILE, Description
+from adjoin.model.encoder import Description
+from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE
 from adjoin.model.start import checkpoint_body, library_quiet, random_transformer, static_body
 from adjoin.objective.contrastive import Temperature
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -35,7 +36,8 @@ def write_weights(out: Path, body: StaticBody | TransformerBody, weights: dict[s
     if isinstance(body, StaticBody):
         from safetensors.torch import save as to_bytes
 
-        write_atomically(out / WEIGHTS_FILE, to_bytes({name: t.float() for name, t in body.tensors().items()}))
+        tensors = {name: t.float() if t.is_floating_point() else t for name, t in body.tensors().items()}
+        write_atomically(out / WEIGHTS_FILE, to_bytes(tensors))
     else:
         model = merged(body) if hasattr(body.model, "merge_and_unload") else body.model
         write_model(out, model if weights is not None else model.float(), weights)
@@ -148,7 +150,8 @@ def write_model_of(state: Path, out: Path) -> None:
 def _body_like(recipe: Recipe, tokenizer: Tokenizer) -> StaticBody | TransformerBody:
     """A body of the shape that a recipe trains; its weights are to be replaced."""
     if recipe.start.is_static:
-        return static_body(tokenizer, recipe.start, np.zeros(tokenizer.vocabulary_size, np.float32))
+        weights_V = np.zeros(tokenizer.vocabulary_size, np.float32)
+        return static_body(tokenizer, recipe.start, weights_V, recipe.hidden or 0)
     if recipe.init is None:
         return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
     body, _ = checkpoint_body(recipe.start, pruned=tokenizer)

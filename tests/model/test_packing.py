@@ -1,0 +1,53 @@
+"""A packed model is small, gives nearly the same vectors, and can be trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adjoin import Encoder
+from adjoin.errors import AdjoinError
+from adjoin.model.packing import pack
+from adjoin.training.contrast import train
+from adjoin.training.recipe import Recipe
+
+TEXTS = ["open a file", "", "close_socket(retries=3)", "求和 🙂"]
+
+
+@pytest.fixture(scope="module")
+def trained(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "static"
+    options = {"dimension": 64, "vocabulary": 600, "batch": 32, "steps": 30, "hidden": 32}
+    train(pairs_folder, out, Recipe.with_defaults(preset="static", **options))
+    return out
+
+
+def test_a_packed_model_is_a_quarter_as_large_and_gives_the_same_vectors(trained: Path, tmp_path: Path) -> None:
+    report = pack(trained, tmp_path / "small")
+    assert report.after == (tmp_path / "small" / "model.safetensors").stat().st_size < 0.35 * report.before
+    before, after = Encoder.load(trained), Encoder.load(tmp_path / "small")
+    for role in ("query", "document"):
+        cosines = (before.encode(TEXTS, role=role) * after.encode(TEXTS, role=role)).sum(axis=1)
+        assert cosines.min() > 0.9995
+    assert after.description == before.description
+
+
+def test_training_goes_on_from_a_packed_model(trained: Path, pairs_folder: Path, tmp_path: Path) -> None:
+    pack(trained, tmp_path / "small")
+    recipe = Recipe.with_defaults(init=str(tmp_path / "small"), batch=32, steps=1, learning_rate=0.0)
+    assert recipe.start.is_static
+    still = {"weight_learning_rate": 0.0, "tau_learning_rate": 0.0}
+    train(pairs_folder, tmp_path / "same", Recipe.with_defaults(**{**recipe.as_json(), **still}))
+    small, same = Encoder.load(tmp_path / "small"), Encoder.load(tmp_path / "same")
+    np.testing.assert_allclose(same.encode_query(TEXTS), small.encode_query(TEXTS), atol=1e-5)
+    untrained = Encoder.load_untrained(tmp_path / "same")
+    np.testing.assert_allclose(untrained.encode_query(TEXTS), small.encode_query(TEXTS), atol=1e-6)
+    train(pairs_folder, tmp_path / "more", Recipe.with_defaults(init=str(tmp_path / "small"), batch=32, steps=20))
+    more = Encoder.load(tmp_path / "more")
+    assert (more.encode_query(TEXTS) * small.encode_query(TEXTS)).sum(axis=1).min() < 0.9999
+
+
+def test_what_cannot_be_packed_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(AdjoinError, match="is no static model"):
+        pack(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
