@@ -5,8 +5,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet install --constraint const
 
 .PHONY: demo test lint types bench bench-training bench-plan bench-mining bench-planted clean
 
-demo: .venv/ready  ## mine the installed packages, train, measure, index, ask; about ten minutes
-	$(BIN)/adjoin demo
+demo: .venv/ready  ## adapt the model that comes along to a repository, measure, index, ask: REPOSITORY=folder, or scipy
+	$(BIN)/adjoin demo $(if $(REPOSITORY),--repository $(REPOSITORY))
 
 test: .venv/ready  ## all tests, offline
 	$(BIN)/pytest

@@ -17,7 +17,7 @@ METRICS = {
     "retrieval": ("ndcg@10", "recall@100"),
     "code": ("mrr@1000", "mrr"),
 }
-ORDER = ("bm25", "lsa", "words", "wordllama", MODEL, "hybrid", "random")
+ORDER = ("untrained", "bm25", "lsa", "words", "wordllama", MODEL, "hybrid", "random")
 
 
 def with_interval(estimate: Estimate | None) -> str:

@@ -30,10 +30,13 @@ EXPECTED = {
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
+    "pack": "model --out",
+    "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",
     "search": "query --index --json --language --limit --mode --model",
-    "demo": "--minutes --out",
+    "demo": "--minutes --out --repository",
+    "reproduce": "recipe --also --data --downloads --out",
 }
 
 

@@ -10,11 +10,16 @@ from adjoin.cli.options import add_verb, add_what_to_read, path, seed
 
 _NEXT = """\
 a first journey:
-  adjoin mine src/ docs/ --out pairs/              pairs out of code and prose, no labels needed
-  adjoin train pairs/ --out models/mine            an encoder that knows their words
-  adjoin index . --model models/mine               an index of this folder in .adjoin
+  adjoin index .                                   an index of this folder, by the model that comes along
   adjoin search "where do we retry an upload"      file:line, score, code
+and a second one:
+  adjoin adapt . --out models/mine                 a model that knows this folder's words, and its index
+  adjoin mine src/ docs/ --out pairs/              pairs out of code and prose, no labels needed
+  adjoin train pairs/ --out models/new             an encoder of one's own, from nothing
 """
+
+
+MODEL = "a model folder, or code or text, which come with Adjoin"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,10 +48,13 @@ def build_parser() -> argparse.ArgumentParser:
         training_arguments.train,
         _evaluate,
         _compare,
+        _pack,
+        _adapt,
         _embed,
         _index,
         _search,
         _demo,
+        _reproduce,
     ):
         add(subparsers)
     return parser
@@ -169,8 +177,8 @@ def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verb.add_argument(
         "model",
         metavar="SYSTEM",
-        help="a model folder (Adjoin's, sentence-transformers', model2vec's), an OpenAI-compatible URL#MODEL,"
-        " or bm25, bm25-reference, lsa, words, wordllama, random",
+        help="code or text, which come along; a model folder (Adjoin's, sentence-transformers', model2vec's), an"
+        " OpenAI-compatible URL#MODEL, or bm25, bm25-reference, lsa, words, wordllama, random",
     )
     verb.add_argument(
         "--data",
@@ -215,6 +223,35 @@ def _compare(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verb.add_argument("--report", type=path, help="folder for comparison.md and comparison.html")
 
 
+def _pack(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = add_verb(
+        subparsers,
+        "pack",
+        verbs.pack,
+        "make a static model a quarter as large, to pass it on: int8 vectors, all else in 16 bits",
+        extra="train",
+    )
+    verb.add_argument("model", type=path, help="the folder of a static model")
+    verb.add_argument("--out", required=True, type=path, help="folder for the packed model")
+
+
+def _adapt(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = add_verb(
+        subparsers,
+        "adapt",
+        verbs.adapt,
+        "train a model on with a folder's own pairs, measure before and after on files kept out, index the folder",
+        extra="all",
+        interrupted="interrupted; the same command starts afresh, an index that there was still stands",
+    )
+    verb.add_argument("root", type=path, help="the folder: code, prose, or both")
+    verb.add_argument("--out", required=True, type=path, help="folder for pairs, report and the adapted model")
+    verb.add_argument("--model", default="code", help=f"what to start from: {MODEL} (default: code)")
+    verb.add_argument("--minutes", type=float, help="stop training after so many (default: after its epochs)")
+    verb.add_argument("--index", type=path, help="folder for the index (default: .adjoin in the folder)")
+    verb.add_argument("--seed", type=seed, default=0, help="of the files kept out and the training (default: 0)")
+
+
 def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = add_verb(
         subparsers,
@@ -224,7 +261,7 @@ def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         extra="mine",
         interrupted="interrupted; the vectors so far are saved, the same command goes on",
     )
-    verb.add_argument("model", type=path, help="a model folder")
+    verb.add_argument("model", help=MODEL)
     verb.add_argument("texts", type=path, help="the texts")
     verb.add_argument("--out", required=True, type=path, help="folder for vectors.npy and ids.jsonl")
     verb.add_argument("--role", default="document", help="query or document (default)")
@@ -240,7 +277,7 @@ def _index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         interrupted="interrupted; the index is as it was, the same command goes on where this one stopped",
     )
     verb.add_argument("root", type=path, help="the folder to index")
-    verb.add_argument("--model", required=True, type=path, help="a model folder")
+    verb.add_argument("--model", default="code", help=f"{MODEL} (default: code)")
     verb.add_argument("--out", type=path, help="folder for the index (default: .adjoin in the folder)")
 
 
@@ -248,7 +285,7 @@ def _search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     verb = add_verb(subparsers, "search", verbs.search, "search an index: file:line, score, code", extra="index")
     verb.add_argument("query", help="what is looked for, in plain words")
     verb.add_argument("--index", type=path, default=Path(".adjoin"), help="folder of the index (default: .adjoin)")
-    verb.add_argument("--model", type=path, help="the model that made the index, if it has moved")
+    verb.add_argument("--model", help="the model that made the index, if it has moved")
     verb.add_argument("--limit", type=int, default=5, help="number of results (default: 5)")
     verb.add_argument(
         "--mode",
@@ -260,16 +297,37 @@ def _search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     verb.add_argument("--json", action="store_true", help="results as JSON, for programs")
 
 
+def _reproduce(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = add_verb(
+        subparsers,
+        "reproduce",
+        verbs.reproduce,
+        "make a model that comes along anew, from its recipe: corpus, training, packing, report",
+        extra="all",
+        interrupted="interrupted; the same command goes on where this one stopped",
+    )
+    verb.add_argument("recipe", type=path, help="a TOML file such as recipes/models/code-static.toml")
+    verb.add_argument("--out", required=True, type=path, help="folder for everything")
+    verb.add_argument(
+        "--data", required=True, type=path, help="evaluation data: kept out of the pairs, measured on"
+    )
+    verb.add_argument(
+        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the corpus besides"
+    )
+    verb.add_argument("--downloads", type=path, help="folder in which packages are kept (default: none is kept)")
+
+
 def _demo(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = add_verb(
         subparsers,
         "demo",
         verbs.demo,
-        "mine the installed packages, train, measure on two that were kept out, index one and ask it",
+        "adapt the model that comes along to a repository, measure before and after, index it and ask it",
         extra="demo",
         interrupted="interrupted; run it again, it starts afresh",
     )
     verb.add_argument(
         "--out", type=path, default=Path("runs/demo"), help="folder for everything (default: runs/demo)"
     )
+    verb.add_argument("--repository", type=path, help="which (default: scipy, as it is installed here)")
     verb.add_argument("--minutes", type=float, help="stop the training after so many (default: after its epochs)")

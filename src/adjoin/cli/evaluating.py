@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
+from adjoin.model.places import SHIPPED, place_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,7 +103,9 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
 
 
 def _model_of(spec: str, stack: ExitStack) -> str:
-    """What a user names, but for a training's checkpoint the folder of the model that is made of it."""
+    """What a user names; of a model that comes along its folder, of a checkpoint that of the model made of it."""
+    if spec in SHIPPED:
+        return str(place_of(spec))
     if not (Path(spec) / "state.json").is_file():
         return spec
     from adjoin.training.saving import write_model_of

@@ -323,16 +323,44 @@ def embed(options: argparse.Namespace) -> None:
         console.print(f"{tokenizer.truncated:,} texts were cut at {encoder.description.max_tokens} tokens")
 
 
+def pack(options: argparse.Namespace) -> None:
+    """`adjoin pack`."""
+    from adjoin.model.packing import pack as pack_model
+
+    report = pack_model(options.model, options.out)
+    _console().print(
+        f"{options.out}: weights of {report.after / 1e6:,.1f} MB, {report.before / 1e6:,.1f} before; vectors"
+        f" turned to a cosine of {report.cosine:.5f} at most"
+    )
+
+
+def adapt(options: argparse.Namespace) -> None:
+    """`adjoin adapt`."""
+    from adjoin.cli.adapting import Adaptation
+    from adjoin.cli.adapting import adapt as adapt_to
+
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Adaptation)}
+    adapt_to(Adaptation(**given), _console())
+
+
+def reproduce(options: argparse.Namespace) -> None:
+    """`adjoin reproduce`."""
+    from adjoin.cli.reproducing import run
+
+    run(options, _console())
+
+
 def index(options: argparse.Namespace) -> None:
     """`adjoin index`."""
     from adjoin.cli.progress import counting
     from adjoin.index.update import update_index
     from adjoin.model.encoder import Encoder
+    from adjoin.model.places import lasting_name
 
     encoder = Encoder.load(options.model)
     folder = options.out or options.root / ".adjoin"
     with counting("Indexing", "files") as advance:
-        report = update_index(options.root, folder, encoder, model=str(options.model.resolve()), progress=advance)
+        report = update_index(options.root, folder, encoder, model=lasting_name(options.model), progress=advance)
     console = _console()
     console.print(f"{folder}: {report.summary()}")
     if encoder.tokenizer.truncated:
@@ -360,4 +388,4 @@ def demo(options: argparse.Namespace) -> None:
     """`adjoin demo`."""
     from adjoin.cli.demo import run
 
-    run(options.out, minutes=options.minutes)
+    run(options.out, repository=options.repository, minutes=options.minutes)

@@ -6,6 +6,7 @@ from pathlib import Path
 from adjoin.errors import AdjoinError
 from adjoin.index.search import Hit, Index, Mode
 from adjoin.model.encoder import Encoder
+from adjoin.model.places import place_of
 
 
 class Searcher:
@@ -33,7 +34,7 @@ def load_index(
 
     Args:
         folder: what `adjoin index` wrote.
-        model: where the model lies now, if it has moved since.
+        model: where the model lies now, if it has moved since; or the name of one that comes with Adjoin.
         words_only: open no model; only `mode="lexical"` can be asked for then.
 
     Raises:
@@ -42,7 +43,7 @@ def load_index(
     index = Index.open(Path(folder))
     if words_only:
         return Searcher(index, None)
-    place = Path(model or index.model)
+    place = place_of(model or index.model)
     if not place.is_dir():
         raise AdjoinError(f"the model that made {folder} is no longer at {place}: say where it is with --model")
     return Searcher(index, Encoder.load(place))

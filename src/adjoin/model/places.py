@@ -22,6 +22,11 @@ def place_of(model: str | Path) -> Path:
     return _FOLDER / model if isinstance(model, str) and model in SHIPPED else Path(model)
 
 
+def lasting_name(model: str | Path) -> str:
+    """What to note of a model so that it is found again from anywhere: a shipped one's name, or a whole path."""
+    return model if isinstance(model, str) and model in SHIPPED else str(Path(model).resolve())
+
+
 def is_static_model(place: Path) -> bool:
     """Whether a folder holds a static model of ours.
 

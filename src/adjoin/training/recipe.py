@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_toml, wrong_types
-from adjoin.model.places import SHIPPED, is_static_model, place_of
+from adjoin.model.places import is_static_model, lasting_name, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
 from adjoin.training.schedule import SCHEDULES
@@ -195,8 +195,7 @@ class Recipe:
     def start(self) -> Start:
         """Where the training begins."""
         if self.init is not None and is_static_model(place_of(self.init)):
-            place = self.init if self.init in SHIPPED else str(Path(self.init).resolve())
-            return Start("static", place, seed=self.seed)
+            return Start("static", lasting_name(self.init), seed=self.seed)
         if self.init is not None:
             return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed, self.prune or None)
         return Start(self.preset, None, None, self.dimension, self.seed)
