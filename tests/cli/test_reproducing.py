@@ -65,7 +65,10 @@ def write_code_task(pairs: Path, folder: Path) -> None:
         row for batch in PairDataset.open(pairs).batches(["x", "y"]) for row in zip(*batch.values(), strict=True)
     ]
     for name, side in (("queries", 0), ("corpus", 1)):
-        lines = [json.dumps({"_id": str(number), "text": row[side]}) for number, row in enumerate(rows[:50])]
+        lines = [
+            json.dumps({"_id": str(number), "text": row[side], "language": "python"})
+            for number, row in enumerate(rows[:50])
+        ]
         (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     (folder / "qrels" / "test.tsv").write_text("".join(f"{number}\t{number}\t1\n" for number in range(50)))
 
@@ -74,7 +77,7 @@ def write_code_task(pairs: Path, folder: Path) -> None:
     ("change", "said"),
     [
         (("[report]", "[raport]"), "missing or unknown"),
-        (('licences = ["permissive"]', ""), "is missing or wrong"),
+        (('licences = ["permissive"]', ""), "missing or wrong 'licences'"),
         (("corpus.toml", "nowhere.toml"), "nowhere.toml"),
         (("hidden = 16", "hiden = 16"), "unknown recipe option hiden"),
     ],

@@ -51,3 +51,12 @@ def test_what_cannot_be_packed_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(AdjoinError, match="is no static model"):
         pack(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_temperature_goes_on_where_the_model_left_it(
+    trained: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    still = {"learning_rate": 0.0, "weight_learning_rate": 0.0, "tau_learning_rate": 0.0}
+    recipe = Recipe.with_defaults(init=str(trained), batch=32, steps=1, **still)
+    description = train(pairs_folder, tmp_path / "same", recipe)
+    assert description.tau == pytest.approx(Encoder.load(trained).description.tau, abs=1e-6)

@@ -13,19 +13,21 @@ from adjoin.evaluation.report import MODEL, Report
 from adjoin.evaluation.run import Contestant, run_evaluation
 from adjoin.evaluation.scorers import BM25Scorer
 from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 
 
 def task_of(name: str, dataset: PairDataset) -> RetrievalTask:
     """Each x as a query for its y; of equal x the first counts."""
     origins, xs, ys, languages, seen = [], [], [], [], set()
-    for rows in dataset.batches(["x", "y", "origin", "language", "x_hash"]):
-        for x, y, origin, language, x_hash in zip(*rows.values(), strict=True):
+    columns = ["x", "y", "origin", "language", "kind", "x_hash"]
+    for rows in dataset.batches(columns):
+        for x, y, origin, language, kind, x_hash in zip(*map(rows.get, columns), strict=True):
             if x_hash not in seen:
                 seen.add(x_hash)
                 origins.append(origin)
                 xs.append(x)
                 ys.append(y)
-                languages.append(language)
+                languages.append(language if kind == DOCSTRING_FUNCTION else "")  # of prose: none
     return RetrievalTask(
         name=name,
         document_ids=origins,

@@ -19,11 +19,12 @@ from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.encoder import Description
 from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
-from adjoin.objective.contrastive import Temperature
+from adjoin.objective.contrastive import MAX_SCALE, START_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.labelled import import_labelled
@@ -290,6 +291,14 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
         yield y
 
 
+def _start_scale(recipe: Recipe) -> float:
+    """exp(tau) at the start: where a model of ours left it, if the training begins with one."""
+    place = None if recipe.init is None else place_of(recipe.init)
+    if place is None or not (place / DESCRIPTION_FILE).is_file():
+        return START_SCALE
+    return min(MAX_SCALE, math.exp(Description.read(place).tau))
+
+
 def _on_the_machine(
     body: StaticBody | TransformerBody, recipe: Recipe, ranks: Ranks, progress: checkpoint.Progress
 ) -> tuple[StaticBody | TransformerBody, Temperature, Settled]:
@@ -301,7 +310,7 @@ def _on_the_machine(
         return_freed_memory()
         precision, threads = known.precision, known.threads
         torch.set_num_threads(threads)
-    temperature = Temperature()
+    temperature = Temperature(_start_scale(recipe))
     if isinstance(body, TransformerBody):
         if recipe.lora is not None:
             body = with_lora(body, recipe.lora, seed=recipe.seed)
