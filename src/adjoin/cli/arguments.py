@@ -19,7 +19,7 @@ and a second one:
 """
 
 
-MODEL = "a model folder, or code or text, which come with Adjoin"
+MODEL = "a model folder, or code, which comes with Adjoin"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -177,7 +177,7 @@ def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verb.add_argument(
         "model",
         metavar="SYSTEM",
-        help="code or text, which come along; a model folder (Adjoin's, sentence-transformers', model2vec's), an"
+        help="code, which comes along; a model folder (Adjoin's, sentence-transformers', model2vec's), an"
         " OpenAI-compatible URL#MODEL, or bm25, bm25-reference, lsa, words, wordllama, random",
     )
     verb.add_argument(

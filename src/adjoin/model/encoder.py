@@ -150,7 +150,7 @@ class Encoder:
         """Open a model.
 
         Args:
-            path: a model folder, or the name of a model that comes with Adjoin: "code" or "text".
+            path: a model folder, or the name of one that comes with Adjoin: "code".
 
         Raises:
             AdjoinError: there is no model, it is damaged, or what it needs is not installed.

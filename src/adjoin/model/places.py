@@ -8,7 +8,7 @@ from pathlib import Path
 from adjoin.files import read_json
 
 DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
-SHIPPED = ("code", "text")
+SHIPPED = ("code",)
 _FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 
 
