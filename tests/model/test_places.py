@@ -1,0 +1,60 @@
+"""The model that comes along is found by its name, is small, needs no torch, and tells functions apart."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adjoin import Encoder
+from adjoin.errors import AdjoinError
+from adjoin.model.places import SHIPPED, WEIGHTS_FILE, lasting_name, place_of
+
+FUNCTIONS = [
+    "def read_text(path):\n    with open(path) as file:\n        return file.read()",
+    "func (s *Server) Close() error {\n\treturn s.listener.Close()\n}",
+    "public static int max(int[] values) {\n    int best = 0;\n    for (int v : values) best = Math.max(best, v);",
+    "function slugify($title) {\n    return strtolower(preg_replace('/[^a-z0-9]+/i', '-', $title));\n}",
+]
+QUESTIONS = [
+    "the whole content of a file",
+    "stop listening for connections",
+    "largest number of an array",
+    "turn a heading into part of an address",
+]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_is_whole_and_small(name: str) -> None:
+    encoder = Encoder.load(name)
+    assert encoder.description.training["pairs"] > 100_000
+    assert (place_of(name) / WEIGHTS_FILE).stat().st_size <= 40_000_000
+
+
+def test_the_code_model_finds_functions_by_what_they_do() -> None:
+    encoder = Encoder.load("code")
+    similarity = encoder.similarity(encoder.encode_query(QUESTIONS), encoder.encode_document(FUNCTIONS))
+    assert similarity.argmax(axis=1).tolist() == [0, 1, 2, 3]
+    assert np.isfinite(similarity).all()
+
+
+def test_it_opens_without_torch() -> None:
+    script = (
+        "import sys\nsys.modules['torch'] = None\nsys.modules['transformers'] = None\n"
+        "from adjoin import Encoder\nprint(Encoder.load('code').encode_query(['open a file']).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["(1,", "512)"]
+
+
+def test_a_folder_of_the_same_name_is_given_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "code").mkdir()
+    assert Encoder.load("code").dimension == 512
+    for folder in ("./code", Path("code")):
+        assert place_of(folder).resolve() == tmp_path / "code"
+        with pytest.raises(AdjoinError, match="is not a model"):
+            Encoder.load(folder)
+    assert lasting_name("code") == "code"
+    assert lasting_name("./code") == str(tmp_path / "code")
