@@ -60,3 +60,18 @@ def test_the_temperature_goes_on_where_the_model_left_it(
     recipe = Recipe.with_defaults(init=str(trained), batch=32, steps=1, **still)
     description = train(pairs_folder, tmp_path / "same", recipe)
     assert description.tau == pytest.approx(Encoder.load(trained).description.tau, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "option", [{"dimension": 8}, {"hidden": 8}, {"vocabulary": 600}, {"layers": 1}, {"prune": True}]
+)
+def test_sizes_beside_a_static_start_are_refused(trained: Path, option: dict[str, int]) -> None:
+    with pytest.raises(AdjoinError, match="keeps its own sizes"):
+        Recipe.with_defaults(init=str(trained), **option)
+
+
+def test_a_layer_is_for_static_tables_only() -> None:
+    with pytest.raises(AdjoinError, match="layer of a static table"):
+        Recipe.with_defaults(preset="nano", hidden=8)
+    with pytest.raises(AdjoinError, match="hidden, neighbours: for `adjoin train` only"):
+        Recipe.for_pretraining(hidden=8, neighbours=4)

@@ -25,7 +25,6 @@ from adjoin.model.static import (
     START_WEIGHTS,
     VECTORS,
     WEIGHTS,
-    Layout,
     StaticTable,
     Tensors,
     roles_of,
@@ -113,10 +112,10 @@ class StaticBody(nn.Module):
         Raises:
             AdjoinError: as `Layout.of`.
         """
-        table, layout = StaticTable(tensors), Layout.of(tensors)
+        table = StaticTable(tensors)
         start_V = tensors.get(START_WEIGHTS, table.weights_RV.mean(axis=0)).astype(np.float32)
-        body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=layout.hidden)
-        places_RP = table.places_RP[:, np.minimum(np.arange(PLACES_WEIGHED), layout.places - 1)]
+        body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=table.layout.hidden)
+        places_RP = table.places_RP[:, np.minimum(np.arange(PLACES_WEIGHED), table.layout.places - 1)]
         values = {
             "weights": table.weights_RV,
             "log_places": np.log(np.maximum(places_RP, 1e-30)),

@@ -9,7 +9,7 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
 from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model
-from adjoin.model.static import Layout, StaticTable, packed, read_tensors
+from adjoin.model.static import StaticTable, packed, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged
 
@@ -47,10 +47,9 @@ def pack(model: Path, out: Path) -> Packed:
     if not is_static_model(model):
         raise AdjoinError(f"{model} is no static model: only those are packed so far")
     tensors = read_tensors(model / WEIGHTS_FILE)
-    Layout.of(tensors)
-    small = packed(tensors)
+    whole, small = StaticTable(tensors), packed(tensors)
     sequences = _random_sequences(len(tensors["vectors"]))
-    cosines = (StaticTable(tensors).embed(sequences) * StaticTable(small).embed(sequences)).sum(axis=1)
+    cosines = (whole.embed(sequences) * StaticTable(small).embed(sequences)).sum(axis=1)
     if not cosines.min() >= LEAST_COSINE:
         raise AdjoinError(f"{model} cannot be packed: vectors would turn to a cosine of {cosines.min():.4f}")
     content = save(small)

@@ -180,6 +180,14 @@ class Recipe:
 
     def _check_together(self) -> None:
         """Refuse options that do not go with one another."""
+        if self.init is not None and self.start.is_static:
+            for name in ("layers", "prune", "dimension", "hidden", "vocabulary"):
+                if getattr(self, name):
+                    raise AdjoinError(f"{name} does not go with a static model as --init: it keeps its own sizes")
+        if self.hidden and not self.start.is_static:
+            raise AdjoinError(
+                f"hidden is {self.hidden}: it is the layer of a static table, a transformer has none"
+            )
         if self.prune and self.init is None:
             raise AdjoinError("prune goes with --init CHECKPOINT; a preset's vocabulary is learned from the pairs")
         if self.lora is not None and self.init is None:
@@ -268,7 +276,8 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
 
 # Of which a generative training has nothing to make: pairs, temperature, a second body, other people's weights.
 _CONTRASTIVE_ONLY = {
-    *("dimension", "dimensions", "lora", "memory", "mixing_temperature", "prune", "shard", "sources"),
+    *("dimension", "dimensions", "hidden", "lora", "memory", "mixing_temperature", "neighbours", "prune", "shard"),
+    "sources",
     *("tau_learning_rate", "token_dropout", "weight_learning_rate"),
 }
 
