@@ -178,16 +178,18 @@ class Recipe:
             raise AdjoinError(f"dimensions is {self.dimensions}: expected lengths of 1 or more, such as [64, 256]")
         self._check_together()
 
-    def _check_together(self) -> None:
-        """Refuse options that do not go with one another."""
+    def _check_sizes(self) -> None:
+        """Refuse sizes that the body does not have, or has already."""
         if self.init is not None and self.start.is_static:
             for name in ("layers", "prune", "dimension", "hidden", "vocabulary"):
                 if getattr(self, name):
                     raise AdjoinError(f"{name} does not go with a static model as --init: it keeps its own sizes")
         if self.hidden and not self.start.is_static:
-            raise AdjoinError(
-                f"hidden is {self.hidden}: it is the layer of a static table, a transformer has none"
-            )
+            raise AdjoinError(f"hidden is {self.hidden}: only a static table has that layer, no transformer")
+
+    def _check_together(self) -> None:
+        """Refuse options that do not go with one another."""
+        self._check_sizes()
         if self.prune and self.init is None:
             raise AdjoinError("prune goes with --init CHECKPOINT; a preset's vocabulary is learned from the pairs")
         if self.lora is not None and self.init is None:
