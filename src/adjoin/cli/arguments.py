@@ -73,7 +73,13 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument(
         "--out", required=True, type=path, help="folder for the pairs: Parquet shards and manifest.json"
     )
-    verb.add_argument("--kinds", nargs="+", metavar="KIND", help="only these kinds of pairs (default: all four)")
+    verb.add_argument(
+        "--kinds",
+        nargs="+",
+        metavar="KIND",
+        help="only these kinds of pairs: docstring-function neighbours title-passage question-answer (default:"
+        " these four), name-function",
+    )
     verb.add_argument(
         "--columns",
         nargs="+",

@@ -13,7 +13,7 @@ from adjoin.evaluation.report import Report
 from adjoin.evaluation.run import Contestant, run_evaluation
 from adjoin.evaluation.scorers import BM25Scorer
 from adjoin.pairs.dataset import PairDataset
-from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
 
 
 def task_of(name: str, dataset: PairDataset) -> RetrievalTask:
@@ -27,7 +27,7 @@ def task_of(name: str, dataset: PairDataset) -> RetrievalTask:
                 origins.append(origin)
                 xs.append(x)
                 ys.append(y)
-                languages.append(language if kind == DOCSTRING_FUNCTION else "")  # of prose: none
+                languages.append(language if kind in KINDS_OF_CODE else "")  # of prose: none
     return RetrievalTask(
         name=name,
         document_ids=origins,

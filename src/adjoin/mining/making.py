@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from adjoin.arrow import number_array, text_array
 from adjoin.cleaning.allow_list import Licences
+from adjoin.cleaning.caps import joint
 from adjoin.cleaning.decontamination import HeldOut
 from adjoin.cleaning.masking import masked
 from adjoin.cleaning.near_duplicates import SIZE, Signatures, signatures
@@ -26,8 +27,11 @@ from adjoin.mining.options import ALL_KINDS, MiningOptions
 from adjoin.mining.parts import KEYS, ROWS, PartFiles, PartWriter, schema, without_repeats
 from adjoin.mining.work import Input, Task
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.languages import LANGUAGES
+from adjoin.pairs.names import KIND as NAME_FUNCTION
+from adjoin.pairs.names import hidden
 from adjoin.pairs.pair import Pair, hash_of_folded, text_hash
 from adjoin.pairs.passages import KINDS, PassageOptions, passage_pairs
 from adjoin.tally import Tally
@@ -83,15 +87,15 @@ def make_part(task: Task, shop: Workshop) -> int:
 
 
 def pairs_of(document: Document, tally: Tally, options: MiningOptions) -> Iterator[Pair]:
-    """All pairs of one Document: of prose, or functions of a language that has a grammar."""
+    """All pairs of one Document: of prose, or functions of a language that has a grammar; names still in place."""
     if document.is_prose and KINDS.isdisjoint(options.kinds):
         tally.add("prose, of which no pairs were asked for")
     elif document.is_prose:
         yield from passage_pairs(document, tally, _passage_options(options))
     elif document.language not in LANGUAGES:
         tally.add(f"no grammar for {document.language}", document.origin)
-    elif DOCSTRING_FUNCTION in options.kinds:
-        yield from function_pairs(document, tally)
+    elif not KINDS_OF_CODE.isdisjoint(options.kinds):
+        yield from function_pairs(document, tally, options.kinds)
     else:
         tally.add("code, of which no pairs were asked for")
 
@@ -163,7 +167,7 @@ class _Bench:
         }
 
     def sift(self) -> None:
-        """Mask and decontaminate what has been read, and write what there is a row group of."""
+        """Mask and decontaminate what has been read, hide names, and write what there is a row group of."""
         pairs, inputs = self._masked(), self._inputs
         self._pairs, self._inputs = [], []
         reasons = [""] * len(pairs)
@@ -176,7 +180,8 @@ class _Bench:
             if reason:
                 self._count(reason, number, pair.origin)
             else:
-                self._ready.append(pair)
+                # Behind decontamination, which knows code that is held out by all of its letters.
+                self._ready.append(hidden(pair) if pair.kind == NAME_FUNCTION else pair)
                 self._ready_inputs.append(number)
         while len(self._ready) >= ROWS:
             self._write()
@@ -238,7 +243,7 @@ class _Rows:
         texts.update(dict.fromkeys(columns["y"]))
         places = dict(zip(texts, range(len(texts)), strict=True))
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        has_code = DOCSTRING_FUNCTION in columns["kind"]
+        has_code = not KINDS_OF_CODE.isdisjoint(columns["kind"])
         hashed = map(text_hash, texts) if has_code else map(hash_of_folded, encoded)
         hashes = np.fromiter(hashed, np.int64, len(texts))
         x, y = (np.fromiter(map(places.__getitem__, columns[side]), np.int32, len(pairs)) for side in "xy")
@@ -267,6 +272,8 @@ class _Rows:
         keys["kind"] = np.fromiter(map(ALL_KINDS.index, columns["kind"]), np.int8, len(keys))
         for row in np.flatnonzero(keys["kind"] == ALL_KINDS.index(DOCSTRING_FUNCTION)):
             keys["template"][row] = template_hash(columns["x"][row], columns["name"][row])
+        names = keys["kind"] == ALL_KINDS.index(NAME_FUNCTION)  # a name is its own template, never documentation's
+        keys["template"][names] = joint(keys["kind"][names], keys["x_hash"][names])
         keys["licensed"] = np.fromiter(map(bool, columns["licence"]), np.bool_, len(keys))
         return keys
 

@@ -19,7 +19,8 @@ from adjoin.cleaning.exact_duplicates import exact_duplicates
 from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
 from adjoin.mining.options import ALL_KINDS, MiningOptions
 from adjoin.mining.parts import KEYS, PartFiles
-from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
+from adjoin.pairs.names import KIND as NAME_FUNCTION
 
 LICENCE, DUPLICATE, NEAR_DUPLICATE, TEMPLATE, PACKAGE, REPOSITORY = 1, 2, 3, 4, 5, 6
 REASONS = {
@@ -38,7 +39,7 @@ WHY = {
     "package over cap": "one package must not outweigh the others",
 }
 _EXAMPLES = 3
-_THRESHOLDS = [CODE_THRESHOLD if kind == DOCSTRING_FUNCTION else PROSE_THRESHOLD for kind in ALL_KINDS]
+_THRESHOLDS = [CODE_THRESHOLD if kind in KINDS_OF_CODE else PROSE_THRESHOLD for kind in ALL_KINDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,9 @@ def decide(
         del templates
     if options.package_cap:
         packages = _packages(parts, reports)
+        # Names count for themselves: a package has more of them than of documentation, and must not lose that.
+        of_names = kinds == ALL_KINDS.index(NAME_FUNCTION)
+        packages[of_names] = -1 - packages[of_names]
         reasons[over_cap(packages, _all(parts, "y_hash"), options.package_cap, reasons == 0)] = PACKAGE
     return verdict
 

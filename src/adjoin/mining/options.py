@@ -9,10 +9,12 @@ from typing import Any
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
+from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.passages import KIND as NEIGHBOURS
 from adjoin.pairs.passages import QUESTION_ANSWER, TITLE_PASSAGE
 
-ALL_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS, TITLE_PASSAGE, QUESTION_ANSWER)
+DEFAULT_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS, TITLE_PASSAGE, QUESTION_ANSWER)
+ALL_KINDS = (*DEFAULT_KINDS, NAME_FUNCTION)  # new ones come last: parts hold a kind's place
 MASKS = ("emails", "secrets")
 
 
@@ -30,13 +32,13 @@ class MiningOptions:
         decontaminate: folders of evaluation data, and of pairs, that must not be trained on.
         keep_near_duplicates: whether a y may stay that nearly repeats an earlier one.
         template_cap: how many pairs of one package may share a template of x; 0 for any number.
-        package_cap: how many pairs one package may give; 0 for any number.
+        package_cap: how many pairs one package may give, and how many of names besides; 0 for any number.
         mask: what is replaced by a mark inside x and y, see `MASKS`.
         licences: SPDX ids that a pair's licence must be among, or "permissive", "unknown"; none for all.
     """
 
     exclude: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ALL_KINDS
+    kinds: tuple[str, ...] = DEFAULT_KINDS
     columns: Mapping[str, str] = field(default_factory=dict)
     min_words: int = 32
     max_words: int = 128

@@ -1,4 +1,4 @@
-"""Source code → functions, and documented functions → pairs (documentation, implementation).
+"""Source code → functions, and functions → pairs (documentation, implementation), or (name, implementation).
 
 The paper (section 2): "the top-level docstring of a function and its implementation" are a positive pair. So
 - a function is what a language's row calls one, at the level of the module or of a class; what is nested in a
@@ -7,11 +7,12 @@ The paper (section 2): "the top-level docstring of a function and its implementa
 - x is the documentation's summary: its first paragraph, up to the first field or section;
 - a pair's lines are those of y: from the signature's first to the body's last (a Python docstring among them,
   a comment above the function not).
+Not the paper's: of a function without such documentation, its name in words may be x, if that is asked for.
 """
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -19,14 +20,17 @@ from typing import TYPE_CHECKING
 from adjoin.corpus.document import Document
 from adjoin.pairs.documentation import summary as summary
 from adjoin.pairs.languages import Language, parser_for, row_for
+from adjoin.pairs.names import KIND as NAME_FUNCTION
+from adjoin.pairs.names import spoken
 from adjoin.pairs.pair import Pair, text_hash
-from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason
+from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason, name_reason
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 KIND = "docstring-function"
+KINDS = frozenset({KIND, NAME_FUNCTION})  # those whose y is a function
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +264,22 @@ def _span(node: "Node", first_line: int) -> tuple[int, int]:
 # -- pairs ------------------------------------------------------------------------------------------------------
 
 
-def function_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
+def function_pairs(document: Document, tally: Tally, kinds: Collection[str] = (KIND,)) -> Iterator[Pair]:
     """Pairs (summary, implementation) of a source document; what is left out is counted with its rule.
 
     Each function ends in one count: those of the rules of functions and the number of pairs add up to
     "functions". A file that breaks a rule of files is one count, and its functions none.
+
+    Args:
+        document: source code in a language that has a row.
+        tally: counts.
+        kinds: which of `KINDS` are wanted. A function makes one pair, with its documentation if it can, else with
+            its name; if neither, the rule is counted that speaks against the last of them. The name still stands
+            in the y of a "name-function" pair: `adjoin.pairs.names.hidden` takes it away.
     """
     language = row_for(document.language, document.origin)
-    reason = file_reason(document.text, document.origin, language)
+    with_names = NAME_FUNCTION in kinds
+    reason = file_reason(document.text, document.origin, language, undocumented=with_names)
     if reason is not None:
         tally.add(reason, document.origin)
         return
@@ -278,7 +290,9 @@ def function_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
         return
     for found in _found(root, source, language):
         tally.add("functions")
-        pair = _pair(found, document, source, language)
+        pair = _pair(found, document, source, language) if KIND in kinds else ""
+        if with_names and not isinstance(pair, Pair):
+            pair = _name_pair(found, document, source, language)
         if isinstance(pair, Pair):
             yield pair
         else:
@@ -286,10 +300,36 @@ def function_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
 
 
 def _pair(found: _Found, document: Document, source: bytes, language: Language) -> Pair | str:
-    """The pair that a function makes, or the rule that speaks against it."""
+    """The pair that a function makes with its documentation, or the rule that speaks against it."""
     nodes = language.documentation(found.node, found.above, source)
     if not nodes:
         return "no docstring"
+    if reason := _source_reason(found, source, language):
+        return reason
+    docstring = _cleaned(nodes, source, language)
+    if not docstring:
+        return "no docstring"
+    code = _code(found.text, nodes, source)
+    name = found.scope + language.name_of(found.node, source)
+    candidate = Candidate(name, docstring, summary(docstring), code, language)
+    return function_reason(candidate) or _made(KIND, candidate, found, document)
+
+
+def _name_pair(found: _Found, document: Document, source: bytes, language: Language) -> Pair | str:
+    """The pair that a function makes with its name, or the rule that speaks against it."""
+    if reason := _source_reason(found, source, language):
+        return reason
+    nodes = language.documentation(found.node, found.above, source)
+    # Only what stands inside has to be cut out, and only if it is documentation.
+    inside = bool(nodes) and nodes[0].start_byte >= found.text.start_byte
+    code = _code(found.text, nodes if inside and _cleaned(nodes, source, language) else [], source)
+    name = found.scope + language.name_of(found.node, source)
+    candidate = Candidate(name, "", spoken(name), code, language)
+    return name_reason(candidate) or _made(NAME_FUNCTION, candidate, found, document)
+
+
+def _source_reason(found: _Found, source: bytes, language: Language) -> str:
+    """The rule of `SOURCE_RULES` that a function breaks, whatever its documentation; empty for none."""
     if found.body is None:
         return "no implementation"
     if found.text.has_error:
@@ -297,20 +337,22 @@ def _pair(found: _Found, document: Document, source: bytes, language: Language) 
     mark = language.test_mark
     if found.is_test or (mark and mark.match(source, found.text.start_byte)):
         return "test function"
-    docstring = _cleaned(nodes, source, language)
-    if not docstring:
-        return "no docstring"
-    code = _code(found.text, nodes, source)
-    name = found.scope + language.name_of(found.node, source)
-    candidate = Candidate(name, docstring, summary(docstring), code, language)
-    reason = function_reason(candidate)
-    if reason is not None:
-        return reason
+    return ""
+
+
+def _made(kind: str, candidate: Candidate, found: _Found, document: Document) -> Pair:
     first, last = _span(found.text, document.span[0])
     # Functions of one file are told apart: they are hard negatives. Overloads and versions of one function
     # (the same name in the same file) are not.
-    group = text_hash(f"{PurePosixPath(document.origin)} {name}")
-    place = f"{document.origin}:{first}-{last}"
+    group = text_hash(f"{PurePosixPath(document.origin)} {candidate.name}")
     return Pair(
-        candidate.x, code, KIND, document.language, place, group, name, document.licence, document.repository
+        candidate.x,
+        candidate.code,
+        kind,
+        document.language,
+        f"{document.origin}:{first}-{last}",
+        group,
+        candidate.name,
+        document.licence,
+        document.repository,
     )

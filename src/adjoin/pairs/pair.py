@@ -43,9 +43,10 @@ class Pair(NamedTuple):
     tuples into columns.
 
     Attributes:
-        x: the query-like side: a docstring's summary, a passage.
+        x: the query-like side: a docstring's summary, a name in words, a passage.
         y: the document-like side: an implementation, the passage that follows.
-        kind: how it was found: "docstring-function", "neighbours", "title-passage" or "question-answer".
+        kind: how it was found: "docstring-function", "name-function", "neighbours", "title-passage" or
+            "question-answer".
         language: the language of y.
         origin: where y stands, as "path:first-last".
         group: pairs of one group are not negatives of each other (passages of one document).

@@ -1,7 +1,8 @@
-"""What makes a documented function a pair: the rules, a row each, with the reason why.
+"""What makes a function a pair: the rules, a row each, with the reason why.
 
 A rule's name is what the manifest counts. Files are judged first, by path and text, before anything is parsed;
 then a function by its name, its documentation and its code. The first rule that is broken is the one counted.
+Where a name may stand for documentation, it is judged by the rules about names and code alone.
 """
 
 import re
@@ -15,6 +16,7 @@ from adjoin.pairs.languages import Language
 MIN_WORDS, MAX_WORDS = 3, 256  # of a summary: CodeSearchNet's lower bound; the evaluation sets' upper one
 MAX_LETTERS = 2_500  # of a summary: what has 256 words and more letters is no language
 MIN_LINES, MAX_CHARACTERS = 3, 12_000  # of an implementation: likewise
+MIN_NAME_WORDS, MAX_NAME_WORDS = 2, 12  # of a name that is x; a word has letters
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class Candidate:
 
     Attributes:
         name: with the classes around it.
-        docstring: its documentation, cleaned; empty if there is none.
-        x: the documentation's summary.
+        docstring: its documentation, cleaned; empty if there is none, or if it does not matter.
+        x: the documentation's summary, or the name in words.
         code: signature and body, dedented, without the documentation.
         language: its row.
     """
@@ -59,11 +61,13 @@ class Rule:
         name: what the manifest counts.
         reason: why such a pair would teach something wrong, in one sentence.
         broken: whether a candidate breaks it; None for what is decided where the source is read.
+        of_names: whether it also speaks against a pair whose x is the name.
     """
 
     name: str
     reason: str
     broken: Callable[[Candidate], bool] | None = None
+    of_names: bool = False
 
 
 _WORD = re.compile(r"\w+")
@@ -101,8 +105,15 @@ _COMPILED = re.compile(
 )
 
 
-def file_reason(text: str, origin: str, language: Language) -> str | None:
-    """The first rule that a whole file breaks; None if it is worth parsing."""
+def file_reason(text: str, origin: str, language: Language, *, undocumented: bool = False) -> str | None:
+    """The first rule that a whole file breaks; None if it is worth parsing.
+
+    Args:
+        text: the file's.
+        origin: its path.
+        language: its row.
+        undocumented: whether functions without documentation are wanted too.
+    """
     if _TEST_PATH.search(origin):
         return "test code"
     head = text[:_HEAD].lower()
@@ -110,7 +121,7 @@ def file_reason(text: str, origin: str, language: Language) -> str | None:
         return "generated code"
     if _MINIFIED_PATH.search(origin) or (language.name == "javascript" and _COMPILED.search(text)):
         return "compiled code"
-    if not language.documented.search(text):
+    if not undocumented and not language.documented.search(text):
         return "no documented function"
     return None
 
@@ -243,6 +254,7 @@ FUNCTION_RULES = (
         "special method",
         "Everybody knows what a constructor or __len__ does; its documentation tells about the class.",
         lambda candidate: any(map(candidate.language.special.fullmatch, (candidate.base, candidate.member))),
+        of_names=True,
     ),
     Rule(
         "hidden documentation",
@@ -318,11 +330,13 @@ FUNCTION_RULES = (
         f"function under {MIN_LINES} lines",
         "Too short to need a description.",
         lambda candidate: candidate.code.count("\n") + 1 < MIN_LINES,
+        of_names=True,
     ),
     Rule(
         f"function over {MAX_CHARACTERS:,} characters",
         "The encoder would see only its beginning.",
         lambda candidate: len(candidate.code) > MAX_CHARACTERS,
+        of_names=True,
     ),
     Rule(
         "documentation of another function",
@@ -334,16 +348,50 @@ FUNCTION_RULES = (
         "One of a pair of accessors was documented, and its words copied to the other.",
         lambda candidate: phrases.ACCESSOR.match(f"{candidate.base}\0{candidate.x}") is not None,
     ),
-    Rule("stub", "The body does nothing, or only says that it is not implemented.", _is_stub),
+    Rule("stub", "The body does nothing, or only says that it is not implemented.", _is_stub, of_names=True),
 )
-RULES = (*FILE_RULES, *SOURCE_RULES, *FUNCTION_RULES)
+NAME_RULES = (
+    Rule(
+        "name with other letters",
+        "What is not in ASCII would be cut into words in the wrong places.",
+        lambda candidate: not candidate.base.isascii(),
+        of_names=True,
+    ),
+    Rule(
+        f"name under {MIN_NAME_WORDS} words",
+        "One word, and no class to say of what, fits too many functions.",
+        lambda candidate: sum(not word.isdigit() for word in candidate.x.split()) < MIN_NAME_WORDS,
+        of_names=True,
+    ),
+    Rule(
+        f"name over {MAX_NAME_WORDS} words",
+        "Nobody searches for so many: a test's sentence, or a generator's path.",
+        lambda candidate: candidate.x.count(" ") + 1 > MAX_NAME_WORDS,
+        of_names=True,
+    ),
+)
+RULES = (*FILE_RULES, *SOURCE_RULES, *FUNCTION_RULES, *NAME_RULES)
 
 _CHECKS = tuple((rule.name, rule.broken) for rule in FUNCTION_RULES if rule.broken is not None)
+_CHECKS_OF_NAMES = tuple(
+    (rule.name, rule.broken)
+    for rule in (*NAME_RULES, *FUNCTION_RULES)
+    if rule.broken is not None and rule.of_names
+)
 
 
 def function_reason(candidate: Candidate) -> str | None:
     """The first rule that a documented function breaks; None if it makes a pair."""
-    for name, broken in _CHECKS:
+    return _first_broken(_CHECKS, candidate)
+
+
+def name_reason(candidate: Candidate) -> str | None:
+    """The first rule that a function breaks whose name, in words, is x; None if it makes a pair."""
+    return _first_broken(_CHECKS_OF_NAMES, candidate)
+
+
+def _first_broken(checks: tuple[tuple[str, Callable[[Candidate], bool]], ...], candidate: Candidate) -> str | None:
+    for name, broken in checks:
         if broken(candidate):
             return name
     return None
