@@ -25,7 +25,7 @@ KEYS = np.dtype(
     [
         ("x_hash", np.int64),
         ("y_hash", np.int64),
-        ("template", np.int64),  # of x: what is left of it without names and numbers
+        ("template", np.int64),  # of x: what is left of it without names and numbers; of a name all
         ("input", np.int32),  # within the part
         ("kind", np.int8),  # place in ALL_KINDS
         ("licensed", np.bool_),  # whether the pair brings a licence of its own; else its input's counts
