@@ -21,12 +21,12 @@ EXPECTED = {
     "train": (
         "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
         " --init --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset --prune"
-        " --recipe --resume --seed --sources --steps --token-budget --token-dropout --vocabulary"
+        " --recipe --resume --seed --sources --steps --token-budget --token-dropout --vectors-from --vocabulary"
     ),
     "plan": (
         "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
         " --gpu --gpus --init --json --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out"
-        " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout --vocabulary"
+        " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout --vectors-from --vocabulary"
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",

@@ -69,6 +69,11 @@ def _training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--recipe", type=path, help="a TOML file of the options below; options given here win")
     verb.add_argument("--preset", help="size: static (default), nano, micro, mini, or the paper's S, M, L, XL")
     verb.add_argument("--init", help="start from a causal language model: a transformers folder or a .gguf file")
+    verb.add_argument(
+        "--vectors-from",
+        metavar="MODEL",
+        help="begin a static model with the token vectors of a causal language model",
+    )
     verb.add_argument("--layers", type=int, help="keep only the first so many layers of --init")
     verb.add_argument(
         "--prune", action="store_true", default=None, help="of --init's vocabulary keep what the pairs need"

@@ -179,7 +179,12 @@ class Encoder:
         if start.is_static and start.checkpoint is not None:
             return cls.load(start.checkpoint)
         if start.is_static:
-            vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
+            if start.vectors_from is None:
+                vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
+            else:
+                from adjoin.model.start import first_vectors
+
+                vectors = first_vectors(tokenizer, start, description.dimension)
             even_places = np.ones(1, np.float32)
             weights = read_tensors(folder / WEIGHTS_FILE).get(START_WEIGHTS)
             tensors = {VECTORS: vectors, WEIGHTS: weights, PLACES: even_places}

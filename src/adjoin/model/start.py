@@ -16,6 +16,7 @@ from adjoin.model.places import WEIGHTS_FILE, place_of
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.static import read_tensors, start_vectors
+from adjoin.model.transplant import transplanted_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
@@ -37,6 +38,7 @@ class Start:
         dimension: of a static table.
         seed: of the random weights.
         pruned: whether the checkpoint's vocabulary is reduced to what the texts need (pruning.py).
+        vectors_from: a causal language model whose token embeddings a static table begins with (transplant.py).
     """
 
     preset: str | None = "static"
@@ -45,6 +47,7 @@ class Start:
     dimension: int | None = None
     seed: int = 0
     pruned: bool | None = None
+    vectors_from: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The fields that say something."""
@@ -100,14 +103,27 @@ def missing_weights(info: dict[str, Any], prefix: str) -> str:
 def static_body(
     tokenizer: Tokenizer, start: Start, weights_V: "NDArray[np.float32]", hidden: int = 0
 ) -> "StaticBody":
-    """A static table: the checkpoint's; or random vectors, the given token weights (V,), and a layer on top."""
+    """A static table: the checkpoint's; or first vectors, the given token weights (V,), and a layer on top."""
     from adjoin.model.bodies import StaticBody
 
     if start.checkpoint is not None:
         return StaticBody.from_tensors(read_tensors(place_of(start.checkpoint) / WEIGHTS_FILE))
     dimension = start.dimension or preset_named("static").dimension
-    vectors_VD = start_vectors(tokenizer.vocabulary_size, dimension, start.seed)
+    vectors_VD = first_vectors(tokenizer, start, dimension)
     return StaticBody(vectors_VD, weights_V, openings=tokenizer.openings, hidden=hidden, seed=start.seed)
+
+
+def first_vectors(tokenizer: Tokenizer, start: Start, dimension: int) -> "NDArray[np.float32]":
+    """The token vectors (V, D) with which a static table begins: random ones, or a language model's.
+
+    Raises:
+        AdjoinError: as `transplanted_vectors`.
+    """
+    if start.vectors_from is None:
+        return start_vectors(tokenizer.vocabulary_size, dimension, start.seed)
+    model, theirs = load_generative(place_of(start.vectors_from), layers=1)
+    embeddings = model.get_input_embeddings().weight.detach().numpy()
+    return transplanted_vectors(tokenizer, embeddings, theirs, dimension, start.seed)
 
 
 def random_transformer(start: Start, vocabulary_size: int, max_tokens: int) -> "TransformerBody":
@@ -186,7 +202,7 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     """
     from transformers import AutoConfig
 
-    path = Path(start.checkpoint or "")
+    path = place_of(start.checkpoint or "")
     where = _where(path)
     try:
         with library_quiet():
@@ -248,7 +264,7 @@ def checkpoint_body(
     """
     from adjoin.model.bodies import TransformerBody
 
-    model, tokenizer = load_generative(Path(start.checkpoint or ""), start.layers)
+    model, tokenizer = load_generative(place_of(start.checkpoint or ""), start.layers)
     body = TransformerBody(model.base_model)
     if not body.is_causal():
         raise AdjoinError(

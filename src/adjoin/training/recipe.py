@@ -25,6 +25,7 @@ class Recipe:
     Attributes:
         preset: size of the body; ignored with a checkpoint.
         init: checkpoint to start from: a transformers folder, a GGUF file, or a static model, also by its name.
+        vectors_from: a causal language model whose token embeddings a static table begins with, as for init.
         layers: keep only the checkpoint's first so many layers.
         prune: leave out of the checkpoint's vocabulary what the data never need.
         lora: train adapters of this rank instead of the checkpoint's weights.
@@ -66,6 +67,7 @@ class Recipe:
 
     preset: str = "static"
     init: str | None = None
+    vectors_from: str | None = None
     layers: int | None = None
     prune: bool = False
     lora: int | None = None
@@ -157,10 +159,9 @@ class Recipe:
         """
         if self.init is None:
             preset_named(self.preset)
-        elif not place_of(self.init).exists():
-            raise AdjoinError(f"no checkpoint at {self.init}: expected a transformers folder or a .gguf file")
-        if self.layers is not None and self.init is None:
-            raise AdjoinError(f"--layers {self.layers} goes with --init CHECKPOINT; a preset has its own number")
+        for source in filter(None, (self.init, self.vectors_from)):
+            if not place_of(source).exists():
+                raise AdjoinError(f"no checkpoint at {source}: expected a transformers folder or a .gguf file")
         if self.dimension is not None and not (self.start.is_static and 1 <= self.dimension <= _WIDEST):
             raise AdjoinError(
                 f"--dimension {self.dimension}: a static table takes 1 to {_WIDEST:,}, a transformer has its"
@@ -184,12 +185,16 @@ class Recipe:
             for name in ("layers", "prune", "dimension", "hidden", "vocabulary"):
                 if getattr(self, name):
                     raise AdjoinError(f"{name} does not go with a static model as --init: it keeps its own sizes")
+        if self.vectors_from is not None and (self.init is not None or not self.start.is_static):
+            raise AdjoinError("vectors_from is for a static table that is made anew; leave it, or init, out")
         if self.hidden and not self.start.is_static:
             raise AdjoinError(f"hidden is {self.hidden}: only a static table has that layer, no transformer")
 
     def _check_together(self) -> None:
         """Refuse options that do not go with one another."""
         self._check_sizes()
+        if self.layers is not None and self.init is None:
+            raise AdjoinError(f"--layers {self.layers} goes with --init CHECKPOINT; a preset has its own number")
         if self.prune and self.init is None:
             raise AdjoinError("prune goes with --init CHECKPOINT; a preset's vocabulary is learned from the pairs")
         if self.lora is not None and self.init is None:
@@ -207,8 +212,9 @@ class Recipe:
         if self.init is not None and is_static_model(place_of(self.init)):
             return Start("static", lasting_name(self.init), seed=self.seed)
         if self.init is not None:
-            return Start(None, str(Path(self.init).resolve()), self.layers, None, self.seed, self.prune or None)
-        return Start(self.preset, None, None, self.dimension, self.seed)
+            return Start(None, lasting_name(self.init), self.layers, None, self.seed, self.prune or None)
+        vectors_from = None if self.vectors_from is None else lasting_name(self.vectors_from)
+        return Start(self.preset, None, None, self.dimension, self.seed, vectors_from=vectors_from)
 
     def batch_for(self, number: int, ranks: int = 1) -> int:
         """The batch size, given or settled for so many pairs.
@@ -278,6 +284,7 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
 
 # Of which a generative training has nothing to make: pairs, temperature, a second body, other people's weights.
 _CONTRASTIVE_ONLY = {
+    "vectors_from",
     *("dimension", "dimensions", "hidden", "lora", "memory", "mixing_temperature", "neighbours", "prune", "shard"),
     "sources",
     *("tau_learning_rate", "token_dropout", "weight_learning_rate"),
