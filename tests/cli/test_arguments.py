@@ -34,7 +34,7 @@ EXPECTED = {
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",
-    "search": "query --index --json --language --limit --mode --model",
+    "search": "query --dense-weight --index --json --language --limit --mode --model",
     "demo": "--minutes --out --repository",
     "reproduce": "recipe --also --data --downloads --out",
 }

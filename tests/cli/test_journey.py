@@ -203,6 +203,8 @@ WRONG = [
     (["search", "", "--index", "REPO/.adjoin"], "the query is empty"),
     (["search", "x", "--index", "REPO/.adjoin", "--limit", "0"], "limit is 0"),
     (["search", "x", "--index", "REPO/.adjoin", "--language", "cobol"], "cobol"),
+    (["search", "x", "--index", "REPO/.adjoin", "--dense-weight", "2"], "dense_weight is 2.0 in mode 'hybrid'"),
+    (["search", "x", "--index", "REPO/.adjoin", "--dense-weight", ".2", "--mode", "dense"], "in mode 'dense'"),
 ]
 
 
