@@ -13,6 +13,7 @@ import pytest
 
 from adjoin.cli import main
 from adjoin.evaluation import RetrievalTask, write_task
+from adjoin.index import Mode
 from adjoin.pairs.dataset import PairDataset
 
 COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -182,6 +183,27 @@ def test_the_public_door(journey: Path) -> None:
     searcher = adjoin.load_index(journey / "repo" / ".adjoin")
     assert searcher.search("merge a table", limit=1)[0].path == "table.py"
     assert adjoin.search("merge a table", index=journey / "repo" / ".adjoin", limit=1)[0].name == "merge_table"
+
+
+@pytest.mark.parametrize(("weight", "mode"), [(1.0, "dense"), (0.0, "lexical")])
+def test_a_hybrid_search_weighs_as_the_model_says(
+    weight: float, mode: Mode, journey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import adjoin
+
+    model = shutil.copytree(journey / "model", tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    content = json.loads((model / "adjoin.json").read_text())
+    (model / "adjoin.json").write_text(json.dumps(content | {"dense_weight": weight}))
+    index, query, number = journey / "repo" / ".adjoin", "merge what a table gave", 500  # all there are
+    texts = [hit.text for hit in adjoin.load_index(index).search(query, mode=mode, limit=number)]
+    fused = adjoin.load_index(index, model=model).search(query, limit=number)
+    assert [hit.text for hit in fused][: len(texts)] == texts
+    even = adjoin.load_index(index).search(query, limit=number)
+    assert [hit.text for hit in even][: len(texts)] != texts
+    capsys.readouterr()
+    command = ["search", query, "--index", str(index), "--limit", str(number), "--json"]
+    assert main([*command, "--dense-weight", str(weight)]) == 0
+    assert [hit["text"] for hit in json.loads(capsys.readouterr().out)][: len(texts)] == texts
 
 
 WRONG = [
