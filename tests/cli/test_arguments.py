@@ -21,12 +21,14 @@ EXPECTED = {
     "train": (
         "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
         " --init --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset --prune"
-        " --recipe --resume --seed --sources --steps --token-budget --token-dropout --vectors-from --vocabulary"
+        " --recipe --resume --seed --sources --steps --token-budget --token-dropout"
+        " --vectors-from --vocabulary"
     ),
     "plan": (
         "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
         " --gpu --gpus --init --json --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out"
-        " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout --vectors-from --vocabulary"
+        " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout"
+        " --vectors-from --vocabulary"
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
@@ -34,7 +36,7 @@ EXPECTED = {
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",
-    "search": "query --index --json --language --limit --mode --model",
+    "search": "query --dense-weight --index --json --language --limit --mode --model",
     "demo": "--minutes --out --repository",
     "reproduce": "recipe --also --data --downloads --out",
 }

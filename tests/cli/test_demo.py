@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adjoin import load_index
+from adjoin import Encoder, load_index
 from adjoin.cli import demo, main
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -28,7 +28,8 @@ def repository(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def small_model(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "static"
-    train(pairs_folder, out, Recipe.with_defaults(dimension=32, vocabulary=600, batch=32, steps=5, hidden=16))
+    options = {"dimension": 32, "vocabulary": 600, "batch": 32, "steps": 5, "hidden": 16, "dense_weight": 0.7}
+    train(pairs_folder, out, Recipe.with_defaults(**options))
     return out
 
 
@@ -40,6 +41,8 @@ def test_adapt_from_end_to_end(
     assert main(command) == 0
     report = json.loads((out / "report" / "report.json").read_text())
     assert {"before", "bm25", "hybrid"} <= set(report["baselines"])
+    assert report["environment"]["dense weight"] == "0.7"
+    assert Encoder.load(out / "model").dense_weight == 0.7
     kept_out = [file.name for file in repository.iterdir() if _is_held_out(file, out)]
     assert 1 <= len(kept_out) <= 3
     manifest = json.loads((out / "pairs" / "manifest.json").read_text())

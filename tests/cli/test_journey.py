@@ -13,6 +13,7 @@ import pytest
 
 from adjoin.cli import main
 from adjoin.evaluation import RetrievalTask, write_task
+from adjoin.index import Mode
 from adjoin.pairs.dataset import PairDataset
 
 COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -184,6 +185,27 @@ def test_the_public_door(journey: Path) -> None:
     assert adjoin.search("merge a table", index=journey / "repo" / ".adjoin", limit=1)[0].name == "merge_table"
 
 
+@pytest.mark.parametrize(("weight", "mode"), [(1.0, "dense"), (0.0, "lexical")])
+def test_a_hybrid_search_weighs_as_the_model_says(
+    weight: float, mode: Mode, journey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import adjoin
+
+    model = shutil.copytree(journey / "model", tmp_path / "model", ignore=shutil.ignore_patterns("training"))
+    content = json.loads((model / "adjoin.json").read_text())
+    (model / "adjoin.json").write_text(json.dumps(content | {"dense_weight": weight}))
+    index, query, number = journey / "repo" / ".adjoin", "merge what a table gave", 500  # all there are
+    texts = [hit.text for hit in adjoin.load_index(index).search(query, mode=mode, limit=number)]
+    fused = adjoin.load_index(index, model=model).search(query, limit=number)
+    assert [hit.text for hit in fused][: len(texts)] == texts
+    even = adjoin.load_index(index).search(query, limit=number)
+    assert [hit.text for hit in even][: len(texts)] != texts
+    capsys.readouterr()
+    command = ["search", query, "--index", str(index), "--limit", str(number), "--json"]
+    assert main([*command, "--dense-weight", str(weight)]) == 0
+    assert [hit["text"] for hit in json.loads(capsys.readouterr().out)][: len(texts)] == texts
+
+
 WRONG = [
     (["mine", "NOWHERE", "--out", "OUT"], "NOWHERE"),
     (["mine", "REPO", "--out", "OUT", "--workers", "0"], "--workers 0"),
@@ -203,6 +225,8 @@ WRONG = [
     (["search", "", "--index", "REPO/.adjoin"], "the query is empty"),
     (["search", "x", "--index", "REPO/.adjoin", "--limit", "0"], "limit is 0"),
     (["search", "x", "--index", "REPO/.adjoin", "--language", "cobol"], "cobol"),
+    (["search", "x", "--index", "REPO/.adjoin", "--dense-weight", "2"], "dense_weight is 2.0 in mode 'hybrid'"),
+    (["search", "x", "--index", "REPO/.adjoin", "--dense-weight", ".2", "--mode", "dense"], "in mode 'dense'"),
 ]
 
 

@@ -25,6 +25,7 @@ hidden = 16
 vocabulary = 600
 batch = 32
 steps = 12
+dense_weight = 0.7
 [report]
 suites = ["code"]
 beside = ["bm25", "untrained"]
@@ -50,7 +51,8 @@ def test_from_the_pairs_to_the_report(
     write_code_task(pairs_folder, data / "code" / "small")
     command = ["reproduce", str(tmp_path / "small.toml"), "--data", str(data), "--out", str(out)]
     assert main(command) == 0
-    assert Encoder.load(out / "model").dimension == 64
+    model = Encoder.load(out / "model")
+    assert (model.dimension, model.dense_weight) == (64, 0.7)
     report = json.loads((out / "report" / "report.json").read_text())
     assert set(report["baselines"]) == {"bm25", "hybrid", "untrained"}
     weights = (out / "model" / "model.safetensors").stat()

@@ -35,8 +35,8 @@ def task_of(
 class FixedRows:
     """A scorer whose rows are given."""
 
-    def __init__(self, rows_QSN: Iterable[Floats], name: str = "fixed") -> None:
-        self.rows = rows_QSN
+    def __init__(self, rows_QN: Iterable[Floats], name: str = "fixed") -> None:
+        self.rows = rows_QN
         self.name = name
 
     def scores(self, task: RetrievalTask) -> Iterator[Floats]:

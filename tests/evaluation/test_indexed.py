@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_tasks import Floats, RandomEmbedder, task_of, unit
+from small_tasks import FixedRows, Floats, RandomEmbedder, task_of, unit
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation import indexed
@@ -50,7 +50,7 @@ def test_faiss_finds_nearly_what_exact_search_finds() -> None:
     exact, faiss = (found[name]["ndcg@10"].mean() for name in ("exact", "faiss"))
     assert 0.5 < exact < 0.999
     assert exact - 0.02 < faiss <= exact + 0.005
-    rows = np.concatenate(list(FaissScorer("faiss", model).scores(clustered_task())))
+    rows = np.stack(list(FaissScorer("faiss", model).scores(clustered_task())))
     assert (np.isfinite(rows).sum(axis=1) <= 1_000).all(), "all else was not found"
     products = model.queries @ model.documents.T
     assert np.allclose(rows[np.isfinite(rows)], products[np.isfinite(rows)], atol=1e-5)
@@ -71,10 +71,19 @@ def test_it_is_used_from_so_many_documents_on_and_its_figures_are_kept_apart(
     assert not (values[None] == values[DOCUMENTS]).all()
 
 
+def test_what_it_does_not_find_is_fused_as_the_last_that_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexed, "FOUND", 2)
+    task = task_of([{0: 1.0}, {1: 1.0}, {2: 1.0}, {3: 1.0}])
+    words = [np.eye(4, dtype=np.float32)[query] for query in range(4)]
+    scorers = [FaissScorer("faiss", RandomEmbedder()), FixedRows(words, "words")]
+    weights = {"faiss": 0.1, "words": 0.9}
+    assert evaluate_together(task, scorers, fused={"both": weights})["both"]["mrr"].tolist() == [1.0] * 4
+
+
 def test_a_small_corpus_is_one_list() -> None:
     task = task_of([{0: 1.0}, {1: 1.0}])
     rows = list(FaissScorer("faiss", RandomEmbedder()).scores(task))
-    assert [row.shape for row in rows] == [(1, 2), (1, 2)]
+    assert [row.shape for row in rows] == [(2,), (2,)]
 
 
 def test_without_the_package_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from adjoin.evaluation import scorers
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.distractors import Blocks
 from adjoin.evaluation.retrieval import evaluate_task, evaluate_together, metric_names
-from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, HybridScorer, rank_scores
-from adjoin.ranking import BM25, reciprocal_rank_fusion
+from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Scorer, rank_scores
+from adjoin.evaluation.task import RetrievalTask
+from adjoin.ranking import BM25, standard_score_fusion
 
 
 def plain_values(
@@ -43,31 +44,31 @@ def test_every_metric_equals_its_plain_twin() -> None:
     query_ids = [f"d{query}" if query % 2 else f"q{query}" for query in range(40)]
     task = task_of(relevant, [f"text {i}" for i in range(250)], query_ids=query_ids)
     assert sum(own is not None for own in task.excluded) >= 18
-    rows = generator.standard_normal((40, 1, 250)).astype(np.float32)
+    rows = generator.standard_normal((40, 250)).astype(np.float32)
     for query, judged in enumerate(relevant):  # some signal, so that values are not all near zero
-        rows[query, 0, list(judged)] += 2
+        rows[query, list(judged)] += 2
     found = evaluate_task(task, FixedRows(rows), distractors=20, seed=3)
     blocks = Blocks(250, distractors=20, seed=3)
     assert tuple(found) == metric_names(20)
     for query, judged in enumerate(relevant):
         own = task.excluded[query]
         candidates = blocks.candidates(next(iter(judged)), own, judged).tolist()
-        expected = plain_values(rows[query, 0], judged, own, candidates)
+        expected = plain_values(rows[query], judged, own, candidates)
         assert {metric: values[query] for metric, values in found.items()} == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_excluded_document_does_not_count() -> None:
     task = task_of([{0: 1.0}, {0: 1.0}], ["right", "own", "other"], query_ids=["d1", "q"])
-    row = np.array([[0.5, 0.9, 0.1]], dtype=np.float32)
+    row = np.array([0.5, 0.9, 0.1], dtype=np.float32)
     rows = [row, row]
     assert evaluate_task(task, FixedRows(rows))["mrr"].tolist() == [1.0, 0.5]
     assert evaluate_task(task, FixedRows(rows))["mrr@1000"].tolist() == [1.0, 0.5]
-    assert row.tolist() == np.array([[0.5, 0.9, 0.1]], dtype=np.float32).tolist()
+    assert row.tolist() == np.array([0.5, 0.9, 0.1], dtype=np.float32).tolist()
 
 
 def test_the_relevant_document_with_the_query_s_own_id_counts() -> None:
     task = task_of([{1: 1.0}], ["other", "own"], query_ids=["d1"])
-    assert evaluate_task(task, FixedRows([np.array([[0.0, 1.0]], dtype=np.float32)]))["mrr"].tolist() == [1.0]
+    assert evaluate_task(task, FixedRows([np.array([0.0, 1.0], dtype=np.float32)]))["mrr"].tolist() == [1.0]
 
 
 def test_random_vectors_give_the_reciprocal_rank_of_chance() -> None:
@@ -83,25 +84,42 @@ def test_random_vectors_give_the_reciprocal_rank_of_chance() -> None:
 
 def test_a_score_for_everything_is_worth_what_chance_is_worth() -> None:
     task = task_of([{0: 1.0}, {1499: 1.0}], [f"text {i}" for i in range(1500)])
-    found = evaluate_task(task, FixedRows([np.zeros((1, 1500), dtype=np.float32)] * 2))
+    found = evaluate_task(task, FixedRows([np.zeros(1500, dtype=np.float32)] * 2))
     assert found["mrr@1000"].tolist() == [1 / 500.5] * 2
     assert found["recall@100"] == pytest.approx([100 / 1500] * 2)
+
+
+def fused_by_hand(one: Floats, other: Floats, weight: float) -> Floats:
+    """Standard scores from their definition."""
+    return sum(w * (row - row.mean()) / row.std() for row, w in ((one, weight), (other, 1 - weight)))
 
 
 def test_fusion_sees_the_candidates_only() -> None:
     generator = np.random.default_rng(0)
     task = task_of([{i: 1.0} for i in range(60)])
-    rows = generator.standard_normal((60, 2, 60)).astype(np.float32)
-    found = evaluate_task(task, FixedRows(rows), distractors=19)["mrr@20"]
+    one, other = generator.standard_normal((2, 60, 60))
+    parts = [FixedRows(one, "one"), FixedRows(other * 9 + 4, "other")]
+    found = evaluate_together(task, parts, fused={"both": {"one": 0.7, "other": 0.3}}, distractors=19)["both"]
     blocks = Blocks(60, distractors=19)
-    expected = []
-    for query in range(60):
-        block = blocks.candidates(query)
-        fused = reciprocal_rank_fusion(list(rows[query][:, block]))
-        own = fused[block == query]
-        expected.append(1 / (1 + (fused > own).sum() + ((fused == own).sum() - 1) / 2))
-    assert found.tolist() == expected
-    assert rank_scores(rows[0][:1]).tolist() == rows[0][0].tolist()
+    for metric, candidates in (("mrr@20", blocks.candidates), ("mrr", lambda query: np.arange(60))):
+        expected = []
+        for query in range(60):
+            block = candidates(query)
+            fused = fused_by_hand(one[query][block], other[query][block], 0.7)
+            expected.append(1 / (1 + (fused > fused[block == query]).sum()))
+        assert found[metric].tolist() == expected
+    assert rank_scores([one[0]], [0.2]).tolist() == one[0].tolist()
+
+
+def test_the_excluded_document_moves_no_standard_score() -> None:
+    task = task_of([{0: 1.0}], ["right", "own", "other", "third"], query_ids=["d1"])
+    one, other = np.array([3.0, 1e6, 4.0, 0.0]), np.array([5.0, -1e6, 1.0, 0.0])
+    parts = [FixedRows([one], "one"), FixedRows([other], "other")]
+    for weight in (0.1, 0.2, 0.5, 0.7, 0.9):
+        found = evaluate_together(task, parts, fused={"both": {"one": weight, "other": 1 - weight}})["both"]
+        fused = fused_by_hand(np.delete(one, 1), np.delete(other, 1), weight)
+        rank = 1 + (fused > fused[0]).sum()
+        assert (found["mrr"].tolist(), found["mrr@1000"].tolist()) == ([1 / rank], [1 / rank])
 
 
 def test_nine_distractors_would_name_two_metrics_alike() -> None:
@@ -117,21 +135,31 @@ def test_together_equals_one_by_one_and_encodes_once(monkeypatch: pytest.MonkeyP
     dense, lexical = DenseScorer("model", SpellingEmbedder()), BM25Scorer()
     built = []
     monkeypatch.setattr(scorers, "BM25", lambda *texts, **options: built.append(1) or BM25(*texts, **options))
-    together = evaluate_together(task, [dense, lexical], fused={"hybrid": ("model", "bm25")}, distractors=19)
+    weights = {"model": 0.6, "bm25": 0.4}
+    together = evaluate_together(task, [dense, lexical], fused={"hybrid": weights}, distractors=19)
     assert len(built) == 1
     alone = {
         "model": evaluate_task(task, dense, distractors=19),
         "bm25": evaluate_task(task, lexical, distractors=19),
-        "hybrid": evaluate_task(task, HybridScorer(dense, lexical), distractors=19),
     }
-    assert list(together) == list(alone)
+    assert list(together) == [*alone, "hybrid"]
     for name, values in alone.items():
         for metric, expected in values.items():
             assert together[name][metric].tolist() == expected.tolist()
-    assert together["hybrid"]["mrr"].tolist() != together["model"]["mrr"].tolist()
+    fused = evaluate_task(task, FixedRows(rows_fused(task, [dense, lexical], [0.6, 0.4])), distractors=19)
+    assert together["hybrid"]["mrr"].tolist() == fused["mrr"].tolist() != together["model"]["mrr"].tolist()
+    for sure, only in (("model", {"model": 1.0, "bm25": 0.0}), ("bm25", {"model": 0.0, "bm25": 1.0})):
+        one_sided = evaluate_together(task, [dense, lexical], fused={"hybrid": only}, distractors=19)
+        for metric, expected in one_sided[sure].items():
+            assert one_sided["hybrid"][metric].tolist() == expected.tolist()
     counting = RandomEmbedder()
-    evaluate_together(task, [DenseScorer("model", counting), lexical], fused={"hybrid": ("model", "bm25")})
+    evaluate_together(task, [DenseScorer("model", counting), lexical], fused={"hybrid": weights})
     assert counting.calls == [64, 64]
+
+
+def rows_fused(task: RetrievalTask, parts: list[Scorer], weights: list[float]) -> Iterator[Floats]:
+    for rows in zip(*(part.scores(task) for part in parts), strict=True):
+        yield standard_score_fusion(rows, weights)
 
 
 @pytest.mark.parametrize("scores_per_block", [1 << 24, 50, 1])
@@ -140,9 +168,9 @@ def test_dense_scores_in_blocks(monkeypatch: pytest.MonkeyPatch, scores_per_bloc
     task = task_of([{i: 1.0} for i in range(23)])
     embedder = SpellingEmbedder()
     rows = list(DenseScorer("model", embedder).scores(task))
-    assert {row.shape for row in rows} == {(1, 23)}
+    assert {row.shape for row in rows} == {(23,)}
     expected = embedder.encode_query(task.queries) @ embedder.encode_document(task.documents).T
-    assert np.concatenate(rows) == pytest.approx(expected, abs=1e-6)
+    assert np.stack(rows) == pytest.approx(expected, abs=1e-6)
 
 
 def test_memory_does_not_grow_with_the_number_of_queries(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,12 +219,12 @@ def ones(*shapes: tuple[int, ...]) -> Iterator[Floats]:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (ones((1, 2)), "shape None for query 1"),
-        (ones((1, 2), (1, 2), (1, 2)), "more rows than small has queries"),
-        (ones((1, 2), (1, 3)), r"shape \(1, 3\) for query 1"),
-        (ones((2,)), r"shape \(2,\) for query 0"),
-        (ones((0, 2)), r"shape \(0, 2\) for query 0"),
-        (iter([np.full((1, 2), np.nan, dtype=np.float32)]), "not numbers for query 0"),
+        (ones((2,)), "shape None for query 1"),
+        (ones((2,), (2,), (2,)), "more rows than small has queries"),
+        (ones((2,), (3,)), r"shape \(3,\) for query 1"),
+        (ones((1, 2)), r"shape \(1, 2\) for query 0"),
+        (ones(()), r"shape \(\) for query 0"),
+        (iter([np.full(2, np.nan, dtype=np.float32)]), "not numbers for query 0"),
     ],
 )
 def test_scorers_that_give_nonsense(rows: Iterator[Floats], expected: str) -> None:
@@ -210,6 +238,6 @@ def test_names_that_clash() -> None:
     with pytest.raises(AdjoinError, match="different names"):
         evaluate_together(task, twins)
     with pytest.raises(AdjoinError, match="scorers that are there"):
-        evaluate_together(task, twins[:1], fused={"both": ("fixed", "absent")})
+        evaluate_together(task, twins[:1], fused={"both": {"fixed": 0.5, "absent": 0.5}})
     with pytest.raises(AdjoinError, match="different names"):
-        evaluate_together(task, twins[:1], fused={"fixed": ("fixed",)})
+        evaluate_together(task, twins[:1], fused={"fixed": {"fixed": 1.0}})

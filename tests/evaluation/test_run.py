@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_tasks import RandomEmbedder, task_of
+from small_tasks import FixedRows, RandomEmbedder, task_of
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.finding import Finding
 from adjoin.evaluation.jobs import Job, search_jobs
-from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL
+from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL, Report
 from adjoin.evaluation.retrieval import evaluate_task
 from adjoin.evaluation.run import Settings, run_evaluation
 from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Embedder
+from adjoin.evaluation.systems.cache import CachedSystem
 from adjoin.evaluation.systems.system import Named
 
 DOCUMENTS = [
@@ -94,6 +95,59 @@ def test_what_is_known_is_not_measured_again(tmp_path: Path) -> None:
     assert third.to_json()["results"] != first.to_json()["results"]
     assert third.to_json()["baselines"]["other"] == first.to_json()["baselines"]["other"]
     assert third.find(HYBRID, "code", "verbs", "mrr") is not None
+
+
+class Weighted(RandomEmbedder):
+    """Random vectors that know their share in a hybrid."""
+
+    def __init__(self, dense_weight: float) -> None:
+        super().__init__()
+        self.dense_weight = dense_weight
+
+
+def hybrid_of(report: Report) -> dict[str, float]:
+    return {found.metric: found.estimate.value for found in report.systems[HYBRID]}
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_the_hybrid_weighs_as_the_model_says(weight: float, tmp_path: Path) -> None:
+    (task,) = [job.search for job in jobs() if job.search]
+    parts = DenseScorer("m", Weighted(weight)), BM25Scorer()
+    rows = [
+        sum(
+            share * (row - row.mean()) / row.std()
+            for row, share in zip(map(np.float64, pair), (weight, 1 - weight), strict=True)
+        )
+        for pair in zip(*(part.scores(task) for part in parts), strict=True)
+    ]
+    expected = {metric: values.mean() for metric, values in evaluate_task(task, FixedRows(rows)).items()}
+    named = [Named(Weighted(weight), "m", "11111111") for _ in range(2)]
+    for model in (named[0], CachedSystem(named[1], tmp_path)):
+        systems = {MODEL: model, BM25_NAME: BM25Scorer()}
+        report = run_evaluation(jobs(), systems, "mine", date="d")
+        assert hybrid_of(report) == pytest.approx(expected)
+        assert report.environment["dense weight"] == f"{weight:g}"
+
+
+def test_another_weight_is_measured_again_and_a_system_without_one_has_half(tmp_path: Path) -> None:
+    settings = Settings(known=tmp_path)
+
+    def measured(model: RandomEmbedder) -> Report:
+        systems = contestants(model)
+        return run_evaluation(jobs(), systems, "mine", date="d", settings=settings)
+
+    first, second = measured(Weighted(0.0)), measured(model := Weighted(1.0))
+    assert model.calls
+    assert hybrid_of(first) == pytest.approx({f.metric: f.estimate.value for f in first.systems[BM25_NAME]})
+    assert hybrid_of(second) == pytest.approx(
+        {f.metric: f.estimate.value for f in second.results if f.suite == "code"}
+    )
+    assert hybrid_of(first) != hybrid_of(second)
+    half, plain = measured(Weighted(0.5)), measured(model := RandomEmbedder())
+    assert not model.calls, "half is what it has, and that is known"
+    assert hybrid_of(plain) == hybrid_of(half)
+    fitted = run_evaluation(jobs(), {MODEL: Fit(), BM25_NAME: BM25Scorer()}, "mine", date="d")
+    assert fitted.environment["dense weight"] == "0.5"
 
 
 def test_progress_grows_with_the_texts() -> None:

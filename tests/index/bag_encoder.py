@@ -13,6 +13,8 @@ from adjoin.ranking.lexical import terms
 class BagEncoder:
     """Hashed bag of words: texts that share words have vectors that point the same way."""
 
+    dense_weight = 0.5
+
     def __init__(self, dimension: int = 64, fingerprint: str = "bag-1") -> None:
         self.dimension = dimension
         self.fingerprint = fingerprint

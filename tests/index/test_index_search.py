@@ -8,7 +8,7 @@ import pytest
 from bag_encoder import BagEncoder, write
 
 from adjoin.errors import AdjoinError
-from adjoin.index import Index, Mode, update, update_index
+from adjoin.index import Hit, Index, Mode, update, update_index
 from adjoin.ranking import BM25
 
 SOURCES = {
@@ -82,22 +82,59 @@ def test_lexical_order_is_that_of_bm25(words: tuple[Index, list[dict[str, str]],
     assert ours == sorted(ours, reverse=True)
 
 
-def test_hybrid_is_reciprocal_rank_fusion(index: Index, encoder: BagEncoder) -> None:
+def weighted(dense_weight: float) -> BagEncoder:
+    encoder = BagEncoder(512)
+    encoder.dense_weight = dense_weight
+    return encoder
+
+
+def places(hits: list[Hit]) -> list[tuple[str, int]]:
+    return [(hit.path, hit.first_line) for hit in hits]
+
+
+@pytest.mark.parametrize("languages", [None, ["python", "text"]])
+def test_hybrid_is_a_sum_of_standard_scores(
+    index: Index, encoder: BagEncoder, languages: list[str] | None
+) -> None:
     query, number = "failed upload", len(index)
-    dense = index.search(query, encoder, mode="dense", limit=number)
-    lexical = index.search(query, encoder, mode="lexical", limit=number)
-    places = [(hit.path, hit.first_line) for hit in dense]
-    scores = dict.fromkeys(places, 0.0)
-    for rank, place in enumerate(places, 1):
-        tied = [r for r, hit in enumerate(dense, 1) if hit.score == dense[rank - 1].score]
-        scores[place] += 1 / (60 + sum(tied) / len(tied))
-    found = [(hit.path, hit.first_line) for hit in lexical]
-    last = (len(found) + 1 + number) / 2
-    for place in places:
-        scores[place] += 1 / (60 + (found.index(place) + 1 if place in found else last))
-    hybrid = index.search(query, encoder, limit=number)
-    assert {(hit.path, hit.first_line): hit.score for hit in hybrid} == pytest.approx(scores)
-    assert [hit.score for hit in hybrid] == sorted(scores.values(), reverse=True)
+    halves = {
+        mode: {(hit.path, hit.first_line): hit.score for hit in hits}
+        for mode in ("dense", "lexical")
+        if (hits := index.search(query, encoder, mode=mode, limit=number, languages=languages))
+    }
+    pieces = list(halves["dense"])
+    dense = np.array([halves["dense"][piece] for piece in pieces])
+    lexical = np.array([halves["lexical"].get(piece, 0.0) for piece in pieces])
+    assert 0 < np.count_nonzero(lexical) < len(pieces) == (number if languages is None else number - 1)
+    standard = [(scores - scores.mean()) / scores.std() for scores in (dense, lexical)]
+    for options, weight in (({}, 0.5), ({"dense_weight": 0.3}, 0.3)):
+        expected = weight * standard[0] + (1 - weight) * standard[1]
+        hybrid = index.search(query, encoder, limit=number, languages=languages, **options)
+        found = dict(zip(places(hybrid), [hit.score for hit in hybrid], strict=True))
+        assert found == pytest.approx(dict(zip(pieces, expected.tolist(), strict=True)), abs=1e-6)
+        assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+@pytest.mark.parametrize("query", ["failed upload", "parse http response", "sum a b"])
+def test_a_weight_of_0_or_1_gives_the_order_of_one_half(index: Index, encoder: BagEncoder, query: str) -> None:
+    dense, lexical = (places(index.search(query, encoder, mode=mode)) for mode in ("dense", "lexical"))
+    assert dense != lexical
+    assert places(index.search(query, weighted(1.0))) == dense
+    assert places(index.search(query, weighted(0.0)))[: len(lexical)] == lexical
+    assert places(index.search(query, weighted(0.0), dense_weight=1)) == dense, "what is asked for wins"
+
+
+def test_a_query_without_known_words_is_ordered_by_vectors(index: Index, encoder: BagEncoder) -> None:
+    for query in ("?!", "unheard"):
+        assert places(index.search(query, encoder)) == places(index.search(query, encoder, mode="dense"))
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
+def test_weights_that_cannot_be(index: Index, encoder: BagEncoder, weight: float) -> None:
+    with pytest.raises(AdjoinError, match=f"dense_weight is {weight} in mode 'hybrid', expected 0 to 1"):
+        index.search("upload", encoder, dense_weight=weight)
+    with pytest.raises(AdjoinError, match="in mode 'lexical', expected 0 to 1 in mode 'hybrid'"):
+        index.search("upload", encoder, mode="lexical", dense_weight=0.5)
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "lexical"])

@@ -179,6 +179,29 @@ def test_a_start_of_wrong_types_is_one_line(static_model: Path, tmp_path: Path) 
             Encoder.load_untrained(damaged)
 
 
+def test_a_model_that_says_nothing_of_hybrid_search_has_half(static_model: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(static_model, tmp_path / "m")
+    content = json.loads((old / "adjoin.json").read_text())
+    assert content.pop("dense_weight") == 0.5
+    (old / "adjoin.json").write_text(json.dumps(content))
+    assert Encoder.load(old).dense_weight == 0.5
+    for weight in (0, 0.0, 0.8, 1, 1.0):
+        (old / "adjoin.json").write_text(json.dumps(content | {"dense_weight": weight}))
+        encoder = Encoder.load(old)
+        assert encoder.dense_weight == encoder.description.as_json()["dense_weight"] == weight
+    assert encoder.fingerprint == Encoder.load(static_model).fingerprint, "no index is made anew for it"
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, 2, "0.5", None, True, [0.5], float("nan"), float("inf")])
+def test_other_shares_in_hybrid_search_are_one_line(static_model: Path, tmp_path: Path, weight: object) -> None:
+    odd = shutil.copytree(static_model, tmp_path / "m")
+    content = json.loads((odd / "adjoin.json").read_text())
+    (odd / "adjoin.json").write_text(json.dumps(content | {"dense_weight": weight}))
+    with pytest.raises(AdjoinError, match=r"adjoin\.json is damaged: dense_weight is .*, expected") as error:
+        Encoder.load(odd)
+    assert "\n" not in str(error.value)
+
+
 def test_a_static_model_encodes_without_torch(static_model: Path) -> None:
     import subprocess
     import sys

@@ -10,6 +10,7 @@ from adjoin.errors import AdjoinError
 from adjoin.model.packing import pack
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.training.saving import write_model_of
 
 TEXTS = ["open a file", "", "close_socket(retries=3)", "求和 🙂"]
 
@@ -17,7 +18,7 @@ TEXTS = ["open a file", "", "close_socket(retries=3)", "求和 🙂"]
 @pytest.fixture(scope="module")
 def trained(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "static"
-    options = {"dimension": 64, "vocabulary": 600, "batch": 32, "steps": 30, "hidden": 32}
+    options = {"dimension": 64, "vocabulary": 600, "batch": 32, "steps": 30, "hidden": 32, "dense_weight": 0.7}
     train(pairs_folder, out, Recipe.with_defaults(preset="static", **options))
     return out
 
@@ -30,6 +31,7 @@ def test_a_packed_model_is_a_quarter_as_large_and_gives_the_same_vectors(trained
         cosines = (before.encode(TEXTS, role=role) * after.encode(TEXTS, role=role)).sum(axis=1)
         assert cosines.min() > 0.9995
     assert after.description == before.description
+    assert after.dense_weight == 0.7
 
 
 def test_training_goes_on_from_a_packed_model(trained: Path, pairs_folder: Path, tmp_path: Path) -> None:
@@ -62,6 +64,22 @@ def test_the_temperature_goes_on_where_the_model_left_it(
     assert description.tau == pytest.approx(Encoder.load(trained).description.tau, abs=1e-6)
 
 
+def test_the_share_in_hybrid_search_goes_on_unless_the_recipe_says_another(
+    trained: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    for name, given, expected in (("kept", {}, 0.7), ("new", {"dense_weight": 0.2}, 0.2), ("none", {}, 0.5)):
+        init = {} if name == "none" else {"init": str(trained)}
+        recipe = Recipe.with_defaults(batch=32, steps=1, **init, **given)
+        train(pairs_folder, tmp_path / name, recipe)
+        assert Encoder.load(tmp_path / name).dense_weight == expected
+        train(pairs_folder, tmp_path / name, recipe, resume=True)
+        assert Encoder.load(tmp_path / name).dense_weight == expected
+        write_model_of(next((tmp_path / name / "training").glob("step-*")), tmp_path / f"{name}-state")
+        assert Encoder.load(tmp_path / f"{name}-state").dense_weight == expected
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("kept", "new")]
+    assert weights[0] == weights[1], "it moves no weight"
+
+
 @pytest.mark.parametrize(
     "option", [{"dimension": 8}, {"hidden": 8}, {"vocabulary": 600}, {"layers": 1}, {"prune": True}]
 )
@@ -73,5 +91,5 @@ def test_sizes_beside_a_static_start_are_refused(trained: Path, option: dict[str
 def test_a_layer_is_for_static_tables_only() -> None:
     with pytest.raises(AdjoinError, match="only a static table has that layer"):
         Recipe.with_defaults(preset="nano", hidden=8)
-    with pytest.raises(AdjoinError, match="hidden, neighbours: for `adjoin train` only"):
-        Recipe.for_pretraining(hidden=8, neighbours=4)
+    with pytest.raises(AdjoinError, match="dense_weight, hidden, neighbours: for `adjoin train` only"):
+        Recipe.for_pretraining(hidden=8, neighbours=4, dense_weight=0.5)

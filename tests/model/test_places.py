@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model.places import SHIPPED, WEIGHTS_FILE, lasting_name, place_of
 
+RECIPES = Path(__file__).parents[2] / "recipes" / "models"
 FUNCTIONS = [
     "def read_text(path):\n    with open(path) as file:\n        return file.read()",
     "func (s *Server) Close() error {\n\treturn s.listener.Close()\n}",
@@ -30,6 +32,12 @@ def test_a_shipped_model_is_whole_and_small(name: str) -> None:
     encoder = Encoder.load(name)
     assert encoder.description.training["pairs"] > 100_000
     assert (place_of(name) / WEIGHTS_FILE).stat().st_size <= 40_000_000
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_carries_what_its_recipe_says(name: str) -> None:
+    recipe = tomllib.loads((RECIPES / f"{name}-static.toml").read_text())
+    assert Encoder.load(name).dense_weight == recipe["train"]["dense_weight"]
 
 
 def test_the_code_model_finds_functions_by_what_they_do() -> None:

@@ -38,6 +38,9 @@ def test_defaults_depend_on_the_body_and_given_options_win() -> None:
         ({"epochs": float("nan")}, "epochs is nan"),
         ({"vocabulary": 10**11}, "vocabulary is 100000000000"),
         ({"weight_decay": -1}, "weight_decay is -1"),
+        ({"dense_weight": 1.5}, "dense_weight is 1.5: expected 0 to 1"),
+        ({"dense_weight": -0.1}, "dense_weight is -0.1: expected 0 to 1"),
+        ({"dense_weight": "half"}, "dense_weight is 'half', expected float"),
     ],
 )
 def test_wrong_options_are_one_line(options: dict[str, object], message: str) -> None:

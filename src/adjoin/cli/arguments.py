@@ -299,6 +299,12 @@ def _search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         choices=["hybrid", "dense", "lexical"],
         help="vectors and words fused (default), or one of them",
     )
+    verb.add_argument(
+        "--dense-weight",
+        type=float,
+        metavar="W",
+        help="the share of the vectors in what is fused, 0 to 1 (default: the model's own)",
+    )
     verb.add_argument("--language", action="append", help="only results in this language; may be repeated")
     verb.add_argument("--json", action="store_true", help="results as JSON, for programs")
 

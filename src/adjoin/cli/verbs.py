@@ -377,7 +377,8 @@ def search(options: argparse.Namespace) -> None:
     from adjoin.index.searcher import load_index
 
     searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
-    hits = searcher.search(options.query, limit=options.limit, mode=options.mode, languages=options.language)
+    wanted = {"mode": options.mode, "languages": options.language, "dense_weight": options.dense_weight}
+    hits = searcher.search(options.query, limit=options.limit, **wanted)
     if options.json:
         sys.stdout.write(json.dumps(as_json(hits), indent=2) + "\n")
     else:

@@ -42,7 +42,7 @@ ROWS = {
     MODEL: "the evaluated one",
     UNTRAINED: "the same before training",
     BM25_NAME: "words alone, Okapi BM25",
-    HYBRID: "model and BM25, their ranks fused",
+    HYBRID: "model and BM25, their standard scores added",
 }
 
 

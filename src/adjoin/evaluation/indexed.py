@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.scorers import Embedder, Rows, vectors_of
+from adjoin.evaluation.scorers import Embedder, Row, vectors_of
 from adjoin.evaluation.task import RetrievalTask
 
 FOUND = 1_000  # documents a query; more than any cutoff of a metric
@@ -24,8 +24,8 @@ class FaissScorer:
         self.name = name
         self._encoder = encoder
 
-    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
-        """Rows of shape (1, N): inner products of what is found, -inf for all else, which shares the last place.
+    def scores(self, task: RetrievalTask) -> Iterator[Row]:
+        """Rows of shape (N,): inner products of what is found, -inf for all else, which shares the last place.
 
         Raises:
             AdjoinError: FAISS is not installed, or as `DenseScorer`.
@@ -46,4 +46,4 @@ class FaissScorer:
             for scores, places in zip(*index.search(block, min(FOUND, number)), strict=True):
                 row = np.full(number, -np.inf, np.float32)
                 row[places[places >= 0]] = scores[places >= 0]
-                yield row[np.newaxis]
+                yield row

@@ -52,7 +52,7 @@ def evaluate_together(
     task: RetrievalTask,
     scorers: Sequence[Scorer],
     *,
-    fused: Mapping[str, Sequence[str]] | None = None,
+    fused: Mapping[str, Mapping[str, float]] | None = None,
     distractors: int = 999,
     seed: int = 0,
 ) -> dict[str, Values]:
@@ -61,7 +61,7 @@ def evaluate_together(
     Args:
         task: queries, documents and judgments.
         scorers: what is measured, under different names.
-        fused: name of a fusion → names of the scorers whose rows it fuses.
+        fused: name of a fusion → names of the scorers whose rows it fuses → their weights.
         distractors: candidates beside the right one for the first metric.
         seed: of the blocks of candidates, the same for all scorers.
 
@@ -72,10 +72,8 @@ def evaluate_together(
         AdjoinError: two scorers of one name, a fusion of unknown ones, or a scorer that gives rows of another
             shape, too few or too many of them, or scores that are not numbers.
     """
-    systems = {scorer.name: (scorer.name,) for scorer in scorers} | {
-        name: tuple(parts) for name, parts in (fused or {}).items()
-    }
     names = [scorer.name for scorer in scorers]
+    systems: dict[str, Mapping[str, float]] = {name: {name: 1.0} for name in names} | dict(fused or {})
     if len(systems) != len(names) + len(fused or {}) or not {
         p for parts in systems.values() for p in parts
     } <= set(names):
@@ -92,49 +90,54 @@ def evaluate_together(
     streams = {scorer.name: iter(scorer.scores(task)) for scorer in scorers}
     for query, (relevant, excluded) in enumerate(zip(task.relevant, task.excluded, strict=True)):
         rows = {
-            name: _checked_rows(next(stream, None), name, query, task, excluded)
-            for name, stream in streams.items()
+            name: _checked_row(next(stream, None), name, query, task, excluded) for name, stream in streams.items()
         }
         candidates = [block.candidates(next(iter(relevant)), excluded, relevant) for block in blocks]
         for name, parts in systems.items():
-            rows_SN = rows[parts[0]] if len(parts) == 1 else np.concatenate([rows[part] for part in parts])
-            values[name][query] = _measure(rows_SN, relevant, candidates)
+            of_parts = [rows[part] for part in parts]
+            values[name][query] = _measure(of_parts, [*parts.values()], relevant, candidates)
     for name, stream in streams.items():
         if next(stream, None) is not None:
             raise AdjoinError(f"{name} gives more rows than {task.name} has queries ({len(task.queries):,})")
     return {name: dict(zip(metrics, table.T, strict=True)) for name, table in values.items()}
 
 
-def _checked_rows(
-    rows_SN: NDArray[Any] | None, name: str, query: int, task: RetrievalTask, excluded: int | None
+def _checked_row(
+    row_N: NDArray[Any] | None, name: str, query: int, task: RetrievalTask, excluded: int | None
 ) -> NDArray[Any]:
-    """The rows with the excluded document sunk below all others, or one line on what is wrong with them."""
-    shape = None if rows_SN is None else rows_SN.shape
-    if rows_SN is None or shape is None or len(shape) != 2 or not shape[0] or shape[1] != len(task.documents):
+    """The row with the excluded document sunk below all others, or one line on what is wrong with it."""
+    shape = None if row_N is None else row_N.shape
+    if row_N is None or shape != (len(task.documents),):
         raise AdjoinError(
-            f"{name} gives rows of shape {shape} for query {query} of {task.name}: expected one row of "
-            f"(lists, {len(task.documents)}) for each of the {len(task.queries):,} queries"
+            f"{name} gives a row of shape {shape} for query {query} of {task.name}: expected one of "
+            f"({len(task.documents)},) for each of the {len(task.queries):,} queries"
         )
-    if np.isnan(rows_SN).any():
+    if np.isnan(row_N).any():
         raise AdjoinError(
             f"{name} gives scores that are not numbers for query {query} of {task.name}, "
             f"{task.queries[query][:60]!r}: expected finite scores; look at the model"
         )
     if excluded is not None:
-        rows_SN = rows_SN.copy()
-        rows_SN[:, excluded] = -np.inf
-    return rows_SN
+        row_N = row_N.copy()
+        row_N[excluded] = -np.inf
+    return row_N
 
 
 def _measure(
-    rows_SN: NDArray[Any], relevant: dict[int, float], candidates: Sequence[NDArray[np.int64]]
+    rows: Sequence[NDArray[Any]],
+    weights: Sequence[float],
+    relevant: dict[int, float],
+    candidates: Sequence[NDArray[np.int64]],
 ) -> list[float]:
     """The values of `metric_names` for one query, then those among more candidates than in the first block."""
     documents_R = np.fromiter(relevant.keys(), dtype=np.int64, count=len(relevant))
     grades_R = np.fromiter(relevant.values(), dtype=np.float64, count=len(relevant))
-    places = shared_places(rank_scores(rows_SN), documents_R)
+    places = shared_places(rank_scores(rows, weights), documents_R)
     rank = best_rank(*places)
-    among = [_rank_among(rows_SN[:, block], np.flatnonzero(np.isin(block, documents_R))) for block in candidates]
+    among = []
+    for block_C in candidates:  # all but the right ones are distractors
+        scores_C = rank_scores([row_N[block_C] for row_N in rows], weights)
+        among.append(best_rank(*shared_places(scores_C, np.flatnonzero(np.isin(block_C, documents_R)))))
     return [
         reciprocal_rank(among[0]),
         reciprocal_rank(rank),
@@ -144,8 +147,3 @@ def _measure(
         recall(*places, cutoff=100),
         *map(reciprocal_rank, among[1:]),
     ]
-
-
-def _rank_among(rows_SC: NDArray[Any], right: NDArray[np.int64]) -> float:
-    """The rank of the best of the right ones among C candidates, all of which but these are distractors."""
-    return best_rank(*shared_places(rank_scores(rows_SC), right))

@@ -15,6 +15,7 @@ from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL, Report, environme
 from adjoin.evaluation.retrieval import evaluate_together
 from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Scorer
 from adjoin.evaluation.systems.system import Fitted, System
+from adjoin.ranking.fusion import dense_weight_of
 
 Progress = Callable[[str, float], None]  # what is under way, and the share of the work that is done
 
@@ -53,7 +54,9 @@ def run_evaluation(
     settings: Settings | None = None,
     progress: Progress = lambda line, share: None,
 ) -> Report:
-    """Measure systems on the same items; the model and BM25, where both are there, fused by rank as well.
+    """Measure systems on the same items; the model and BM25, where both are there, fused as well.
+
+    Fused are their standard scores, by the model's `dense_weight`, half and half where it has none.
 
     Args:
         jobs: what to measure, see `find_jobs`.
@@ -94,6 +97,8 @@ def run_evaluation(
     shared: dict[str, str | int] = {"distractors": settings.distractors, "seed": settings.seed}
     if settings.faiss is not None:
         shared["faiss from"] = settings.faiss
+    if HYBRID in rows:
+        shared["dense weight"] = f"{_weights(contestants)[MODEL]:g}"
     return Report(model, found, environment(date) | shared, {f"{j.suite}/{j.task}": j.digest for j in jobs})
 
 
@@ -127,11 +132,20 @@ def _measured(
 def _mark(row: str, contestants: Mapping[str, Contestant], index: str) -> str:
     """What stands for a row's system among known figures."""
     if row == HYBRID:
-        return "+".join(("fused", *(_mark(part, contestants, index) for part in (MODEL, BM25_NAME))))
+        weights = _weights(contestants)
+        return "+".join(
+            (f"standard scores {[*weights.values()]}", *(_mark(p, contestants, index) for p in weights))
+        )
     contestant = contestants[row]
     if isinstance(contestant, BM25Scorer):
         return contestant.fingerprint
     return (f"fitted {contestant.name}" if isinstance(contestant, Fitted) else contestant.fingerprint) + index
+
+
+def _weights(contestants: Mapping[str, Contestant]) -> dict[str, float]:
+    """Row → its share in the hybrid."""
+    dense_weight = dense_weight_of(contestants[MODEL])
+    return {MODEL: dense_weight, BM25_NAME: 1 - dense_weight}
 
 
 def _embedded(
@@ -150,9 +164,9 @@ def _searched(
     """Each scorer scores each query once, whatever is made of the scores."""
     assert job.search is not None
     needed = dict.fromkeys(row for row in rows if row != HYBRID)
-    fused = {}
+    fused: dict[str, dict[str, float]] = {}
     if HYBRID in rows:
-        fused = {HYBRID: (MODEL, BM25_NAME)}
+        fused[HYBRID] = _weights(contestants)
         needed |= dict.fromkeys(fused[HYBRID])
     scorers: list[Scorer] = []
     for row in needed:

@@ -1,9 +1,8 @@
 """What can be evaluated: anything that scores the documents of a task, query by query.
 
-A scorer gives rows of shape (S, N): S score lists over all N documents, to be fused when ranking. S is 1 for
-a plain scorer, 2 for the hybrid. They are fused only once the candidates are known (`rank_scores`), because
-a rank among 1,000 candidates is not the rank in the whole corpus. Rows come one query at a time, so memory
-does not grow with the number of queries.
+A scorer gives rows of shape (N,): a score for each of N documents. Several rows are fused only once the
+candidates are known (`rank_scores`), because a standard score among 1,000 candidates is not that in the whole
+corpus. Rows come one query at a time, so memory does not grow with the number of queries.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.task import CODE, RetrievalTask
-from adjoin.ranking.fusion import reciprocal_rank_fusion
+from adjoin.ranking.fusion import standard_score_fusion
 from adjoin.ranking.lexical import BM25, identifier_parts, stemmed_words, terms
 
-Rows = NDArray[np.float32]  # (S, N)
+Row = NDArray[np.float32]  # (N,)
 Real = TypeVar("Real", np.float32, np.float64)
 
 SCORES_PER_BLOCK = 1 << 24  # 64 MiB of float32 between a matrix product and the queries that use it
@@ -75,14 +74,19 @@ class Scorer(Protocol):
         """What the report calls it."""
         ...
 
-    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
-        """For every query in order: S score lists over all documents, shape (S, N), higher is better."""
+    def scores(self, task: RetrievalTask) -> Iterator[Row]:
+        """For every query in order: a score for each document, shape (N,), higher is better."""
         ...
 
 
-def rank_scores(rows_SN: NDArray[Any]) -> NDArray[Any]:
-    """One score per candidate, shape (N,): the only row as it is, or several fused by reciprocal rank."""
-    return rows_SN[0] if len(rows_SN) == 1 else reciprocal_rank_fusion(list(rows_SN))
+def rank_scores(rows: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[Any]:
+    """One score per candidate, shape (C,): the only row as it is, or the standard scores of several, added.
+
+    Args:
+        rows: S rows of shape (C,), of the candidates alone.
+        weights: of the S rows.
+    """
+    return rows[0] if len(rows) == 1 else standard_score_fusion(rows, weights)
 
 
 def vectors_of(
@@ -112,8 +116,8 @@ class DenseScorer:
         self.name = name
         self._encoder = encoder
 
-    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
-        """Rows of shape (1, N). Documents and queries are encoded once, when the first row is asked for.
+    def scores(self, task: RetrievalTask) -> Iterator[Row]:
+        """Rows of shape (N,). Documents and queries are encoded once, when the first row is asked for.
 
         Raises:
             AdjoinError: the embedder's vectors are not finite, or not one per text, or their dimensions differ.
@@ -122,8 +126,7 @@ class DenseScorer:
         step = max(1, SCORES_PER_BLOCK // len(documents_ND))
         for start in range(0, len(queries_QD), step):
             block_BN = queries_QD[start : start + step] @ documents_ND.T
-            for scores_N in block_BN:
-                yield scores_N[np.newaxis]
+            yield from block_BN
 
 
 @dataclass(frozen=True)
@@ -177,26 +180,9 @@ class BM25Scorer:
         """What stands for it among known figures."""
         return f"bm25 {self.variant.name}"
 
-    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
-        """Rows of shape (1, N). The documents are indexed when the first row is asked for."""
+    def scores(self, task: RetrievalTask) -> Iterator[Row]:
+        """Rows of shape (N,). The documents are indexed when the first row is asked for."""
         how = self.variant.code if task.suite == CODE else self.variant.prose
         index = BM25(task.documents, k1=how.k1, b=how.b, read=how.words, repeats=how.repeats)
         for query in task.queries:
-            yield index.scores(query)[np.newaxis]
-
-
-class HybridScorer:
-    """Two scorers side by side, fused by rank.
-
-    To measure it together with its two halves, `evaluate_together` with `fused` scores each half once.
-    """
-
-    def __init__(self, dense: Scorer, lexical: Scorer, name: str = "hybrid") -> None:
-        self.name = name
-        self._halves = (dense, lexical)
-
-    def scores(self, task: RetrievalTask) -> Iterator[Rows]:
-        """Rows of shape (2, N): dense, lexical."""
-        dense, lexical = self._halves
-        for row, other in zip(dense.scores(task), lexical.scores(task), strict=True):
-            yield np.concatenate([row, other])
+            yield index.scores(query)

@@ -2,7 +2,8 @@
 
 The dense half compares the query with every vector: exact, and fast enough below some 100,000 pieces. The
 lexical half is Lance's BM25 over the terms that `ranking.terms` gives, so that code and prose, identifiers and
-words meet. The fused order is reciprocal rank fusion over the best `POOL` of each half.
+words meet. Fused are the standard scores of both over all pieces, a piece without a word of the query having the
+BM25 score 0; the share of the vectors is the model's own `dense_weight` unless another is given.
 """
 
 from collections.abc import Sequence
@@ -23,11 +24,12 @@ from adjoin.index.store import (
     open_published,
     read_description,
 )
-from adjoin.ranking.fusion import reciprocal_rank_fusion
+from adjoin.ranking.fusion import dense_weight_of, standard_score_fusion
 from adjoin.ranking.lexical import terms
+from adjoin.ranking.order import best_first
 
 Mode = Literal["hybrid", "dense", "lexical"]
-POOL = 200  # of each half; what stands below it in both adds less than 1/260 and never comes up
+Scores = tuple[NDArray[np.uint64], NDArray[np.float64]]  # rows, rising, and their scores; both (N,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Hit:
         kind: "function", "lines" or "passage".
         name: of the function, or the passage's heading; may be empty.
         score: higher is better, comparable within one answer only; a cosine ("dense"), a BM25 score
-            ("lexical") or a sum of reciprocal ranks ("hybrid").
+            ("lexical") or a weighted sum of the standard scores of both ("hybrid").
         text: the piece.
     """
 
@@ -116,6 +118,7 @@ class Index:
         limit: int = 10,
         mode: Mode = "hybrid",
         languages: Sequence[str] | None = None,
+        dense_weight: float | None = None,
     ) -> list[Hit]:
         """Find the pieces that answer a query, best first.
 
@@ -125,10 +128,12 @@ class Index:
             limit: the most hits that are wanted.
             mode: both halves fused, by vectors only, or by words only.
             languages: only pieces in these, as in `Document.language`; None: all.
+            dense_weight: the share of the vectors where both halves are fused, 0 (words alone) to 1 (vectors
+                alone); None for the encoder's own, half if it has none.
 
         Raises:
-            AdjoinError: an empty query, an unknown mode or language, a limit below 1, another encoder than
-                the one that made the index, or a damaged index.
+            AdjoinError: an empty query, an unknown mode or language, a limit below 1, a weight that is none or
+                has nothing to weigh, another encoder than the one that made the index, or a damaged index.
         """
         if not query.strip():
             raise AdjoinError("the query is empty: expected some words, such as 'where do we retry an upload'")
@@ -136,32 +141,44 @@ class Index:
             raise AdjoinError(f"limit is {limit}, expected at least 1; ask for 10")
         if mode not in get_args(Mode):
             raise AdjoinError(f"mode is {mode!r}, expected one of {', '.join(get_args(Mode))}")
+        if dense_weight is None:
+            dense_weight = dense_weight_of(encoder)
+        elif mode != "hybrid" or not 0 <= dense_weight <= 1:
+            raise AdjoinError(f"dense_weight is {dense_weight} in mode {mode!r}, expected 0 to 1 in mode 'hybrid'")
         if self._state_on_disk() != self._state:
             self._open()
         try:
-            return self._search(query, encoder, limit, mode, languages)
+            return self._search(query, encoder, limit, mode, languages, dense_weight)
         except AdjoinError:
             if self._state_on_disk() == self._state:
                 raise
             self._open()  # an update ended meanwhile and removed the files of the state we were reading
-            return self._search(query, encoder, limit, mode, languages)
+            return self._search(query, encoder, limit, mode, languages, dense_weight)
 
     def _search(
-        self, query: str, encoder: Embedder | None, limit: int, mode: Mode, languages: Sequence[str] | None
+        self,
+        query: str,
+        encoder: Embedder | None,
+        limit: int,
+        mode: Mode,
+        languages: Sequence[str] | None,
+        dense_weight: float,
     ) -> list[Hit]:
         condition = self._condition(languages)
-        limit = min(
-            limit, len(self)
-        )  # the store reserves memory for what is asked, and takes no more than 64 bits
-        pool = max(POOL, limit) if mode == "hybrid" else limit
-        halves: list[dict[int, float]] = []
-        if mode != "lexical":
-            halves.append(self._dense(query, self._checked(encoder), pool, condition))
-        if mode != "dense":
-            halves.append(self._lexical(query, pool, condition))
-        scores = halves[0] if len(halves) == 1 else _fused(halves)
-        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:limit]
-        return self._hits(best)
+        number = len(self)
+        limit = min(limit, number)  # the store reserves memory for what is asked, and takes no more than 64 bits
+        if mode == "dense":
+            rows_N, scores_N = self._dense(query, self._checked(encoder), limit, condition)
+        elif mode == "lexical":
+            rows_N, scores_N = self._lexical(query, limit, condition)
+        else:
+            rows_N, dense_N = self._dense(query, self._checked(encoder), number, condition)
+            found_M, scores_M = self._lexical(query, number, condition)
+            lexical_N = np.zeros(len(rows_N))
+            lexical_N[np.searchsorted(rows_N, found_M)] = scores_M
+            scores_N = standard_score_fusion([dense_N, lexical_N], [dense_weight, 1 - dense_weight])
+        best = best_first(scores_N, limit)
+        return self._hits(rows_N[best].tolist(), scores_N[best].tolist())
 
     def _condition(self, languages: Sequence[str] | None) -> str | None:
         if languages is None:
@@ -186,18 +203,19 @@ class Index:
             )
         return encoder
 
-    def _dense(self, query: str, encoder: Embedder, number: int, condition: str | None) -> dict[int, float]:
-        """Row → cosine of the nearest rows."""
+    def _dense(self, query: str, encoder: Embedder, number: int, condition: str | None) -> Scores:
+        """The nearest rows and their cosines; every row that meets the condition, if so many are asked for."""
         vector_D = encode(encoder, [query], "query")[0]
         with lance_errors(self.folder, "search", REMEDY_READING):
             found = self._table.search(vector_D, query_type="vector", vector_column_name="vector")
-            return self._rows(found.distance_type("dot"), "_distance", number, condition, of_distance=True)
+            rows_N, distances_N = self._rows(found.distance_type("dot"), "_distance", number, condition)
+        return rows_N, 1.0 - distances_N
 
-    def _lexical(self, query: str, number: int, condition: str | None) -> dict[int, float]:
-        """Row → BM25 score of the best rows; empty if there is no word in the query."""
+    def _lexical(self, query: str, number: int, condition: str | None) -> Scores:
+        """The best rows and their BM25 scores, of those that have a word of the query."""
         words = " ".join(terms(query))
         if not words:
-            return {}
+            return np.empty(0, np.uint64), np.empty(0)
         from lancedb.query import MatchQuery
 
         with lance_errors(self.folder, "search", REMEDY_READING):
@@ -210,33 +228,21 @@ class Index:
         column: str,
         number: int,
         condition: str | None,
-        *,
-        of_distance: bool = False,
-    ) -> dict[int, float]:
-        """Run a query: row id → score."""
+    ) -> Scores:
+        """Run a query: its rows and what the column says of them."""
         if condition is not None:
             found = found.where(condition)
         answer = found.select([column]).with_row_id(True).limit(number).to_arrow()
-        scores: NDArray[np.float64] = answer[column].to_numpy().astype(np.float64)
-        if of_distance:
-            scores = 1.0 - scores
-        return dict(zip(answer["_rowid"].to_pylist(), scores.tolist(), strict=True))
+        rows_N = answer["_rowid"].to_numpy()
+        order_N = np.argsort(rows_N)
+        return rows_N[order_N], answer[column].to_numpy()[order_N].astype(np.float64)
 
-    def _hits(self, best: Sequence[tuple[int, float]]) -> list[Hit]:
+    def _hits(self, best: Sequence[int], scores: Sequence[float]) -> list[Hit]:
         if not best:
             return []
         columns = [name for name in Hit.__dataclass_fields__ if name != "score"]
         with lance_errors(self.folder, "read", REMEDY_READING):
-            taken = self._table.take_row_ids([row for row, _ in best])
+            taken = self._table.take_row_ids(best)
             rows = taken.select(columns).with_row_id().to_arrow().to_pylist()
         by_id = {row.pop("_rowid"): row for row in rows}
-        return [Hit(**by_id[row], score=score) for row, score in best]
-
-
-def _fused(halves: Sequence[dict[int, float]]) -> dict[int, float]:
-    """Reciprocal rank fusion over all rows of either half; a row that a half lacks comes last in it."""
-    rows = sorted(set().union(*halves))
-    lists = [np.array([half.get(row, -np.inf) for row in rows]) for half in halves if half]
-    if not lists:
-        return {}
-    return dict(zip(rows, reciprocal_rank_fusion(lists).tolist(), strict=True))
+        return [Hit(**by_id[row], score=score) for row, score in zip(best, scores, strict=True)]

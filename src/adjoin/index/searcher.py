@@ -21,10 +21,18 @@ class Searcher:
         self.index, self.encoder = index, encoder
 
     def search(
-        self, query: str, *, limit: int = 10, mode: Mode = "hybrid", languages: Sequence[str] | None = None
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        mode: Mode = "hybrid",
+        languages: Sequence[str] | None = None,
+        dense_weight: float | None = None,
     ) -> list[Hit]:
         """Find the pieces that answer a query, best first; arguments and errors as `Index.search`."""
-        return self.index.search(query, self.encoder, limit=limit, mode=mode, languages=languages)
+        return self.index.search(
+            query, self.encoder, limit=limit, mode=mode, languages=languages, dense_weight=dense_weight
+        )
 
 
 def load_index(

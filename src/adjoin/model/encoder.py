@@ -59,6 +59,8 @@ class Description:
         tau: the trained temperature parameter; the logits' scale is exp(tau).
         start: how to make the untrained model again.
         training: recipe, data and cost of the training.
+        dense_weight: the share of the vectors' standard scores in a hybrid search, 0 to 1; the words have the
+            rest. Half in the files of models that say nothing of it.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class Description:
     tau: float
     start: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    dense_weight: float = 0.5
 
     def as_json(self) -> dict[str, Any]:
         """The file's content."""
@@ -78,6 +81,7 @@ class Description:
             "pooling": "sum" if self.kind == "static" else "eos",
             "roles": {"query": "[ ]", "document": "{ }"},
             "tau": self.tau,
+            "dense_weight": self.dense_weight,
             "start": self.start,
             "training": self.training,
         }
@@ -103,10 +107,12 @@ class Description:
         missing = [name for name in names if name not in content]
         if missing:
             raise AdjoinError(f"{folder / DESCRIPTION_FILE} lacks {', '.join(missing)}")
-        found = {name: content[name] for name in names}
+        found = {name: content[name] for name in (*names, "dense_weight") if name in content}
         wrong = wrong_types(found, {field.name: field.type for field in fields(cls)})
         if not wrong and found["kind"] not in KINDS:
             wrong = f"kind is {found['kind']!r}, expected {' or '.join(KINDS)}"
+        if not wrong and not 0 <= found.get("dense_weight", 0) <= 1:
+            wrong = f"dense_weight is {found['dense_weight']}, expected 0 to 1"
         if wrong:
             raise AdjoinError(f"{folder / DESCRIPTION_FILE} is damaged: {wrong}; copy the model again")
         return cls(**found)
@@ -202,6 +208,11 @@ class Encoder:
     def dimension(self) -> int:
         """D, the length of a vector."""
         return self.description.dimension
+
+    @property
+    def dense_weight(self) -> float:
+        """The share of the vectors' standard scores in a hybrid search, 0 to 1; the words have the rest."""
+        return float(self.description.dense_weight)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -55,6 +55,7 @@ class Contrast:
         tokenizer: the model's.
         body: what is trained.
         temperature: trained along.
+        dense_weight: what the model is to carry.
     """
 
     run: Run
@@ -63,11 +64,13 @@ class Contrast:
     tokenizer: Tokenizer
     body: StaticBody | TransformerBody
     temperature: Temperature
+    dense_weight: float
 
 
 def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, say: Say) -> Contrast:
     """Set a training up, from its last checkpoint if `resume` asks for it; errors as `train`."""
     _check_pairs(pairs, recipe, ranks)
+    dense_weight = dense_weight_after(recipe)
     folder = claim(out, ranks, resume=resume)
     datasets = open_pairs(pairs, folder, ranks)
     number = sum(map(len, datasets))
@@ -125,7 +128,7 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
         size=batch,
         steps_per_epoch=sampler.steps_per_epoch,
     )
-    return Contrast(run, datasets, cache, tokenizer, body, temperature)
+    return Contrast(run, datasets, cache, tokenizer, body, temperature, dense_weight)
 
 
 def _new_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> StaticBody | TransformerBody:
@@ -291,12 +294,24 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
         yield y
 
 
+def _started_from(recipe: Recipe) -> Description | None:
+    """What the model of ours says of itself that the training begins with, if it does."""
+    place = None if recipe.init is None else place_of(recipe.init)
+    return None if place is None or not (place / DESCRIPTION_FILE).is_file() else Description.read(place)
+
+
 def _start_scale(recipe: Recipe) -> float:
     """exp(tau) at the start: where a model of ours left it, if the training begins with one."""
-    place = None if recipe.init is None else place_of(recipe.init)
-    if place is None or not (place / DESCRIPTION_FILE).is_file():
-        return START_SCALE
-    return min(MAX_SCALE, math.exp(Description.read(place).tau))
+    before = _started_from(recipe)
+    return START_SCALE if before is None else min(MAX_SCALE, math.exp(before.tau))
+
+
+def dense_weight_after(recipe: Recipe) -> float:
+    """What a trained model is to carry: what the recipe says, or else the model of ours that it begins with."""
+    if recipe.dense_weight is not None:
+        return float(recipe.dense_weight)
+    before = _started_from(recipe)
+    return Description.dense_weight if before is None else before.dense_weight
 
 
 def _on_the_machine(

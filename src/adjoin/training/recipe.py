@@ -61,6 +61,8 @@ class Recipe:
         compile: let torch.compile fuse the body's operations.
         shard: cut the weights over the ranks (FSDP2), for bodies whose gradients and moments fit none alone; for
             now each rank must hold the whole weights for a moment at the start.
+        dense_weight: the share of the vectors in a hybrid search, 0 to 1, which the model is to carry. None for
+            that of the model that is trained on, or half. It moves no weight of the model.
         seed: of everything random.
         checkpoint_minutes: how often the state is saved.
     """
@@ -100,6 +102,7 @@ class Recipe:
     threads: int | None = None
     compile: bool = False
     shard: bool = False
+    dense_weight: float | None = None
     seed: int = 0
     checkpoint_minutes: float = 2.0
 
@@ -278,15 +281,15 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
     ("tau_learning_rate", 0, None),
     ("weight_decay", 0, None),
     ("clip", 1e-6, None),
+    ("dense_weight", 0, 1),
     ("seed", 0, (1 << 32) - 1),
     ("checkpoint_minutes", 0, None),
 )
 
 # Of which a generative training has nothing to make: pairs, temperature, a second body, other people's weights.
 _CONTRASTIVE_ONLY = {
-    "vectors_from",
-    *("dimension", "dimensions", "hidden", "lora", "memory", "mixing_temperature", "neighbours", "prune", "shard"),
-    "sources",
+    *("dense_weight", "dimension", "dimensions", "hidden", "lora", "memory", "mixing_temperature", "neighbours"),
+    *("prune", "shard", "sources", "vectors_from"),
     *("tau_learning_rate", "token_dropout", "weight_learning_rate"),
 }
 

@@ -21,7 +21,7 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
-from adjoin.training.prepare import Contrast
+from adjoin.training.prepare import Contrast, dense_weight_after
 from adjoin.training.recipe import Recipe
 
 
@@ -75,6 +75,7 @@ def describe(contrast: Contrast) -> Description:
             "texts": cache.encoded,
             "texts_truncated": cache.truncated,
         },
+        dense_weight=contrast.dense_weight,
     )
 
 
@@ -143,6 +144,7 @@ def write_model_of(state: Path, out: Path) -> None:
                 "seconds": round(progress.elapsed, 1),
                 "settled": progress.settled,
             },
+            dense_weight=dense_weight_after(recipe),
         )
         write_json(unfinished / DESCRIPTION_FILE, description.as_json())
 

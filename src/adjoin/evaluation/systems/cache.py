@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.system import Role, System, text_hash
 from adjoin.evaluation.systems.vector_file import DamagedError, VectorFile, size_of
+from adjoin.ranking.fusion import dense_weight_of
 
 TEXTS_AT_ONCE = 2_048  # encoded and then written: what a kill loses at most
 
@@ -27,6 +28,7 @@ class CachedSystem:
     Attributes:
         name: the system's.
         fingerprint: the system's.
+        dense_weight: its share in a hybrid search.
         found: different texts whose vectors were there, over all calls.
         encoded: different texts that were encoded, over all calls.
     """
@@ -47,6 +49,7 @@ class CachedSystem:
                 "8 hexadecimal digits or more"
             )
         self.name, self.fingerprint = system.name, system.fingerprint
+        self.dense_weight = dense_weight_of(system)
         self.found = self.encoded = 0
         self._system, self._folder = system, folder / system.fingerprint
         self._files: dict[Role, VectorFile] = {

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.evaluation.scorers import Embedder
+from adjoin.ranking.fusion import dense_weight_of
 
 Role = Literal["query", "document"]
 
@@ -49,12 +50,17 @@ class Fitted(Protocol):
 
 
 class Named:
-    """An embedder that someone else made, under a name and a fingerprint."""
+    """An embedder that someone else made, under a name and a fingerprint.
+
+    Attributes:
+        dense_weight: the embedder's share in a hybrid search.
+    """
 
     def __init__(self, embedder: Embedder, name: str, fingerprint: str) -> None:
         self._embedder = embedder
         self.name = name
         self.fingerprint = fingerprint
+        self.dense_weight = dense_weight_of(embedder)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
         """The embedder's vectors of n queries (n, D)."""
