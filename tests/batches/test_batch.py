@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.batches.batch import drop_tokens, micro_batches
+from adjoin.batches.batch import cut_out, drop_tokens, micro_batches, stretches
 from adjoin.tokens import Ragged
 
 
@@ -36,6 +36,37 @@ def test_token_dropout_keeps_delimiters_and_drops_its_share() -> None:
     assert (dropped.ids_N[ends] == side.ids_N[side.starts_B + side.lengths_B - 1]).all()
     inner = len(side.ids_N) - 2 * len(side)
     assert (len(dropped.ids_N) - 2 * len(side)) / inner == pytest.approx(0.7, abs=0.03)
+
+
+def test_a_share_of_the_sequences_is_cut_to_a_stretch_between_its_delimiters() -> None:
+    rows = 3000
+    side = Ragged(np.tile(np.arange(102, dtype=np.int32), rows), np.full(rows, 102))
+    skipped, lengths = stretches(side.lengths_B, 0.4, np.random.default_rng(0))
+    cut = cut_out(side, skipped, lengths)
+    assert cut.lengths_B.tolist() == lengths.tolist()
+    ends = cut.starts_B + cut.lengths_B - 1
+    assert (cut.ids_N[cut.starts_B] == 0).all()
+    assert (cut.ids_N[ends] == 101).all()
+    # Between them one stretch of the sequence, in its order.
+    inner = np.diff(cut.ids_N)
+    assert set(inner[np.setdiff1d(np.arange(len(inner)), [*cut.starts_B, *ends - 1, *ends])]) == {1}
+    is_cut = cut.lengths_B < 102
+    assert is_cut.mean() == pytest.approx(0.4, abs=0.03)
+    inside = cut.lengths_B[is_cut] - 2
+    assert inside.min() == 4
+    assert inside.max() == 64
+    assert np.median(inside) == pytest.approx(16, abs=2)  # log-uniform
+    firsts = cut.ids_N[cut.starts_B + 1][is_cut]
+    assert firsts.min() == 1
+    assert firsts.max() > 90
+    assert np.mean(firsts + inside / 2) == pytest.approx(51, abs=2)  # anywhere
+
+
+def test_what_is_short_stays_whole() -> None:
+    lengths = np.array([3, 5, 6, 2])
+    skipped, kept = stretches(lengths, 1.0, np.random.default_rng(0))
+    assert skipped.tolist() == [0, 0, 0, 0]
+    assert kept.tolist() == lengths.tolist()
 
 
 def test_an_empty_ragged_is_no_trouble() -> None:

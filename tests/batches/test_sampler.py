@@ -147,10 +147,8 @@ def test_a_mixed_batch_takes_no_more_of_a_source_than_it_has(cache: TokenCache) 
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_ranks_share_the_batch_of_one(cache: TokenCache, mode: tuple[str, float], ranks: int) -> None:
     def batch(step: int, rank: int, of: int) -> Batch:
-        sampler = Sampler(
-            cache, 8, token_dropout=0.3, sources=mode[0], mixing_temperature=mode[1], rank=rank, ranks=of
-        )
-        return sampler.batch(step)
+        options = {"token_dropout": 0.3, "crop": (0.5, 0.3), "sources": mode[0], "mixing_temperature": mode[1]}
+        return Sampler(cache, 8, **options, rank=rank, ranks=of).batch(step)
 
     for step in range(6):
         whole = batch(step, 0, 1)

@@ -49,6 +49,41 @@ class Batch:
         return Ragged.concatenate([self.x, self.y, self.negatives])
 
 
+SHORTEST_STRETCH, LONGEST_STRETCH = 4, 64  # tokens between the delimiters
+
+
+def stretches(
+    lengths_B: NDArray[np.int64], share: float, random: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which part of each sequence stays: about `share` of them are cut to a stretch at a random place.
+
+    People ask with a few words, and mined x are passages. A stretch has 4 to 64 tokens, log-uniformly, or all that
+    the sequence has.
+
+    Args:
+        lengths_B: tokens of each sequence, delimiters among them.
+        share: how likely a sequence is cut.
+        random: takes three steps a sequence.
+
+    Returns:
+        Of each sequence how many tokens behind its first delimiter are left out, and its new length.
+    """
+    cut, size, place = random.random((len(lengths_B), 3)).T
+    inner_B = np.maximum(lengths_B - 2, 0)
+    wanted_B = SHORTEST_STRETCH * (LONGEST_STRETCH / SHORTEST_STRETCH) ** size
+    kept_B = np.where(cut < share, np.minimum(inner_B, np.rint(wanted_B).astype(np.int64)), inner_B)
+    return (place * (inner_B - kept_B + 1)).astype(np.int64), kept_B + (lengths_B - inner_B)
+
+
+def cut_out(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: NDArray[np.int64]) -> Ragged:
+    """The sequences without the `skipped_B` tokens behind their first, of new lengths; the last token stays."""
+    places_N = sequences.places_N
+    skipped_N, lengths_N = (np.repeat(numbers_B, sequences.lengths_B) for numbers_B in (skipped_B, lengths_B))
+    last_N = np.repeat(sequences.lengths_B, sequences.lengths_B) - 1
+    inside_N = (places_N > skipped_N) & (places_N < skipped_N + lengths_N - 1)
+    return sequences.keep((places_N == 0) | (places_N == last_N) | inside_N)
+
+
 def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator, *, distinct: bool = False) -> Ragged:
     """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty.
 

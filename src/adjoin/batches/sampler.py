@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.batch import Batch, drop_tokens
+from adjoin.batches.batch import Batch, cut_out, drop_tokens, stretches
 from adjoin.batches.cache import Sequences, TokenCache
 from adjoin.batches.mixing import Pool, as_weights, capped, pools_of, seats, shares
 from adjoin.batches.order import shuffled_runs
@@ -21,7 +21,9 @@ from adjoin.tokens import Ragged
 ONE, MIXED = "one", "mixed"
 ROUND = 64  # steps whose sources are shuffled among themselves: no pattern, and never far from the shares
 
-_ORDER, _TURNS, _BLEND, _DROPOUT = range(4)  # what a random number is for, so that no two uses share a stream
+_ORDER, _TURNS, _BLEND, _DROPOUT, _CROP = range(
+    5
+)  # what a random number is for, so that no two uses share a stream
 
 
 class Sampler:
@@ -44,6 +46,7 @@ class Sampler:
         *,
         seed: int = 0,
         token_dropout: float = 0.0,
+        crop: tuple[float, float] = (0.0, 0.0),
         distinct: bool = False,
         neighbours: int = 1,
         sources: str = ONE,
@@ -58,6 +61,7 @@ class Sampler:
             batch_size: M, over all ranks.
             seed: with the step's number it determines everything random here.
             token_dropout: share of the tokens between the delimiters that is left out, anew at each visit.
+            crop: share of the x, and of the y, that are cut to a stretch, anew at each visit.
             distinct: whether each sequence's tokens come once, with those beside them (`Ragged.distinct`).
             neighbours: so many pairs that stand next to each other in the data stay together in a batch: they are
                 of one file or package as a rule, and each other's hard negatives.
@@ -72,7 +76,7 @@ class Sampler:
         """
         _check(len(cache), batch_size, token_dropout, sources, rank, ranks)
         self._cache, self._batch_size, self._seed, self._token_dropout = cache, batch_size, seed, token_dropout
-        self._distinct, self._neighbours = distinct, neighbours
+        self._distinct, self._neighbours, self._crop = distinct, neighbours, (*crop, crop[1])  # negatives are y
         self._rank, self._ranks = rank, ranks
         self.steps_per_epoch = len(cache) // batch_size
         of_one = sources == ONE
@@ -132,10 +136,15 @@ class Sampler:
     def _take(self, side: Sequences, rows: NDArray[np.int64], first: int, last: int, key: list[int]) -> Ragged:
         """The sequences from `first` to `last` of `rows`, with the dropout that they have in the whole batch."""
         taken = side.take(rows[first:last])
+        before_B = side.lengths(rows[:first])
+        if (share := self._crop[key[1]]) and len(taken):
+            random = np.random.default_rng([self._seed, _CROP, *key])
+            skipped_B, lengths_B = stretches(side.lengths(rows), share, random)
+            taken, before_B = cut_out(taken, skipped_B[first:last], lengths_B[first:last]), lengths_B[:first]
         if not self._token_dropout or not len(taken):
             return taken.distinct() if self._distinct else taken
         bits = np.random.PCG64([self._seed, _DROPOUT, *key])
-        bits.advance(int(side.lengths(rows[:first]).sum()))
+        bits.advance(int(before_B.sum()))
         return drop_tokens(taken, self._token_dropout, np.random.Generator(bits), distinct=self._distinct)
 
     def _stretches(self, step: int) -> Iterator[tuple[int, int, int, int]]:

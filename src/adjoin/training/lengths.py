@@ -106,7 +106,7 @@ def _wild(side: str, *, distinct: bool) -> NDArray[np.float64]:
 
 
 def _cut(lengths_N: NDArray[Any], recipe: Recipe) -> NDArray[np.int64]:
-    """Both delimiters stay, others are dropped at random."""
+    """Both delimiters stay, others are dropped at random. That some are cut to a stretch is not counted."""
     cut_N = np.clip(lengths_N, 3, recipe.max_tokens)
     dropped_N: NDArray[np.int64] = np.rint(2 + (cut_N - 2) * (1 - recipe.token_dropout)).astype(np.int64)
     return dropped_N

@@ -146,6 +146,7 @@ def _sampler(cache: TokenCache, batch: int, recipe: Recipe, ranks: Ranks, say: S
         batch,
         seed=recipe.seed,
         token_dropout=recipe.token_dropout,
+        crop=(recipe.crop_x, recipe.crop_y),
         distinct=recipe.start.is_static,
         neighbours=recipe.neighbours,
         sources=recipe.sources,

@@ -52,6 +52,8 @@ class Recipe:
         clip: largest norm of the gradient.
         average: decay of the running average of the weights that is saved in place of the last step's.
         token_dropout: share of the tokens left out at each visit.
+        crop_x: share of the x that are cut to a stretch of 4 to 64 tokens, anew at each visit.
+        crop_y: likewise of the y.
         precision: of the body's products: "float32", "bfloat16", "float64", or "auto" for what the machine is
             made for. The weights are float32 but for "float64".
         token_budget: padded tokens of a micro-batch; None for what the planner finds for the machine.
@@ -96,6 +98,8 @@ class Recipe:
     clip: float = 1.0
     average: float | None = None
     token_dropout: float = 0.0
+    crop_x: float = 0.0
+    crop_y: float = 0.0
     precision: str = "auto"
     token_budget: int | None = None
     memory: float | None = None
@@ -273,6 +277,8 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
     ("epochs", 0.001, None),
     ("minutes", 0.001, None),
     ("token_dropout", 0, 0.95),
+    ("crop_x", 0, 1),
+    ("crop_y", 0, 1),
     ("warmup", 0, 1),
     ("decay", 0, 1),
     ("average", 0, 1),
@@ -288,7 +294,18 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
 
 # Of which a generative training has nothing to make: pairs, temperature, a second body, other people's weights.
 _CONTRASTIVE_ONLY = {
-    *("dense_weight", "dimension", "dimensions", "hidden", "lora", "memory", "mixing_temperature", "neighbours"),
+    *(
+        "crop_x",
+        "crop_y",
+        "dense_weight",
+        "dimension",
+        "dimensions",
+        "hidden",
+        "lora",
+        "memory",
+        "mixing_temperature",
+        "neighbours",
+    ),
     *("prune", "shard", "sources", "vectors_from"),
     *("tau_learning_rate", "token_dropout", "weight_learning_rate"),
 }
