@@ -195,3 +195,24 @@ def test_temperature_is_clamped_and_comes_back() -> None:
     temperature.scale.backward()
     assert temperature.tau.grad is not None
     assert temperature.tau.grad.item() > 0  # at the bound it still has a gradient
+
+
+def test_products_in_bfloat16_give_nearly_the_same_loss_and_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (functional.normalize(torch.randn(256, 64, generator=generator)) for _ in "xy")
+    y = functional.normalize(x + 0.6 * y)
+
+    def found(products: torch.dtype | None) -> list[Tensor]:
+        sides = [x.clone().requires_grad_(), y.clone().requires_grad_()]
+        tau = torch.tensor(math.log(20.0), requires_grad=True)
+        loss = contrastive_loss(sides[0], sides[1], tau.exp(), products=products)
+        loss.backward()
+        return [loss.detach(), sides[0].grad, sides[1].grad, tau.grad]  # type: ignore[list-item]
+
+    narrow, full = found(torch.bfloat16), found(None)
+    assert [tensor.dtype for tensor in narrow] == [torch.float32] * 4
+    assert float(narrow[0]) == pytest.approx(float(full[0]), rel=0.01)
+    assert not torch.equal(narrow[1], full[1])
+    for ours, exact in zip(narrow[1:3], full[1:3], strict=True):
+        assert float(functional.cosine_similarity(ours.flatten(), exact.flatten(), dim=0)) > 0.999
+    assert float(narrow[3]) == pytest.approx(float(full[3]), rel=0.05)

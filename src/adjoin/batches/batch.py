@@ -49,7 +49,7 @@ class Batch:
         return Ragged.concatenate([self.x, self.y, self.negatives])
 
 
-SHORTEST_STRETCH, LONGEST_STRETCH = 4, 64  # tokens between the delimiters
+SHORTEST_STRETCH, LONGEST_STRETCH = 4, 48  # tokens between the delimiters
 
 
 def stretches(
@@ -57,7 +57,7 @@ def stretches(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which part of each sequence stays: about `share` of them are cut to a stretch at a random place.
 
-    People ask with a few words, and mined x are passages. A stretch has 4 to 64 tokens, log-uniformly, or all that
+    People ask with a few words, and mined x are passages. A stretch has 4 to 48 tokens, log-uniformly, or all that
     the sequence has.
 
     Args:

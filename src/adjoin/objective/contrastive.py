@@ -111,6 +111,7 @@ def contrastive_loss(
     dimensions: tuple[int, ...] = (),
     ranks: Ranks = ALONE,
     logits_at_once: int = LOGITS_AT_ONCE,
+    products: torch.dtype | None = None,
 ) -> Tensor:
     """Mean of the row-wise and the column-wise cross-entropy over all ranks, in nats.
 
@@ -126,6 +127,8 @@ def contrastive_loss(
             place of all D (Matryoshka, arXiv 2205.13147).
         ranks: with whom the batch is shared; each has the same number of pairs.
         logits_at_once: bounds the memory; the result does not depend on it.
+        products: bfloat16 to round what goes into the three matrix products to it; sums, exponentials and
+            gradients stay as precise as the vectors. None for products as precise as those.
     """
     negatives_KD = x_MD[:0] if negatives_KD is None else negatives_KD
     losses = []
@@ -133,7 +136,7 @@ def contrastive_loss(
         sides = (x_MD, y_MD, negatives_KD)
         if dimension < x_MD.shape[1]:
             sides = tuple(functional.normalize(side[:, :dimension]) for side in sides)  # type: ignore[assignment]
-        losses.append(_InfoNCE.apply(*sides, scale, identity, ranks, logits_at_once))  # type: ignore[no-untyped-call]
+        losses.append(_InfoNCE.apply(*sides, scale, identity, ranks, logits_at_once, products))  # type: ignore[no-untyped-call]
     loss: Tensor = torch.stack(losses).mean() if len(losses) > 1 else losses[0]
     return loss
 
@@ -144,6 +147,7 @@ class _Rows:
     def __init__(
         self, x_mD: Tensor, columns_ND: Tensor, scale: Tensor, first: int, identity: Identity | None, at_once: int
     ) -> None:
+        """Take vectors in the precision of the products; the scale's is that of the logits."""
         self.x_mD, self.columns_ND, self.scale, self.first = x_mD, columns_ND, scale, first
         self.identity = identity
         self.parts = range(0, len(x_mD), max(1, at_once // len(columns_ND)))
@@ -152,7 +156,7 @@ class _Rows:
         return slice(start, min(start + self.parts.step, len(self.x_mD)))
 
     def logits(self, rows: slice) -> Tensor:
-        logits_RN = (self.x_mD[rows] @ self.columns_ND.T).mul_(self.scale)
+        logits_RN = (self.x_mD[rows] @ self.columns_ND.T).to(self.scale.dtype).mul_(self.scale)
         if self.identity is not None:
             self.identity.hide(logits_RN, self.first + rows.start)
         return logits_RN
@@ -175,13 +179,15 @@ class _InfoNCE(torch.autograd.Function):
         identity: Identity | None,
         ranks: Ranks,
         at_once: int,
+        products: torch.dtype | None,
     ) -> Tensor:
         own, theirs = ranks.shares(len(x_mD)), ranks.shares(len(z_kD))
         pairs, first = sum(own), sum(own[: ranks.index])
         columns_ND = ranks.gather(y_mD, own)
         if sum(theirs):
             columns_ND = torch.cat([columns_ND, ranks.gather(z_kD, theirs)])
-        rows_of = _Rows(x_mD, columns_ND, scale, first, identity, at_once)
+        narrow = products or x_mD.dtype
+        rows_of = _Rows(x_mD.to(narrow), columns_ND.to(narrow), scale, first, identity, at_once)
         row_sums_m = x_mD.new_empty(len(x_mD))
         column_sums_M = x_mD.new_full((pairs,), float("-inf"))
         positives_m = x_mD.new_empty(len(x_mD))
@@ -193,7 +199,7 @@ class _InfoNCE(torch.autograd.Function):
             column_sums_M = torch.logaddexp(column_sums_M, logits_RN[:, :pairs].logsumexp(0))
         if ranks.size > 1:
             column_sums_M = ranks.gather(column_sums_M[None], [1] * ranks.size).logsumexp(0)
-        ctx.save_for_backward(x_mD, columns_ND, scale, row_sums_m, column_sums_M)
+        ctx.save_for_backward(x_mD, scale, row_sums_m, column_sums_M)
         ctx.rows_of, ctx.ranks, ctx.pairs, ctx.first = rows_of, ranks, pairs, first
         ctx.first_negative, ctx.negatives = pairs + sum(theirs[: ranks.index]), len(z_kD)
         losses_m = row_sums_m + column_sums_M[first : first + len(x_mD)] - 2 * positives_m
@@ -201,11 +207,11 @@ class _InfoNCE(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        x_mD, columns_ND, scale, row_sums_m, column_sums_M = ctx.saved_tensors
+        x_mD, scale, row_sums_m, column_sums_M = ctx.saved_tensors
         rows_of: _Rows = ctx.rows_of
         factor = gradient * scale / (2 * ctx.pairs)
         x_gradient = torch.empty_like(x_mD)
-        column_gradient = torch.zeros_like(columns_ND)
+        column_gradient = x_mD.new_zeros(rows_of.columns_ND.shape)
         for start in rows_of.parts:
             rows = rows_of.part(start)
             logits_RN = rows_of.logits(rows)
@@ -213,11 +219,12 @@ class _InfoNCE(torch.autograd.Function):
             pull_RN[:, : ctx.pairs] += logits_RN[:, : ctx.pairs].sub_(column_sums_M).exp_()
             rows_of.diagonal(rows, pull_RN).sub_(2)
             pull_RN *= factor
-            torch.mm(pull_RN, columns_ND, out=x_gradient[rows])
-            column_gradient.addmm_(pull_RN.T, x_mD[rows])
+            narrow_RN = pull_RN.to(rows_of.x_mD.dtype)
+            x_gradient[rows] = narrow_RN @ rows_of.columns_ND
+            column_gradient += narrow_RN.T @ rows_of.x_mD[rows]
         ctx.ranks.sum_(column_gradient)
         y_gradient = column_gradient[ctx.first : ctx.first + len(x_mD)]
         z_gradient = column_gradient[ctx.first_negative : ctx.first_negative + ctx.negatives]
         # sum over i, j of pull[i, j] * cos(i, j), without the matrix: each x times its own gradient.
         scale_gradient = (x_mD * x_gradient).sum() / scale
-        return x_gradient, y_gradient, z_gradient, scale_gradient, None, None, None
+        return x_gradient, y_gradient, z_gradient, scale_gradient, None, None, None, None

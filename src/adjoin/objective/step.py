@@ -97,6 +97,7 @@ class ContrastiveStep:
         memory_tokens: int,
         autocast: torch.dtype | None = None,
         dimensions: tuple[int, ...] = (),
+        products: torch.dtype | None = None,
         workers: int = 1,
         ranks: Ranks = ALONE,
     ) -> None:
@@ -109,13 +110,14 @@ class ContrastiveStep:
             memory_tokens: padded tokens whose graphs may be kept together; what exceeds them is embedded twice.
             autocast: bfloat16 to run the body's matrix products in it; vectors and loss stay in float32.
             dimensions: Matryoshka dimensions; see `contrastive_loss`.
+            products: bfloat16 for the loss's matrix products; see `contrastive_loss`.
             workers: micro-batches at a time, on the processor. More than one is not for bodies that draw dropout:
                 threads would take each other's random numbers.
             ranks: with whom each batch is shared.
         """
         self.body, self.temperature = body, temperature
         self.token_budget, self.memory_tokens, self.autocast = token_budget, memory_tokens, autocast
-        self.dimensions, self.ranks = dimensions, ranks
+        self.dimensions, self.products, self.ranks = dimensions, products, ranks
         self._crew = Crew(body, workers)
 
     def __call__(self, batch: Batch) -> StepResult:
@@ -204,6 +206,7 @@ class ContrastiveStep:
             negatives_KD=sides[2],
             dimensions=self.dimensions,
             ranks=self.ranks,
+            products=self.products,
         )
         torch.autograd.backward(loss)
         return float(loss.detach()), torch.cat([side.grad for side in sides if side.grad is not None])

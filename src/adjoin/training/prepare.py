@@ -108,6 +108,7 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
         memory_tokens=settled.memory_tokens,
         autocast=settled.autocast,
         dimensions=tuple(recipe.dimensions or ()),
+        products=torch.bfloat16 if recipe.loss_precision == "bfloat16" else None,
         workers=settled.workers,
         ranks=ranks,
     )

@@ -13,6 +13,7 @@ from adjoin.training.schedule import SCHEDULES
 
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("auto", "float32", "bfloat16", "float64")
+LOSS_PRECISIONS = ("full", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,11 @@ class Recipe:
         clip: largest norm of the gradient.
         average: decay of the running average of the weights that is saved in place of the last step's.
         token_dropout: share of the tokens left out at each visit.
-        crop_x: share of the x that are cut to a stretch of 4 to 64 tokens, anew at each visit.
+        crop_x: share of the x that are cut to a stretch of 4 to 48 tokens, anew at each visit.
         crop_y: likewise of the y.
         precision: of the body's products: "float32", "bfloat16", "float64", or "auto" for what the machine is
             made for. The weights are float32 but for "float64".
+        loss_precision: of the loss's matrix products: "full" for the vectors' own, or "bfloat16".
         token_budget: padded tokens of a micro-batch; None for what the planner finds for the machine.
         memory: GB that the activations of a step may take besides one micro-batch: what does not fit is embedded
             twice. None for the planner's choice.
@@ -101,6 +103,7 @@ class Recipe:
     crop_x: float = 0.0
     crop_y: float = 0.0
     precision: str = "auto"
+    loss_precision: str = "full"
     token_budget: int | None = None
     memory: float | None = None
     threads: int | None = None
@@ -261,6 +264,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "precision": PRECISIONS,
+    "loss_precision": LOSS_PRECISIONS,
 }
 _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
     ("lora", 1, None),
@@ -294,19 +298,8 @@ _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
 
 # Of which a generative training has nothing to make: pairs, temperature, a second body, other people's weights.
 _CONTRASTIVE_ONLY = {
-    *(
-        "crop_x",
-        "crop_y",
-        "dense_weight",
-        "dimension",
-        "dimensions",
-        "hidden",
-        "lora",
-        "memory",
-        "mixing_temperature",
-        "neighbours",
-    ),
-    *("prune", "shard", "sources", "vectors_from"),
+    *("crop_x", "crop_y", "dense_weight", "dimension", "dimensions", "hidden", "lora", "loss_precision", "memory"),
+    *("mixing_temperature", "neighbours", "prune", "shard", "sources", "vectors_from"),
     *("tau_learning_rate", "token_dropout", "weight_learning_rate"),
 }
 
