@@ -35,13 +35,14 @@ _PHRASE = re.compile(
 _AUTHOR = re.compile(r"\s--\(?[A-Z][^{};]{0,60}\Z")
 _SYNONYMS = re.compile(r"(?:--\s*|\A\s*)Syn[:.].*\Z", re.DOTALL)
 _FIELD = re.compile(r"\((?:[A-Z][A-Za-z]*\.?[ ,&]*(?:and )?)*[A-Z][A-Za-z]*\.\)")
-_NUMBER = re.compile(rf"\A\s*(?:(?:\d{{1,3}}\.|\([a-z]\))\s+)*(?:{_SPEECH}\.\s*)*(?:\([A-Z][A-Za-z.&, ]{{0,30}}\)\s*)?")
+_NUMBER = re.compile(rf"\A\s*(?:(?:\d{{1,3}}\.|\([a-z]\))\s+)*(?:{_SPEECH}\.\s*)*(?:\([A-Z][A-Za-z.&, ]{{0,30}}\)\s*|/[^\s/][^/\n]{{0,60}}/\s+)?")
 _BROKEN_WORD = re.compile(r"(?<=\w)(-)\n\s*(?=\w)(\S+)")
+_OTHER_SPEECH = re.compile(rf"--\s*(?:{_SPEECH}\.\s*)+")
 _NOTE = re.compile(r"\A\s*Note:\s*")
 _LABEL = re.compile(r"\A\s*[\w -]{1,30}:\W*\Z")  # what stood before an address
 _SOURCE = re.compile(r"\[[^\[\]]*\][ ]+(?:AS|CV|PJC|RDH|GG)\b")  # where an editor's mark slipped out of its brackets
 _BRACKETS = re.compile(r"\[[^\[\]]*\]")
-_CATEGORY = re.compile(r"<[a-z][^<>@:/]{0,60}>")  # of FOLDOC
+_CATEGORY = re.compile(r"\A(\s*(?:\d+\.\s+)?)<[A-Za-z][^<>@:/\n]{0,60}>")  # of FOLDOC
 _DATE = re.compile(r"\A\s*\(\d{4}-\d\d-\d\d\)\s*\Z")
 _ADDRESS = re.compile(r"\{?[(<]*(?:https?|ftp|news|gopher|telnet|mailto):[^\s{}<>]*[)>]*\}?|<[^<>\s]*@[^<>\s]*>")
 _SEE = (
@@ -217,8 +218,8 @@ def _cleaned(text: str) -> str:
     """A paragraph as one reads it, its lines where they stood."""
     if _DATE.match(text):
         return ""
-    text = _without_brackets(_SOURCE.sub(" ", _CATEGORY.sub(" ", _ADDRESS.sub(" ", text))))
-    for pattern in (_LABEL, _SYNONYMS, _NOTE, _NUMBER, _FIELD, _AUTHOR):
+    text = _without_brackets(_SOURCE.sub(" ", _CATEGORY.sub(r"\1", _ADDRESS.sub(" ", text))))
+    for pattern in (_LABEL, _SYNONYMS, _NOTE, _NUMBER, _FIELD, _OTHER_SPEECH, _AUTHOR):
         text = pattern.sub(lambda found: _blank(found[0]), text)
     text = _BROKEN_WORD.sub(r"\1\2\n", _REFERENCE.sub(_referred, text))
     text = text.replace("{", "").replace("}", "")
@@ -247,7 +248,7 @@ def _letter(found: re.Match[str]) -> str:
 
 
 def _plain(term: str) -> str:
-    return one_line(_LETTER.sub(_letter, term))
+    return one_line(re.sub(r"(?<=\w-)\n\s*", "", _LETTER.sub(_letter, term)))
 
 
 def _blank(text: str) -> str:
