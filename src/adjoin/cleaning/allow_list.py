@@ -26,9 +26,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "BSD-2-Clause", "BSD-2-Clause-Patent", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSD-4-Clause", "BSL-1.0",
         "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0",
         "CC0-1.0", "CNRI-Python", "curl", "ECL-2.0", "FSFAP", "HPND", "ICU",
-        "ISC", WORDNET, "MIT", "MIT-0", "MulanPSL-2.0", "NCSA", "NIST-PD", "OFL-1.1", "OpenSSL", "PDDL-1.0", "PHP-3.01",
+        "ISC", "MIT", "MIT-0", "MulanPSL-2.0", "NCSA", "NIST-PD", "OFL-1.1", "OpenSSL", "PDDL-1.0", "PHP-3.01",
         "PostgreSQL", "PSF-2.0", "Python-2.0", "Ruby", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "UPL-1.0",
-        "W3C", "WTFPL", "X11", "Zlib", "ZPL-2.1",
+        "W3C", WORDNET, "WTFPL", "X11", "Zlib", "ZPL-2.1",
     ),
     "weak-copyleft": (
         "CDDL-1.0", "CDDL-1.1", "CPL-1.0", "EPL-1.0", "EPL-2.0", "LGPL-2.0-only", "LGPL-2.0-or-later",

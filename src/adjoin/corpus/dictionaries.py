@@ -4,13 +4,13 @@ An entry begins at the margin, below an empty line; in a dictionary that has no 
 indented one. Of seven dictionaries whose index tells where each entry begins this finds all but 11 of 400,000. The
 index itself is another file, which an archive that is read member by member does not give with this one.
 
-What stands below the heads "00-database-..." is about the dictionary; its licence is taken from there. Several heads
-on one definition are one entry: it comes once, under the first.
+What stands below the heads "00-database-..." is about the dictionary; its licence is taken from there. A definition
+that several heads have comes once, under the first.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from adjoin.corpus.compression import DamagedError, Readable
@@ -20,8 +20,8 @@ from adjoin.corpus.document import Document, content_hash
 from adjoin.corpus.sections import UnreadableError, one_kind_of_line_end
 from adjoin.corpus.streams import lines
 
-MAX_LINE = 20_000  # bytes; the longest of the seven has 1,400
-MAX_ENTRY = 5_000  # lines; the longest has 1,200
+MAX_LINE = 20_000  # bytes
+MAX_ENTRY = 1 << 18  # bytes
 
 _LOOKED_AT = 20_000  # lines, by which the kind of dictionary is told
 _ABOUT = b"00-database-"
@@ -49,14 +49,17 @@ class _Entry:
     Attributes:
         first: where they begin, counted from 0.
         lines: None for one that is too long.
+        size: their bytes.
     """
 
     first: int
-    lines: list[bytes | None]
+    lines: list[bytes | None] = field(default_factory=list)
+    size: int = 0
 
     def add(self, line: bytes | None) -> None:
         """Take a line in; what is no entry but endless is not held."""
-        if len(self.lines) <= MAX_ENTRY:
+        self.size += len(line or b"") + 1
+        if self.size <= MAX_ENTRY:
             self.lines.append(line)
 
     def text(self) -> list[str]:
@@ -65,7 +68,7 @@ class _Entry:
         Raises:
             UnreadableError: "record too large", "line too long", "binary" (a NUL) or "not UTF-8".
         """
-        if len(self.lines) > MAX_ENTRY:
+        if self.size > MAX_ENTRY:
             raise UnreadableError("record too large")
         if None in self.lines:
             raise UnreadableError("line too long")
@@ -98,7 +101,7 @@ def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[D
     if not any(row and row.startswith(_ABOUT) for row in beginning):
         raise damage[0] if damage else DamagedError("no dictionary")
     licence = licence_of(beginning)
-    seen: set[str] = set()
+    seen: set[int] = set()  # 60 bytes a definition
     for entry in _entries(chain(beginning, rows), is_packed=_is_packed(beginning)):
         place = f"{origin}:{entry.first + 1}"
         try:
@@ -110,7 +113,7 @@ def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[D
             reading.tally.add("no definition", place)
         for definition in found:
             document = definition.document(origin, licence)
-            if (key := content_hash(document.text)) in seen:
+            if (key := int(content_hash(document.text), 16)) in seen:
                 reading.tally.add("definition repeated", place)
             else:
                 seen.add(key)
@@ -170,14 +173,14 @@ def _entries(rows: Iterator[bytes | None], *, is_packed: bool) -> Iterator[_Entr
 
 def _blocks(rows: Iterator[bytes | None], *, is_packed: bool) -> Iterator[_Entry]:
     """What stands between the places where an entry may begin."""
-    block = _Entry(0, [])
+    block = _Entry(0)
     above: bytes | None = b""
     for number, row in enumerate(rows):
         begins = above is not None and (not above.strip() or (is_packed and above[:1].isspace()))
         if _is_head(row) and (begins or (row or b"").startswith(_ABOUT)):
             if block.lines:
                 yield block
-            block = _Entry(number, [])
+            block = _Entry(number)
         if block.lines or _is_head(row):
             block.add(row)
         above = row

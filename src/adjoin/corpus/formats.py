@@ -178,7 +178,7 @@ def archive_kind(name: str) -> str:
 
 
 def stream_kind(name: str) -> str:
-    """Tell the kind of a file of records: "jsonl", "parquet", "warc", "mbox", "mail", "dict" or the empty string."""
+    """Tell the kind of a file of records, "jsonl" or one of the others; the empty string for no such file."""
     return _STREAM_SUFFIXES.get(_suffix(plain_name(name)), "")
 
 

@@ -1,7 +1,7 @@
 """An entry of a dictionary → a pair: the term and other words for it with the definition.
 
-No label is needed: whoever wrote the entry put the term above what it means. That a definition avoids the very word
-that it defines is what the pair teaches, so no word has to be on both sides.
+No label is needed: whoever wrote the entry put the term above what it means. A definition avoids the word that it
+defines, which is what the pair teaches: no word has to be on both sides.
 """
 
 from collections.abc import Iterator
@@ -37,9 +37,7 @@ def term_pairs(document: Document, tally: Tally, options: PassageOptions | None 
         tally.add(reason, place)
         return
     group = text_hash(f"{document.origin}\0{terms[0].casefold()}")
-    yield Pair(
-        _joined(terms), y, KIND, document.language, place, group, "", document.licence, document.repository
-    )
+    yield Pair(_joined(terms), y, KIND, document.language, place, group, "", document.licence, document.repository)
 
 
 def _joined(terms: list[str]) -> str:
