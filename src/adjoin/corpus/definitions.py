@@ -85,6 +85,11 @@ class Definition:
                 put(self.rows, number, re.sub(r" (?=[,;.](?: |\Z))", "", " ".join(line.split())))
 
 
+def begins_definition(line: str) -> bool:
+    """Whether an entry's first line has the head with its part of speech, and goes on: `GYPSUM, n.  A mineral.`"""
+    return bool(_IN_HEAD.match(line))
+
+
 def definitions_of(lines: list[str], first: int) -> list[Definition]:
     """What an entry defines: its head, and in GCIDE the phrases that have a definition of their own.
 
