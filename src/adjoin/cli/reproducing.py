@@ -1,7 +1,7 @@
 """`adjoin reproduce`: a model from its recipe, from the corpus to the report; what is done is not done again.
 
-OUT/pairs/      the corpus of the recipe's [corpus]: packages of registries, mined, decontaminated against the data;
-                of several corpora, each in a folder below that is named as its recipe is
+OUT/pairs/      the corpus of the recipe's [corpus]: packages of registries, mined, decontaminated against the data
+OUT/pairs/NAME/ of several corpora each, named as its recipe is
 OUT/whole/      the training of its [train], weights in float32
 OUT/model/      the same packed, to pass on
 OUT/report/     what it is worth on the data
@@ -57,8 +57,8 @@ class ModelRecipe:
         """Read a TOML file such as recipes/models/code-static.toml.
 
         Raises:
-            AdjoinError: it or a corpus' recipe is missing or damaged, an option is unknown, or two corpora are named
-                alike.
+            AdjoinError: it or a corpus' recipe is missing or damaged, an option is unknown, or two corpora have
+                one name.
         """
         content = read_toml(path, "recipe")
         if missing := sorted(({"corpus", "train", "report"} - content.keys()) | (content.keys() - _TABLES)):

@@ -86,7 +86,7 @@ class Definition:
 
 
 def begins_definition(line: str) -> bool:
-    """Whether an entry's first line has the head with its part of speech, and goes on: `GYPSUM, n.  A mineral.`"""
+    """Whether an entry's first line is as in `GYPSUM, n.  A mineral.`: its head, a part of speech, and more."""
     return bool(_IN_HEAD.match(line))
 
 

@@ -31,7 +31,7 @@ _LETTER = re.compile(
 
 # Whole paragraphs, and what stands at the beginning of one.
 _DATE = re.compile(r"\A\s*\(\d{4}-\d\d-\d\d\)\s*\Z")
-_LABEL = re.compile(r"\A\s*[\w -]{1,30}:\W*\Z")  # what stood before an address
+_LABEL = re.compile(r"\A\s*[\w -]{1,30}\W*\Z")  # what stood before an address
 _NOTE = re.compile(r"\A\s*(?:Note|Usage):\s*")
 _CATEGORY = re.compile(r"\A(\s*(?:\d+\.\s+)?)<[A-Za-z][^<>@:/\n]{0,60}>")  # of FOLDOC
 _NUMBER = re.compile(
@@ -60,17 +60,17 @@ _SEE = (
     r"(?:[,;\s]+(?:(?:and|or|under)\s+)?\{[^{}]*\}"
     rf"|[,;]?\s+(?:{SPEECH}\.|\d{{1,2}}\b|\([a-z]\)|\(sense \d+\)))*"
 )
-_REFERENCE = re.compile(rf"\((?:but |or )?{_SEE}\)|{_SEE}(?P<end>[.,;]?)")
+_REFERENCE = re.compile(rf"\((?:but |or )?{_SEE}\)|(?:,\s+)?{_SEE}(?P<end>[.,;]?)")
 _BROKEN_WORD = re.compile(r"(?<=\w-)\n\s*(?=\w)(\S+)")
 
 
 def cleaned(text: str) -> str:
     """A paragraph of a definition as one reads it, with as many lines; empty if nothing is left."""
-    if _DATE.match(text):
+    text, addresses = _ADDRESS.subn(" ", _CATEGORY.sub(r"\1", text))
+    if _DATE.match(text) or (addresses and _LABEL.match(text)):
         return ""
-    text = _ADDRESS.sub(" ", _CATEGORY.sub(r"\1", text))
     text = without_brackets(_SOURCE.sub(lambda found: blank(found[0]), text))
-    for pattern in (_LABEL, _SYNONYMS, _NOTE, _NUMBER, _FIELD, _DERIVED, _OTHER_SPEECH, _AUTHOR):
+    for pattern in (_SYNONYMS, _NOTE, _NUMBER, _FIELD, _DERIVED, _OTHER_SPEECH, _AUTHOR):
         text = pattern.sub(lambda found: blank(found[0]), text)
     text = whole_words(_REFERENCE.sub(_referred, text))
     return text.replace("{", "").replace("}", "").lstrip(" ,;:")
