@@ -138,7 +138,7 @@ def _collect(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verb.add_argument("recipe", type=path, metavar="RECIPE", help="a TOML file such as recipes/corpora/code.toml")
     verb.add_argument("--out", type=path, help="folder for the pairs: Parquet shards and manifest.json")
     verb.add_argument(
-        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the (first) corpus besides"
+        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the corpus besides"
     )
     verb.add_argument("--downloads", type=path, help="folder for the packages (default: OUT.downloads)")
     verb.add_argument(
@@ -324,7 +324,7 @@ def _reproduce(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--data", required=True, type=path, help="evaluation data: kept out of the pairs, measured on"
     )
     verb.add_argument(
-        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the (first) corpus besides"
+        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the corpus (the first) besides"
     )
     verb.add_argument("--downloads", type=path, help="folder in which packages are kept (default: none is kept)")
 

@@ -55,6 +55,7 @@ _PLACE = re.compile(r"\((?:a|p|ip)\)\Z")  # whether an adjective stands before i
 _IN_HEAD = re.compile(rf"\A([A-Z][^a-z\n]{{0,60}}?), {SPEECH}\.(?:,? ?{SPEECH}\.)*(?=\s|\Z)")
 _SAME_HEADS = "%%%"  # between the heads of FOLDOC
 _VALUE = re.compile(r"[A-Z][a-z]+(?: [a-z]+)?: \S+")  # Symbol: H
+_LOST_MARK = re.compile(r"\A[,;.](?: |\Z)| ([,;.])(?= |\Z)")  # what stood behind a link or a reference
 _INDENTATION = re.compile(r" *")
 _SET_OFF = 4  # spaces further to the right than the definition begins
 
@@ -82,7 +83,7 @@ class Definition:
         """Add lines of text; none that has no letters."""
         if any(map(str.isalpha, text)):
             for number, line in enumerate(text.split("\n"), start=first):
-                put(self.rows, number, re.sub(r" (?=[,;.](?: |\Z))", "", " ".join(line.split())))
+                put(self.rows, number, _LOST_MARK.sub(r"\1", " ".join(line.split())))
 
 
 def begins_definition(line: str) -> bool:

@@ -52,7 +52,7 @@ _AUTHOR = re.compile(
     r"[A-Z][\w'-]*\.(?:\s+[ivxlc]+\.\s+\d[\d, ]*\.)?\)?(?=\s|\Z)"
     r"|\s--\(?[A-Z1-9][^{};]{0,60}\Z"
 )
-_DERIVED = re.compile(r"\s--\s+[A-Z]\w*[*\"`][^;]{0,200}\Z")  # -- Re*veal"a*ble*ness, n.
+_DERIVED = re.compile(r"\s--\s*\{?[A-Z]\w*[*\"`][^;]{0,200}\Z")  # -- {Re*veal"a*ble*ness}, n.
 _SYNONYMS = re.compile(r"(?:--\s*|\A\s*)Syn[:.].*\Z", re.DOTALL)
 _SEE = (
     r"(?<![\w-])(?:[Ss]ee(?: also| under)?|Cf\.|cf\.|[Cc]ompare|Contrast|Syn\.)(?: the)?"
