@@ -79,7 +79,7 @@ bank
     assert defined(entry) == [
         (
             ["bank", "water side", "shore", "tilt"],
-            'sloping land; "the bank of a well-known river" a place. tip laterally; "the pilot had to bank!"',
+            'sloping land; "the bank of a well-known river". a place. tip laterally; "the pilot had to bank!"',
         )
     ]
 

@@ -198,7 +198,8 @@ def _wordnet(head: str, text: str, first: int) -> Definition:
     ends = [*(sense.start() for sense in senses[1:]), len(text)]
     for sense, end in zip(senses, ends, strict=True):
         gloss = whole_words(LINK.sub(r"\1", text[sense.end() : end])).rstrip(" \n;")
-        if gloss and gloss[-1] not in ".!?\"'":
+        # A sense is a sentence, also for those who look for the ends of sentences: a cut, what is held out.
+        if gloss.rstrip("\"'")[-1:] not in (".", "!", "?", ""):
             gloss += "."
         found.put(first + text.count("\n", 0, sense.end()), gloss)
     return found

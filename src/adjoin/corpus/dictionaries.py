@@ -102,7 +102,7 @@ def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[D
     if not any(row and row.startswith(_ABOUT) for row in beginning):
         raise damage[0] if damage else DamagedError("no dictionary")
     licence = licence_of(beginning)
-    seen: set[int] = set()  # 60 bytes a definition
+    seen: set[int] = set()  # some 100 bytes a definition
     for entry in _entries(chain(beginning, rows), is_packed=_is_packed(beginning)):
         place = f"{origin}:{entry.first + 1}"
         try:
