@@ -32,6 +32,7 @@ from adjoin.errors import AdjoinError
         ("((MIT", False),
         ("AND", False),
         ("CC-BY-NC-4.0", False),
+        ("LicenseRef-scancode-wordnet", True),
     ],
 )
 def test_permissive(expression: str, allowed: bool) -> None:

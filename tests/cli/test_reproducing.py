@@ -3,16 +3,20 @@
 import gzip
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adjoin import Encoder
-from adjoin.cli import main
+from adjoin.cli import main, reproducing
 from adjoin.cli.reproducing import ModelRecipe
+from adjoin.collecting import CorpusRecipe
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import PairDataset
 
+Manifest = dict[str, Any]
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = """
 about = "a small one"
@@ -36,7 +40,7 @@ beside = ["bm25", "untrained"]
 def test_a_committed_recipe_is_whole(path: Path) -> None:
     recipe = ModelRecipe.read(path)
     assert recipe.training.start.is_static
-    assert next(recipe.corpus.packages())
+    assert all(next(corpus.packages()) for corpus in recipe.corpora.values())
     assert recipe.licences
 
 
@@ -75,12 +79,54 @@ def write_code_task(pairs: Path, folder: Path) -> None:
     (folder / "qrels" / "test.tsv").write_text("".join(f"{number}\t{number}\t1\n" for number in range(50)))
 
 
+def test_several_corpora_lie_in_folders_of_their_own(
+    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No network in the tests: what is mined is there already."""
+    for name in ("one", "two"):
+        group = f'[[group]]\nregistry = "npm"\nlanguage = "x"\npackages = ["a 1.0 1 sha256:{"0" * 64}"]\n'
+        (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\nabout = "None."\n{group}')
+    (tmp_path / "small.toml").write_text(SMALL.replace('"corpus.toml"', '["one.toml", "two.toml"]'))
+    mined: list[tuple[str, Path, list[Path]]] = []
+
+    def mine_nothing(corpus: CorpusRecipe, out: Path, *_: object, also: Sequence[Path], **__: object) -> Manifest:
+        mined.append((corpus.name, out, list(also)))
+        shutil.copytree(pairs_folder, out)
+        return {"pairs": 1}
+
+    monkeypatch.setattr(reproducing, "mine_packages", mine_nothing)
+    out, data = tmp_path / "out", tmp_path / "data"
+    write_code_task(pairs_folder, data / "code" / "small")
+    command = [
+        "reproduce",
+        str(tmp_path / "small.toml"),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--also",
+        str(data),
+    ]
+    assert main(command) == 0
+    assert mined == [("one", out / "pairs" / "one", [data]), ("two", out / "pairs" / "two", [])]
+    told = json.loads((out / "whole" / "adjoin.json").read_text())["training"]
+    assert told["pairs"] == 2 * len(PairDataset.open(pairs_folder))
+    assert main(command) == 0
+    assert len(mined) == 2
+    assert "two is there" in capsys.readouterr().out.replace("\n", "")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (("[report]", "[raport]"), "missing or unknown"),
         (('licences = ["permissive"]', ""), "missing or wrong 'licences'"),
         (("corpus.toml", "nowhere.toml"), "nowhere.toml"),
+        (('"corpus.toml"', '["corpus.toml", "nowhere.toml"]'), "nowhere.toml"),
+        (('"corpus.toml"', '["corpus.toml", "corpus.toml"]'), "several of different names"),
+        (('"corpus.toml"', "[]"), "expected one file"),
+        (('"corpus.toml"', "3"), "missing or wrong"),
+        (('"corpus.toml"', "[3]"), "missing or wrong"),
         (("hidden = 16", "hiden = 16"), "unknown recipe option hiden"),
     ],
 )

@@ -87,7 +87,7 @@ def test_rows_without_versions_wait_for_the_pin(tmp_path: Path) -> None:
     assert [package.row for package, _ in recipe.packages()] == ["networkx", "ase 3.1"]
 
 
-@pytest.mark.parametrize("name", ["code", "prose"])
+@pytest.mark.parametrize("name", ["code", "dictionaries", "prose"])
 def test_the_recipes_that_we_ship_are_pinned(name: str) -> None:
     recipe = CorpusRecipe.read(RECIPES / f"{name}.toml")
     assert recipe.name == name

@@ -15,6 +15,7 @@ UNKNOWN = "unknown"  # no licence, or words that are no SPDX expression
 
 PUBLIC_DOMAIN = "public domain"  # no licence is needed; SPDX has no identifier for that
 _PUBLIC_DOMAIN = re.compile(r"(?:US |CC0 ?/ ?)?public[ -]domain(?: ?/ ?CC0)?(?: \([^()]*\))?", re.IGNORECASE)
+WORDNET = "LicenseRef-scancode-wordnet"  # asks for a notice alone; SPDX has no identifier for it either
 
 # Names that stand for many identifiers. "permissive" asks for a notice at most; "weak-copyleft" for changes to the
 # files themselves; "copyleft" for the source of the whole; "share-alike" is the same for texts.
@@ -27,7 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "CC0-1.0", "CNRI-Python", "curl", "ECL-2.0", "FSFAP", "HPND", "ICU",
         "ISC", "MIT", "MIT-0", "MulanPSL-2.0", "NCSA", "NIST-PD", "OFL-1.1", "OpenSSL", "PDDL-1.0", "PHP-3.01",
         "PostgreSQL", "PSF-2.0", "Python-2.0", "Ruby", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "UPL-1.0",
-        "W3C", "WTFPL", "X11", "Zlib", "ZPL-2.1",
+        "W3C", WORDNET, "WTFPL", "X11", "Zlib", "ZPL-2.1",
     ),
     "weak-copyleft": (
         "CDDL-1.0", "CDDL-1.1", "CPL-1.0", "EPL-1.0", "EPL-2.0", "LGPL-2.0-only", "LGPL-2.0-or-later",

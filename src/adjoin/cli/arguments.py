@@ -77,8 +77,8 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--kinds",
         nargs="+",
         metavar="KIND",
-        help="only these kinds of pairs: docstring-function neighbours title-passage question-answer (default:"
-        " these four), name-function",
+        help="only these kinds: docstring-function neighbours title-passage question-answer term-definition"
+        " (default: these five), name-function",
     )
     verb.add_argument(
         "--columns",
@@ -324,7 +324,7 @@ def _reproduce(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--data", required=True, type=path, help="evaluation data: kept out of the pairs, measured on"
     )
     verb.add_argument(
-        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the corpus besides"
+        "--also", nargs="+", type=path, metavar="PATH", help="folders and files of the corpus (the first) besides"
     )
     verb.add_argument("--downloads", type=path, help="folder in which packages are kept (default: none is kept)")
 

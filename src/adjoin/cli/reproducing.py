@@ -1,12 +1,14 @@
 """`adjoin reproduce`: a model from its recipe, from the corpus to the report; what is done is not done again.
 
 OUT/pairs/      the corpus of the recipe's [corpus]: packages of registries, mined, decontaminated against the data
+OUT/pairs/NAME/ of several corpora each, named as its recipe is
 OUT/whole/      the training of its [train], weights in float32
 OUT/model/      the same packed, to pass on
 OUT/report/     what it is worth on the data
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 
 _TABLES = {"about", "corpus", "train", "report"}
+PAIRS = "pairs"
 _DISK = 4 << 30  # bytes of packages that may wait to be mined
 
 
@@ -36,14 +39,14 @@ class ModelRecipe:
     """A shipped model's recipe.
 
     Attributes:
-        corpus: the recipe of its corpus.
+        corpora: folder below OUT → the recipe of the corpus that it gets.
         licences: the licences that its pairs may have.
         training: its training.
         suites: what is measured.
         beside: further rows of the report.
     """
 
-    corpus: CorpusRecipe
+    corpora: dict[str, CorpusRecipe]
     licences: tuple[str, ...]
     training: Recipe
     suites: list[str]
@@ -54,20 +57,26 @@ class ModelRecipe:
         """Read a TOML file such as recipes/models/code-static.toml.
 
         Raises:
-            AdjoinError: it or its corpus' recipe is missing or damaged, or an option is unknown.
+            AdjoinError: it or a corpus' recipe is missing or damaged, an option is unknown, or two corpora have
+                one name.
         """
         content = read_toml(path, "recipe")
         if missing := sorted(({"corpus", "train", "report"} - content.keys()) | (content.keys() - _TABLES)):
             raise AdjoinError(f"{path}: missing or unknown {missing[0]}, expected {', '.join(sorted(_TABLES))}")
         corpus, report = content["corpus"], content["report"]
         try:
-            place, licences = path.parent / corpus["recipe"], tuple(corpus["licences"])
+            named, licences = corpus["recipe"], tuple(corpus["licences"])
+            places = [path.parent / place for place in ([named] if isinstance(named, str) else named)]
             suites, beside = list(report["suites"]), list(report["beside"])
         except (KeyError, TypeError) as error:
             raise AdjoinError(
                 f"{path}: missing or wrong {error}: expected recipe, licences, suites, beside"
             ) from None
-        return cls(CorpusRecipe.read(place), licences, Recipe.with_defaults(**content["train"]), suites, beside)
+        folders = [PAIRS if isinstance(named, str) else f"{PAIRS}/{place.stem}" for place in places]
+        if not places or len(set(folders)) < len(places):
+            raise AdjoinError(f"{path}: recipe is {named!r:.80}, expected one file, or several of different names")
+        corpora = {folder: CorpusRecipe.read(place) for folder, place in zip(folders, places, strict=True)}
+        return cls(corpora, licences, Recipe.with_defaults(**content["train"]), suites, beside)
 
 
 def run(options: argparse.Namespace, console: Console) -> None:
@@ -79,11 +88,14 @@ def run(options: argparse.Namespace, console: Console) -> None:
     recipe, out = ModelRecipe.read(options.recipe), options.out
     out.mkdir(parents=True, exist_ok=True)
     console.rule("1  The corpus")
-    _collect(recipe, options, console)
+    for number, folder in enumerate(recipe.corpora):
+        # What belongs to the corpus besides goes with the first.
+        _collect(recipe, folder, options, () if number else options.also or (), console)
     console.rule("2  The training")
     if not (out / "whole" / DESCRIPTION_FILE).is_file():
         with training_display(console) as watch:
-            train(out / "pairs", out / "whole", recipe.training, resume=True, say=console.print, watch=watch)
+            pairs = [out / folder for folder in recipe.corpora]
+            train(pairs, out / "whole", recipe.training, resume=True, say=console.print, watch=watch)
     console.rule("3  Packing")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
         report = pack(out / "whole", out / "model")
@@ -95,21 +107,24 @@ def run(options: argparse.Namespace, console: Console) -> None:
     evaluating.evaluate(wanted, console)
 
 
-def _collect(recipe: ModelRecipe, options: argparse.Namespace, console: Console) -> None:
-    if (options.out / "pairs" / MANIFEST).is_file():
-        console.print(f"{options.out / 'pairs'} is there")
+def _collect(
+    recipe: ModelRecipe, folder: str, options: argparse.Namespace, also: Sequence[Path], console: Console
+) -> None:
+    corpus, pairs = recipe.corpora[folder], options.out / folder
+    if (pairs / MANIFEST).is_file():
+        console.print(f"{pairs} is there")
         return
-    mined = {**recipe.corpus.mine, "licences": list(recipe.licences), "decontaminate": [str(options.data)]}
+    mined = {**corpus.mine, "licences": list(recipe.licences), "decontaminate": [str(options.data)]}
     with counting("Collecting", "packages") as advance:
         manifest = mine_packages(
-            recipe.corpus,
-            options.out / "pairs",
+            corpus,
+            pairs,
             MiningOptions.of_values(mined, "the recipe's [mine]"),
             downloads=options.downloads or options.out / "downloads",
             budget=_DISK,
             keep=options.downloads is not None,
-            also=options.also or (),
+            also=also,
             engine=Engine(),
             progress=lambda done, total, _: advance(done, total),
         )
-    console.print(f"{manifest['pairs']:,} pairs; by rule: docs/corpora.md and {options.out / 'pairs' / MANIFEST}")
+    console.print(f"{manifest['pairs']:,} pairs; by rule: docs/corpora.md and {pairs / MANIFEST}")

@@ -27,6 +27,7 @@ class Document:
         licence: an SPDX expression or the source's own words, where the document brings its own (a record, say);
             empty for that of its package.
         repository: "owner/name" or an address, likewise.
+        term: what this prose defines, where it is an entry of a dictionary: its head, and other words for it.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Document:
     question: str = ""
     licence: str = ""
     repository: str = ""
+    term: str = ""
 
     @classmethod
     def of(
@@ -52,10 +54,11 @@ class Document:
         question: str = "",
         licence: str = "",
         repository: str = "",
+        term: str = "",
     ) -> "Document":
         """Make a Document, its span derived."""
         span = (first_line, first_line + text.count("\n"))
-        return cls(text, language, origin, span, section, title, question, licence, repository)
+        return cls(text, language, origin, span, section, title, question, licence, repository, term)
 
     @property
     def id(self) -> str:

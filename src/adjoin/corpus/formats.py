@@ -122,7 +122,7 @@ _DATA_NAMES = "cmakelists.txt entry_points.txt requirements.txt robots.txt sourc
 _NOT_PROSE = frozenset(_DATA_NAMES.split())
 
 # Around any one readable file; `adjoin.corpus.compression` goes by the first bytes, since names lie.
-_COMPRESSIONS = (".gz", ".zst", ".xz", ".bz2")
+_COMPRESSIONS = (".gz", ".dz", ".zst", ".xz", ".bz2")  # .dz: gzip, for dictionaries
 _ARCHIVE_SUFFIXES = {
     "zip": (".whl", ".zip", ".egg", ".jar", ".nupkg"),
     "tar": (
@@ -141,6 +141,7 @@ _STREAM_SUFFIXES = {
     ".wet": "warc",
     ".mbox": "mbox",
     ".eml": "mail",
+    ".dict": "dict",  # of dictd
 }
 
 # The same text in every project: it would only teach a model that all projects are alike.
@@ -177,7 +178,7 @@ def archive_kind(name: str) -> str:
 
 
 def stream_kind(name: str) -> str:
-    """Tell the kind of a file of records: "jsonl", "parquet", "warc", "mbox", "mail" or the empty string."""
+    """Tell the kind of a file of records, "jsonl" or one of the others; the empty string for no such file."""
     return _STREAM_SUFFIXES.get(_suffix(plain_name(name)), "")
 
 

@@ -1,6 +1,6 @@
 """Files of any size with one record after the other, read with flat memory: JSON lines and Parquet.
 
-Mail and web archives have files of their own. What came before damage is kept.
+Mail, web archives and dictionaries have files of their own. What came before damage is kept.
 """
 
 import io
@@ -41,6 +41,10 @@ def read_stream(file: IO[bytes], kind: str, origin: str, reading: Reading) -> It
             from adjoin.corpus.webarchive import read_warc
 
             yield from read_warc(Unpacked(file), origin, reading)
+        elif kind == "dict":
+            from adjoin.corpus.dictionaries import read_dictionary
+
+            yield from read_dictionary(Unpacked(file), origin, reading)
         else:
             from adjoin.corpus.mail import read_mbox, read_one_mail
 

@@ -45,11 +45,12 @@ class Pair(NamedTuple):
     Attributes:
         x: the query-like side: a docstring's summary, a name in words, a passage.
         y: the document-like side: an implementation, the passage that follows.
-        kind: how it was found: "docstring-function", "name-function", "neighbours", "title-passage" or
-            "question-answer".
+        kind: how it was found: "docstring-function", "name-function", "neighbours", "title-passage",
+            "question-answer" or "term-definition".
         language: the language of y.
         origin: where y stands, as "path:first-last".
-        group: pairs of one group are not negatives of each other (passages of one document).
+        group: pairs of one group are not negatives of each other (passages of one document, definitions of one
+            term).
         name: of the function, with the classes around it; empty for prose.
         licence: what y may be used under, as far as its source says.
         repository: where y is developed, as far as its source says: "owner/name" on a forge, or an address.

@@ -288,7 +288,7 @@ def _under_heading(
     question = folded(document.question)
     if question and QUESTION_ANSWER in options.kinds:
         answer = _opening(cut, options)
-        question, words = _shortened(question, options)
+        question, words = shortened(question, options)
         reason = NO_QUERY if words < 2 else judge(question, words) if words >= options.min_words else ""
         made.append((question, answer, QUESTION_ANSWER, reason or _fault(question, answer)))
     heading = heading_of(document) if options.kinds & {TITLE_PASSAGE, QUESTION_ANSWER} else None
@@ -322,8 +322,8 @@ def _opening(cut: list[Passage], options: PassageOptions) -> Passage:
     return opening
 
 
-def _shortened(text: str, options: PassageOptions) -> tuple[str, int]:
-    """A text's first sentences, at most `max_words`, and their words."""
+def shortened(text: str, options: PassageOptions) -> tuple[str, int]:
+    """A text's first sentences, at most `max_words`, white space folded, and how many words those are."""
     _, _, text, words = next(_Cutter(text, options).pieces(options.max_words))
     return text, words
 

@@ -1,0 +1,96 @@
+"""Dictionaries, from the file to the dataset."""
+
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from adjoin.mining import ALL_KINDS, Engine, MiningOptions, mine
+from adjoin.mining.manifest import why
+from adjoin.mining.options import DEFAULT_KINDS
+from adjoin.mining.verify import verify
+from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.terms import KIND, TERM_RULES
+from small_sources import NOUNS, VERBS, paragraph_about
+
+FRONT = "00-database-info\n   A dictionary that is in the public domain.\n\n"
+ENTRIES = [
+    (
+        noun,
+        f"{noun.capitalize()} of the {number}th kind, which one may {VERBS[number]} or also {VERBS[number - 3]}.",
+    )
+    for number, noun in enumerate(NOUNS)
+]
+
+
+def dictionary(entries: list[tuple[str, str]]) -> bytes:
+    text = "".join(f"{term}\n\n   1. <things> {definition}\n\n   (1994-11-08)\n\n" for term, definition in entries)
+    return gzip.compress((FRONT + text).encode())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "dictd"
+    root.mkdir()
+    (root / "small.dict.dz").write_bytes(
+        dictionary([*ENTRIES, ("short", "Too short."), ("0815", "Of no letters at all.")])
+    )
+    (root / "small.index").write_text("a\tA\tB\n")
+    return root
+
+
+def test_from_the_dictionary_to_pairs(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = mine([folder], out, MiningOptions(), engine=Engine(workers=1))
+    assert found["kinds"] == {f"{KIND} text": len(ENTRIES)}
+    counts = Counter(found["counts"])
+    assert counts["documents"] == counts["candidate pairs"] == len(ENTRIES) + 2
+    left_out = counts["term is not words"] + counts["definition too short"]
+    assert left_out + found["pairs"] == counts["documents"], "each entry ends in one count"
+    assert counts["unknown format"] == 1  # the index
+    assert set(TERM_RULES) <= why().keys()
+    rows = next(PairDataset.open(out).batches(["x", "y", "origin", "licence", "language"]))
+    assert list(zip(rows["x"], rows["y"], strict=True)) == ENTRIES
+    assert rows["origin"][0] == "small.dict.dz:6-6"
+    assert set(rows["licence"]) == {"public domain"}
+    assert not verify([folder], out, engine=Engine(workers=1)).differences
+
+
+def test_the_dictionarys_licence_is_what_counts(folder: Path, tmp_path: Path) -> None:
+    allowed = MiningOptions(licences=("public-domain",))
+    found = mine([folder], tmp_path / "a", allowed, engine=Engine(workers=1))
+    assert found["pairs"] == len(ENTRIES)
+    (folder / "more.md").write_text(f"# More of it\n\n{paragraph_about(NOUNS[0])}\n")
+    found = mine([folder], tmp_path / "b", allowed, engine=Engine(workers=1))
+    assert found["kinds"] == {f"{KIND} text": len(ENTRIES)}
+
+
+def test_definitions_are_a_kind_that_can_be_left_out(folder: Path, tmp_path: Path) -> None:
+    """Other kinds of prose are no reason to make them, nor they a reason for the others."""
+    (folder / "guide.md").write_text("# Guide\n\n" + "\n\n".join(map(paragraph_about, NOUNS)) + "\n")
+    alone = mine([folder], tmp_path / "a", MiningOptions(kinds=(KIND,)), engine=Engine(workers=1))
+    assert alone["kinds"] == {f"{KIND} text": len(ENTRIES)}
+    assert alone["counts"]["prose, of which no pairs were asked for"] == 1
+    others = tuple(kind for kind in DEFAULT_KINDS if kind != KIND)
+    rest = mine([folder], tmp_path / "b", MiningOptions(kinds=others), engine=Engine(workers=1))
+    assert f"{KIND} text" not in rest["kinds"]
+    assert rest["counts"]["prose, of which no pairs were asked for"] == len(ENTRIES) + 2
+
+
+def test_a_kinds_place_is_stored() -> None:
+    old = ("docstring-function", "neighbours", "title-passage", "question-answer", "name-function")
+    assert list(ALL_KINDS) == [*old, KIND]
+    assert list(DEFAULT_KINDS) == [*old[:-1], KIND]
+
+
+def test_held_out_definitions_stay_out(folder: Path, tmp_path: Path) -> None:
+    held_out = tmp_path / "eval"
+    held_out.mkdir()
+    (held_out / "sts.tsv").write_text(
+        f"text1\ttext2\n{ENTRIES[0][1]}\tAnother sentence of the same kind as that.\n"
+    )
+    options = MiningOptions(decontaminate=(held_out,))
+    found = mine([folder], tmp_path / "out", options, engine=Engine(workers=1))
+    assert found["counts"]["held-out text"] >= 1
+    assert ENTRIES[0][1] not in next(PairDataset.open(tmp_path / "out").batches(["y"]))["y"]
