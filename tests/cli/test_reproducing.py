@@ -14,6 +14,7 @@ from adjoin.cli import main, reproducing
 from adjoin.cli.reproducing import ModelRecipe
 from adjoin.collecting import CorpusRecipe
 from adjoin.errors import AdjoinError
+from adjoin.mining.options import MiningOptions
 from adjoin.pairs.dataset import PairDataset
 
 Manifest = dict[str, Any]
@@ -86,10 +87,14 @@ def test_several_corpora_lie_in_folders_of_their_own(
     for name in ("one", "two"):
         group = f'[[group]]\nregistry = "npm"\nlanguage = "x"\npackages = ["a 1.0 1 sha256:{"0" * 64}"]\n'
         (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\nabout = "None."\n{group}')
-    (tmp_path / "small.toml").write_text(SMALL.replace('"corpus.toml"', '["one.toml", "two.toml"]'))
+    corpora = '["one.toml", "two.toml"]\nkinds = ["name-function"]'
+    (tmp_path / "small.toml").write_text(SMALL.replace('"corpus.toml"', corpora))
     mined: list[tuple[str, Path, list[Path]]] = []
 
-    def mine_nothing(corpus: CorpusRecipe, out: Path, *_: object, also: Sequence[Path], **__: object) -> Manifest:
+    def mine_nothing(
+        corpus: CorpusRecipe, out: Path, options: MiningOptions, *, also: Sequence[Path], **__: object
+    ) -> Manifest:
+        assert options.kinds == ("name-function",)
         mined.append((corpus.name, out, list(also)))
         shutil.copytree(pairs_folder, out)
         return {"pairs": 1}
@@ -122,6 +127,7 @@ def test_several_corpora_lie_in_folders_of_their_own(
         (("[report]", "[raport]"), "missing or unknown"),
         (('licences = ["permissive"]', ""), "missing or wrong 'licences'"),
         (("corpus.toml", "nowhere.toml"), "nowhere.toml"),
+        (("licences =", "kinds = 3\nlicences ="), "missing or wrong"),
         (('"corpus.toml"', '["corpus.toml", "nowhere.toml"]'), "nowhere.toml"),
         (('"corpus.toml"', '["corpus.toml", "corpus.toml"]'), "several of different names"),
         (('"corpus.toml"', "[]"), "expected one file"),

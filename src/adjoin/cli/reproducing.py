@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -41,6 +40,7 @@ class ModelRecipe:
     Attributes:
         corpora: folder below OUT → the recipe of the corpus that it gets.
         licences: the licences that its pairs may have.
+        kinds: of pairs, in place of those that the corpora's recipes name; empty for theirs.
         training: its training.
         suites: what is measured.
         beside: further rows of the report.
@@ -48,6 +48,7 @@ class ModelRecipe:
 
     corpora: dict[str, CorpusRecipe]
     licences: tuple[str, ...]
+    kinds: tuple[str, ...]
     training: Recipe
     suites: list[str]
     beside: list[str]
@@ -66,6 +67,7 @@ class ModelRecipe:
         corpus, report = content["corpus"], content["report"]
         try:
             named, licences = corpus["recipe"], tuple(corpus["licences"])
+            kinds = tuple(corpus.get("kinds", ()))
             places = [path.parent / place for place in ([named] if isinstance(named, str) else named)]
             suites, beside = list(report["suites"]), list(report["beside"])
         except (KeyError, TypeError) as error:
@@ -76,7 +78,7 @@ class ModelRecipe:
         if not places or len(set(folders)) < len(places):
             raise AdjoinError(f"{path}: recipe is {named!r:.80}, expected one file, or several of different names")
         corpora = {folder: CorpusRecipe.read(place) for folder, place in zip(folders, places, strict=True)}
-        return cls(corpora, licences, Recipe.with_defaults(**content["train"]), suites, beside)
+        return cls(corpora, licences, kinds, Recipe.with_defaults(**content["train"]), suites, beside)
 
 
 def run(options: argparse.Namespace, console: Console) -> None:
@@ -101,10 +103,15 @@ def run(options: argparse.Namespace, console: Console) -> None:
         report = pack(out / "whole", out / "model")
         console.print(f"weights of {report.after / 1e6:,.1f} MB; vectors turned to {report.cosine:.5f} at most")
     console.rule("4  The report")
-    measured: dict[str, Any] = {"model": str(out / "model"), "suite": recipe.suites, "beside": recipe.beside}
-    usual = {"tasks": None, "limit": None, "faiss": None, "cache": None, "no_cache": False, "seed": 0}
-    wanted = argparse.Namespace(**measured, **usual, data=options.data, report=out / "report")
-    evaluating.evaluate(wanted, console)
+    _report(recipe, out, options.data, console)
+
+
+def _report(recipe: ModelRecipe, out: Path, data: Path, console: Console) -> None:
+    from adjoin.cli.arguments import build_parser  # it knows this verb, too
+
+    command = ["evaluate", str(out / "model"), "--data", str(data), "--report", str(out / "report")]
+    command += ["--suite", *recipe.suites, "--beside", *recipe.beside]
+    evaluating.evaluate(build_parser().parse_args(command), console)
 
 
 def _collect(
@@ -115,6 +122,8 @@ def _collect(
         console.print(f"{pairs} is there")
         return
     mined = {**corpus.mine, "licences": list(recipe.licences), "decontaminate": [str(options.data)]}
+    if recipe.kinds:
+        mined["kinds"] = list(recipe.kinds)
     with counting("Collecting", "packages") as advance:
         manifest = mine_packages(
             corpus,
