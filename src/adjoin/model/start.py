@@ -4,8 +4,9 @@ The paper starts from a generative language model and says that the contrastive 
 without one. A checkpoint is a transformers folder (safetensors) or a GGUF file, whole or its first k layers.
 """
 
+import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -87,7 +88,8 @@ def library_quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # a bar of the GGUF reader's, which asks nobody
+            yield
     finally:
         logging.set_verbosity(verbosity)
         if bars:
