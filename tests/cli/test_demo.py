@@ -28,8 +28,8 @@ def repository(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def small_model(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "static"
-    options = {"dimension": 32, "vocabulary": 600, "batch": 32, "steps": 5, "hidden": 16, "dense_weight": 0.7}
-    train(pairs_folder, out, Recipe.with_defaults(**options))
+    sizes = {"dimension": 32, "vocabulary": 600, "hidden": 16, "max_tokens": 96}
+    train(pairs_folder, out, Recipe.with_defaults(**sizes, batch=32, steps=5, dense_weight=0.7))
     return out
 
 
@@ -42,7 +42,8 @@ def test_adapt_from_end_to_end(
     report = json.loads((out / "report" / "report.json").read_text())
     assert {"before", "bm25", "hybrid"} <= set(report["baselines"])
     assert report["environment"]["dense weight"] == "0.7"
-    assert Encoder.load(out / "model").dense_weight == 0.7
+    adapted = Encoder.load(out / "model")
+    assert (adapted.dense_weight, adapted.description.max_tokens) == (0.7, 96)
     kept_out = [file.name for file in repository.iterdir() if _is_held_out(file, out)]
     assert 1 <= len(kept_out) <= 3
     manifest = json.loads((out / "pairs" / "manifest.json").read_text())

@@ -93,7 +93,8 @@ def adapt(wanted: Adaptation, console: Console) -> Adapted:
         )
     console.print(f"{manifest['pairs']:,} pairs to train on; {len(kept_out):,} files are kept out")
     console.rule(f"2  Train {wanted.model} on")
-    recipe = adapting_recipe(wanted.model, minutes=wanted.minutes, seed=wanted.seed)
+    longest = before.description.max_tokens
+    recipe = adapting_recipe(wanted.model, max_tokens=longest, minutes=wanted.minutes, seed=wanted.seed)
     with training_display(console) as watch:
         train(out / "pairs", out / "model", recipe, say=console.print, watch=watch)
     console.rule("3  Measure on the files that were kept out")
@@ -108,9 +109,9 @@ def adapt(wanted: Adaptation, console: Console) -> Adapted:
     return result
 
 
-def adapting_recipe(model: str, *, minutes: float | None = None, seed: int = 0) -> Recipe:
+def adapting_recipe(model: str, *, max_tokens: int, minutes: float | None = None, seed: int = 0) -> Recipe:
     """How a model is trained on with few pairs, so that it learns their words and forgets little."""
-    return Recipe.with_defaults(init=model, minutes=minutes, seed=seed, **_GENTLE)
+    return Recipe.with_defaults(init=model, max_tokens=max_tokens, minutes=minutes, seed=seed, **_GENTLE)
 
 
 # docs/LOG.md, 2026-11-28: chosen on packages that the model has never seen.
