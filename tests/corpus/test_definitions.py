@@ -77,10 +77,9 @@ bank
     v 1: tip laterally; "the pilot had to bank!" [syn: {tilt}, {cant}]
 """
     assert defined(entry) == [
-        (
-            ["bank", "water side", "shore", "tilt"],
-            'sloping land; "the bank of a well-known river". a place. tip laterally; "the pilot had to bank!"',
-        )
+        (["bank", "water side", "shore"], "sloping land."),
+        (["bank"], "a place."),
+        (["bank", "tilt", "cant"], "tip laterally."),
     ]
 
 

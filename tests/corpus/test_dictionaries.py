@@ -46,7 +46,8 @@ def read(path: Path, data: str | bytes, tally: Tally | None = None) -> list[Docu
             PACKED,
             [
                 ("'hood", (2, 2), "(slang) a neighborhood."),
-                ("bank, depository", (7, 8), "sloping land beside a river.\na place for money."),
+                ("bank", (7, 7), "sloping land beside a river."),
+                ("bank, depository", (8, 8), "a place for money."),
                 ("banker", (10, 10), "someone who owns a bank."),
             ],
         ),

@@ -50,6 +50,7 @@ _QUOTATION = 8  # spaces before one
 _FIRST_SENSE = re.compile(r"\A +(?:n|v|adj|adv|prep|conj|s|r|a) +(?:1 *)?: ")
 _SENSE = re.compile(r"(?:\A|\n) *(?:(?:n|v|adj|adv|prep|conj|s|r|a)\b *)?(?:\d+ *)?: ")
 _LIST = re.compile(r"\[(syn|ant|also|pl|sim):([^\[\]]*)\]")
+_EXAMPLES = re.compile(r"[;:,]?\s*\"[^\"]*(?:\"|\Z).*\Z", re.DOTALL)  # the first, and all behind it
 _PLACE = re.compile(r"\((?:a|p|ip)\)\Z")  # whether an adjective stands before its noun
 
 _IN_HEAD = re.compile(rf"\A([A-Z][^a-z\n]{{0,60}}?), {SPEECH}\.(?:,? ?{SPEECH}\.)*(?=\s|\Z)")
@@ -92,7 +93,7 @@ def begins_definition(line: str) -> bool:
 
 
 def definitions_of(lines: list[str], first: int) -> list[Definition]:
-    """What an entry defines: its head, and in GCIDE the phrases that have a definition of their own.
+    """What an entry defines: its head, in WordNet each sense of it, in GCIDE also phrases with it.
 
     Args:
         lines: of the entry, the head's first, none with white space at its end.
@@ -101,7 +102,7 @@ def definitions_of(lines: list[str], first: int) -> list[Definition]:
     if "\\" in lines[0]:
         found = list(_webster(lines, first))
     elif _FIRST_SENSE.match("\n".join(lines[1:2])):
-        found = [_wordnet(lines[0], "\n".join(lines[1:]), first + 1)]
+        found = list(_wordnet(lines[0], "\n".join(lines[1:]), first + 1))
     else:
         found = [_plain(lines, first)]
     return [one for one in found if one.rows and one.terms]
@@ -185,21 +186,24 @@ def _unstressed(term: str) -> str:
     return _STRESS.sub("", words_of(term))
 
 
-def _wordnet(head: str, text: str, first: int) -> Definition:
-    """All senses of a word; beside it its synonyms, those of the first sense first."""
-    terms = {head.casefold(): head}
-    for kind, listed in _LIST.findall(text):
-        for link in LINK.findall(listed) if kind == "syn" else ():
-            synonym = _PLACE.sub("", words_of(link))
-            terms.setdefault(synonym.casefold(), synonym)
-    found = Definition(list(terms.values())[:MAX_TERMS])
-    text = _LIST.sub(lambda listed: blank(listed[0]), text)
+def _wordnet(head: str, text: str, first: int) -> Iterator[Definition]:
+    """The senses of a word one by one, each with its own synonyms; without the examples behind them.
+
+    One by one, so that decontamination, which knows a short text from end to end alone, knows each.
+    """
     senses = list(_SENSE.finditer(text))
     ends = [*(sense.start() for sense in senses[1:]), len(text)]
     for sense, end in zip(senses, ends, strict=True):
-        gloss = whole_words(LINK.sub(r"\1", text[sense.end() : end])).rstrip(" \n;")
-        # A sense is a sentence, also for those who look for the ends of sentences: a cut, what is held out.
+        whole = text[sense.end() : end]
+        terms = {head.casefold(): head}
+        for kind, listed in _LIST.findall(whole):
+            for link in LINK.findall(listed) if kind == "syn" else ():
+                synonym = _PLACE.sub("", words_of(link))
+                terms.setdefault(synonym.casefold(), synonym)
+        found = Definition(list(terms.values())[:MAX_TERMS])
+        said = _EXAMPLES.sub("", _LIST.sub(lambda listed: blank(listed[0]), whole))
+        gloss = whole_words(LINK.sub(r"\1", said)).rstrip(" \n;:,")
         if gloss.rstrip("\"'")[-1:] not in (".", "!", "?", ""):
             gloss += "."
         found.put(first + text.count("\n", 0, sense.end()), gloss)
-    return found
+        yield found
