@@ -1,7 +1,7 @@
 """Adjoin: text and code embeddings learned from unlabelled data.
 
     from adjoin import Encoder
-    encoder = Encoder.load("code")  # or a folder
+    encoder = Encoder.load("code")  # or "text", or a folder
     vectors = encoder.encode_query(["open a file"])
 
 Importing this package costs next to nothing: what a name needs is loaded when the name is used.

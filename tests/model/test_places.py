@@ -1,4 +1,4 @@
-"""The model that comes along is found by its name, is small, needs no torch, and tells functions apart."""
+"""The models that come along are found by their names, are small, need no torch, and know what is meant."""
 
 import subprocess
 import sys
@@ -35,9 +35,12 @@ def test_a_shipped_model_is_whole_and_small(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_model_carries_what_its_recipe_says(name: str) -> None:
-    recipe = tomllib.loads((RECIPES / f"{name}-static.toml").read_text())
-    assert Encoder.load(name).dense_weight == recipe["train"]["dense_weight"]
+def test_a_shipped_model_is_that_of_its_recipe(name: str) -> None:
+    asked = tomllib.loads((RECIPES / f"{name}-static.toml").read_text())["train"]
+    encoder = Encoder.load(name)
+    assert encoder.dense_weight == asked.pop("dense_weight")
+    trained = encoder.description.training["recipe"]
+    assert {option: trained[option] for option in asked} == asked
 
 
 def test_the_code_model_finds_functions_by_what_they_do() -> None:
@@ -47,13 +50,25 @@ def test_the_code_model_finds_functions_by_what_they_do() -> None:
     assert np.isfinite(similarity).all()
 
 
-def test_it_opens_without_torch() -> None:
+def test_the_text_model_knows_what_is_said_in_other_words() -> None:
+    encoder = Encoder.load("text")
+    sentences = ["a child is eating", "how to borrow money for a house", "the illness spread quickly"]
+    others = ["mortgage rates and lenders", "the disease was contagious", "the boy has his dinner"]
+    alike = encoder.similarity(encoder.encode_query(sentences), encoder.encode_query(others))
+    assert alike.argmax(axis=1).tolist() == [2, 0, 1]
+    passages = ["Lenders ask for a deposit when they finance a home.", "Viruses are passed on by coughing."]
+    found = encoder.similarity(encoder.encode_query(sentences[1:]), encoder.encode_document(passages))
+    assert found.argmax(axis=1).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_opens_without_torch(name: str) -> None:
     script = (
         "import sys\nsys.modules['torch'] = None\nsys.modules['transformers'] = None\n"
-        "from adjoin import Encoder\nprint(Encoder.load('code').encode_query(['open a file']).shape)"
+        f"from adjoin import Encoder\nprint(Encoder.load('{name}').encode_query(['open a file']).shape)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["(1,", "512)"]
+    assert done.stdout.split() == ["(1,", f"{Encoder.load(name).dimension})"]
 
 
 def test_a_folder_of_the_same_name_is_given_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ and a second one:
 """
 
 
-MODEL = "a model folder, or code, which comes with Adjoin"
+MODEL = "a model folder, or code or text, which come with Adjoin"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -156,7 +156,7 @@ class Encoder:
         """Open a model.
 
         Args:
-            path: a model folder, or the name of one that comes with Adjoin: "code".
+            path: a model folder, or the name of one that comes with Adjoin: "code" or "text".
 
         Raises:
             AdjoinError: there is no model, it is damaged, or what it needs is not installed.

@@ -1,6 +1,6 @@
 """Where models are: the files of a model's folder, and the models that come with Adjoin, found by name.
 
-Encoder.load("code")        adjoin index . --model code
+Encoder.load("code")        adjoin index docs/ --model text
 
 A checkpoint that a Python package carries is named by the package, so that a recipe finds it on any machine:
 
@@ -14,7 +14,7 @@ from adjoin.errors import AdjoinError
 from adjoin.files import read_json
 
 DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
-SHIPPED = ("code",)
+SHIPPED = ("code", "text")
 PACKAGE = "package:"  # what the name of a file in an installed package begins with
 _FOLDER = Path(__file__).resolve().parents[1] / "shipped"
 
