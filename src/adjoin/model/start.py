@@ -250,6 +250,7 @@ def checkpoint_body(
     start: Start,
     *,
     texts: Iterable[str] | None = None,
+    most: int | None = None,
     pruned: Tokenizer | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple["TransformerBody", Tokenizer]:
@@ -258,6 +259,7 @@ def checkpoint_body(
     Args:
         start: with `pruned`, the vocabulary is reduced; the other arguments matter only then.
         texts: the corpus, read as a stream: the tokens that it is made of stay.
+        most: tokens to keep; None for all that the texts need.
         pruned: the vocabulary that came of it, where it is known: a trained model's; `texts` are not read then.
         say: told how many tokens and parameters that saves, in a line.
 
@@ -276,7 +278,7 @@ def checkpoint_body(
         return body, tokenizer
     if pruned is None:
         assert texts is not None  # else nothing would stay but the alphabet
-        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts))
+        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts, most))
     parameters = sum(p.numel() for p in body.parameters())
     keep_rows(body.model, tokenizer, pruned)
     saved = parameters - sum(p.numel() for p in body.parameters())
