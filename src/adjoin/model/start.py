@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
-from adjoin.model.places import WEIGHTS_FILE, place_of
+from adjoin.model.places import WEIGHTS_FILE, packed_files, place_of
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.static import read_tensors, start_vectors
@@ -173,9 +173,12 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     where = _where(path)
     try:
         with library_quiet():
-            loaded, info = AutoModelForCausalLM.from_pretrained(
-                **where, dtype=torch.float32, output_loading_info=True
-            )
+            if packed_files(path):
+                loaded, info = _unpacked(path)
+            else:
+                loaded, info = AutoModelForCausalLM.from_pretrained(
+                    **where, dtype=torch.float32, output_loading_info=True
+                )
             tokenizer = _tokenizer(path, where)
         if missing := missing_weights(info, f"{loaded.base_model_prefix}."):
             raise AdjoinError(f"the checkpoint {path} is damaged: {missing}; take a whole one")
@@ -194,6 +197,17 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     weights = loaded.state_dict()
     fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
     return fresh, tokenizer
+
+
+def _unpacked(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """A packed model of ours under a head, and which weights of its body are missing, as transformers tells it."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from adjoin.model.packed_weights import read_packed
+
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
+    missing = model.base_model.load_state_dict(read_packed(folder), strict=False).missing_keys
+    return model, {"missing_keys": {f"{model.base_model_prefix}.{name}" for name in missing}}
 
 
 def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
