@@ -32,7 +32,7 @@ EXPECTED = {
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
-    "pack": "model --out",
+    "pack": "model --out --precision",
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",

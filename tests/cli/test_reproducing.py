@@ -19,6 +19,8 @@ from adjoin.pairs.dataset import PairDataset
 
 Manifest = dict[str, Any]
 RECIPES = Path(__file__).parents[2] / "recipes"
+STATIC = "dimension = 64\nhidden = 16\n"
+NANO = 'preset = "nano"\nmax_tokens = 48\nthreads = 1\n'
 SMALL = """
 about = "a small one"
 [corpus]
@@ -40,29 +42,46 @@ beside = ["bm25", "untrained"]
 @pytest.mark.parametrize("path", sorted((RECIPES / "models").glob("*.toml")), ids=lambda path: path.stem)
 def test_a_committed_recipe_is_whole(path: Path) -> None:
     recipe = ModelRecipe.read(path)
-    assert recipe.training.start.is_static
+    training = recipe.training
+    assert path.stem.endswith("-static" if training.start.is_static else "-transformer")
+    if not training.start.is_static:  # the paper's way: from a language model, and it fits beside the others
+        assert training.init is not None
+        assert training.prune
+        assert training.vocabulary is not None
+        assert training.batch is not None
+        assert training.batch >= 8_192
     assert all(next(corpus.packages()) for corpus in recipe.corpora.values())
     assert recipe.licences
 
 
+@pytest.mark.parametrize(
+    ("body", "weights", "dimension"),
+    [("", "model.safetensors", 64), (NANO, "packed-00001-of-00001.safetensors", 128)],
+    ids=["static", "transformer"],
+)
 def test_from_the_pairs_to_the_report(
-    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pairs_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    body: str,
+    weights: str,
+    dimension: int,
 ) -> None:
     """The corpus is there already: no network in the tests."""
     shutil.copy(RECIPES / "corpora" / "code.toml", tmp_path / "corpus.toml")
-    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "small.toml").write_text(SMALL.replace(STATIC, body) if body else SMALL)
     out, data = tmp_path / "out", tmp_path / "data"
     shutil.copytree(pairs_folder, out / "pairs")
     write_code_task(pairs_folder, data / "code" / "small")
     command = ["reproduce", str(tmp_path / "small.toml"), "--data", str(data), "--out", str(out)]
     assert main(command) == 0
     model = Encoder.load(out / "model")
-    assert (model.dimension, model.dense_weight) == (64, 0.7)
+    assert (model.dimension, model.dense_weight) == (dimension, 0.7)
     report = json.loads((out / "report" / "report.json").read_text())
     assert set(report["baselines"]) == {"bm25", "hybrid", "untrained"}
-    weights = (out / "model" / "model.safetensors").stat()
+    written = (out / "model" / weights).stat()
     assert main(command) == 0
-    assert (out / "model" / "model.safetensors").stat().st_mtime_ns == weights.st_mtime_ns
+    assert (out / "model" / weights).stat().st_mtime_ns == written.st_mtime_ns
     assert "step 1 " not in capsys.readouterr().out.split("is there")[-1]
 
 

@@ -7,7 +7,10 @@ import pytest
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
+from adjoin.model import packed_weights, packing
+from adjoin.model.encoder import number_of_parameters
 from adjoin.model.packing import pack
+from adjoin.model.places import packed_files
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import write_model_of
@@ -49,9 +52,73 @@ def test_training_goes_on_from_a_packed_model(trained: Path, pairs_folder: Path,
     assert (more.encode_query(TEXTS) * small.encode_query(TEXTS)).sum(axis=1).min() < 0.9999
 
 
-def test_what_cannot_be_packed_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(AdjoinError, match="is no static model"):
+@pytest.fixture(scope="module")
+def nano(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "nano"
+    options = {"vocabulary": 600, "max_tokens": 48, "batch": 16, "steps": 3, "threads": 1}
+    train(pairs_folder, out, Recipe.with_defaults(preset="nano", **options))
+    return out
+
+
+@pytest.mark.parametrize(("precision", "share"), [(None, 0.28), ("int8", 0.28), ("bfloat16", 0.51)])
+def test_a_packed_transformer_is_small_and_gives_the_same_vectors(
+    nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str | None, share: float
+) -> None:
+    """Files of 200 kB in place of 15 MB, so that there are several, and a table in several of them."""
+    monkeypatch.setattr(packed_weights, "LARGEST_FILE", 200_000)
+    monkeypatch.setattr(packed_weights, "_RUN", 50_000)
+    report = pack(nano, tmp_path / "small", precision)
+    files = packed_files(tmp_path / "small")
+    assert report.precision == (precision or "int8")
+    assert report.after == sum(path.stat().st_size for path in files) < share * report.before
+    assert len(files) > 1
+    assert max(path.stat().st_size for path in files) <= 200_000
+    before, after = Encoder.load(nano), Encoder.load(tmp_path / "small")
+    for role in ("query", "document"):
+        cosines = (before.encode(TEXTS, role=role) * after.encode(TEXTS, role=role)).sum(axis=1)
+        assert 0.999 < cosines.min() < 1 + 1e-6
+    assert after.description == before.description
+    assert after.fingerprint != before.fingerprint
+    assert number_of_parameters(tmp_path / "small") == number_of_parameters(nano)
+    np.testing.assert_array_equal(
+        Encoder.load_untrained(tmp_path / "small").encode_query(TEXTS),
+        Encoder.load_untrained(nano).encode_query(TEXTS),
+    )
+
+
+def test_training_goes_on_from_a_packed_transformer(nano: Path, pairs_folder: Path, tmp_path: Path) -> None:
+    pack(nano, tmp_path / "small")
+    still = {"learning_rate": 0.0, "tau_learning_rate": 0.0, "max_tokens": 48, "threads": 1}
+    recipe = Recipe.with_defaults(init=str(tmp_path / "small"), batch=16, steps=1, **still)
+    train(pairs_folder, tmp_path / "same", recipe)
+    small, same = Encoder.load(tmp_path / "small"), Encoder.load(tmp_path / "same")
+    np.testing.assert_allclose(same.encode_query(TEXTS), small.encode_query(TEXTS), atol=1e-5)
+
+
+def test_a_packed_transformer_without_one_of_its_files_is_one_line(nano: Path, tmp_path: Path) -> None:
+    pack(nano, tmp_path / "small")
+    (file,) = packed_files(tmp_path / "small")
+    file.rename(file.with_name("packed-00001-of-00002.safetensors"))
+    with pytest.raises(AdjoinError, match="has 1 of 2 packed files"):
+        Encoder.load(tmp_path / "small")
+    (tmp_path / "small" / file.name).write_bytes(b"cut")
+    (file.with_name("packed-00001-of-00002.safetensors")).unlink()
+    with pytest.raises(AdjoinError, match="damaged or cut short"):
+        Encoder.load(tmp_path / "small")
+
+
+def test_what_cannot_be_packed_is_one_line(
+    nano: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AdjoinError, match=r"has no adjoin\.json"):
         pack(tmp_path, tmp_path / "out")
+    with pytest.raises(AdjoinError, match="leave --precision out"):
+        pack(trained, tmp_path / "out", "bfloat16")
+    with pytest.raises(AdjoinError, match="expected int8 or bfloat16"):
+        pack(nano, tmp_path / "out", "float8")
+    monkeypatch.setattr(packing, "LEAST_COSINE", 1.1)
+    with pytest.raises(AdjoinError, match="vectors would turn"):
+        pack(nano, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -184,6 +184,19 @@ def test_texts_are_read_as_a_stream() -> None:
     assert needed_tokens(whole, []) == set()
 
 
+@pytest.mark.parametrize("most", [280, 300, 340])
+def test_of_a_vocabulary_that_shall_be_small_the_most_frequent_tokens_stay(most: int) -> None:
+    whole, texts = like_gpt2(WORLD), [*CORPUS, *([" retries"] * 200)]
+    everything = pruned_tokenizer(whole, needed_tokens(whole, texts))
+    kept = needed_tokens(whole, texts, most)
+    pruned = pruned_tokenizer(whole, kept)
+    assert most - 12 < pruned.vocabulary_size <= most < everything.vocabulary_size
+    assert tokens_of(pruned, " retries").tokens == tokens_of(whole, " retries").tokens == ["Ġretries"]
+    assert pruned.backend.decode(pruned.backend.encode(CORPUS[0]).ids) == CORPUS[0]
+    assert needed_tokens(whole, texts, 10_000) == needed_tokens(whole, texts)
+    assert needed_tokens(whole, texts, 1) == set()  # the alphabet alone is more
+
+
 def test_a_pruned_start_is_made_again_from_its_models_tokenizer(tmp_path: Path) -> None:
     whole = like_gpt2(WORLD)
     checkpoint = generative("llama", whole, tmp_path / "checkpoint")

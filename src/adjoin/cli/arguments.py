@@ -234,11 +234,14 @@ def _pack(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         subparsers,
         "pack",
         verbs.pack,
-        "make a static model a quarter as large, to pass it on: int8 vectors, all else in 16 bits",
+        "make a model a quarter as large, to pass it on: int8, and all else in 16 bits; files of at most 15 MB",
         extra="train",
     )
-    verb.add_argument("model", type=path, help="the folder of a static model")
+    verb.add_argument("model", type=path, help="the folder of a model")
     verb.add_argument("--out", required=True, type=path, help="folder for the packed model")
+    verb.add_argument(
+        "--precision", help="int8 or bfloat16 (default: int8, and bfloat16 where a transformer needs it)"
+    )
 
 
 def _adapt(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

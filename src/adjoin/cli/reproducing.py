@@ -101,7 +101,8 @@ def run(options: argparse.Namespace, console: Console) -> None:
     console.rule("3  Packing")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
         report = pack(out / "whole", out / "model")
-        console.print(f"weights of {report.after / 1e6:,.1f} MB; vectors turned to {report.cosine:.5f} at most")
+        weights = f"weights of {report.after / 1e6:,.1f} MB in {report.precision}"
+        console.print(f"{weights}; vectors turned to a cosine of {report.cosine:.5f} at most")
     console.rule("4  The report")
     _report(recipe, out, options.data, console)
 

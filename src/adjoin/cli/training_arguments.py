@@ -80,7 +80,11 @@ def _training_options(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--lora", type=int, metavar="RANK", help="train adapters of this rank, not --init's weights")
     verb.add_argument("--dimension", type=int, help="length of a static model's vectors")
-    verb.add_argument("--vocabulary", type=int, help="tokens to learn from the pairs (default: the preset's)")
+    verb.add_argument(
+        "--vocabulary",
+        type=int,
+        help="tokens to learn from the pairs (default: the preset's); with --prune, how many may stay",
+    )
     verb.add_argument("--max-tokens", type=int, help="longest text; longer ones are cut, and counted")
     verb.add_argument("--batch", type=int, help="pairs a batch; each is a negative for all others")
     verb.add_argument("--sources", help="batches of one source each (one, the default) or of all (mixed)")

@@ -327,10 +327,10 @@ def pack(options: argparse.Namespace) -> None:
     """`adjoin pack`."""
     from adjoin.model.packing import pack as pack_model
 
-    report = pack_model(options.model, options.out)
+    report = pack_model(options.model, options.out, options.precision)
     _console().print(
-        f"{options.out}: weights of {report.after / 1e6:,.1f} MB, {report.before / 1e6:,.1f} before; vectors"
-        f" turned to a cosine of {report.cosine:.5f} at most"
+        f"{options.out}: weights of {report.after / 1e6:,.1f} MB in {report.precision}, {report.before / 1e6:,.1f}"
+        f" before; vectors turned to a cosine of {report.cosine:.5f} at most"
     )
 
 

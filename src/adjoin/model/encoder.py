@@ -1,7 +1,8 @@
 """The Encoder: what people load and call. Texts in, unit vectors out.
 
 A model is a folder: model.safetensors, tokenizer.json, adjoin.json (and config.json for a transformer, which makes
-it an ordinary transformers folder). A static model needs NumPy and tokenizers only.
+it an ordinary transformers folder; a packed one has its weights in other files, see packed_weights.py). A static
+model needs NumPy and tokenizers only. A transformer takes the GPU that it finds.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
-from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
+from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, place_of
 from adjoin.model.start import Start, library_quiet, missing_weights, random_transformer
 from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, read_tensors, start_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    from adjoin.model.bodies import TransformerBody
 
 FORMAT = 1
 KINDS = ("static", "transformer")
@@ -119,13 +123,15 @@ class Description:
 
 
 def number_of_parameters(folder: Path) -> int:
-    """How many numbers a model's weights are, by the headers of its files; those of a start are not counted."""
+    """How many numbers a model's weights are, by its files' headers; not those of a start, nor a packing's own."""
     from safetensors import safe_open
+
+    from adjoin.model.packed_weights import SCALES
 
     number = 0
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "numpy") as file:
-            names = [name for name in file.keys() if name != START_WEIGHTS]  # noqa: SIM118 - it is no dict
+            names = [n for n in file.keys() if n != START_WEIGHTS and not n.endswith(SCALES)]  # noqa: SIM118 - no dict
             number += sum(math.prod(file.get_slice(name).get_shape()) for name in names)
     return number
 
@@ -198,9 +204,9 @@ class Encoder:
         elif start.checkpoint is not None:
             from adjoin.model.start import checkpoint_body
 
-            body = checkpoint_body(start, pruned=tokenizer)[0]
+            body = _placed(checkpoint_body(start, pruned=tokenizer)[0])
         else:
-            body = random_transformer(start, tokenizer.vocabulary_size, description.max_tokens)
+            body = _placed(random_transformer(start, tokenizer.vocabulary_size, description.max_tokens))
         _refuse_odd_parts(folder, body, tokenizer, description)
         return cls(body, tokenizer, description)
 
@@ -224,8 +230,9 @@ class Encoder:
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
         digest = hashlib.blake2b(digest_size=8)
-        for name in (WEIGHTS_FILE, TOKENIZER_FILE):
-            with (self._folder / name).open("rb") as file:
+        weights = packed_files(self._folder) or [self._folder / WEIGHTS_FILE]
+        for path in (*weights, self._folder / TOKENIZER_FILE):
+            with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "blake2b").digest())
         return digest.hexdigest()
 
@@ -296,6 +303,7 @@ def _refuse_odd_parts(folder: Path, body: Embedding, tokenizer: Tokenizer, descr
 
 def _load_transformer(folder: Path) -> Embedding:
     try:
+        import torch
         from transformers import AutoModel
 
         from adjoin.model.bodies import TransformerBody
@@ -303,19 +311,44 @@ def _load_transformer(folder: Path) -> Embedding:
         raise AdjoinError(
             f"a transformer model needs {error.name}, which is not installed: pip install 'adjoin[train]'"
         ) from None
+    if packed_files(folder):
+        return _placed(TransformerBody(_unpacked(folder)))
     if not (folder / WEIGHTS_FILE).is_file():
         raise AdjoinError(f"no weights at {folder / WEIGHTS_FILE}: the file is missing")
     try:
         with library_quiet():
             model, info = AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
     except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AdjoinError(f"the model {folder} is damaged or cut short: {reason}") from None
     if missing := missing_weights(info, ""):
         raise AdjoinError(f"the model {folder} is damaged: {missing}; copy it again")
-    return TransformerBody(model)
+    return _placed(TransformerBody(model))
+
+
+def _unpacked(folder: Path) -> Any:  # noqa: ANN401 - a transformers model
+    """The transformers model of a packed folder."""
+    from transformers import AutoConfig, AutoModel
+
+    from adjoin.model.packed_weights import read_packed
+
+    weights = read_packed(folder)
+    try:
+        with library_quiet():
+            model = AutoModel.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
+            model.load_state_dict(weights)
+    except Exception as error:  # as in `_load_transformer`
+        raise AdjoinError(f"the model {folder} is damaged: {str(error).splitlines()[0]}; copy it again") from None
+    return model.eval()
+
+
+def _placed(body: "TransformerBody") -> "TransformerBody":
+    """The body on the GPU, where there is one: a step's products and a corpus' vectors are the same work."""
+    import torch
+
+    return body.to("cuda") if torch.cuda.is_available() else body
 
 
 def _progress(steps: range, total: int, show: bool) -> Any:  # noqa: ANN401 - an iterable of the steps

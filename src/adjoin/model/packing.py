@@ -1,20 +1,26 @@
-"""A trained static model → one to pass on: a quarter of the bytes, and what that costs in exactness."""
+"""A trained model → one to pass on: a quarter or half of the bytes, and what that costs in exactness."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
-from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model
+from adjoin.model.encoder import Description, Encoder
+from adjoin.model.packed_weights import PRECISIONS, write_packed
+from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, packed_files
 from adjoin.model.static import StaticTable, packed, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
-from adjoin.tokens import Ragged
+from adjoin.tokens import Ragged, Tokenizer
 
 LEAST_COSINE = 0.999  # between a sequence's vectors before and after; less is refused
+INT8, BFLOAT16 = PRECISIONS
+CONFIG_FILE = "config.json"
 _SEQUENCES, _LENGTH = 512, 24
+_SEQUENCES_OF_TRANSFORMERS = 96  # six layers of 576 take a second or two for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +31,45 @@ class Packed:
         before: bytes of the weights.
         after: bytes of the packed weights.
         cosine: the least between the vectors of random sequences before and after.
+        precision: what the weights are in.
     """
 
     before: int
     after: int
     cosine: float
+    precision: str
 
 
-def pack(model: Path, out: Path) -> Packed:
-    """Write a static model with its vectors as int8 and all else as float16; it loads and trains as before.
+def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
+    """Write a model in fewer bytes; it loads and trains as before.
+
+    A static model's vectors become int8 and all else float16; a transformer's matrices int8, or all bfloat16, in
+    files of at most 15 MB (packed_weights.py).
 
     Args:
         model: the model's folder.
         out: the packed model's folder, whole or absent.
+        precision: "int8" or "bfloat16"; None for int8, and for bfloat16 where a transformer's vectors would turn
+            too far.
 
     Raises:
-        AdjoinError: it is no static model, damaged, or would lose too much.
+        AdjoinError: it is no model of ours, damaged, packed already, or would lose too much.
     """
+    if precision not in (None, *PRECISIONS):
+        raise AdjoinError(f"precision is {precision!r}: expected {' or '.join(PRECISIONS)}")
+    if is_static_model(model):
+        if precision == BFLOAT16:
+            raise AdjoinError(f"{model} is static: its vectors are packed as int8; leave --precision out")
+        return _pack_static(model, out)
+    Description.read(model)
+    if packed_files(model):
+        raise AdjoinError(f"{model} is packed already")
+    return _pack_transformer(model, out, [precision] if precision else list(PRECISIONS))
+
+
+def _pack_static(model: Path, out: Path) -> Packed:
     from safetensors.numpy import save
 
-    if not is_static_model(model):
-        raise AdjoinError(f"{model} is no static model: only those are packed so far")
     tensors = read_tensors(model / WEIGHTS_FILE)
     whole, small = StaticTable(tensors), packed(tensors)
     sequences = _random_sequences(len(tensors["vectors"]))
@@ -57,7 +81,35 @@ def pack(model: Path, out: Path) -> Packed:
         for name in (DESCRIPTION_FILE, TOKENIZER_FILE):
             shutil.copyfile(model / name, unfinished / name)
         write_atomically(unfinished / WEIGHTS_FILE, content)
-    return Packed((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()))
+    return Packed((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()), INT8)
+
+
+def _pack_transformer(model: Path, out: Path, precisions: list[str]) -> Packed:
+    """Pack in the first of some precisions that keeps the vectors."""
+    encoder = Encoder.load(model)
+    body: Any = encoder.body
+    weights, tokens = body.model.state_dict(), _random_texts(encoder.tokenizer)
+    before_BD = body.embed(tokens)
+    with folder_in_one_piece(out) as unfinished:
+        for name in (DESCRIPTION_FILE, TOKENIZER_FILE, CONFIG_FILE):
+            shutil.copyfile(model / name, unfinished / name)
+        for precision in precisions:
+            for path in packed_files(unfinished):  # of the precision before
+                path.unlink()
+            size = write_packed(unfinished, weights, precision)
+            cosine = float((before_BD * Encoder.load(unfinished).body.embed(tokens)).sum(axis=1).min())
+            if cosine >= LEAST_COSINE:
+                return Packed((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
+        raise AdjoinError(f"{model} cannot be packed: vectors would turn to a cosine of {cosine:.4f}")
+
+
+def _random_texts(tokenizer: Tokenizer) -> Ragged:
+    """Sequences of random tokens between a document's delimiters, at the last of which a transformer is read."""
+    numbers = np.random.default_rng(0).integers(
+        tokenizer.vocabulary_size, size=(_SEQUENCES_OF_TRANSFORMERS, _LENGTH)
+    )
+    texts = [tokenizer.backend.decode(ids.tolist()) for ids in numbers]
+    return tokenizer.encode(texts, "document", _LENGTH)
 
 
 def _random_sequences(vocabulary: int) -> Ragged:

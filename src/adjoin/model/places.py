@@ -47,6 +47,11 @@ def _in_package(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / file
 
 
+def packed_files(folder: Path) -> list[Path]:
+    """The files that hold a packed transformer's weights (packed_weights.py), in order; none of other models."""
+    return sorted(folder.glob("packed-*.safetensors"))
+
+
 def lasting_name(model: str | Path) -> str:
     """What to note of a model so that it is found again: a shipped one's name, a package's, or a whole path."""
     lasts = isinstance(model, str) and (model in SHIPPED or model.startswith(PACKAGE))

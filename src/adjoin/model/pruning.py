@@ -22,13 +22,25 @@ TEXTS_AT_ONCE = 1_024  # tokenized together, so that memory does not grow with t
 WHOLE = 1 << 40  # tokens of a text: it is never cut
 
 
-def needed_tokens(tokenizer: Tokenizer, texts: Iterable[str]) -> set[int]:
-    """The ids of all tokens that texts are made of, in whole length; the texts are read as a stream."""
-    needed: set[int] = set()
+def needed_tokens(tokenizer: Tokenizer, texts: Iterable[str], most: int | None = None) -> set[int]:
+    """The ids of the tokens that texts are made of, in whole length; the texts are read as a stream.
+
+    Args:
+        tokenizer: of the checkpoint.
+        texts: the corpus.
+        most: tokens that the pruned vocabulary may have, with all that stays of itself: the most frequent are
+            taken. None for all that the texts need.
+    """
+    counts_V = np.zeros(tokenizer.vocabulary_size, np.int64)
     remaining = iter(texts)
     while some := list(islice(remaining, TEXTS_AT_ONCE)):
-        needed.update(np.unique(tokenizer.encode(some, "document", WHOLE).ids_N).tolist())
-    return needed
+        counts_V += np.bincount(tokenizer.encode(some, "document", WHOLE).ids_N, minlength=len(counts_V))
+    order_V = np.argsort(-counts_V, kind="stable")
+    needed = order_V[: np.count_nonzero(counts_V)][:most].tolist()
+    # What a token is joined from stays beside it, so that fewer of them fit: some ten rounds tell how many.
+    while most is not None and needed and (over := pruned_tokenizer(tokenizer, needed).vocabulary_size - most) > 0:
+        needed = needed[: -max(1, over // 2)]
+    return set(needed)
 
 
 def prune(model: Any, tokenizer: Tokenizer, kept: Iterable[int]) -> tuple[Any, Tokenizer]:  # noqa: ANN401

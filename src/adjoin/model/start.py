@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
-from adjoin.model.places import WEIGHTS_FILE, place_of
+from adjoin.model.places import WEIGHTS_FILE, packed_files, place_of
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.static import read_tensors, start_vectors
@@ -173,9 +173,12 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     where = _where(path)
     try:
         with library_quiet():
-            loaded, info = AutoModelForCausalLM.from_pretrained(
-                **where, dtype=torch.float32, output_loading_info=True
-            )
+            if packed_files(path):
+                loaded, info = _unpacked(path)
+            else:
+                loaded, info = AutoModelForCausalLM.from_pretrained(
+                    **where, dtype=torch.float32, output_loading_info=True
+                )
             tokenizer = _tokenizer(path, where)
         if missing := missing_weights(info, f"{loaded.base_model_prefix}."):
             raise AdjoinError(f"the checkpoint {path} is damaged: {missing}; take a whole one")
@@ -194,6 +197,17 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     weights = loaded.state_dict()
     fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
     return fresh, tokenizer
+
+
+def _unpacked(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """A packed model of ours under a head, and which weights of its body are missing, as transformers tells it."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from adjoin.model.packed_weights import read_packed
+
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
+    missing = model.base_model.load_state_dict(read_packed(folder), strict=False).missing_keys
+    return model, {"missing_keys": {f"{model.base_model_prefix}.{name}" for name in missing}}
 
 
 def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
@@ -250,6 +264,7 @@ def checkpoint_body(
     start: Start,
     *,
     texts: Iterable[str] | None = None,
+    most: int | None = None,
     pruned: Tokenizer | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple["TransformerBody", Tokenizer]:
@@ -258,6 +273,7 @@ def checkpoint_body(
     Args:
         start: with `pruned`, the vocabulary is reduced; the other arguments matter only then.
         texts: the corpus, read as a stream: the tokens that it is made of stay.
+        most: tokens to keep; None for all that the texts need.
         pruned: the vocabulary that came of it, where it is known: a trained model's; `texts` are not read then.
         say: told how many tokens and parameters that saves, in a line.
 
@@ -276,7 +292,7 @@ def checkpoint_body(
         return body, tokenizer
     if pruned is None:
         assert texts is not None  # else nothing would stay but the alphabet
-        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts))
+        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts, most))
     parameters = sum(p.numel() for p in body.parameters())
     keep_rows(body.model, tokenizer, pruned)
     saved = parameters - sum(p.numel() for p in body.parameters())

@@ -136,7 +136,7 @@ def _tokenizer(texts: list[str], recipe: Recipe, *, whole: bool) -> tuple[Tokeni
         tokenizer, vocabulary = _of_checkpoint(recipe)
         if not recipe.prune:
             return tokenizer, vocabulary
-        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts))
+        pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts, recipe.vocabulary))
         return pruned, pruned.vocabulary_size
     wanted = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
     tokenizer = Tokenizer.train(iter(texts), wanted)

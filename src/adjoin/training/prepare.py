@@ -240,7 +240,8 @@ def _tokenizer_and_body(
         elif recipe.init is not None:
             say(f"opening {recipe.init}")
             pruned = Tokenizer.load(path) if known and recipe.prune else None
-            body, tokenizer = checkpoint_body(recipe.start, texts=_texts(datasets), pruned=pruned, say=say)
+            texts, most = _texts(datasets), recipe.vocabulary
+            body, tokenizer = checkpoint_body(recipe.start, texts=texts, most=most, pruned=pruned, say=say)
             check_length(body, recipe)
         elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
             tokenizer = Tokenizer.load(path)

@@ -28,11 +28,12 @@ class Recipe:
         init: checkpoint to start from: a transformers folder, a GGUF file, or a static model, also by its name.
         vectors_from: a causal language model whose token embeddings a static table begins with, as for init.
         layers: keep only the checkpoint's first so many layers.
-        prune: leave out of the checkpoint's vocabulary what the data never need.
+        prune: leave out of the checkpoint's vocabulary what the data never need, and what is beyond `vocabulary`.
         lora: train adapters of this rank instead of the checkpoint's weights.
         dimension: of a static table's vectors.
         hidden: width of a static table's layer on top; 0 for none.
-        vocabulary: tokens to learn from the pairs; None for the preset's number.
+        vocabulary: tokens to learn from the pairs; None for the preset's number. With `prune`, how many of the
+            checkpoint's may stay, the most frequent ones; None for all that the data need.
         max_tokens: longest sequence, delimiters included.
         batch: pairs a batch, M, over all ranks; None for what suits body and number of pairs. Of a generative
             training, rows of `max_tokens` tokens.
