@@ -136,12 +136,24 @@ def compare(options: argparse.Namespace, console: "Console") -> None:
     names = [str(run) for run in options.runs]
     if len(set(names)) < len(names):
         raise AdjoinError(f"compare got {', '.join(names)}: expected different runs")
-    reports = {name: Report.read(Path(name)) for name in names}
+    reports = {short: Report.read(Path(name)) for short, name in zip(told_apart(names), names, strict=True)}
     for table in render_comparison(reports):
         console.print(table)
     if options.report:
         write_comparison(options.report, reports)
         console.print(f"With figures: {options.report / 'comparison.html'}", soft_wrap=True)
+
+
+def told_apart(names: list[str]) -> list[str]:
+    """Different paths without the folders that all of them begin and end with: runs/512/report → 512."""
+    parts = [Path(name).parts for name in names]
+    shortest = min(map(len, parts))
+    same = [len({part[place] for part in parts}) == 1 for place in range(shortest)]
+    begin = next((place for place, all_same in enumerate(same) if not all_same), shortest - 1)
+    end = 0
+    while end < shortest - begin - 1 and len({part[-1 - end] for part in parts}) == 1:
+        end += 1
+    return [str(Path(*part[begin : len(part) - end])) for part in parts]
 
 
 def _usual_cache() -> Path:

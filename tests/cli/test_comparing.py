@@ -1,0 +1,19 @@
+"""The names that `compare` gives to reports."""
+
+import pytest
+
+from adjoin.cli.evaluating import told_apart
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/a/512/report", "runs/a/2048/report"], ["512", "2048"]),
+        (["/r/a", "/r/b"], ["a", "b"]),
+        (["runs/a", "runs/a/b"], ["a", "a/b"]),
+        (["x/a/r", "x/a/b/r"], ["r", "b/r"]),
+        (["alone/report"], ["report"]),
+    ],
+)
+def test_reports_are_told_apart_by_what_differs(paths: list[str], names: list[str]) -> None:
+    assert told_apart(paths) == names
