@@ -20,8 +20,8 @@ from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
 from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, place_of
-from adjoin.model.start import Start, library_quiet, missing_weights, random_transformer
-from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, read_tensors, start_vectors
+from adjoin.model.start import Start, first_vectors, library_quiet, missing_weights, random_transformer
+from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
@@ -191,12 +191,7 @@ class Encoder:
         if start.is_static and start.checkpoint is not None:
             return cls.load(start.checkpoint)
         if start.is_static:
-            if start.vectors_from is None:
-                vectors = start_vectors(tokenizer.vocabulary_size, description.dimension, start.seed)
-            else:
-                from adjoin.model.start import first_vectors
-
-                vectors = first_vectors(tokenizer, start, description.dimension)
+            vectors = first_vectors(tokenizer, start, description.dimension)
             even_places = np.ones(1, np.float32)
             weights = read_tensors(folder / WEIGHTS_FILE).get(START_WEIGHTS)
             tensors = {VECTORS: vectors, WEIGHTS: weights, PLACES: even_places}
