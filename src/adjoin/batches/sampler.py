@@ -21,9 +21,8 @@ from adjoin.tokens import Ragged
 ONE, MIXED = "one", "mixed"
 ROUND = 64  # steps whose sources are shuffled among themselves: no pattern, and never far from the shares
 
-_ORDER, _TURNS, _BLEND, _DROPOUT, _CROP = range(
-    5
-)  # what a random number is for, so that no two uses share a stream
+# What a random number is for, so that no two uses share a stream.
+_ORDER, _TURNS, _BLEND, _DROPOUT, _CROP = range(5)
 
 
 class Sampler:

@@ -183,7 +183,7 @@ def _evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verb.add_argument(
         "model",
         metavar="SYSTEM",
-        help="code, which comes along; a model folder (Adjoin's, sentence-transformers', model2vec's), an"
+        help="code or text, which come along; a model folder (Adjoin's, sentence-transformers', model2vec's), an"
         " OpenAI-compatible URL#MODEL, or bm25, bm25-reference, lsa, words, wordllama, random",
     )
     verb.add_argument(
