@@ -1,16 +1,14 @@
 """Functions of nine grammars: what is one, what is its documentation, its name, its code and its place."""
 
 import tracemalloc
-from pathlib import Path
 
 import pytest
+from sample_files import LANGUAGE_OF, SAMPLES
 
 from adjoin.corpus.document import Document
 from adjoin.pairs.functions import Function, function_pairs, functions, parsed
 from adjoin.pairs.languages import LANGUAGES, parser_for
 from adjoin.tally import Tally
-
-SAMPLES = Path(__file__).parent / "samples"
 
 SOURCE = '''\
 import os
@@ -137,31 +135,19 @@ def test_a_pair_carries_what_its_document_says_about_itself() -> None:
     assert {(pair.licence, pair.repository) for pair in function_pairs(document, Tally())} == {("MIT", "a/b")}
 
 
-SAMPLE_COUNTS = {
-    "Store.java": "java",
-    "store.js": "javascript",
-    "store.ts": "typescript",
-    "view.tsx": "typescript",
-    "store.php": "php",
-    "store.rb": "ruby",
-    "store.go": "go",
-    "store.rs": "rust",
-}
-
-
-@pytest.mark.parametrize("name", SAMPLE_COUNTS)
+@pytest.mark.parametrize("name", LANGUAGE_OF)
 def test_every_function_has_one_outcome(name: str) -> None:
     tally = Tally()
-    document = Document.of((SAMPLES / name).read_text(), SAMPLE_COUNTS[name], name)
+    document = Document.of((SAMPLES / name).read_text(), LANGUAGE_OF[name], name)
     pairs = list(function_pairs(document, tally))
     rules = sum(count for reason, count in tally.counts.items() if reason != "functions")
     assert pairs
     assert tally.counts["functions"] == len(pairs) + rules
 
 
-@pytest.mark.parametrize("name", SAMPLE_COUNTS)
+@pytest.mark.parametrize("name", LANGUAGE_OF)
 def test_functions_are_all_that_have_an_implementation_in_order(name: str) -> None:
-    document = Document.of((SAMPLES / name).read_text(), SAMPLE_COUNTS[name], name)
+    document = Document.of((SAMPLES / name).read_text(), LANGUAGE_OF[name], name)
     found = functions(document, Tally())
     assert [f.span for f in found] == sorted(f.span for f in found)
     by_name = {f.name: f for f in found}

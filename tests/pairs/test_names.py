@@ -1,11 +1,11 @@
 """A function's name in words for x, and its code without the name for y."""
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sample_files import LANGUAGE_OF, SAMPLES
 
 from adjoin.corpus.document import Document
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
@@ -15,7 +15,6 @@ from adjoin.pairs.names import hidden, spoken
 from adjoin.pairs.pair import Pair
 from adjoin.tally import Tally
 
-SAMPLES = Path(__file__).parent / "samples"
 BOTH = (DOCSTRING_FUNCTION, NAME_FUNCTION)
 
 
@@ -245,26 +244,14 @@ def test_a_string_that_is_no_docstring_stays() -> None:
     assert 'f"Not {a} docstring"' in pair.y
 
 
-NAMES = {
-    "Store.java": "java",
-    "store.js": "javascript",
-    "store.ts": "typescript",
-    "view.tsx": "typescript",
-    "store.php": "php",
-    "store.rb": "ruby",
-    "store.go": "go",
-    "store.rs": "rust",
-}
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LANGUAGE_OF)
 @pytest.mark.parametrize("kinds", [(NAME_FUNCTION,), BOTH])
 def test_every_function_has_one_outcome(name: str, kinds: tuple[str, ...]) -> None:
     text, tally = (SAMPLES / name).read_text(), Tally()
-    pairs = pairs_of(text, NAMES[name], kinds, tally)
+    pairs = pairs_of(text, LANGUAGE_OF[name], kinds, tally)
     assert tally.counts["functions"] == len(pairs) + sum(tally.counts.values()) - tally.counts["functions"]
     assert len({pair.origin for pair in pairs}) == len(pairs)
-    described = pairs_of(text, NAMES[name], (DOCSTRING_FUNCTION,))
+    described = pairs_of(text, LANGUAGE_OF[name], (DOCSTRING_FUNCTION,))
     assert [pair for pair in pairs if pair.kind == DOCSTRING_FUNCTION] == (described if kinds == BOTH else [])
     for pair in pairs:
         if pair.kind == NAME_FUNCTION:
