@@ -169,6 +169,24 @@ def test_typical_lengths_are_those_that_it_says(tokenizer: Tokenizer) -> None:
     assert "wild" in lengths.said
     static = lengths_for([], Recipe.with_defaults())  # distinct tokens, of which three in ten are dropped
     assert static.y_N.mean() < 0.5 * lengths.y_N.mean()
+    cut = lengths_for([], Recipe.with_defaults(crop_y=1.0))  # stretches of 48 tokens at most
+    assert cut.y_N.max() <= 50
+    assert cut.x_N.tolist() == static.x_N.tolist()
+
+
+def test_texts_that_are_cut_to_stretches_are_counted_as_cut(pairs_folder: Path) -> None:
+    whole = lengths_for([pairs_folder], Recipe.with_defaults(vocabulary=600))
+    cut = lengths_for([pairs_folder], Recipe.with_defaults(vocabulary=600, crop_y=1.0))
+    assert whole.y_N.max() > 50 >= cut.y_N.max()
+    assert whole.x_N.tolist() == cut.x_N.tolist()
+
+
+def test_a_tables_layer_and_the_precision_of_the_loss_are_counted() -> None:
+    sizes = {"batch": 64, "dimension": 16}
+    narrow, wide = (plan([], Recipe.with_defaults(**sizes, hidden=hidden), gpus=1) for hidden in (None, 32))
+    assert wide.useful - narrow.useful == 6 * 2 * (2 * 32 * 16)  # a pair has two sequences, the layer two matrices
+    halved = plan([], Recipe.with_defaults(**sizes, loss_precision="bfloat16"), gpus=1)
+    assert halved.seconds["loss"] == pytest.approx(narrow.seconds["loss"] / 16)
 
 
 def test_lengths_are_measured_on_the_pairs(pairs_folder: Path) -> None:

@@ -99,6 +99,7 @@ class StaticBody(nn.Module):
         self.after = nn.Parameter(torch.zeros(roles * vocabulary))
         self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
         self.register_buffer("openings", torch.tensor(openings, dtype=torch.int64))
+        self._openings = list(openings)  # a fake tensor cannot be read
         self.hidden: nn.Parameter | None = None
         self.output: nn.Parameter | None = None
         if hidden:
@@ -148,7 +149,7 @@ class StaticBody(nn.Module):
     def _weights(self, tokens: Ragged) -> Tensor:
         """The weight of each token of distinct sequences (N,)."""
         assert tokens.neighbours_2N is not None
-        roles_N = np.repeat(roles_of(tokens, self.get_buffer("openings").tolist()), tokens.lengths_B)
+        roles_N = np.repeat(roles_of(tokens, self._openings), tokens.lengths_B)
         rows_N = torch.from_numpy(roles_N * len(self.vectors))
         places_N = roles_N * PLACES_WEIGHED + np.minimum(tokens.places_N, PLACES_WEIGHED - 1)
         before_N, after_N = torch.from_numpy(tokens.neighbours_2N)

@@ -60,6 +60,7 @@ class Sizes:
         largest_block: numbers of the largest block, or of what stands outside the blocks.
         layers: blocks; 0 for a static table.
         attention_width: heads times their width.
+        layer: those of a static table's layer on top.
     """
 
     parameters: int
@@ -69,6 +70,7 @@ class Sizes:
     largest_block: int
     layers: int
     attention_width: int
+    layer: int = 0
 
     def lasting_bytes(self, recipe: Recipe) -> int:
         """Of weights, gradients and moments."""
@@ -77,10 +79,11 @@ class Sizes:
     def useful_flops(self, lengths_B: NDArray[np.int64], dimension: int) -> float:
         """Of products for sequences of these lengths, forward and backward, each token once.
 
-        6 a weight and token but for the table, and causal attention; a static table: 6 D a token.
+        6 a weight and token but for the table, and causal attention; a static table: 6 D a token, and 6 a weight
+        of its layer and sequence.
         """
         if not self.layers:
-            return float(6 * lengths_B.sum() * dimension)
+            return 6.0 * (int(lengths_B.sum()) * dimension + len(lengths_B) * self.layer)
         return 6.0 * (self.parameters - self.table) * int(lengths_B.sum()) + 3 * self.attention_flops(lengths_B)
 
     def attention_flops(self, lengths_B: NDArray[np.int64]) -> float:
@@ -100,7 +103,8 @@ def sizes_of(body: AnyBody, recipe: Recipe) -> Sizes:
     )
     parameters = sum(p.numel() for p in body.parameters())
     if isinstance(body, StaticBody):
-        return Sizes(parameters, body.vectors.numel(), trained, moments, parameters, 0, 0)
+        layer = 0 if body.hidden is None else 2 * body.hidden.numel()
+        return Sizes(parameters, body.vectors.numel(), trained, moments, parameters, 0, 0, layer)
     config = body.model.config
     heads = config.num_attention_heads
     width = heads * int(getattr(config, "head_dim", None) or config.hidden_size // heads)
@@ -162,7 +166,12 @@ def shape_of(body: AnyBody, settled: Settled, lengths_B: NDArray[np.int64]) -> S
 
 
 def step_of(
-    body: AnyBody, settled: Settled, dimensions: Sequence[int] = (), *, workers: int = 1
+    body: AnyBody,
+    settled: Settled,
+    dimensions: Sequence[int] = (),
+    *,
+    products: torch.dtype | None = None,
+    workers: int = 1,
 ) -> ContrastiveStep:
     """A training's step, on one rank."""
     device = next(body.parameters()).device
@@ -173,6 +182,7 @@ def step_of(
         memory_tokens=settled.memory_tokens,
         autocast=settled.autocast,
         dimensions=tuple(dimensions),
+        products=products,
         workers=workers,
         ranks=Ranks(device=device),
     )

@@ -14,7 +14,7 @@ from adjoin.training.costs import (
 from adjoin.training.lengths import Lengths
 from adjoin.training.memory import Pass
 from adjoin.training.recipe import Recipe
-from adjoin.training.settle import Settled
+from adjoin.training.settle import Settled, loss_products
 
 FORWARD, AGAIN, BACKWARD = "embedding", "embedding again", "backward pass"
 LOSS, OPTIMIZER = "loss", "clipping and optimiser"
@@ -87,7 +87,8 @@ class Estimate:
         speed, share = machine.flops, machine.share or 1.0
         parts = {name: flops / (speed * share) for name, flops in self.executed().items()}
         pairs, width = self.batch // self.ranks, self.body.dimension
-        parts[LOSS] = 4 * 2 * pairs * self.batch * width / (machine.single * share)
+        products = machine.single if loss_products(self.recipe) is None else machine.flops
+        parts[LOSS] = 4 * 2 * pairs * self.batch * width / (products * share)
         held = self.ranks if self.recipe.shard else 1
         traffic = 4 * (3 * self.sizes.trained + 4 * self.sizes.moments + 3 * self.sizes.trained)
         parts[OPTIMIZER] = traffic / held / machine.bandwidth

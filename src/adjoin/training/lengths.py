@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.batches.batch import cut_out, stretches
 from adjoin.model.places import place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.pruning import needed_tokens, pruned_tokenizer
@@ -90,23 +91,32 @@ def _typical(recipe: Recipe) -> Lengths:
         vocabulary = _of_checkpoint(recipe)[1]
     else:
         vocabulary = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
-    x_N, y_N = (_cut(_wild(side, distinct=recipe.start.is_static), recipe) for side in ("x", "y"))
+    x_N, y_N = (_cut(_wild(side, recipe), recipe) for side in ("x", "y"))
     y_N = np.random.default_rng(0).permutation(y_N)  # long docstrings do not make long functions
     said = "typical of code in the wild (docstrings: median 14 tokens, nine of ten under 41; functions: 165, 602)"
     return Lengths(said, x_N, y_N, x_N[:0], vocabulary, None)
 
 
-def _wild(side: str, *, distinct: bool) -> NDArray[np.float64]:
-    """A log-normal distribution's quantiles, or how many distinct tokens such texts have."""
+def _wild(side: str, recipe: Recipe) -> NDArray[np.float64]:
+    """A log-normal distribution's quantiles, cut to stretches, or how many distinct tokens such texts have."""
     median, nine_of_ten = _WILD[side]
     normal = NormalDist(math.log(median), math.log(nine_of_ten / median) / NormalDist().inv_cdf(0.9))
     lengths_N = np.exp([normal.inv_cdf((number + 0.5) / _QUANTILES) for number in range(_QUANTILES)])
+    if share := _crop(side, recipe):
+        lengths_N = stretches(np.rint(lengths_N).astype(np.int64), share, np.random.default_rng(0))[1].astype(
+            float
+        )
     factor, power = _DISTINCT
-    return np.minimum(lengths_N, factor * lengths_N**power) if distinct else lengths_N
+    return np.minimum(lengths_N, factor * lengths_N**power) if recipe.start.is_static else lengths_N
+
+
+def _crop(side: str, recipe: Recipe) -> float:
+    """What share of a side's texts is cut to a stretch; explicit negatives are whole."""
+    return {"x": recipe.crop_x, "y": recipe.crop_y}.get(side, 0.0)
 
 
 def _cut(lengths_N: NDArray[Any], recipe: Recipe) -> NDArray[np.int64]:
-    """Both delimiters stay, others are dropped at random. That some are cut to a stretch is not counted."""
+    """Both delimiters stay, others are dropped at random."""
     cut_N = np.clip(lengths_N, 3, recipe.max_tokens)
     dropped_N: NDArray[np.int64] = np.rint(2 + (cut_N - 2) * (1 - recipe.token_dropout)).astype(np.int64)
     return dropped_N
@@ -125,7 +135,7 @@ def _measured(datasets: Sequence[PairDataset], recipe: Recipe) -> Lengths:
         texts[NEGATIVES] += [text for negatives in rows.get(NEGATIVES, [])[::stride] for text in negatives]
     sampled = len(texts["x"])
     tokenizer, vocabulary = _tokenizer([*texts["x"], *texts["y"]], recipe, whole=sampled == number)
-    lengths = {side: _lengths(tokenizer, some, _ROLES[side], recipe) for side, some in texts.items()}
+    lengths = {side: _lengths(tokenizer, some, side, recipe) for side, some in texts.items()}
     said = f"measured on {sampled:,} of {number:,} pairs"
     return Lengths(said, lengths["x"], lengths["y"], lengths[NEGATIVES], vocabulary, number)
 
@@ -153,6 +163,8 @@ def _of_checkpoint(recipe: Recipe) -> tuple[Tokenizer, int]:
     return tokenizer, int(config.vocab_size)
 
 
-def _lengths(tokenizer: Tokenizer, texts: list[str], role: str, recipe: Recipe) -> NDArray[np.int64]:
-    tokens = encode_all(tokenizer, texts, role, recipe.max_tokens)
+def _lengths(tokenizer: Tokenizer, texts: list[str], side: str, recipe: Recipe) -> NDArray[np.int64]:
+    tokens = encode_all(tokenizer, texts, _ROLES[side], recipe.max_tokens)
+    if (share := _crop(side, recipe)) and len(tokens):
+        tokens = cut_out(tokens, *stretches(tokens.lengths_B, share, np.random.default_rng(recipe.seed)))
     return _cut((tokens.distinct() if recipe.start.is_static else tokens).lengths_B, recipe)

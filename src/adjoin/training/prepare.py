@@ -38,7 +38,7 @@ from adjoin.training.machine import return_freed_memory
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 from adjoin.training.schedule import Budget
-from adjoin.training.settle import Settled, settle, settle_processor
+from adjoin.training.settle import Settled, loss_products, settle, settle_processor
 
 PAIRS_FOR_TOKENIZER = 50_000  # learning takes about 10 s; more pairs change the vocabulary little
 CACHE, LABELLED = "tokens", "labelled"  # below the training's folder, until it has ended
@@ -108,7 +108,7 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
         memory_tokens=settled.memory_tokens,
         autocast=settled.autocast,
         dimensions=tuple(recipe.dimensions or ()),
-        products=torch.bfloat16 if recipe.loss_precision == "bfloat16" else None,
+        products=loss_products(recipe),
         workers=settled.workers,
         ranks=ranks,
     )

@@ -71,6 +71,11 @@ class Settled:
         return cls(**content)
 
 
+def loss_products(recipe: Recipe) -> torch.dtype | None:
+    """What the loss's matrix products are rounded to; None for the vectors' own precision."""
+    return torch.bfloat16 if recipe.loss_precision == "bfloat16" else None
+
+
 def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
     """The precision, and the number of threads of each rank; the latter takes effect at once."""
     return_freed_memory()

@@ -18,7 +18,7 @@ from adjoin.training.machine import peak_memory, reset_peak_memory, seconds_of
 from adjoin.training.memory import Pass, memory_of_pass
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
-from adjoin.training.settle import Settled
+from adjoin.training.settle import Settled, loss_products
 
 SECONDS = 4.0  # for the timed micro-batches; at least two
 _MOST_GROUPS, _IN_A_ROW = 6, 4  # micro-batches of different lengths; of each length, for each worker
@@ -126,7 +126,7 @@ def _loss(body: AnyBody, recipe: Recipe, settled: Settled, pairs: int) -> float:
     vectors_BD = functional.normalize(random_BD).to(parameter.device)
     empty = Ragged(np.zeros(0, np.int32), np.zeros(few, np.int64))
     batch = Batch(empty, empty, np.arange(3 * few).reshape(3, few))
-    step = step_of(body, settled, recipe.dimensions or ())
+    step = step_of(body, settled, recipe.dimensions or (), products=loss_products(recipe))
     dtype = torch.promote_types(parameter.dtype, torch.float32)
 
     def work() -> None:
