@@ -33,6 +33,7 @@ EXPECTED = {
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
     "pack": "model --out --precision",
+    "join": "models --out",
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",

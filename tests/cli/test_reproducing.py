@@ -56,8 +56,12 @@ def test_a_committed_recipe_is_whole(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("body", "weights", "dimension"),
-    [("", "model.safetensors", 64), (NANO, "packed-00001-of-00001.safetensors", 128)],
-    ids=["static", "transformer"],
+    [
+        ("", "model.safetensors", 64),
+        (STATIC, "model.safetensors", 128),
+        (NANO, "packed-00001-of-00001.safetensors", 128),
+    ],
+    ids=["static", "two heads", "transformer"],
 )
 def test_from_the_pairs_to_the_report(
     pairs_folder: Path,
@@ -69,7 +73,8 @@ def test_from_the_pairs_to_the_report(
 ) -> None:
     """The corpus is there already: no network in the tests."""
     shutil.copy(RECIPES / "corpora" / "code.toml", tmp_path / "corpus.toml")
-    (tmp_path / "small.toml").write_text(SMALL.replace(STATIC, body) if body else SMALL)
+    recipe = SMALL.replace(STATIC, body) if body else SMALL
+    (tmp_path / "small.toml").write_text(f"heads = 2\n{recipe}" if body == STATIC else recipe)
     out, data = tmp_path / "out", tmp_path / "data"
     shutil.copytree(pairs_folder, out / "pairs")
     write_code_task(pairs_folder, data / "code" / "small")
@@ -83,6 +88,15 @@ def test_from_the_pairs_to_the_report(
     assert main(command) == 0
     assert (out / "model" / weights).stat().st_mtime_ns == written.st_mtime_ns
     assert "step 1 " not in capsys.readouterr().out.split("is there")[-1]
+
+
+@pytest.mark.parametrize(("heads", "message"), [(0, "from 1 on"), (True, "from 1 on"), (2, "only static models")])
+def test_heads_that_cannot_be_are_one_line(tmp_path: Path, heads: object, message: str) -> None:
+    shutil.copy(RECIPES / "corpora" / "code.toml", tmp_path / "corpus.toml")
+    given = f"heads = {str(heads).lower()}\n{SMALL.replace(STATIC, NANO)}"
+    (tmp_path / "small.toml").write_text(given)
+    with pytest.raises(AdjoinError, match=message):
+        ModelRecipe.read(tmp_path / "small.toml")
 
 
 def write_code_task(pairs: Path, folder: Path) -> None:

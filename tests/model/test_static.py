@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody
+from adjoin.model.joining import joined
 from adjoin.model.static import PLACES_WEIGHED, StaticTable, inverse_document_frequency, packed, start_vectors
 from adjoin.tokens import Ragged
 
@@ -20,9 +21,9 @@ def ragged(rows: list[list[int]]) -> Ragged:
 OPENINGS, HIDDEN = (3, 5), 4
 
 
-def trained_body() -> StaticBody:
+def trained_body(seed: int = 0) -> StaticBody:
     """A body of whose tensors none is as it was at the start."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     weights_V = random.random(VOCABULARY, np.float32) + 0.1
     body = StaticBody(start_vectors(VOCABULARY, DIMENSION, 0), weights_V, openings=OPENINGS, hidden=HIDDEN)
     with torch.no_grad():
@@ -55,6 +56,20 @@ def test_body_table_and_formula_agree(rows: list[list[int]]) -> None:
     np.testing.assert_allclose(body(ragged(rows)).detach().numpy(), expected, atol=1e-5)
     table = StaticTable({name: tensor.numpy() for name, tensor in body.tensors().items()})
     np.testing.assert_allclose(table.embed(ragged(rows)), expected, atol=1e-5)
+
+
+@given(sequences)
+def test_of_joined_tables_each_is_a_part_of_the_vector(rows: list[list[int]]) -> None:
+    bodies = [trained_body(seed) for seed in range(3)]
+    tables = [{name: tensor.numpy() for name, tensor in body.tensors().items()} for body in bodies]
+    expected = np.concatenate([body(ragged(rows)).detach().numpy() for body in bodies], axis=1) / 3**0.5
+    whole = joined([joined(tables[:2]), tables[2]])  # joined ones can be joined
+    assert StaticTable(whole).layout.heads == 3
+    np.testing.assert_allclose(StaticTable(whole).embed(ragged(rows)), expected, atol=1e-5)
+    body = StaticBody.from_tensors(whole)
+    np.testing.assert_allclose(body(ragged(rows)).detach().numpy(), expected, atol=1e-5)
+    for name, tensor in body.tensors().items():  # and trained on
+        np.testing.assert_allclose(tensor.numpy(), whole[name], rtol=1e-5)
 
 
 def test_start_weights_are_inverse_document_frequencies() -> None:

@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         _evaluate,
         _compare,
         _pack,
+        _join,
         _adapt,
         _embed,
         _index,
@@ -242,6 +243,18 @@ def _pack(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument(
         "--precision", help="int8 or bfloat16 (default: int8, and bfloat16 where a transformer needs it)"
     )
+
+
+def _join(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = add_verb(
+        subparsers,
+        "join",
+        verbs.join,
+        "make one model of static models that were trained apart: their vectors end to end",
+        extra="train",
+    )
+    verb.add_argument("models", nargs="+", type=path, metavar="MODEL", help="folders of models of one recipe")
+    verb.add_argument("--out", required=True, type=path, help="folder for the joined model")
 
 
 def _adapt(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,13 +3,14 @@
 OUT/pairs/      the corpus of the recipe's [corpus]: packages of registries, mined, decontaminated against the data
 OUT/pairs/NAME/ of several corpora each, named as its recipe is
 OUT/whole/      the training of its [train], weights in float32
+OUT/heads/N/    where there are several heads: their trainings, of which OUT/whole/ is joined
 OUT/model/      the same packed, to pass on
 OUT/report/     what it is worth on the data
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,7 @@ from adjoin.files import read_toml
 from adjoin.mining import Engine
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.packages import mine_packages
+from adjoin.model.joining import join
 from adjoin.model.packing import pack
 from adjoin.model.places import DESCRIPTION_FILE
 from adjoin.pairs.dataset import MANIFEST
@@ -29,6 +31,7 @@ from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 
 _TABLES = {"about", "corpus", "train", "report"}
+_HEADS = "heads"  # in a recipe, and below OUT
 PAIRS = "pairs"
 _DISK = 4 << 30  # bytes of packages that may wait to be mined
 
@@ -42,6 +45,7 @@ class ModelRecipe:
         licences: the licences that its pairs may have.
         kinds: of pairs, in place of those that the corpora's recipes name; empty for theirs.
         training: its training.
+        heads: how many are trained, with a seed each, and joined.
         suites: what is measured.
         beside: further rows of the report.
     """
@@ -50,6 +54,7 @@ class ModelRecipe:
     licences: tuple[str, ...]
     kinds: tuple[str, ...]
     training: Recipe
+    heads: int
     suites: list[str]
     beside: list[str]
 
@@ -62,9 +67,13 @@ class ModelRecipe:
                 one name.
         """
         content = read_toml(path, "recipe")
-        if missing := sorted(({"corpus", "train", "report"} - content.keys()) | (content.keys() - _TABLES)):
+        if missing := sorted(
+            ({"corpus", "train", "report"} - content.keys()) | (content.keys() - {*_TABLES, _HEADS})
+        ):
             raise AdjoinError(f"{path}: missing or unknown {missing[0]}, expected {', '.join(sorted(_TABLES))}")
-        corpus, report = content["corpus"], content["report"]
+        corpus, report, heads = content["corpus"], content["report"], content.get(_HEADS, 1)
+        if type(heads) is not int or heads < 1:
+            raise AdjoinError(f"{path}: heads is {heads!r:.80}, expected a whole number from 1 on")
         try:
             named, licences = corpus["recipe"], tuple(corpus["licences"])
             kinds = tuple(corpus.get("kinds", ()))
@@ -78,7 +87,10 @@ class ModelRecipe:
         if not places or len(set(folders)) < len(places):
             raise AdjoinError(f"{path}: recipe is {named!r:.80}, expected one file, or several of different names")
         corpora = {folder: CorpusRecipe.read(place) for folder, place in zip(folders, places, strict=True)}
-        return cls(corpora, licences, kinds, Recipe.with_defaults(**content["train"]), suites, beside)
+        training = Recipe.with_defaults(**content["train"])
+        if heads > 1 and not training.start.is_static:
+            raise AdjoinError(f"{path}: heads is {heads}: only static models can be joined")
+        return cls(corpora, licences, kinds, training, heads, suites, beside)
 
 
 def run(options: argparse.Namespace, console: Console) -> None:
@@ -95,9 +107,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
         _collect(recipe, folder, options, () if number else options.also or (), console)
     console.rule("2  The training")
     if not (out / "whole" / DESCRIPTION_FILE).is_file():
-        with training_display(console) as watch:
-            pairs = [out / folder for folder in recipe.corpora]
-            train(pairs, out / "whole", recipe.training, resume=True, say=console.print, watch=watch)
+        _train(recipe, out, console)
     console.rule("3  Packing")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
         report = pack(out / "whole", out / "model")
@@ -105,6 +115,24 @@ def run(options: argparse.Namespace, console: Console) -> None:
         console.print(f"{weights}; vectors turned to a cosine of {report.cosine:.5f} at most")
     console.rule("4  The report")
     _report(recipe, out, options.data, console)
+
+
+def _train(recipe: ModelRecipe, out: Path, console: Console) -> None:
+    """The training; of several heads one after the other, joined when the last is there."""
+    pairs = [out / folder for folder in recipe.corpora]
+    places = (
+        [out / _HEADS / str(number) for number in range(recipe.heads)] if recipe.heads > 1 else [out / "whole"]
+    )
+    for number, place in enumerate(places):
+        if (place / DESCRIPTION_FILE).is_file():
+            continue
+        if recipe.heads > 1:
+            console.print(f"head {number + 1} of {recipe.heads}")
+        training = replace(recipe.training, seed=recipe.training.seed + number)
+        with training_display(console) as watch:
+            train(pairs, place, training, resume=True, say=console.print, watch=watch)
+    if recipe.heads > 1:
+        join(places, out / "whole")
 
 
 def _report(recipe: ModelRecipe, out: Path, data: Path, console: Console) -> None:

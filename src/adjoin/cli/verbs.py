@@ -334,6 +334,14 @@ def pack(options: argparse.Namespace) -> None:
     )
 
 
+def join(options: argparse.Namespace) -> None:
+    """`adjoin join`."""
+    from adjoin.model.joining import join as join_models
+
+    description = join_models(options.models, options.out)
+    _console().print(f"{options.out}: {len(options.models)} models as one, of dimension {description.dimension:,}")
+
+
 def adapt(options: argparse.Namespace) -> None:
     """`adjoin adapt`."""
     from adjoin.cli.adapting import Adaptation

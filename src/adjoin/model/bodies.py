@@ -64,9 +64,10 @@ class StaticBody(nn.Module):
 
     Attributes:
         vectors: of the tokens (V, D).
-        weights, log_places, before, after: as in static.py, roles end to end; `places` by their logarithm, so that
-            they stay positive.
-        hidden, output: the layer on top (H, D) and (D, H); None without one.
+        weights, log_places, before, after: as in static.py, heads and their roles end to end; `places` by their
+            logarithm, so that they stay positive.
+        hidden, output: the layers on top (KH, W) and (D, H); None without.
+        heads: K.
     """
 
     pads, sharded = False, False
@@ -78,6 +79,7 @@ class StaticBody(nn.Module):
         *,
         openings: Sequence[int] = (),
         hidden: int = 0,
+        heads: int = 1,
         seed: int = 0,
     ) -> None:
         """A body before training, which compares weighted bags of tokens: neighbours and layer do nothing yet.
@@ -86,24 +88,27 @@ class StaticBody(nn.Module):
             vectors_VD: of the tokens.
             weights_V: of the tokens, the same in all roles.
             openings: the tokens that queries and documents begin with, if they are to have weights of their own.
-            hidden: H, width of the layer on top; 0 for none.
+            hidden: H, width of each head's layer on top; 0 for none.
+            heads: K, into which the vectors are divided.
             seed: of the layer.
         """
         super().__init__()
         vocabulary, self.dimension = vectors_VD.shape
-        roles = max(1, len(openings))
+        self.heads, roles = heads, max(1, len(openings))
+        rows = heads * roles
         self.vectors = nn.Parameter(torch.from_numpy(vectors_VD.copy()))
-        self.weights = nn.Parameter(torch.from_numpy(np.tile(weights_V, roles)))
-        self.log_places = nn.Parameter(torch.zeros(roles * PLACES_WEIGHED))
-        self.before = nn.Parameter(torch.zeros(roles * vocabulary))
-        self.after = nn.Parameter(torch.zeros(roles * vocabulary))
+        self.weights = nn.Parameter(torch.from_numpy(np.tile(weights_V, rows)))
+        self.log_places = nn.Parameter(torch.zeros(rows * PLACES_WEIGHED))
+        self.before = nn.Parameter(torch.zeros(rows * vocabulary))
+        self.after = nn.Parameter(torch.zeros(rows * vocabulary))
         self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
         self.register_buffer("openings", torch.tensor(openings, dtype=torch.int64))
         self._openings = list(openings)  # a fake tensor cannot be read
         self.hidden: nn.Parameter | None = None
         self.output: nn.Parameter | None = None
         if hidden:
-            self.hidden = nn.Parameter(torch.from_numpy(start_vectors(hidden, self.dimension, seed + 1)))
+            width = self.dimension // heads
+            self.hidden = nn.Parameter(torch.from_numpy(start_vectors(heads * hidden, width, seed + 1)))
             self.output = nn.Parameter(torch.zeros(self.dimension, hidden))
 
     @classmethod
@@ -114,42 +119,57 @@ class StaticBody(nn.Module):
             AdjoinError: as `Layout.of`.
         """
         table = StaticTable(tensors)
-        start_V = tensors.get(START_WEIGHTS, table.weights_RV.mean(axis=0)).astype(np.float32)
-        body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=table.layout.hidden)
-        places_RP = table.places_RP[:, np.minimum(np.arange(PLACES_WEIGHED), table.layout.places - 1)]
+        layout = table.layout
+        start_V = tensors.get(START_WEIGHTS, table.weights_KRV.mean(axis=(0, 1))).astype(np.float32)
+        body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=layout.hidden, heads=layout.heads)
+        places_KRP = table.places_KRP[..., np.minimum(np.arange(PLACES_WEIGHED), layout.places - 1)]
         values = {
-            "weights": table.weights_RV,
-            "log_places": np.log(np.maximum(places_RP, 1e-30)),
-            "before": table.before_RV,
-            "after": table.after_RV,
+            "weights": table.weights_KRV,
+            "log_places": np.log(np.maximum(places_KRP, 1e-30)),
+            "before": table.before_KRV,
+            "after": table.after_KRV,
         }
+        if table.hidden_KHW is not None and table.output_KWH is not None:
+            values |= {"hidden": table.hidden_KHW, "output": table.output_KWH}
         with torch.no_grad():
             for name, value in values.items():
-                body.get_parameter(name).copy_(torch.from_numpy(value.reshape(-1)))
-            if table.hidden_HD is not None and table.output_DH is not None:
-                body.get_parameter("hidden").copy_(torch.from_numpy(table.hidden_HD))
-                body.get_parameter("output").copy_(torch.from_numpy(table.output_DH))
+                parameter = body.get_parameter(name)
+                parameter.copy_(torch.from_numpy(value.reshape(parameter.shape)))
         return body
 
     def forward(self, tokens: Ragged) -> Tensor:
         """See `Body`."""
         tokens = tokens.distinct()
-        ids, starts = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
-        sums_BD = functional.embedding_bag(
-            ids, self.vectors, starts, mode="sum", per_sample_weights=self._weights(tokens)
-        )
-        unit_BD = functional.normalize(sums_BD)
-        if self.hidden is None or self.output is None:
-            return unit_BD
-        scaled_BD = unit_BD * self.dimension**0.5
-        inner_BH = functional.silu(functional.linear(scaled_BD, self.hidden))
-        added_BD = functional.linear(inner_BH, self.output)  # in bfloat16 perhaps
-        return functional.normalize(scaled_BD + added_BD.to(scaled_BD.dtype))
+        vectors = [self._of_head(tokens, number) for number in range(self.heads)]
+        return vectors[0] if self.heads == 1 else torch.cat(vectors, dim=1) / self.heads**0.5
 
-    def _weights(self, tokens: Ragged) -> Tensor:
+    def _of_head(self, tokens: Ragged, head: int) -> Tensor:
+        """Unit vectors (B, W) of a head."""
+        width = self.dimension // self.heads
+        ids_N, starts_B = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
+        # The table with a row a token and head: as many numbers, in the same order.
+        sums_BW = functional.embedding_bag(
+            ids_N * self.heads + head,
+            self.vectors.view(-1, width),
+            starts_B,
+            mode="sum",
+            per_sample_weights=self._weights(tokens, head),
+        )
+        unit_BW = functional.normalize(sums_BW)
+        if self.hidden is None or self.output is None:
+            return unit_BW
+        rows = len(self.hidden) // self.heads
+        hidden_HW, output_WH = self.hidden[head * rows :][:rows], self.output[head * width :][:width]
+        scaled_BW = unit_BW * width**0.5
+        inner_BH = functional.silu(functional.linear(scaled_BW, hidden_HW))
+        added_BW = functional.linear(inner_BH, output_WH)  # in bfloat16 perhaps
+        return functional.normalize(scaled_BW + added_BW.to(scaled_BW.dtype))
+
+    def _weights(self, tokens: Ragged, head: int) -> Tensor:
         """The weight of each token of distinct sequences (N,)."""
         assert tokens.neighbours_2N is not None
         roles_N = np.repeat(roles_of(tokens, self._openings), tokens.lengths_B)
+        roles_N += head * max(1, len(self._openings))
         rows_N = torch.from_numpy(roles_N * len(self.vectors))
         places_N = roles_N * PLACES_WEIGHED + np.minimum(tokens.places_N, PLACES_WEIGHED - 1)
         before_N, after_N = torch.from_numpy(tokens.neighbours_2N)
@@ -163,13 +183,13 @@ class StaticBody(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """What model.safetensors holds."""
         openings = self.get_buffer("openings")
-        roles = max(1, len(openings))
+        rows = self.heads * max(1, len(openings))
         found = {
             VECTORS: self.vectors.detach(),
-            WEIGHTS: self.weights.detach().reshape(roles, -1),
-            PLACES: self.log_places.detach().exp().reshape(roles, -1),
-            BEFORE: self.before.detach().reshape(roles, -1),
-            AFTER: self.after.detach().reshape(roles, -1),
+            WEIGHTS: self.weights.detach().reshape(rows, -1),
+            PLACES: self.log_places.detach().exp().reshape(rows, -1),
+            BEFORE: self.before.detach().reshape(rows, -1),
+            AFTER: self.after.detach().reshape(rows, -1),
             START_WEIGHTS: self.get_buffer("start_weights"),
         }
         if len(openings):

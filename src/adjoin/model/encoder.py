@@ -8,7 +8,7 @@ model needs NumPy and tokenizers only. A transformer takes the GPU that it finds
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +21,7 @@ from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
 from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, place_of
 from adjoin.model.start import Start, first_vectors, library_quiet, missing_weights, random_transformer
-from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, StaticTable, read_tensors
+from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, Layout, StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
@@ -191,9 +191,11 @@ class Encoder:
         if start.is_static and start.checkpoint is not None:
             return cls.load(start.checkpoint)
         if start.is_static:
+            trained = read_tensors(folder / WEIGHTS_FILE)
+            description = replace(description, dimension=Layout.of(trained).width)  # all heads began alike
             vectors = first_vectors(tokenizer, start, description.dimension)
             even_places = np.ones(1, np.float32)
-            weights = read_tensors(folder / WEIGHTS_FILE).get(START_WEIGHTS)
+            weights = trained.get(START_WEIGHTS)
             tensors = {VECTORS: vectors, WEIGHTS: weights, PLACES: even_places}
             body: Embedding = StaticTable({n: t for n, t in tensors.items() if t is not None})
         elif start.checkpoint is not None:

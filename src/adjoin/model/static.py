@@ -11,6 +11,9 @@ What a bag of words usually lacks is worth more than all tuning (docs/LOG.md, 20
 counts once, where it first stands, however often it is repeated; what stands first has weights of its own, and
 so has what follows `def` or stands before a parenthesis, a function's name above all, in any language; queries and
 documents weigh tokens differently; the layer on top lets words together mean something else than each alone.
+
+A table may have several heads, which were trained apart (joining.py): the formula holds for each, with vectors,
+weights and layer of its own, and their v stand end to end. A cosine is the mean of theirs.
 """
 
 from collections.abc import Mapping
@@ -40,17 +43,28 @@ class Layout:
 
     Attributes:
         vocabulary: V.
-        dimension: D.
+        dimension: D, over all heads.
+        heads: K.
         roles: R, 1 where queries and documents are weighed alike.
         places: P.
-        hidden: H, width of the layer on top; 0 for none.
+        hidden: H, width of each head's layer on top; 0 for none.
     """
 
     vocabulary: int
     dimension: int
+    heads: int
     roles: int
     places: int
     hidden: int
+
+    @property
+    def width(self) -> int:
+        """W = D / K, of a head's vector."""
+        return self.dimension // self.heads
+
+    def head(self, number: int) -> slice:
+        """A head's part of a vector."""
+        return slice(number * self.width, (number + 1) * self.width)
 
     @classmethod
     def of(cls, tensors: Tensors) -> "Layout":
@@ -64,12 +78,15 @@ class Layout:
                 f"a static model needs the tensors {', '.join(NEEDED)}; missing: {', '.join(missing)}"
             )
         vectors, places = tensors[VECTORS], tensors[PLACES]
+        roles = len(tensors[OPENINGS]) if OPENINGS in tensors else 1
+        heads = max(1, len(tensors[WEIGHTS]) // roles) if tensors[WEIGHTS].ndim == 2 else 1
         layout = cls(
             vocabulary=len(vectors),
             dimension=vectors.shape[1] if vectors.ndim == 2 else 0,
-            roles=len(tensors[OPENINGS]) if OPENINGS in tensors else 1,
+            heads=heads,
+            roles=roles,
             places=places.shape[-1] if places.ndim else 0,
-            hidden=len(tensors[HIDDEN]) if HIDDEN in tensors else 0,
+            hidden=len(tensors[HIDDEN]) // heads if HIDDEN in tensors else 0,
         )
         expected = layout.shapes()
         wrong = [
@@ -77,22 +94,25 @@ class Layout:
             for name, tensor in tensors.items()
             if name in expected and tensor.shape not in expected[name]
         ]
-        if wrong or not layout.dimension or not layout.places or (layout.hidden and OUTPUT not in tensors):
+        whole = layout.dimension and layout.places and not layout.dimension % layout.heads
+        if wrong or not whole or (layout.hidden and OUTPUT not in tensors):
             raise AdjoinError(
                 f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape}, {PLACES} {places.shape},"
-                f" {', '.join(wrong) or OUTPUT + ' missing'}; expected (V, D), (R, P), (R, V)"
+                f" {', '.join(wrong) or OUTPUT + ' missing'}; expected (V, D), (KR, P), (KR, V)"
             )
         return layout
 
     def shapes(self) -> dict[str, list[tuple[int, ...]]]:
-        """The shapes that each tensor may have; with one role, the axis of roles may be missing."""
+        """The shapes that each tensor may have; with one head and role, their axis may be missing."""
+        rows = self.heads * self.roles
         sizes = {WEIGHTS: self.vocabulary, BEFORE: self.vocabulary, AFTER: self.vocabulary, PLACES: self.places}
         shapes: dict[str, list[tuple[int, ...]]] = {
-            name: [(self.roles, size), *([(size,)] if self.roles == 1 else [])] for name, size in sizes.items()
+            name: [(rows, size), *([(size,)] if rows == 1 else [])] for name, size in sizes.items()
         }
         shapes[VECTORS] = [(self.vocabulary, self.dimension)]
         shapes[SCALES] = shapes[START_WEIGHTS] = [(self.vocabulary,)]
-        shapes[HIDDEN], shapes[OUTPUT] = [(self.hidden, self.dimension)], [(self.dimension, self.hidden)]
+        shapes[HIDDEN] = [(self.heads * self.hidden, self.width)]
+        shapes[OUTPUT] = [(self.dimension, self.hidden)]
         return shapes
 
 
@@ -102,11 +122,11 @@ class StaticTable:
     Attributes:
         layout: its sizes.
         vectors_VD: of the tokens, float32.
-        weights_RV: of the tokens, in queries and in documents.
-        places_RP: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
-        before_RV, after_RV: what a token does to the weight of the one behind it, and before it.
+        weights_KRV: of the tokens, by head, in queries and in documents.
+        places_KRP: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
+        before_KRV, after_KRV: what a token does to the weight of the one behind it, and before it.
         openings: the tokens that queries and documents begin with; empty with one role.
-        hidden_HD, output_DH: the layer on top.
+        hidden_KHW, output_KWH: the layers on top.
     """
 
     def __init__(self, tensors: Tensors) -> None:
@@ -116,16 +136,16 @@ class StaticTable:
             AdjoinError: as `Layout.of`.
         """
         self.layout = layout = Layout.of(tensors)
-        rows = (layout.roles, layout.vocabulary)
+        heads, rows = layout.heads, (layout.heads, layout.roles, layout.vocabulary)
         self.vectors_VD = unpacked(tensors)
-        self.weights_RV = _float32(tensors[WEIGHTS]).reshape(rows)
-        self.places_RP = _float32(tensors[PLACES]).reshape(layout.roles, -1)
+        self.weights_KRV = _float32(tensors[WEIGHTS]).reshape(rows)
+        self.places_KRP = _float32(tensors[PLACES]).reshape(heads, layout.roles, -1)
         nothing = np.zeros(rows, np.float32)
-        self.before_RV = _float32(tensors.get(BEFORE, nothing)).reshape(rows)
-        self.after_RV = _float32(tensors.get(AFTER, nothing)).reshape(rows)
+        self.before_KRV = _float32(tensors.get(BEFORE, nothing)).reshape(rows)
+        self.after_KRV = _float32(tensors.get(AFTER, nothing)).reshape(rows)
         self.openings = [int(token) for token in tensors.get(OPENINGS, ())]
-        self.hidden_HD = _float32(tensors[HIDDEN]) if layout.hidden else None
-        self.output_DH = _float32(tensors[OUTPUT]) if layout.hidden else None
+        self.hidden_KHW = _float32(tensors[HIDDEN]).reshape(heads, -1, layout.width) if layout.hidden else None
+        self.output_KWH = _float32(tensors[OUTPUT]).reshape(heads, layout.width, -1) if layout.hidden else None
 
     @property
     def dimension(self) -> int:
@@ -142,34 +162,54 @@ class StaticTable:
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
-        weights_N = self._weights(tokens)
-        sums_BD = np.empty((len(tokens), self.dimension), np.float32)
+        heads = [(self.layout.head(number), self._weights(tokens, number)) for number in range(self.layout.heads)]
+        result_BD = np.empty((len(tokens), self.dimension), np.float32)
         ends_B = np.cumsum(tokens.lengths_B)
         for row, (start, end) in enumerate(zip(tokens.starts_B, ends_B, strict=True)):
             # A product a row: five times as fast as one np.add.reduceat over all.
-            np.dot(weights_N[start:end], self.vectors_VD[tokens.ids_N[start:end]], out=sums_BD[row])
-        return _unit(self._through_layer(_unit(sums_BD)))
+            vectors_ND = self.vectors_VD[tokens.ids_N[start:end]]
+            for part, weights_N in heads:
+                np.dot(weights_N[start:end], vectors_ND[:, part], out=result_BD[row, part])
+        for number, (part, _) in enumerate(heads):
+            result_BD[:, part] = _unit(self._through_layer(_unit(result_BD[:, part]), number))
+        return result_BD if len(heads) == 1 else _unit(result_BD)
 
-    def _weights(self, tokens: Ragged) -> NDArray[np.float32]:
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """All that its heads differ in, as a model file has it, in float32."""
+        rows = self.layout.heads * self.layout.roles
+        found = {
+            VECTORS: self.vectors_VD,
+            WEIGHTS: self.weights_KRV.reshape(rows, -1),
+            PLACES: self.places_KRP.reshape(rows, -1),
+            BEFORE: self.before_KRV.reshape(rows, -1),
+            AFTER: self.after_KRV.reshape(rows, -1),
+        }
+        if self.hidden_KHW is not None and self.output_KWH is not None:
+            found[HIDDEN] = self.hidden_KHW.reshape(-1, self.layout.width)
+            found[OUTPUT] = self.output_KWH.reshape(-1, self.layout.hidden)
+        return found
+
+    def _weights(self, tokens: Ragged, head: int) -> NDArray[np.float32]:
         """The weight of each token of distinct sequences (N,)."""
         assert tokens.neighbours_2N is not None
         roles_N = np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
         before_N, after_N = tokens.neighbours_2N
-        push_N = self.before_RV[roles_N, before_N] + self.after_RV[roles_N, after_N]
-        places_N = self.places_RP[roles_N, np.minimum(tokens.places_N, self.layout.places - 1)]
-        weights_N: NDArray[np.float32] = self.weights_RV[roles_N, tokens.ids_N] * places_N
+        push_N = self.before_KRV[head, roles_N, before_N] + self.after_KRV[head, roles_N, after_N]
+        places_N = self.places_KRP[head, roles_N, np.minimum(tokens.places_N, self.layout.places - 1)]
+        weights_N: NDArray[np.float32] = self.weights_KRV[head, roles_N, tokens.ids_N] * places_N
         weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
         return weights_N
 
-    def _through_layer(self, unit_BD: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self.hidden_HD is None or self.output_DH is None:
-            return unit_BD
-        scaled_BD = unit_BD * np.float32(self.dimension**0.5)
-        result_BD = np.empty_like(scaled_BD)
-        for row, scaled_D in enumerate(scaled_BD):  # a product of many rows may round otherwise than one of one
-            inner_H = self.hidden_HD @ scaled_D
-            result_BD[row] = scaled_D + self.output_DH @ (inner_H / (1 + np.exp(-inner_H)))
-        return result_BD
+    def _through_layer(self, unit_BW: NDArray[np.float32], head: int) -> NDArray[np.float32]:
+        if self.hidden_KHW is None or self.output_KWH is None:
+            return unit_BW
+        hidden_HW, output_WH = self.hidden_KHW[head], self.output_KWH[head]
+        scaled_BW = unit_BW * np.float32(self.layout.width**0.5)
+        result_BW = np.empty_like(scaled_BW)
+        for row, scaled_W in enumerate(scaled_BW):  # a product of many rows may round otherwise than one of one
+            inner_H = hidden_HW @ scaled_W
+            result_BW[row] = scaled_W + output_WH @ (inner_H / (1 + np.exp(-inner_H)))
+        return result_BW
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
