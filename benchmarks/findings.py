@@ -51,9 +51,14 @@ def main() -> None:
     parser.add_argument("pairs", type=Path, nargs="+", help="what `adjoin mine` or `collect` wrote")
     parser.add_argument("--data", type=Path, required=True, help="the evaluation data")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=float, help="passes over the pairs, in place of one; not of `start`")
     parser.add_argument("--seed", type=int, default=0)
     wanted = parser.parse_args()
     base, suites, variants = FINDINGS[wanted.finding]
+    if wanted.epochs is not None:
+        if "epochs" not in base:
+            parser.error(f"{wanted.finding} counts steps, not --epochs")
+        base = {**base, "epochs": wanted.epochs}
     reports = []
     for name, changes in variants.items():
         folder = wanted.out / name

@@ -36,8 +36,13 @@ def test_a_shipped_model_is_whole_and_small(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_model_is_that_of_its_recipe(name: str) -> None:
-    asked = tomllib.loads((RECIPES / f"{name}-static.toml").read_text())["train"]
+    recipe = tomllib.loads((RECIPES / f"{name}-static.toml").read_text())
+    asked, heads = recipe["train"], recipe.get("heads", 1)
     encoder = Encoder.load(name)
+    assert encoder.dimension == heads * asked["dimension"]
+    assert [training["recipe"]["seed"] for training in encoder.description.training.get("joined", [])] == (
+        list(range(heads)) if heads > 1 else []
+    )
     assert encoder.dense_weight == asked.pop("dense_weight")
     trained = encoder.description.training["recipe"]
     assert {option: trained[option] for option in asked} == asked
@@ -74,7 +79,7 @@ def test_it_opens_without_torch(name: str) -> None:
 def test_a_folder_of_the_same_name_is_given_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "code").mkdir()
-    assert Encoder.load("code").dimension == 512
+    assert Encoder.load("code").dimension == 1024
     for folder in ("./code", Path("code")):
         assert place_of(folder).resolve() == tmp_path / "code"
         with pytest.raises(AdjoinError, match="is not a model"):

@@ -142,7 +142,7 @@ class Encoder:
     Example:
         >>> encoder = Encoder.load("code")  # or a folder, "models/mine"
         >>> encoder.encode_query(["open a file"]).shape
-        (1, 512)
+        (1, 1024)
 
     Attributes:
         description: what the model is.
