@@ -121,7 +121,6 @@ class StaticTable:
 
     Attributes:
         layout: its sizes.
-        vectors_VD: of the tokens, float32.
         weights_KRV: of the tokens, by head, in queries and in documents.
         places_KRP: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
         before_KRV, after_KRV: what a token does to the weight of the one behind it, and before it.
@@ -137,7 +136,9 @@ class StaticTable:
         """
         self.layout = layout = Layout.of(tensors)
         heads, rows = layout.heads, (layout.heads, layout.roles, layout.vocabulary)
-        self.vectors_VD = unpacked(tensors)
+        # As they are stored: whole, they would take four times the memory, and half a second at the first text.
+        self._stored_VD = np.ascontiguousarray(tensors[VECTORS])
+        self._scales_V = _float32(tensors[SCALES]) if SCALES in tensors else None
         self.weights_KRV = _float32(tensors[WEIGHTS]).reshape(rows)
         self.places_KRP = _float32(tensors[PLACES]).reshape(heads, layout.roles, -1)
         nothing = np.zeros(rows, np.float32)
@@ -151,6 +152,12 @@ class StaticTable:
     def dimension(self) -> int:
         """D."""
         return self.layout.dimension
+
+    @property
+    def vectors_VD(self) -> NDArray[np.float32]:
+        """Of the tokens."""
+        vectors_VD = _float32(self._stored_VD)
+        return vectors_VD if self._scales_V is None else vectors_VD * self._scales_V[:, None]
 
     @property
     def vocabulary_size(self) -> int:
@@ -167,7 +174,7 @@ class StaticTable:
         ends_B = np.cumsum(tokens.lengths_B)
         for row, (start, end) in enumerate(zip(tokens.starts_B, ends_B, strict=True)):
             # A product a row: five times as fast as one np.add.reduceat over all.
-            vectors_ND = self.vectors_VD[tokens.ids_N[start:end]]
+            vectors_ND = self._stored_VD[tokens.ids_N[start:end]].astype(np.float32, copy=False)
             for part, weights_N in heads:
                 np.dot(weights_N[start:end], vectors_ND[:, part], out=result_BD[row, part])
         for number, (part, _) in enumerate(heads):
@@ -190,7 +197,7 @@ class StaticTable:
         return found
 
     def _weights(self, tokens: Ragged, head: int) -> NDArray[np.float32]:
-        """The weight of each token of distinct sequences (N,)."""
+        """What the stored vectors of distinct sequences are multiplied by (N,): weight and scale of each token."""
         assert tokens.neighbours_2N is not None
         roles_N = np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
         before_N, after_N = tokens.neighbours_2N
@@ -198,7 +205,7 @@ class StaticTable:
         places_N = self.places_KRP[head, roles_N, np.minimum(tokens.places_N, self.layout.places - 1)]
         weights_N: NDArray[np.float32] = self.weights_KRV[head, roles_N, tokens.ids_N] * places_N
         weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
-        return weights_N
+        return weights_N if self._scales_V is None else weights_N * self._scales_V[tokens.ids_N]
 
     def _through_layer(self, unit_BW: NDArray[np.float32], head: int) -> NDArray[np.float32]:
         if self.hidden_KHW is None or self.output_KWH is None:
@@ -253,7 +260,7 @@ def packed(tensors: Tensors) -> dict[str, NDArray[Any]]:
 
     A number is off by at most 1/254 of its vector's largest.
     """
-    vectors_VD = unpacked(tensors)
+    vectors_VD = StaticTable(tensors).vectors_VD
     scales_V = np.abs(vectors_VD).max(axis=1, initial=0) / 127
     whole_VD = np.rint(vectors_VD / np.maximum(scales_V, 1e-30)[:, None]).astype(np.int8)
     rest = {
@@ -261,12 +268,6 @@ def packed(tensors: Tensors) -> dict[str, NDArray[Any]]:
         for name, tensor in tensors.items()
     }
     return {**rest, VECTORS: whole_VD, SCALES: scales_V.astype(np.float32)}
-
-
-def unpacked(tensors: Tensors) -> NDArray[np.float32]:
-    """The token vectors (V, D) of a model file, packed or not."""
-    vectors_VD = _float32(tensors[VECTORS])
-    return vectors_VD * _float32(tensors[SCALES])[:, None] if SCALES in tensors else vectors_VD
 
 
 def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np.float32]:
