@@ -140,10 +140,11 @@ class StaticBody(nn.Module):
     def forward(self, tokens: Ragged) -> Tensor:
         """See `Body`."""
         tokens = tokens.distinct()
-        vectors = [self._of_head(tokens, number) for number in range(self.heads)]
+        roles_N = np.repeat(roles_of(tokens, self._openings), tokens.lengths_B)
+        vectors = [self._of_head(tokens, roles_N, head) for head in range(self.heads)]
         return vectors[0] if self.heads == 1 else torch.cat(vectors, dim=1) / self.heads**0.5
 
-    def _of_head(self, tokens: Ragged, head: int) -> Tensor:
+    def _of_head(self, tokens: Ragged, roles_N: NDArray[np.int64], head: int) -> Tensor:
         """Unit vectors (B, W) of a head."""
         width = self.dimension // self.heads
         ids_N, starts_B = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
@@ -153,7 +154,7 @@ class StaticBody(nn.Module):
             self.vectors.view(-1, width),
             starts_B,
             mode="sum",
-            per_sample_weights=self._weights(tokens, head),
+            per_sample_weights=self._weights(tokens, roles_N + head * max(1, len(self._openings))),
         )
         unit_BW = functional.normalize(sums_BW)
         if self.hidden is None or self.output is None:
@@ -165,11 +166,9 @@ class StaticBody(nn.Module):
         added_BW = functional.linear(inner_BH, output_WH)  # in bfloat16 perhaps
         return functional.normalize(scaled_BW + added_BW.to(scaled_BW.dtype))
 
-    def _weights(self, tokens: Ragged, head: int) -> Tensor:
-        """The weight of each token of distinct sequences (N,)."""
+    def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64]) -> Tensor:
+        """The weight of each token of distinct sequences (N,); roles are counted on over the heads."""
         assert tokens.neighbours_2N is not None
-        roles_N = np.repeat(roles_of(tokens, self._openings), tokens.lengths_B)
-        roles_N += head * max(1, len(self._openings))
         rows_N = torch.from_numpy(roles_N * len(self.vectors))
         places_N = roles_N * PLACES_WEIGHED + np.minimum(tokens.places_N, PLACES_WEIGHED - 1)
         before_N, after_N = torch.from_numpy(tokens.neighbours_2N)

@@ -169,7 +169,10 @@ class StaticTable:
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
-        heads = [(self.layout.head(number), self._weights(tokens, number)) for number in range(self.layout.heads)]
+        roles_N = np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
+        heads = [
+            (self.layout.head(head), self._weights(tokens, roles_N, head)) for head in range(self.layout.heads)
+        ]
         result_BD = np.empty((len(tokens), self.dimension), np.float32)
         ends_B = np.cumsum(tokens.lengths_B)
         for row, (start, end) in enumerate(zip(tokens.starts_B, ends_B, strict=True)):
@@ -196,10 +199,9 @@ class StaticTable:
             found[OUTPUT] = self.output_KWH.reshape(-1, self.layout.hidden)
         return found
 
-    def _weights(self, tokens: Ragged, head: int) -> NDArray[np.float32]:
+    def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64], head: int) -> NDArray[np.float32]:
         """What the stored vectors of distinct sequences are multiplied by (N,): weight and scale of each token."""
         assert tokens.neighbours_2N is not None
-        roles_N = np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
         before_N, after_N = tokens.neighbours_2N
         push_N = self.before_KRV[head, roles_N, before_N] + self.after_KRV[head, roles_N, after_N]
         places_N = self.places_KRP[head, roles_N, np.minimum(tokens.places_N, self.layout.places - 1)]
