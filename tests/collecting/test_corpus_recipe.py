@@ -23,12 +23,14 @@ def group(rows: str = ROW, registry: str = "pypi", more: str = "") -> str:
 
 def test_reads_what_it_writes(tmp_path: Path) -> None:
     text = HEAD + '[mine]\ncap = 8000\nlanguages = ["go"]\n'
-    text += group(more='leave_out = ["pylint*"]') + group(f'"jlib 1:3.1-2 9 {HASH} {HASH}"', "debian-source")
+    text += group(more='leave_out = ["pylint*"]')
+    text += group(f'"jlib 1:3.1-2 9 {HASH} {HASH}"', "debian-source", 'licence = "MIT"')
     recipe = CorpusRecipe.read(recipe_of(tmp_path, text))
     assert recipe.mine == {"cap": 8000, "languages": ["go"]}
     assert recipe.size == 109
     assert [package.id for package, _ in recipe.packages()] == ["pypi:networkx 3.5", "debian-source:jlib 1:3.1-2"]
     assert len(recipe.groups[1].packages[0].hashes) == 2
+    assert [group.licence for group in recipe.groups] == ["", "MIT"]
     again = tmp_path / "again.toml"
     again.write_text(recipe.text())
     assert CorpusRecipe.read(again) == recipe
@@ -45,6 +47,7 @@ def test_reads_what_it_writes(tmp_path: Path) -> None:
         (HEAD + "mine = 3\n" + group(), "mine is 3; expected a table"),
         (HEAD + group(registry="crates"), "registry is 'crates'; expected pypi, debian"),
         (HEAD + group(""), "packages has no row"),
+        (HEAD + group(more='licence = ""'), "group 1: licence is ''; expected a text"),
         (HEAD + group("7"), "packages is [7]; expected a list of texts"),
         (HEAD + group('"networkx"'), "pypi:networkx is not pinned"),
         (HEAD + group('"networkx 3.5"'), "pypi:networkx 3.5 is not pinned"),

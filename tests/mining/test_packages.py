@@ -21,11 +21,11 @@ def function(name: str) -> str:
     return comment + f"function {name}(value) {{\n{body}  return {name}0;\n}}\n"
 
 
-def npm_package(folder: Path, name: str, code: str) -> str:
+def npm_package(folder: Path, name: str, code: str, licence: str = "MIT") -> str:
     """Write NAME-1.0.0.tgz; its row in a recipe."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as archive:
-        for path, text in (("package/index.js", code), ("package/package.json", '{"license": "MIT"}')):
+        for path, text in (("package/index.js", code), ("package/package.json", json.dumps({"license": licence}))):
             member = tarfile.TarInfo(path)
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
@@ -76,6 +76,36 @@ def test_packages_and_folders_become_one_dataset(recipe: Path, source_tree: Path
     assert rows["licence"][0] == "MIT"
     assert rows["origin"][0].startswith("one-1.0.0.tgz!package/index.js:")
     assert rows["name"][:2] == ["median", "variance"]
+
+
+def test_a_groups_licence_holds_where_a_package_names_none_that_is_known(tmp_path: Path) -> None:
+    downloads = tmp_path / "downloads"
+    licences = ["MIT", "see COPYING", "", "CC-BY-NC-4.0", "see COPYING"]
+    rows = [npm_package(downloads, f"p{n}", function(f"f{n}"), licence) for n, licence in enumerate(licences)]
+
+    def group(licence: str, rows: list[str]) -> str:
+        return f'[[group]]\nregistry = "npm"\nlanguage = "javascript"\n{licence}packages = {json.dumps(rows)}\n'
+
+    (tmp_path / "recipe.toml").write_text(
+        'name = "small"\nabout = "Of an archive with rules, and of one without."\n'
+        + group('licence = "LicenseRef-scancode-free-unknown"\n', rows[:4])
+        + group("", rows[4:])
+    )
+    recipe = CorpusRecipe.read(tmp_path / "recipe.toml")
+    manifest = mine_packages(
+        recipe,
+        tmp_path / "out",
+        MiningOptions(kinds=("docstring-function",), licences=("permissive", "copyleft")),
+        downloads=downloads,
+        budget=10**9,
+        keep=True,
+        engine=Engine(workers=1),
+    )
+    free = "LicenseRef-scancode-free-unknown"
+    assert [given["licence"] for given in manifest["inputs"]] == ["MIT", free, free, "CC-BY-NC-4.0", "see COPYING"]
+    assert [given["pairs"] for given in manifest["inputs"]] == [1, 1, 1, 0, 0]
+    rows_licences = next(PairDataset.open(tmp_path / "out").batches(["licence"]))["licence"]
+    assert rows_licences == ["MIT", free, free]
 
 
 def test_on_the_command_line_with_the_recipes_options(

@@ -15,18 +15,23 @@ UNKNOWN = "unknown"  # no licence, or words that are no SPDX expression
 
 PUBLIC_DOMAIN = "public domain"  # no licence is needed; SPDX has no identifier for that
 _PUBLIC_DOMAIN = re.compile(r"(?:US |CC0 ?/ ?)?public[ -]domain(?: ?/ ?CC0)?(?: \([^()]*\))?", re.IGNORECASE)
+FREE = (
+    "LicenseRef-scancode-free-unknown"  # free by its archive's rules, as all of Debian main; which, is not known
+)
 WORDNET = "LicenseRef-scancode-wordnet"  # asks for a notice alone; SPDX has no identifier for it either
 
 # Names that stand for many identifiers. "permissive" asks for a notice at most; "weak-copyleft" for changes to the
-# files themselves; "copyleft" for the source of the whole; "share-alike" is the same for texts.
+# files themselves; "copyleft" for the source of the whole, and has what may ask for it; "share-alike" is the same
+# for texts.
 GROUPS: dict[str, tuple[str, ...]] = {
     "public-domain": (PUBLIC_DOMAIN, "0BSD", "blessing", "CC0-1.0", "MIT-0", "PDDL-1.0", "Unlicense", "WTFPL"),
     "permissive": (
-        PUBLIC_DOMAIN, "0BSD", "AFL-3.0", "Apache-1.1", "Apache-2.0", "Artistic-2.0", "blessing", "BSD-1-Clause",
-        "BSD-2-Clause", "BSD-2-Clause-Patent", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSD-4-Clause", "BSL-1.0",
-        "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0",
-        "CC0-1.0", "CNRI-Python", "curl", "ECL-2.0", "FSFAP", "HPND", "ICU",
-        "ISC", "MIT", "MIT-0", "MulanPSL-2.0", "NCSA", "NIST-PD", "OFL-1.1", "OpenSSL", "PDDL-1.0", "PHP-3.01",
+        PUBLIC_DOMAIN, "0BSD", "AFL-3.0", "Apache-1.0", "Apache-1.1", "Apache-2.0", "Artistic-2.0", "blessing",
+        "BSD-1-Clause", "BSD-2-Clause", "BSD-2-Clause-Patent", "BSD-3-Clause", "BSD-3-Clause-Clear",
+        "BSD-4-Clause", "BSL-1.0", "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0",
+        "CC0-1.0", "CECILL-B", "CNRI-Python", "curl", "ECL-2.0", "FSFAP", "HPND", "ICU",
+        "ISC", "MIT", "MIT-0", "MulanPSL-2.0", "NCSA", "NIST-PD", "OFL-1.1", "OLDAP-2.8", "OpenSSL",
+        "PDDL-1.0", "PHP-3.01",
         "PostgreSQL", "PSF-2.0", "Python-2.0", "Ruby", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "UPL-1.0",
         "W3C", WORDNET, "WTFPL", "X11", "Zlib", "ZPL-2.1",
     ),
@@ -35,8 +40,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-1.1", "MPL-2.0",
     ),
     "copyleft": (
-        "AGPL-3.0-only", "AGPL-3.0-or-later", "EUPL-1.2", "GPL-1.0-only", "GPL-1.0-or-later", "GPL-2.0-only",
-        "GPL-2.0-or-later", "GPL-3.0-only", "GPL-3.0-or-later", "OSL-3.0",
+        FREE, "AGPL-3.0-only", "AGPL-3.0-or-later", "CECILL-2.0", "CECILL-2.1", "EUPL-1.2",
+        "GPL-1.0-only", "GPL-1.0-or-later", "GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0-only", "GPL-3.0-or-later",
+        "OSL-3.0",
     ),
     "share-alike": (
         "CC-BY-SA-2.0", "CC-BY-SA-2.5", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "GFDL-1.1-or-later", "GFDL-1.2-only",
@@ -109,6 +115,16 @@ class Licences:
             licence = licence.license_symbol
         key = _current(licence.key)
         return key in self.identifiers if key in _licensing().known_symbols else self.unknown
+
+
+def is_known(expression: str) -> bool:
+    """Whether an expression is made of licences that have a name, be they allowed or not."""
+    if _PUBLIC_DOMAIN.fullmatch(expression):
+        return True
+    licence, licensing = _parsed(expression), _licensing()
+    if licence is None:
+        return False
+    return all(_current(key) in licensing.known_symbols for key in licensing.license_keys(licence))
 
 
 @cache

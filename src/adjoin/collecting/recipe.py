@@ -19,7 +19,7 @@ from adjoin.files import read_toml
 REGISTRIES = ("pypi", "debian", "debian-source", "npm")
 
 _TOP_KEYS = {"name", "about", "debian", "mine", "group"}
-_GROUP_KEYS = {"registry", "language", "leave_out", "packages"}
+_GROUP_KEYS = {"registry", "language", "licence", "leave_out", "packages"}
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")
 _DEBIAN_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -97,12 +97,14 @@ class Group:
         language: what they are mostly written in, for a person.
         packages: in the order in which they are collected.
         leave_out: names, or shell patterns of names, that must never be among them.
+        licence: of packages that name none that is known, by the rules of their registry; empty where it has none.
     """
 
     registry: str
     language: str
     packages: tuple[Package, ...]
     leave_out: tuple[str, ...] = ()
+    licence: str = ""
 
     def leaves_out(self, name: str) -> str:
         """The pattern of `leave_out` that the name of a package matches; empty if none does.
@@ -206,6 +208,7 @@ class CorpusRecipe:
         for group in self.groups:
             lines += ["", "[[group]]"]
             lines += [f"registry = {_toml(group.registry)}", f"language = {_toml(group.language)}"]
+            lines += [f"licence = {_toml(group.licence)}"] if group.licence else []
             rows = {"leave_out": group.leave_out, "packages": [package.row for package in group.packages]}
             for key, texts in rows.items():
                 lines += [f"{key} = [", *(f"  {_toml(text)}," for text in texts), "]"] if texts else []
@@ -248,7 +251,8 @@ def _group(values: Mapping[str, Any], what: str) -> Group:
         if not rows:
             raise ValueError("packages has no row; expected one a package")
         packages = tuple(_package(registry, row) for row in rows)
-        return Group(registry, _text(values, "language"), packages, tuple(_texts(values, "leave_out")))
+        licence = _text(values, "licence") if "licence" in values else ""
+        return Group(registry, _text(values, "language"), packages, tuple(_texts(values, "leave_out")), licence)
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
 

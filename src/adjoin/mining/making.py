@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adjoin.arrow import number_array, text_array
-from adjoin.cleaning.allow_list import Licences
+from adjoin.cleaning.allow_list import Licences, is_known
 from adjoin.cleaning.caps import joint
 from adjoin.cleaning.decontamination import HeldOut
 from adjoin.cleaning.masking import masked
@@ -165,7 +165,7 @@ class _Bench:
             "package": given.package,
             "sha256": record.sha256,
             "bytes": record.bytes,
-            "licence": record.licence,
+            "licence": given.licence if given.licence and not is_known(record.licence) else record.licence,
             "repository": record.repository,
             "counts": tally.counts,
         }

@@ -56,7 +56,8 @@ def mine_packages(
     numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
     inputs = inputs_of(find_sources(also, tally, exclude=options.exclude))
     tasks = [Task(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
-    given = [list(numbers), stamps_of(tasks)]
+    licences = [group.licence for group in recipe.groups]
+    given = [list(numbers), *([licences] if any(licences) else []), stamps_of(tasks)]
     with mining_under_way(out, options, plan_of(given, options, versions()), engine or Engine()) as mining:
         parts = {name: PartFiles(mining.shop.folder, number) for name, number in numbers.items()}
         done = {name for name, part in parts.items() if part.done}
@@ -73,7 +74,6 @@ def mine_packages(
 
 
 def _task(number: int, collected: Collected) -> Task:
-    inputs = (
-        Input(Source(path, path.name), collected.package.name, path.stat().st_size) for path in collected.files
-    )
+    package, licence = collected.package.name, collected.group.licence
+    inputs = (Input(Source(path, path.name), package, path.stat().st_size, licence) for path in collected.files)
     return Task(number, tuple(inputs))

@@ -34,11 +34,13 @@ class Input:
         package: what caps and counts know it by: the first folder below the root, the archive, or the name under
             which it was collected.
         size: bytes on the disk.
+        licence: what it has if it names none that is known; empty for none.
     """
 
     source: Source
     package: str
     size: int
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
