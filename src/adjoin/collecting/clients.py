@@ -71,7 +71,7 @@ class Pip(Client):
     """Wheels of PyPI."""
 
     registry = "pypi"
-    per_call = 10  # pip downloads nothing if one of them is missing
+    per_call = 40  # pip downloads nothing if one of them is missing
 
     def command(self, packages: Sequence[Package]) -> list[str]:
         """The command that downloads packages into the working directory."""
@@ -98,7 +98,7 @@ class Npm(Client):
     """Tarballs of the npm registry."""
 
     registry = "npm"
-    per_call = 20
+    per_call = 60
 
     def command(self, packages: Sequence[Package]) -> list[str]:
         """The command that downloads packages into the working directory."""

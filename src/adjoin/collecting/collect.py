@@ -59,7 +59,7 @@ def collect(
             again. One run at a time.
         tally: where what cannot be had is counted.
         budget: bytes of disk for the files of two batches; half of it must hold the largest package. On top come
-            apt's own lists, 110 MB, and what npm caches of the 20 packages that it is about.
+            apt's own lists, 110 MB, and what npm caches of the 60 packages that it is about.
         keep: whether all files stay; then `budget` bounds a batch, not the disk.
         done: ids of packages that are not wanted any more.
         progress: told after each call of a client, in a thread of its own: how many packages are settled, of how
