@@ -72,16 +72,19 @@ def main() -> None:
         recipe = {**base, **changes, "seed": wanted.seed}
         reports.append(folder / "report")
         if not (folder / "report" / "report.json").exists():
-            measure(folder, recipe, wanted.pairs, wanted.data, suites)
+            measure(folder, recipe, wanted.pairs, wanted.data, suites, wanted.out / "tokens")
     adjoin("compare", *reports, "--report", wanted.out / "comparison")
 
 
-def measure(folder: Path, recipe: dict[str, object], pairs: list[Path], data: Path, suites: list[str]) -> None:
-    """Train one variant and write its report."""
+def measure(
+    folder: Path, recipe: dict[str, object], pairs: list[Path], data: Path, suites: list[str], tokens: Path
+) -> None:
+    """Train one variant and write its report; `tokens` are those of all variants."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{name} = {value!r}".replace("'", '"') for name, value in recipe.items()]
     (folder / "recipe.toml").write_text("\n".join(lines) + "\n")
-    adjoin("train", *pairs, "--recipe", folder / "recipe.toml", "--out", folder / "model", "--resume")
+    given = ("--recipe", folder / "recipe.toml", "--tokens", tokens)
+    adjoin("train", *pairs, *given, "--out", folder / "model", "--resume")
     adjoin("evaluate", folder / "model", "--data", data, "--suite", *suites, "--report", folder / "report")
 
 

@@ -84,6 +84,7 @@ def test_from_the_pairs_to_the_report(
     assert (model.dimension, model.dense_weight) == (dimension, 0.7)
     report = json.loads((out / "report" / "report.json").read_text())
     assert set(report["baselines"]) == {"bm25", "hybrid", "untrained"}
+    assert not (out / "tokens").exists()
     written = (out / "model" / weights).stat()
     assert main(command) == 0
     assert (out / "model" / weights).stat().st_mtime_ns == written.st_mtime_ns

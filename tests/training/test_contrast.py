@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,22 @@ def test_resumed_equals_uninterrupted_to_the_bit(name: str, pairs_folder: Path, 
 
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert len(losses(tmp_path / "cut")) == recipe.steps
+
+
+def test_tokens_that_are_kept_serve_the_next_training_on_the_same_pairs(
+    pairs_folder: Path, tmp_path: Path
+) -> None:
+    recipe, tokens = RECIPES["static"], tmp_path / "tokens"
+    train(pairs_folder, tmp_path / "alone", recipe)
+    train(pairs_folder, tmp_path / "first", recipe, tokens=tokens)
+    made = {path: path.stat().st_mtime_ns for path in tokens.iterdir()}
+    train(pairs_folder, tmp_path / "second", replace(recipe, seed=1), tokens=tokens)
+    assert weights(tmp_path / "first") == weights(tmp_path / "alone") != weights(tmp_path / "second")
+    assert made
+    assert {path: path.stat().st_mtime_ns for path in tokens.iterdir()} == made
+    train(pairs_folder, tmp_path / "shorter", replace(recipe, max_tokens=24), tokens=tokens)
+    train(pairs_folder, tmp_path / "shorter-alone", replace(recipe, max_tokens=24))
+    assert weights(tmp_path / "shorter") == weights(tmp_path / "shorter-alone") != weights(tmp_path / "alone")
 
 
 def test_training_learns(pairs_folder: Path, tmp_path: Path) -> None:

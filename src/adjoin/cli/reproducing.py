@@ -4,11 +4,13 @@ OUT/pairs/      the corpus of the recipe's [corpus]: packages of registries, min
 OUT/pairs/NAME/ of several corpora each, named as its recipe is
 OUT/whole/      the training of its [train], weights in float32
 OUT/heads/N/    where there are several heads: their trainings, of which OUT/whole/ is joined
+OUT/tokens/     the pairs' tokens, until the last head is there
 OUT/model/      the same packed, to pass on
 OUT/report/     what it is worth on the data
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +34,7 @@ from adjoin.training.recipe import Recipe
 
 _TABLES = {"about", "corpus", "train", "report"}
 _HEADS = "heads"  # in a recipe, and below OUT
+_TOKENS = "tokens"
 PAIRS = "pairs"
 _DISK = 4 << 30  # bytes of packages that may wait to be mined
 
@@ -120,19 +123,20 @@ def run(options: argparse.Namespace, console: Console) -> None:
 def _train(recipe: ModelRecipe, out: Path, console: Console) -> None:
     """The training; of several heads one after the other, joined when the last is there."""
     pairs = [out / folder for folder in recipe.corpora]
-    places = (
-        [out / _HEADS / str(number) for number in range(recipe.heads)] if recipe.heads > 1 else [out / "whole"]
-    )
+    several = recipe.heads > 1
+    places = [out / _HEADS / str(number) for number in range(recipe.heads)] if several else [out / "whole"]
+    tokens = out / _TOKENS if several else None
     for number, place in enumerate(places):
         if (place / DESCRIPTION_FILE).is_file():
             continue
-        if recipe.heads > 1:
+        if several:
             console.print(f"head {number + 1} of {recipe.heads}")
         training = replace(recipe.training, seed=recipe.training.seed + number)
         with training_display(console) as watch:
-            train(pairs, place, training, resume=True, say=console.print, watch=watch)
-    if recipe.heads > 1:
+            train(pairs, place, training, resume=True, tokens=tokens, say=console.print, watch=watch)
+    if tokens:
         join(places, out / "whole")
+        shutil.rmtree(tokens, ignore_errors=True)
 
 
 def _report(recipe: ModelRecipe, out: Path, data: Path, console: Console) -> None:

@@ -59,7 +59,7 @@ def plan(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     ignored = "taken as train takes it, and not looked at"
     verb.add_argument("--out", type=path, help=ignored)
     verb.add_argument("--resume", action="store_true", help=ignored)
-    for name in ("--evaluate-every", "--evaluate-data", "--evaluate-limit", "--keep"):
+    for name in ("--tokens", "--evaluate-every", "--evaluate-data", "--evaluate-limit", "--keep"):
         verb.add_argument(name, help=ignored)
     verb.add_argument("--evaluate-suite", nargs="+", help=ignored)
 
@@ -126,6 +126,12 @@ def train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument("--out", required=True, type=path, help="folder for the model")
     _training_options(verb)
     verb.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    verb.add_argument(
+        "--tokens",
+        type=path,
+        metavar="FOLDER",
+        help="keep the pairs' tokens there, for the next training on the same pairs",
+    )
     _evaluation_options(verb)
 
 

@@ -279,7 +279,7 @@ def train(options: argparse.Namespace) -> None:
     aside = aside_of(options)
     with _shown_over_ranks() as (console, shared):
         description = train_encoder(
-            options.pairs, options.out, recipe, resume=options.resume, aside=aside, **shared
+            options.pairs, options.out, recipe, resume=options.resume, tokens=options.tokens, aside=aside, **shared
         )
     steps, seconds = description.training["steps"], description.training["seconds"]
     console.print(

@@ -29,6 +29,7 @@ def train(
     recipe: Recipe,
     *,
     resume: bool = False,
+    tokens: Path | None = None,
     aside: Aside | None = None,
     ranks: Ranks = ALONE,
     say: Say = lambda _: None,
@@ -41,6 +42,8 @@ def train(
         out: the model's folder.
         recipe: all options.
         resume: go on from the last checkpoint below `out`, if there is one.
+        tokens: folder where the pairs' tokens stay, for one training after the other that begins with the same
+            pairs, vocabulary and lengths; None for one below `out` that is gone at the end.
         aside: how the training is measured on its way; whether it is makes no difference to the weights of any
             step, but the model may be an earlier step's then.
         ranks: the processes that share the training.
@@ -59,7 +62,7 @@ def train(
         ranks = ranks.on_cpu()
     paths = [pairs] if isinstance(pairs, Path) else list(pairs)
     say = say if ranks.is_first else lambda _: None
-    contrast = prepare(paths, out, recipe, ranks=ranks, resume=resume, say=say)
+    contrast = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, say=say)
     run = contrast.run
     evaluations = Evaluations(aside, run.folder, run.progress.step) if aside else None
     if evaluations is not None:
@@ -115,7 +118,7 @@ def _finish_with(best: Kept, out: Path, contrast: Contrast) -> None:
 
 def _finish(description: Description, out: Path, contrast: Contrast) -> None:
     run = contrast.run
-    title = f"{out.name}: {len(contrast.cache):,} pairs, batch {run.size:,}"
+    title = f"{'/'.join(out.resolve().parts[-2:])}: {len(contrast.cache):,} pairs, batch {run.size:,}"
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
     write_json(out / DESCRIPTION_FILE, description.as_json())  # last: a folder without it is no model
     forget_tokens(run.folder)

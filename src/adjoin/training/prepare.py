@@ -67,8 +67,10 @@ class Contrast:
     dense_weight: float
 
 
-def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, say: Say) -> Contrast:
-    """Set a training up, from its last checkpoint if `resume` asks for it; errors as `train`."""
+def prepare(
+    pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, tokens: Path | None, say: Say
+) -> Contrast:
+    """Set a training up, from its last checkpoint if `resume` asks for it; arguments and errors as `train`."""
     _check_pairs(pairs, recipe, ranks)
     dense_weight = dense_weight_after(recipe)
     folder = claim(out, ranks, resume=resume)
@@ -84,8 +86,9 @@ def prepare(pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, r
     progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
 
     tokenizer, start_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, known=found is not None)
-    ranks.first_does(lambda: _tokenize(datasets, tokenizer, recipe, folder / CACHE, say))
-    cache = TokenCache.open(folder / CACHE)
+    place = tokens or folder / CACHE
+    ranks.first_does(lambda: _tokenize(datasets, tokenizer, recipe, place, say))
+    cache = TokenCache.open(place)
     body, temperature, settled = _on_the_machine(
         start_body or _new_body(recipe, tokenizer, cache), recipe, ranks, progress
     )
