@@ -72,7 +72,7 @@ def test_from_the_pairs_to_the_report(
     dimension: int,
 ) -> None:
     """The corpus is there already: no network in the tests."""
-    shutil.copy(RECIPES / "corpora" / "code.toml", tmp_path / "corpus.toml")
+    shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     recipe = SMALL.replace(STATIC, body) if body else SMALL
     (tmp_path / "small.toml").write_text(f"heads = 2\n{recipe}" if body == STATIC else recipe)
     out, data = tmp_path / "out", tmp_path / "data"
@@ -93,7 +93,7 @@ def test_from_the_pairs_to_the_report(
 
 @pytest.mark.parametrize(("heads", "message"), [(0, "from 1 on"), (True, "from 1 on"), (2, "only static models")])
 def test_heads_that_cannot_be_are_one_line(tmp_path: Path, heads: object, message: str) -> None:
-    shutil.copy(RECIPES / "corpora" / "code.toml", tmp_path / "corpus.toml")
+    shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     given = f"heads = {str(heads).lower()}\n{SMALL.replace(STATIC, NANO)}"
     (tmp_path / "small.toml").write_text(given)
     with pytest.raises(AdjoinError, match=message):
@@ -171,7 +171,7 @@ def test_several_corpora_lie_in_folders_of_their_own(
     ],
 )
 def test_a_wrong_recipe_is_one_line(tmp_path: Path, change: tuple[str, str], said: str) -> None:
-    shutil.copy(RECIPES / "corpora" / "code.toml", tmp_path / "corpus.toml")
+    shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     (tmp_path / "small.toml").write_text(SMALL.replace(*change))
     with pytest.raises(AdjoinError, match=said):
         ModelRecipe.read(tmp_path / "small.toml")
