@@ -340,6 +340,17 @@ def test_the_table_of_the_terminal(report: Report) -> None:
     assert "mean" not in output.getvalue().split("Association tests")[1]  # they don't add up to anything
 
 
+def test_long_names_that_differ_at_their_end_are_told_apart_in_the_terminal() -> None:
+    names = [f"of-one-training/size-{size}" for size in (111, 222, 333, 444)]
+    report = Report(names[0], {name: [finding("code", "t", 0.4)] for name in names})
+    output = StringIO()
+    Console(file=output, width=80).print(render_table(report, "code", "ndcg@10"))
+    heads = [
+        [cell.strip() for cell in line.split("┃")[1:-1]] for line in output.getvalue().splitlines() if "┃" in line
+    ]
+    assert ["".join(parts) for parts in zip(*heads, strict=True)][1:] == names
+
+
 def test_names_are_no_markup_for_the_terminal() -> None:
     output = StringIO()
     report = Report("m", {"model": [finding("code", "[bold]t", 0.4)], "[red]x": [finding("code", "[bold]t", 0.3)]})

@@ -354,9 +354,9 @@ def render_table(report: Report, suite: str, metric: str) -> "Table":
     from rich.text import Text
 
     table = Table(title=Text(f"{TITLES.get(suite, suite)}, {metric}"))
-    table.add_column("task")
+    table.add_column("task", overflow="fold")
     for system in report.systems:
-        table.add_column(Text(system), justify="right")
+        table.add_column(Text(system), justify="right", overflow="fold")
     for heading, values in columns_of(report, suite, metric).items():
         if heading == "mean":
             table.add_section()
