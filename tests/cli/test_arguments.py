@@ -22,13 +22,13 @@ EXPECTED = {
         "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
         " --init --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset --prune"
         " --recipe --resume --seed --sources --steps --token-budget --token-dropout"
-        " --vectors-from --vocabulary"
+        " --tokens --vectors-from --vocabulary"
     ),
     "plan": (
         "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
         " --gpu --gpus --init --json --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out"
         " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout"
-        " --vectors-from --vocabulary"
+        " --tokens --vectors-from --vocabulary"
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",

@@ -83,8 +83,8 @@ def test_any_text_is_encoded_and_none_of_it_is_lost(case: Case, text: str) -> No
     ids = case.pruned.encode([text], "query", 10_000).ids_N  # as the Encoder does
     assert ids.max() < case.pruned.vocabulary_size == case.smaller.get_input_embeddings().num_embeddings
     before, after = tokens_of(case.whole, text), tokens_of(case.pruned, text)
+    # Not always in more tokens: without a merge that came first, "Ap" "ar" "se" may become "A" "parse".
     assert case.pruned.backend.decode(after.ids) == case.whole.backend.decode(before.ids)
-    assert len(after.ids) >= len(before.ids)
 
 
 def test_the_corpus_keeps_its_tokens_and_the_rest_goes(case: Case) -> None:
