@@ -15,9 +15,7 @@ UNKNOWN = "unknown"  # no licence, or words that are no SPDX expression
 
 PUBLIC_DOMAIN = "public domain"  # no licence is needed; SPDX has no identifier for that
 _PUBLIC_DOMAIN = re.compile(r"(?:US |CC0 ?/ ?)?public[ -]domain(?: ?/ ?CC0)?(?: \([^()]*\))?", re.IGNORECASE)
-FREE = (
-    "LicenseRef-scancode-free-unknown"  # free by its archive's rules, as all of Debian main; which, is not known
-)
+FREE = "LicenseRef-scancode-free-unknown"  # by the rules of its archive, as all of Debian main
 WORDNET = "LicenseRef-scancode-wordnet"  # asks for a notice alone; SPDX has no identifier for it either
 
 # Names that stand for many identifiers. "permissive" asks for a notice at most; "weak-copyleft" for changes to the
