@@ -94,7 +94,7 @@ def test_rows_without_versions_wait_for_the_pin(tmp_path: Path) -> None:
 def test_the_recipes_that_we_ship_are_pinned(name: str) -> None:
     recipe = CorpusRecipe.read(RECIPES / f"{name}.toml")
     assert recipe.name == name
-    assert recipe.size < 4e9  # a download of some minutes and a disk that a laptop has
+    assert recipe.size < 3e9
 
 
 # Packages that the code search sets are cut from, under the names that registries have them.
