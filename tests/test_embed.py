@@ -74,6 +74,8 @@ def test_queries_are_embedded_as_queries(tmp_path: Path) -> None:
     encoder = LetterEncoder()
     embed_texts(TEXTS, encoder, tmp_path / "out", role="query")
     assert encoder.roles == {"query"}
+    embed_texts(TEXTS, encoder, tmp_path / "alike", role="text")  # an encoder that knows no such texts
+    assert encoder.roles == {"query"}
 
 
 def test_a_finished_run_does_nothing(tmp_path: Path) -> None:

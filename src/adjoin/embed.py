@@ -128,7 +128,7 @@ def embed_texts(
         texts: (id, text) pairs; iterated twice, so a list or `read_texts`, not a generator.
         encoder: embeds them.
         out: the folder, made if it is missing.
-        role: whether they are queries or documents.
+        role: whether they are queries, documents, or texts that are compared with each other.
         chunk_rows: rows embedded and committed at a time; a resumed run keeps that of the first.
         progress: called with (rows done, rows in all).
 
@@ -279,7 +279,7 @@ def _embed_chunk(
         raise AdjoinError(
             f"the input of {out} became shorter while it was read: remove the folder and embed again"
         )
-    vectors_ND = encode(encoder, chunk, "query" if state.role == "query" else "document")
+    vectors_ND = encode(encoder, chunk, state.role)
     file.write(vectors_ND.astype("<f4", copy=False).tobytes())
     file.flush()
     os.fsync(file.fileno())

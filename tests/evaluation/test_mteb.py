@@ -229,6 +229,15 @@ def test_roles_and_order(prompt: str | None, role: str) -> None:
     assert vectors.tolist() == [drawn(role, text).tolist() for text in "abc"]
 
 
+def test_texts_of_no_search_are_alike_where_the_model_knows_such() -> None:
+    class Third(KnownVectors):
+        def encode_text(self, texts: list[str]) -> Floats:
+            return np.stack([drawn("text", text) for text in texts])
+
+    assert encoded(Third(), [{"text": ["a"]}]).tolist() == [drawn("text", "a").tolist()]
+    assert encoded(Third(), [{"text": ["a"]}], prompt_type="query").tolist() == [drawn("query", "a").tolist()]
+
+
 def test_what_cannot_be_encoded() -> None:
     with pytest.raises(AdjoinError, match=r"precision 'int8': an Adjoin model gives float32"):
         encoded(KnownVectors(), [{"text": ["a"]}], precision="int8")

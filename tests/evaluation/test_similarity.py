@@ -52,7 +52,7 @@ class GivenVectors:
         return np.array([self.vectors[text] for text in texts], dtype=np.float32)
 
     def encode_document(self, texts: list[str], /) -> Floats:
-        raise AssertionError("similarity is symmetric: all texts are queries")
+        raise AssertionError("similarity is symmetric: no text is a document")
 
 
 def repeated(x: NDArray[np.float64], y: NDArray[np.float64], counts: NDArray[np.int64]) -> float:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
+from adjoin.model.static import StaticTable, read_tensors
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 
@@ -90,6 +91,25 @@ def test_roles_differ_and_each_method_takes_its_own(model: Path) -> None:
     np.testing.assert_array_equal(as_document, encoder.encode(["open"], role="document"))
 
 
+def test_texts_alike_stand_between_the_roles_of_a_table_and_are_queries_to_a_transformer(
+    static_model: Path, nano_model: Path
+) -> None:
+    encoder = Encoder.load(nano_model)
+    np.testing.assert_array_equal(encoder.encode_text(TEXTS), encoder.encode_query(TEXTS))
+    encoder = Encoder.load(static_model)
+    alike, query = encoder.encode_text(TEXTS), encoder.encode_query(TEXTS)
+    assert not np.allclose(alike, query, atol=1e-3)
+    np.testing.assert_array_equal(alike, encoder.encode(TEXTS, role="text"))
+    # The same as a table whose two roles both weigh as the mean does.
+    tensors = read_tensors(static_model / "model.safetensors")
+    mean = {
+        name: tensors[name].mean(axis=0, keepdims=True).repeat(2, axis=0)
+        for name in ("weights", "places", "before", "after")
+    }
+    tokens = encoder.tokenizer.encode(TEXTS, "query", encoder.description.max_tokens)
+    np.testing.assert_allclose(alike, StaticTable({**tensors, **mean}).embed(tokens), atol=1e-6)
+
+
 def test_shorter_vectors_are_the_first_numbers_normalised(model: Path) -> None:
     encoder = Encoder.load(model)
     short, full = encoder.encode_query(["open"], truncate_dim=4)[0], encoder.encode_query(["open"])[0]
@@ -119,7 +139,7 @@ def test_fingerprints_tell_models_apart(static_model: Path, nano_model: Path, tm
 
 def test_wrong_arguments_are_one_line(static_model: Path) -> None:
     encoder = Encoder.load(static_model)
-    with pytest.raises(AdjoinError, match="unknown role 'passage'"):
+    with pytest.raises(AdjoinError, match="unknown role 'passage': expected one of 'query', 'document', 'text'"):
         encoder.encode(["x"], role="passage")
     with pytest.raises(AdjoinError, match="got one string"):
         encoder.encode_query("open a file")

@@ -307,11 +307,11 @@ def embed(options: argparse.Namespace) -> None:
     """`adjoin embed`."""
     from adjoin.cli.progress import counting
     from adjoin.embed import embed_texts, read_texts
-    from adjoin.model.encoder import Encoder
+    from adjoin.model.encoder import ALIKE, Encoder
     from adjoin.tokens import ROLES
 
-    if options.role not in ROLES:
-        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ROLES)}")
+    if options.role not in (*ROLES, ALIKE):
+        raise AdjoinError(f"--role {options.role}: expected one of {', '.join((*ROLES, ALIKE))}")
     encoder = Encoder.load(options.model)
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:

@@ -25,7 +25,7 @@ from adjoin.evaluation.labelled import (
     load_classification,
     load_similarity,
 )
-from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.scorers import Embedder, encode_alike
 from adjoin.evaluation.task import RetrievalTask
 
 __all__ = ["MTEBModel", "tasks_of"]
@@ -45,8 +45,9 @@ Table = dict[str, list[Any]]  # column → its values
 class MTEBModel:
     """Any embedder as `mteb.evaluate` takes it: mteb's EncoderProtocol.
 
-    Documents of a search go to `encode_document`; queries, and all texts of tasks that are no search, to
-    `encode_query`. mteb's prompts and batch size are left aside: roles and batches are the embedder's own.
+    Documents of a search go to `encode_document`, its queries to `encode_query`, all texts of other tasks to
+    `encode_text`, where there is one (`encode_alike`). mteb's prompts and batch size are left aside: roles and
+    batches are the embedder's own.
 
     Example:
         >>> mteb.evaluate(MTEBModel(encoder, "me/mine", "1"), tasks_of("eval"), cache=None)
@@ -105,7 +106,7 @@ class MTEBModel:
             task_metadata: of the task; named in messages.
             hf_split: not used.
             hf_subset: not used.
-            prompt_type: "document" for the documents of a search, else "query" or None.
+            prompt_type: "document" or "query" for those of a search, else None.
             kwargs: mteb's `encode_kwargs`; batch size and progress bar are the embedder's own affair.
 
         Returns:
@@ -129,15 +130,20 @@ class MTEBModel:
                     "model reads; take another task"
                 )
             texts += batch["text"]
-        document = prompt_type == "document"
-        encode = self._embedder.encode_document if document else self._embedder.encode_query
-        vectors_ND = np.asarray(encode(texts), dtype=np.float32)
+        vectors_ND = np.asarray(self._in_role(prompt_type, texts), dtype=np.float32)
         if vectors_ND.ndim != 2 or len(vectors_ND) != len(texts) or not np.isfinite(vectors_ND).all():
             raise AdjoinError(
                 f"{self._name} gave vectors of shape {vectors_ND.shape} for {len(texts):,} texts of {task}, "
                 f"{(~np.isfinite(vectors_ND)).sum():,} values that are not finite: expected one finite vector each"
             )
         return vectors_ND
+
+    def _in_role(self, prompt_type: str | None, texts: list[str]) -> NDArray[np.float32]:
+        if prompt_type == "document":
+            return self._embedder.encode_document(texts)
+        return (
+            self._embedder.encode_query(texts) if prompt_type == "query" else encode_alike(self._embedder, texts)
+        )
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401 - arrays and torch tensors
         """Inner products of all with all: (N, D) and (M, D) → a torch tensor (N, M)."""

@@ -1,4 +1,4 @@
-"""What the index and `adjoin embed` ask of a model: three methods and two facts, no more."""
+"""What the index and `adjoin embed` ask of a model: two methods and two facts, no more."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 
-Role = Literal["query", "document"]
+Role = Literal["query", "document", "text"]
 
 
 class Embedder(Protocol):
-    """Any encoder: text → unit vectors. `adjoin.Encoder` is one; so is a client of a server."""
+    """Any encoder: text → unit vectors. `adjoin.Encoder` is one; so is a client of a server.
+
+    It may have `encode_text` for texts that are compared with each other or classified.
+    """
 
     @property
     def dimension(self) -> int:
@@ -29,8 +32,8 @@ class Embedder(Protocol):
         """Embed N documents: unit rows, shape (N, D)."""
 
 
-def encode(encoder: Embedder, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
-    """Embed texts in a role, the result checked before it is stored where no one looks at it again.
+def encode(encoder: Embedder, texts: Sequence[str], role: str) -> NDArray[np.float32]:
+    """Embed texts in a `Role`, the result checked before it is stored where no one looks at it again.
 
     Returns:
         C-contiguous float32, shape (N, D).
@@ -38,7 +41,9 @@ def encode(encoder: Embedder, texts: Sequence[str], role: Role) -> NDArray[np.fl
     Raises:
         AdjoinError: the encoder gave another shape than (N, D), or a number that is not finite.
     """
-    method = encoder.encode_query if role == "query" else encoder.encode_document
+    method = encoder.encode_document if role == "document" else encoder.encode_query
+    if role == "text":
+        method = getattr(encoder, "encode_text", method)
     vectors_ND = np.ascontiguousarray(method(list(texts)), dtype=np.float32)
     expected = (len(texts), encoder.dimension)
     if vectors_ND.shape != expected:

@@ -23,7 +23,7 @@ from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, pl
 from adjoin.model.start import Start, first_vectors, library_quiet, missing_weights, random_transformer
 from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, Layout, StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
-from adjoin.tokens import Tokenizer
+from adjoin.tokens import ROLES, Tokenizer
 
 if TYPE_CHECKING:
     from adjoin.model.bodies import TransformerBody
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 KINDS = ("static", "transformer")
 BATCH_TOKENS = 16_384
+ALIKE = "text"  # the role of texts that are compared with each other, or classified
 TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with the number of texts
 
 
@@ -47,8 +48,8 @@ class Embedding(Protocol):
         """Rows of the table of token vectors."""
         ...
 
-    def embed(self, tokens: Any) -> NDArray[np.float32]:  # noqa: ANN401 - Ragged; Any lets modules pass
-        """Unit vectors (B, D) of B sequences."""
+    def embed(self, tokens: Any, *, alike: bool = False) -> NDArray[np.float32]:  # noqa: ANN401 - Ragged; Any lets modules pass
+        """Unit vectors (B, D) of B sequences; `alike`: of no role, where the body can tell."""
         ...
 
 
@@ -248,7 +249,8 @@ class Encoder:
 
         Args:
             texts: any number of texts; a single string is refused, since it is a sequence too.
-            role: "query" or "document".
+            role: "query", "document", or "text" for what is compared with its like: between a query's delimiters,
+                weighed as the mean of both by a static model, as a query by a transformer.
             truncate_dim: keep only the first so many numbers of each vector, normalised again.
             batch_tokens: tokens that go through the body at a time; memory, not the result, depends on it.
             show_progress: draw a progress bar on the terminal.
@@ -261,13 +263,17 @@ class Encoder:
         """
         if isinstance(texts, str):
             raise AdjoinError("encode takes a list of texts, got one string: write encode([text], ...)")
+        if role not in (*ROLES, ALIKE):
+            raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, (*ROLES, ALIKE)))}")
+        alike = role == ALIKE
         if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
             raise AdjoinError(f"truncate_dim is {truncate_dim}: expected 1 to the model's {self.dimension}")
         vectors_ND = np.empty((len(texts), self.dimension), np.float32)
         for start in _progress(range(0, len(texts), TEXTS_AT_ONCE), len(texts), show_progress):
-            tokens = self.tokenizer.encode(texts[start : start + TEXTS_AT_ONCE], role, self.description.max_tokens)
+            some, most = texts[start : start + TEXTS_AT_ONCE], self.description.max_tokens
+            tokens = self.tokenizer.encode(some, "query" if alike else role, most)
             for rows in micro_batches(tokens.lengths_B, batch_tokens):
-                vectors_ND[start + rows] = self.body.embed(tokens.take(rows))
+                vectors_ND[start + rows] = self.body.embed(tokens.take(rows), alike=alike)
         if truncate_dim is None:
             return vectors_ND
         shorter = vectors_ND[:, :truncate_dim]
@@ -281,6 +287,10 @@ class Encoder:
     def encode_document(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
         """Encode what is found, between `{` and `}`; options as in `encode`."""
         return self.encode(texts, role="document", **options)
+
+    def encode_text(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
+        """Encode what is compared with its like, clustered or classified; options as in `encode`."""
+        return self.encode(texts, role=ALIKE, **options)
 
     @staticmethod
     def similarity(x_MD: NDArray[np.float32], y_ND: NDArray[np.float32]) -> NDArray[np.float32]:

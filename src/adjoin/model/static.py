@@ -10,7 +10,8 @@ replaced by a weighted sum over tokens, about a hundred times faster than a smal
 What a bag of words usually lacks is worth more than all tuning (docs/LOG.md, 2026-11-21 and 2026-11-28): a token
 counts once, where it first stands, however often it is repeated; what stands first has weights of its own, and
 so has what follows `def` or stands before a parenthesis, a function's name above all, in any language; queries and
-documents weigh tokens differently; the layer on top lets words together mean something else than each alone.
+documents weigh tokens differently; the layer on top lets words together mean something else than each alone. Texts
+that are compared with their like weigh tokens as the mean of both roles does.
 
 A table may have several heads, which were trained apart (joining.py): the formula holds for each, with vectors,
 weights and layer of its own, and their v stand end to end. A cosine is the mean of theirs.
@@ -164,12 +165,17 @@ class StaticTable:
         """V."""
         return self.layout.vocabulary
 
-    def embed(self, tokens: Ragged) -> NDArray[np.float32]:
-        """Unit vectors (B, D) of B sequences; a row depends on its own tokens only."""
+    def embed(self, tokens: Ragged, *, alike: bool = False) -> NDArray[np.float32]:
+        """Unit vectors (B, D) of B sequences; a row depends on its own tokens only.
+
+        Args:
+            tokens: between the delimiters of their role.
+            alike: weigh them as the mean of all roles does, whatever their delimiters.
+        """
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
-        roles_N = np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
+        roles_N = None if alike else np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
         heads = [
             (self.layout.head(head), self._weights(tokens, roles_N, head)) for head in range(self.layout.heads)
         ]
@@ -199,13 +205,24 @@ class StaticTable:
             found[OUTPUT] = self.output_KWH.reshape(-1, self.layout.hidden)
         return found
 
-    def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64], head: int) -> NDArray[np.float32]:
-        """What the stored vectors of distinct sequences are multiplied by (N,): weight and scale of each token."""
+    def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64] | None, head: int) -> NDArray[np.float32]:
+        """What the stored vectors of distinct sequences are multiplied by (N,): weight and scale of each token.
+
+        Without roles each number is the mean over them.
+        """
         assert tokens.neighbours_2N is not None
+
+        def found(table_KRX: NDArray[np.float32], at_N: NDArray[Any]) -> NDArray[np.float32]:
+            of_roles_RX = table_KRX[head]
+            # Of the few tokens that are there, not of the whole table.
+            numbers_N: NDArray[np.float32]
+            numbers_N = of_roles_RX[:, at_N].mean(axis=0) if roles_N is None else of_roles_RX[roles_N, at_N]
+            return numbers_N
+
         before_N, after_N = tokens.neighbours_2N
-        push_N = self.before_KRV[head, roles_N, before_N] + self.after_KRV[head, roles_N, after_N]
-        places_N = self.places_KRP[head, roles_N, np.minimum(tokens.places_N, self.layout.places - 1)]
-        weights_N: NDArray[np.float32] = self.weights_KRV[head, roles_N, tokens.ids_N] * places_N
+        push_N = found(self.before_KRV, before_N) + found(self.after_KRV, after_N)
+        places_N = found(self.places_KRP, np.minimum(tokens.places_N, self.layout.places - 1))
+        weights_N = found(self.weights_KRV, tokens.ids_N) * places_N
         weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
         return weights_N if self._scales_V is None else weights_N * self._scales_V[tokens.ids_N]
 

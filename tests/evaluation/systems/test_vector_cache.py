@@ -70,6 +70,23 @@ def test_roles_and_systems_do_not_mix(tmp_path: Path) -> None:
             CachedSystem(other, tmp_path)
 
 
+def test_texts_alike_have_vectors_of_their_own_or_those_of_queries(tmp_path: Path) -> None:
+    class Third(HashedSystem):
+        def encode_text(self, texts: list[str]) -> NDArray[np.float32]:
+            self.encoded += texts
+            return self.encode(texts, "text")
+
+    system = HashedSystem()
+    cached = CachedSystem(system, tmp_path)
+    np.testing.assert_array_equal(cached.encode_text(TEXTS), plain(TEXTS, "query"))
+    cached.encode_query(TEXTS)
+    assert system.encoded == TEXTS
+    third = Third()
+    for _ in range(2):
+        np.testing.assert_array_equal(CachedSystem(third, tmp_path).encode_text(TEXTS), plain(TEXTS, "text"))
+    assert third.encoded == TEXTS
+
+
 def test_no_text_at_all(tmp_path: Path) -> None:
     assert CachedSystem(HashedSystem(), tmp_path).encode_query([]).shape == (0, 8)
     assert list(tmp_path.iterdir()) == []

@@ -54,12 +54,12 @@ class CachedSystem:
         self._system, self._folder = system, folder / system.fingerprint
         self._files: dict[Role, VectorFile] = {
             role: VectorFile(self._folder / role, {"fingerprint": system.fingerprint, "role": role})
-            for role in ("query", "document")
+            for role in ("query", "document", "text")
         }
 
     @property
     def bytes_on_disk(self) -> int:
-        """What this system's vectors take, of both roles."""
+        """What this system's vectors take, of all roles."""
         return size_of(self._folder)
 
     def summary(self) -> str:
@@ -82,6 +82,14 @@ class CachedSystem:
             AdjoinError: as for `encode_query`.
         """
         return self._encode(texts, "document")
+
+    def encode_text(self, texts: list[str]) -> NDArray[np.float32]:
+        """The system's vectors of n texts that neither ask nor answer (n, D); as queries where it knows no others.
+
+        Raises:
+            AdjoinError: as for `encode_query`.
+        """
+        return self._encode(texts, "text" if hasattr(self._system, "encode_text") else "query")
 
     def _encode(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         if not texts:
@@ -111,8 +119,7 @@ class CachedSystem:
 
     def _fresh(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         """What the system gives, looked at before it is written where no one will look again."""
-        encode = self._system.encode_query if role == "query" else self._system.encode_document
-        vectors_BD = np.asarray(encode(texts), np.float32)
+        vectors_BD = np.asarray(getattr(self._system, f"encode_{role}")(texts), np.float32)
         if vectors_BD.ndim != 2 or len(vectors_BD) != len(texts) or not np.isfinite(vectors_BD).all():
             raise AdjoinError(
                 f"{self.name} gave {role} vectors of shape {vectors_BD.shape} for {len(texts):,} texts: expected "

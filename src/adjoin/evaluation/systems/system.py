@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.scorers import Embedder, encode_alike
 from adjoin.ranking.fusion import dense_weight_of
 
-Role = Literal["query", "document"]
+Role = Literal["query", "document", "text"]  # "text": as `encode_alike`
 
 
 class System(Embedder, Protocol):
@@ -69,6 +69,10 @@ class Named:
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
         """The embedder's vectors of n documents (n, D)."""
         return self._embedder.encode_document(texts)
+
+    def encode_text(self, texts: list[str]) -> NDArray[np.float32]:
+        """The embedder's vectors of n texts that neither ask nor answer (n, D)."""
+        return encode_alike(self._embedder, texts)
 
 
 def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
