@@ -79,7 +79,7 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         nargs="+",
         metavar="KIND",
         help="only these kinds: docstring-function neighbours title-passage question-answer term-definition"
-        " (default: these five), name-function",
+        " synonyms (default: these six), name-function",
     )
     verb.add_argument(
         "--columns",

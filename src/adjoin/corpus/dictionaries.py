@@ -19,6 +19,8 @@ from adjoin.corpus.definitions import begins_definition, definitions_of
 from adjoin.corpus.document import Document, content_hash
 from adjoin.corpus.sections import UnreadableError, one_kind_of_line_end
 from adjoin.corpus.streams import lines
+from adjoin.corpus.translations import read_translations, translates_into_english
+from adjoin.tally import Tally
 
 MAX_LINE = 20_000  # bytes
 MAX_ENTRY = 1 << 18  # bytes
@@ -35,6 +37,11 @@ _LICENCES = [
         (r"gnu free documentation license, version (\d\.\d) or any later version", r"GFDL-\1-or-later"),
         (r"gnu general public license as published by the free software foundation; either version (\d)(?:\.0)?"
          r"(?: of the license)?,? or \(at your option\) any later version", r"GPL-\1.0-or-later"),
+        (r"gnu general public license ver\. (\d)\.0 (?:and|or) any later version", r"GPL-\1.0-or-later"),
+        (r"gnu general public license, version 3 \(gplv3\) and the gnu affero general public license, version 3",
+         "GPL-3.0-only AND AGPL-3.0-only"),
+        (r"creative commons attribution-share ?alike (?:licen[cs]e )?\(?v?3\.0", "CC-BY-SA-3.0"),
+        (r"creative commons attribution 3\.0", "CC-BY-3.0"),
         (r"this software and database is being provided to you, the licensee, by princeton university under the "
          r"following license", "LicenseRef-scancode-wordnet"),
         (r"(?:is|are|this) in the public domain|a public domain text|place this in the public domain",
@@ -102,25 +109,34 @@ def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[D
     if not any(row and row.startswith(_ABOUT) for row in beginning):
         raise damage[0] if damage else DamagedError("no dictionary")
     licence = licence_of(beginning)
+    if translates_into_english(beginning):
+        yield from read_translations(chain(beginning, rows), origin, licence, reading.tally)
+    else:
+        entries = _entries(chain(beginning, rows), is_packed=_is_packed(beginning))
+        yield from _definitions(entries, origin, licence, reading.tally)
+    if damage:
+        raise damage[0]
+
+
+def _definitions(entries: Iterator[_Entry], origin: str, licence: str, tally: Tally) -> Iterator[Document]:
+    """A Document for each definition that no entry above had."""
     seen: set[int] = set()  # some 100 bytes a definition
-    for entry in _entries(chain(beginning, rows), is_packed=_is_packed(beginning)):
+    for entry in entries:
         place = f"{origin}:{entry.first + 1}"
         try:
             found = definitions_of(entry.text(), entry.first)
         except UnreadableError as error:
-            reading.tally.add(error.reason, place)
+            tally.add(error.reason, place)
             continue
         if not found:
-            reading.tally.add("no definition", place)
+            tally.add("no definition", place)
         for definition in found:
             document = definition.document(origin, licence)
             if (key := int(content_hash(document.text), 16)) in seen:
-                reading.tally.add("definition repeated", place)
+                tally.add("definition repeated", place)
             else:
                 seen.add(key)
                 yield document
-    if damage:
-        raise damage[0]
 
 
 def licence_of(beginning: list[bytes | None]) -> str:

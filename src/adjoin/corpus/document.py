@@ -28,6 +28,7 @@ class Document:
             empty for that of its package.
         repository: "owner/name" or an address, likewise.
         term: what this prose defines, where it is an entry of a dictionary: its head, and other words for it.
+        expressions: of a dictionary into another language: what the term is translated by in one of its meanings.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Document:
     licence: str = ""
     repository: str = ""
     term: str = ""
+    expressions: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -55,10 +57,11 @@ class Document:
         licence: str = "",
         repository: str = "",
         term: str = "",
+        expressions: tuple[str, ...] = (),
     ) -> "Document":
         """Make a Document, its span derived."""
         span = (first_line, first_line + text.count("\n"))
-        return cls(text, language, origin, span, section, title, question, licence, repository, term)
+        return cls(text, language, origin, span, section, title, question, licence, repository, term, expressions)
 
     @property
     def id(self) -> str:

@@ -34,6 +34,8 @@ from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.names import hidden
 from adjoin.pairs.pair import Pair, hash_of_folded, text_hash
 from adjoin.pairs.passages import KINDS, PassageOptions, passage_pairs
+from adjoin.pairs.synonyms import KINDS as SYNONYMS
+from adjoin.pairs.synonyms import synonym_pairs
 from adjoin.pairs.terms import KINDS as TERMS
 from adjoin.pairs.terms import term_pairs
 from adjoin.tally import Tally
@@ -90,8 +92,11 @@ def make_part(task: Task, shop: Workshop) -> int:
 
 def pairs_of(document: Document, tally: Tally, options: MiningOptions) -> Iterator[Pair]:
     """All pairs of one Document: of prose, or functions of a language that has a grammar; names still in place."""
-    if document.is_prose and (TERMS if document.term else KINDS).isdisjoint(options.kinds):
+    kinds = SYNONYMS if document.expressions else TERMS if document.term else KINDS
+    if document.is_prose and kinds.isdisjoint(options.kinds):
         tally.add("prose, of which no pairs were asked for")
+    elif document.expressions:
+        yield from synonym_pairs(document, tally)
     elif document.term:
         yield from term_pairs(document, tally, _passage_options(options))
     elif document.is_prose:

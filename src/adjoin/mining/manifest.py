@@ -12,6 +12,7 @@ from adjoin.mining.parts import ROWS, PartFiles
 from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.passages import PASSAGE_RULES
 from adjoin.pairs.quality import RULES as FUNCTION_RULES
+from adjoin.pairs.synonyms import SYNONYM_RULES
 from adjoin.pairs.terms import TERM_RULES
 from adjoin.tally import Tally
 
@@ -30,7 +31,7 @@ def versions() -> dict[str, str]:
 def why() -> dict[str, str]:
     """The reason behind each rule that leaves pairs out, in one sentence, by the rule's name."""
     functions = {rule.name: rule.reason for rule in FUNCTION_RULES}
-    return {**functions, **PASSAGE_RULES, **TERM_RULES, **decontamination.RULES, **WHY}
+    return {**functions, **PASSAGE_RULES, **TERM_RULES, **SYNONYM_RULES, **decontamination.RULES, **WHY}
 
 
 def counts_of(

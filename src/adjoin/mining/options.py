@@ -12,10 +12,19 @@ from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.passages import KIND as NEIGHBOURS
 from adjoin.pairs.passages import QUESTION_ANSWER, TITLE_PASSAGE
+from adjoin.pairs.synonyms import KIND as SYNONYMS
 from adjoin.pairs.terms import KIND as TERM_DEFINITION
 
 # New ones come last: parts hold a kind's place.
-ALL_KINDS = (DOCSTRING_FUNCTION, NEIGHBOURS, TITLE_PASSAGE, QUESTION_ANSWER, NAME_FUNCTION, TERM_DEFINITION)
+ALL_KINDS = (
+    DOCSTRING_FUNCTION,
+    NEIGHBOURS,
+    TITLE_PASSAGE,
+    QUESTION_ANSWER,
+    NAME_FUNCTION,
+    TERM_DEFINITION,
+    SYNONYMS,
+)
 DEFAULT_KINDS = tuple(kind for kind in ALL_KINDS if kind != NAME_FUNCTION)
 MASKS = ("emails", "secrets")
 
