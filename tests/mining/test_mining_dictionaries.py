@@ -11,6 +11,7 @@ from adjoin.mining.manifest import why
 from adjoin.mining.options import DEFAULT_KINDS
 from adjoin.mining.verify import verify
 from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.synonyms import KIND as SYNONYMS
 from adjoin.pairs.terms import KIND, TERM_RULES
 from small_sources import NOUNS, VERBS, paragraph_about
 
@@ -94,3 +95,22 @@ def test_held_out_definitions_stay_out(folder: Path, tmp_path: Path) -> None:
     found = mine([folder], tmp_path / "out", options, engine=Engine(workers=1))
     assert found["counts"]["held-out text"] >= 1
     assert ENTRIES[0][1] not in next(PairDataset.open(tmp_path / "out").batches(["y"]))["y"]
+
+
+def test_a_dictionary_of_another_language_makes_synonyms(tmp_path: Path) -> None:
+    root = tmp_path / "dictd"
+    root.mkdir()
+    front = "00-database-info\nDanish-English FreeDict Dictionary\n\n  This is in the public domain.\n\n"
+    entries = "".join(f"{noun}ord /{noun}/ <n>\n{noun}, {VERBS[n]} of {noun}\n" for n, noun in enumerate(NOUNS))
+    (root / "dan-eng.dict.dz").write_bytes(gzip.compress((front + entries + "ko /ko/\ncow\n").encode()))
+    found = mine([root], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
+    assert found["kinds"] == {f"{SYNONYMS} text": len(NOUNS)}
+    counts = Counter(found["counts"])
+    assert counts["candidate pairs"] == found["pairs"] + counts["no second expression"] == len(NOUNS) + 1
+    rows = next(PairDataset.open(tmp_path / "out").batches(["x", "y", "licence"]))
+    assert (rows["x"][0], rows["y"][0]) == (f"{VERBS[0]} of {NOUNS[0]}", NOUNS[0])
+    assert set(rows["licence"]) == {"public domain"}
+    definitions = MiningOptions(kinds=(KIND,))
+    found = mine([root], tmp_path / "none", definitions, engine=Engine(workers=1))
+    assert found["pairs"] == 0
+    assert found["counts"]["prose, of which no pairs were asked for"] == len(NOUNS) + 1
