@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adjoin.errors import AdjoinError
 from adjoin.mining import ALL_KINDS, Engine, MiningOptions, mine
 from adjoin.mining.manifest import why
 from adjoin.mining.options import DEFAULT_KINDS
@@ -81,8 +82,8 @@ def test_definitions_are_a_kind_that_can_be_left_out(folder: Path, tmp_path: Pat
 
 def test_a_kinds_place_is_stored() -> None:
     old = ("docstring-function", "neighbours", "title-passage", "question-answer", "name-function")
-    assert list(ALL_KINDS) == [*old, KIND]
-    assert list(DEFAULT_KINDS) == [*old[:-1], KIND]
+    assert list(ALL_KINDS) == [*old, KIND, SYNONYMS]
+    assert list(DEFAULT_KINDS) == [*old[:-1], KIND, SYNONYMS]
 
 
 def test_held_out_definitions_stay_out(folder: Path, tmp_path: Path) -> None:
@@ -110,7 +111,5 @@ def test_a_dictionary_of_another_language_makes_synonyms(tmp_path: Path) -> None
     rows = next(PairDataset.open(tmp_path / "out").batches(["x", "y", "licence"]))
     assert (rows["x"][0], rows["y"][0]) == (f"{VERBS[0]} of {NOUNS[0]}", NOUNS[0])
     assert set(rows["licence"]) == {"public domain"}
-    definitions = MiningOptions(kinds=(KIND,))
-    found = mine([root], tmp_path / "none", definitions, engine=Engine(workers=1))
-    assert found["pairs"] == 0
-    assert found["counts"]["prose, of which no pairs were asked for"] == len(NOUNS) + 1
+    with pytest.raises(AdjoinError, match=f"{len(NOUNS) + 1} prose, of which no pairs were asked for"):
+        mine([root], tmp_path / "none", MiningOptions(kinds=(KIND,)), engine=Engine(workers=1))
