@@ -12,6 +12,7 @@ from adjoin.mining.manifest import why
 from adjoin.mining.options import DEFAULT_KINDS
 from adjoin.mining.verify import verify
 from adjoin.pairs.dataset import PairDataset
+from adjoin.pairs.definitions import KIND as DEFINITIONS
 from adjoin.pairs.synonyms import KIND as SYNONYMS
 from adjoin.pairs.terms import KIND, TERM_RULES
 from small_sources import NOUNS, VERBS, paragraph_about
@@ -82,8 +83,8 @@ def test_definitions_are_a_kind_that_can_be_left_out(folder: Path, tmp_path: Pat
 
 def test_a_kinds_place_is_stored() -> None:
     old = ("docstring-function", "neighbours", "title-passage", "question-answer", "name-function")
-    assert list(ALL_KINDS) == [*old, KIND, SYNONYMS]
-    assert list(DEFAULT_KINDS) == [*old[:-1], KIND, SYNONYMS]
+    assert list(ALL_KINDS) == [*old, KIND, SYNONYMS, DEFINITIONS]
+    assert list(DEFAULT_KINDS) == [*old[:-1], KIND, SYNONYMS, DEFINITIONS]
 
 
 def test_held_out_definitions_stay_out(folder: Path, tmp_path: Path) -> None:
@@ -113,3 +114,37 @@ def test_a_dictionary_of_another_language_makes_synonyms(tmp_path: Path) -> None
     assert set(rows["licence"]) == {"public domain"}
     with pytest.raises(AdjoinError, match=f"{len(NOUNS) + 1} prose, of which no pairs were asked for"):
         mine([root], tmp_path / "none", MiningOptions(kinds=(KIND,)), engine=Engine(workers=1))
+
+
+def test_two_dictionaries_of_the_same_terms_make_pairs_of_definitions(folder: Path, tmp_path: Path) -> None:
+    others = [
+        (noun.upper(), f"Another says of it that it can {VERBS[n]} things.") for n, (noun, _) in enumerate(ENTRIES)
+    ]
+    (folder / "other.dict.dz").write_bytes(dictionary(others))
+    out = tmp_path / "out"
+    found = mine([folder], out, MiningOptions(keep_near_duplicates=True), engine=Engine(workers=1))
+    assert found["kinds"] == {f"{KIND} text": 2 * len(ENTRIES), f"{DEFINITIONS} text": len(ENTRIES)}
+    assert found["pairs"] == 3 * len(ENTRIES) == len(PairDataset.open(out))
+    assert sum(found["places"].values()) == 2 * len(ENTRIES)
+    names = ["kind", "x", "y", "origin", "group", "licence", "x_hash", "y_hash"]
+    rows = [
+        dict(zip(names, row, strict=True))
+        for batch in PairDataset.open(out).batches(names)
+        for row in zip(*batch.values(), strict=True)
+    ]
+    texts = [text for _, text in ENTRIES], [text for _, text in others]
+    made = [row for row in rows if row["kind"] == DEFINITIONS]
+    assert [{row["x"], row["y"]} for row in made] == [set(both) for both in zip(*texts, strict=True)]
+    assert len({row["group"] for row in made}) == len(ENTRIES)
+    whole = {row["y"]: row for row in rows if row["kind"] == KIND}
+    for row in made:
+        assert (row["origin"], row["y_hash"]) == (whole[row["y"]]["origin"], whole[row["y"]]["y_hash"])
+        assert row["x_hash"] == whole[row["x"]]["y_hash"]
+    assert not verify([folder], out, engine=Engine(workers=2)).differences
+    without = mine(
+        [folder],
+        tmp_path / "terms",
+        MiningOptions(kinds=(KIND,), keep_near_duplicates=True),
+        engine=Engine(workers=1),
+    )
+    assert without["pairs"] == 2 * len(ENTRIES)

@@ -79,7 +79,7 @@ def _mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         nargs="+",
         metavar="KIND",
         help="only these kinds: docstring-function neighbours title-passage question-answer term-definition"
-        " synonyms (default: these six), name-function",
+        " synonyms definition-definition (default: these seven), name-function",
     )
     verb.add_argument(
         "--columns",
@@ -241,7 +241,9 @@ def _pack(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument("model", type=path, help="the folder of a model")
     verb.add_argument("--out", required=True, type=path, help="folder for the packed model")
     verb.add_argument(
-        "--precision", help="int8 or bfloat16 (default: int8, and bfloat16 where a transformer needs it)"
+        "--precision",
+        help="int8; of a static model also int6, of a transformer bfloat16 (default: int8, and bfloat16 where a"
+        " transformer needs it)",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
+from adjoin.pairs.definitions import KIND as DEFINITION_DEFINITION
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.passages import KIND as NEIGHBOURS
@@ -24,6 +25,7 @@ ALL_KINDS = (
     NAME_FUNCTION,
     TERM_DEFINITION,
     SYNONYMS,
+    DEFINITION_DEFINITION,
 )
 DEFAULT_KINDS = tuple(kind for kind in ALL_KINDS if kind != NAME_FUNCTION)
 MASKS = ("emails", "secrets")

@@ -22,9 +22,10 @@ from adjoin.mining.manifest import counts_of, versions
 from adjoin.mining.merging import decide
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.parts import PartFiles
-from adjoin.mining.sharding import make_shard, shard_tasks
+from adjoin.mining.sharding import add_definition_pairs, make_shard, shard_tasks
 from adjoin.mining.work import Task, inputs_of, open_work, plan_of, stamps_of, tasks_of
 from adjoin.pairs.dataset import MANIFEST, write_manifest
+from adjoin.pairs.definitions import KIND as DEFINITION_DEFINITION
 from adjoin.tally import Tally
 
 Progress = Callable[[int, int, int], None]  # bytes of sources done, bytes in all, pairs found
@@ -141,9 +142,12 @@ class Mining:
         with folder_in_one_piece(out) as folder:
             made = [shard for _, shard in self.crew.as_done(make_shard, shard_tasks(parts, verdict, folder))]
             made.sort(key=lambda shard: str(shard["file"]))
+            if DEFINITION_DEFINITION in options.kinds:
+                made += add_definition_pairs(folder, made)
             kinds = sum((Counter(shard.pop("kinds")) for shard in made), Counter[str]())
             manifest = {
-                **{name: counted[name] for name in ("pairs", "bytes")},
+                "pairs": sum(shard["rows"] for shard in made),
+                "bytes": counted["bytes"],
                 "kinds": dict(sorted(kinds.items())),
                 **{name: counted[name] for name in ("places", "counts", "rules", "examples")},
                 "roots": roots,

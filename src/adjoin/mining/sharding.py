@@ -11,7 +11,10 @@ import numpy as np
 from adjoin.arrow import number_array, text_array
 from adjoin.mining.merging import Verdict
 from adjoin.mining.parts import ROWS, PartFiles, with_repeats
-from adjoin.pairs.dataset import ROWS_PER_PART, ROWS_PER_SHARD, schema_of_shards, write_shard
+from adjoin.pairs.dataset import ROWS_PER_PART, ROWS_PER_SHARD, schema_of_shards, write_shard, write_shards
+from adjoin.pairs.definitions import Definition, definition_pairs
+from adjoin.pairs.pair import Pair
+from adjoin.pairs.terms import KIND as TERM_DEFINITION
 
 if TYPE_CHECKING:
     import pyarrow
@@ -82,6 +85,45 @@ def make_shard(task: ShardTask) -> dict[str, Any]:
     kinds: Counter[str] = Counter()
     tables = _counting(_in_row_groups(_rows(task)), kinds)
     return {**write_shard(tables, task.folder, task.number), "kinds": dict(kinds)}
+
+
+def add_definition_pairs(folder: Path, shards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write the pairs that definitions of different dictionaries make, behind the shards that hold those.
+
+    Args:
+        folder: of the dataset.
+        shards: what `make_shard` gave for all that there are.
+
+    Returns:
+        As `make_shard`, for each shard that is new; none without such pairs.
+    """
+    paths = [folder / shard["file"] for shard in shards if _has_definitions(shard)]
+    kinds: Counter[str] = Counter()
+
+    def counted() -> Iterator[Pair]:
+        for pair in definition_pairs(lambda: _definitions(paths)):
+            kinds[f"{pair.kind} {pair.language}"] += 1
+            yield pair
+
+    made = write_shards(counted(), folder, first=len(shards)) if paths else []
+    # All are counted with the first: a manifest has their sum.
+    return [{**shard, "kinds": {} if number else dict(kinds)} for number, shard in enumerate(made)]
+
+
+def _has_definitions(shard: dict[str, Any]) -> bool:
+    return any(name.startswith(f"{TERM_DEFINITION} ") for name in shard["kinds"])
+
+
+def _definitions(paths: Sequence[Path]) -> Iterator[Definition]:
+    import pyarrow.parquet
+
+    for path in paths:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group, columns=["kind", "x", "y", "origin", "language", "licence"])
+                for row in rows.to_pylist():
+                    if row.pop("kind") == TERM_DEFINITION:
+                        yield Definition(*row.values())
 
 
 def _counting(tables: Iterator["pyarrow.Table"], kinds: Counter[str]) -> Iterator["pyarrow.Table"]:

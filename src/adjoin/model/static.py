@@ -274,13 +274,15 @@ def roles_of(tokens: Ragged, openings: list[int]) -> NDArray[np.int64]:
     return roles_B
 
 
-def packed(tensors: Tensors) -> dict[str, NDArray[Any]]:
+def packed(tensors: Tensors, levels: int = 127) -> dict[str, NDArray[Any]]:
     """The same model in about a quarter of the bytes: vectors as int8 with a scale a token, all else as float16.
 
-    A number is off by at most 1/254 of its vector's largest.
+    Args:
+        tensors: of the model.
+        levels: whole numbers on each side of 0; a number is off by at most half of one of them.
     """
     vectors_VD = StaticTable(tensors).vectors_VD
-    scales_V = np.abs(vectors_VD).max(axis=1, initial=0) / 127
+    scales_V = np.abs(vectors_VD).max(axis=1, initial=0) / levels
     whole_VD = np.rint(vectors_VD / np.maximum(scales_V, 1e-30)[:, None]).astype(np.int8)
     rest = {
         name: tensor.astype(np.float16) if tensor.dtype == np.float32 else tensor

@@ -32,7 +32,9 @@ ROWS_PER_SHARD = 65_536  # about 60 MB of code and docstrings before compression
 ROWS_PER_PART = 8_192  # a Parquet row group: what is read at a time
 
 
-def write_shards(pairs: Iterable[Pair], folder: Path, *, negatives: bool = False) -> list[dict[str, Any]]:
+def write_shards(
+    pairs: Iterable[Pair], folder: Path, *, negatives: bool = False, first: int = 0
+) -> list[dict[str, Any]]:
     """Write pairs into numbered Parquet files.
 
     Args:
@@ -40,6 +42,7 @@ def write_shards(pairs: Iterable[Pair], folder: Path, *, negatives: bool = False
         folder: where to.
         negatives: whether to write a column of explicit negatives, each pair's attribute `negatives`; the
             manifest must then have the entry `negatives`, how many there are.
+        first: the number of the first file.
 
     Returns:
         One description a shard for the manifest: file, rows, sha256.
@@ -49,7 +52,7 @@ def write_shards(pairs: Iterable[Pair], folder: Path, *, negatives: bool = False
     schema = schema_of_shards(negatives=negatives)
     while rows := list(islice(remaining, ROWS_PER_SHARD)):
         parts = (_table(rows[i : i + ROWS_PER_PART], schema) for i in range(0, len(rows), ROWS_PER_PART))
-        shards.append(write_shard(parts, folder, len(shards)))
+        shards.append(write_shard(parts, folder, first + len(shards)))
     return shards
 
 

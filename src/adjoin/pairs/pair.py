@@ -46,7 +46,8 @@ class Pair(NamedTuple):
         x: the query-like side: a docstring's summary, a name in words, a passage.
         y: the document-like side: an implementation, the passage that follows.
         kind: how it was found: "docstring-function", "name-function", "neighbours", "title-passage",
-            "question-answer", "term-definition" or "synonyms".
+            "question-answer", "term-definition", "synonyms" or
+            "definition-definition".
         language: the language of y.
         origin: where y stands, as "path:first-last".
         group: pairs of one group are not negatives of each other (passages of one document, definitions of one
