@@ -100,12 +100,12 @@ def test_texts_alike_stand_between_the_roles_of_a_table_and_are_queries_to_a_tra
     alike, query = encoder.encode_text(TEXTS), encoder.encode_query(TEXTS)
     assert not np.allclose(alike, query, atol=1e-3)
     np.testing.assert_array_equal(alike, encoder.encode(TEXTS, role="text"))
-    # The same as a table whose two roles both weigh as the mean does.
+    # The same as a table whose two roles both weigh as the mean does, and places alike.
     tensors = read_tensors(static_model / "model.safetensors")
     mean = {
         name: tensors[name].mean(axis=0, keepdims=True).repeat(2, axis=0)
-        for name in ("weights", "places", "before", "after")
-    }
+        for name in ("weights", "before", "after")
+    } | {"places": np.ones_like(tensors["places"])}
     tokens = encoder.tokenizer.encode(TEXTS, "query", encoder.description.max_tokens)
     np.testing.assert_allclose(alike, StaticTable({**tensors, **mean}).embed(tokens), atol=1e-6)
 

@@ -250,7 +250,7 @@ class Encoder:
         Args:
             texts: any number of texts; a single string is refused, since it is a sequence too.
             role: "query", "document", or "text" for what is compared with its like: between a query's delimiters,
-                weighed as the mean of both by a static model, as a query by a transformer.
+                weighed as the mean of both by a static model, wherever a word stands; a query to a transformer.
             truncate_dim: keep only the first so many numbers of each vector, normalised again.
             batch_tokens: tokens that go through the body at a time; memory, not the result, depends on it.
             show_progress: draw a progress bar on the terminal.

@@ -11,7 +11,7 @@ What a bag of words usually lacks is worth more than all tuning (docs/LOG.md, 20
 counts once, where it first stands, however often it is repeated; what stands first has weights of its own, and
 so has what follows `def` or stands before a parenthesis, a function's name above all, in any language; queries and
 documents weigh tokens differently; the layer on top lets words together mean something else than each alone. Texts
-that are compared with their like weigh tokens as the mean of both roles does.
+that are compared with their like weigh tokens as the mean of both roles does, wherever they stand.
 
 A table may have several heads, which were trained apart (joining.py): the formula holds for each, with vectors,
 weights and layer of its own, and their v stand end to end. A cosine is the mean of theirs.
@@ -170,7 +170,7 @@ class StaticTable:
 
         Args:
             tokens: between the delimiters of their role.
-            alike: weigh them as the mean of all roles does, whatever their delimiters.
+            alike: weigh them as the mean of all roles does, whatever their delimiters and their places.
         """
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
@@ -208,7 +208,7 @@ class StaticTable:
     def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64] | None, head: int) -> NDArray[np.float32]:
         """What the stored vectors of distinct sequences are multiplied by (N,): weight and scale of each token.
 
-        Without roles each number is the mean over them.
+        Without roles each number is the mean over them, but places count alike.
         """
         assert tokens.neighbours_2N is not None
 
@@ -221,9 +221,10 @@ class StaticTable:
 
         before_N, after_N = tokens.neighbours_2N
         push_N = found(self.before_KRV, before_N) + found(self.after_KRV, after_N)
-        places_N = found(self.places_KRP, np.minimum(tokens.places_N, self.layout.places - 1))
-        weights_N = found(self.weights_KRV, tokens.ids_N) * places_N
+        weights_N = found(self.weights_KRV, tokens.ids_N)
         weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
+        if roles_N is not None:
+            weights_N *= found(self.places_KRP, np.minimum(tokens.places_N, self.layout.places - 1))
         return weights_N if self._scales_V is None else weights_N * self._scales_V[tokens.ids_N]
 
     def _through_layer(self, unit_BW: NDArray[np.float32], head: int) -> NDArray[np.float32]:
