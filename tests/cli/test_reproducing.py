@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from adjoin import Encoder
 from adjoin.cli import main, reproducing
@@ -74,7 +76,7 @@ def test_from_the_pairs_to_the_report(
     """The corpus is there already: no network in the tests."""
     shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     recipe = SMALL.replace(STATIC, body) if body else SMALL
-    (tmp_path / "small.toml").write_text(f"heads = 2\n{recipe}" if body == STATIC else recipe)
+    (tmp_path / "small.toml").write_text(f'heads = 2\nprecision = "int6"\n{recipe}' if body == STATIC else recipe)
     out, data = tmp_path / "out", tmp_path / "data"
     shutil.copytree(pairs_folder, out / "pairs")
     write_code_task(pairs_folder, data / "code" / "small")
@@ -83,6 +85,9 @@ def test_from_the_pairs_to_the_report(
     model = Encoder.load(out / "model")
     assert (model.dimension, model.dense_weight) == (dimension, 0.7)
     report = json.loads((out / "report" / "report.json").read_text())
+    if weights == "model.safetensors":
+        vectors_VD = load_file(out / "model" / weights)["vectors"]
+        assert np.abs(vectors_VD).max() == (31 if body == STATIC else 127)
     assert set(report["baselines"]) == {"bm25", "hybrid", "untrained"}
     assert not (out / "tokens").exists()
     written = (out / "model" / weights).stat()
@@ -97,6 +102,13 @@ def test_heads_that_cannot_be_are_one_line(tmp_path: Path, heads: object, messag
     given = f"heads = {str(heads).lower()}\n{SMALL.replace(STATIC, NANO)}"
     (tmp_path / "small.toml").write_text(given)
     with pytest.raises(AdjoinError, match=message):
+        ModelRecipe.read(tmp_path / "small.toml")
+
+
+def test_a_precision_that_is_none_is_one_line(tmp_path: Path) -> None:
+    shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
+    (tmp_path / "small.toml").write_text(f'precision = "int3"\n{SMALL}')
+    with pytest.raises(AdjoinError, match="precision is 'int3', expected int8, bfloat16, int6"):
         ModelRecipe.read(tmp_path / "small.toml")
 
 

@@ -26,7 +26,7 @@ from adjoin.mining import Engine
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.packages import mine_packages
 from adjoin.model.joining import join
-from adjoin.model.packing import pack
+from adjoin.model.packing import ALL_PRECISIONS, pack
 from adjoin.model.places import DESCRIPTION_FILE
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
@@ -34,6 +34,7 @@ from adjoin.training.recipe import Recipe
 
 _TABLES = {"about", "corpus", "train", "report"}
 _HEADS = "heads"  # in a recipe, and below OUT
+_PRECISION = "precision"
 _TOKENS = "tokens"
 PAIRS = "pairs"
 _DISK = 4 << 30  # bytes of packages that may wait to be mined
@@ -49,6 +50,7 @@ class ModelRecipe:
         kinds: of pairs, in place of those that the corpora's recipes name; empty for theirs.
         training: its training.
         heads: how many are trained, with a seed each, and joined.
+        precision: in which the weights are packed, as `pack` takes it.
         suites: what is measured.
         beside: further rows of the report.
     """
@@ -58,6 +60,7 @@ class ModelRecipe:
     kinds: tuple[str, ...]
     training: Recipe
     heads: int
+    precision: str | None
     suites: list[str]
     beside: list[str]
 
@@ -71,12 +74,14 @@ class ModelRecipe:
         """
         content = read_toml(path, "recipe")
         if missing := sorted(
-            ({"corpus", "train", "report"} - content.keys()) | (content.keys() - {*_TABLES, _HEADS})
+            ({"corpus", "train", "report"} - content.keys()) | (content.keys() - {*_TABLES, _HEADS, _PRECISION})
         ):
             raise AdjoinError(f"{path}: missing or unknown {missing[0]}, expected {', '.join(sorted(_TABLES))}")
         corpus, report, heads = content["corpus"], content["report"], content.get(_HEADS, 1)
         if type(heads) is not int or heads < 1:
             raise AdjoinError(f"{path}: heads is {heads!r:.80}, expected a whole number from 1 on")
+        if (precision := content.get(_PRECISION)) not in (None, *ALL_PRECISIONS):
+            raise AdjoinError(f"{path}: precision is {precision!r:.80}, expected {', '.join(ALL_PRECISIONS)}")
         try:
             named, licences = corpus["recipe"], tuple(corpus["licences"])
             kinds = tuple(corpus.get("kinds", ()))
@@ -93,7 +98,7 @@ class ModelRecipe:
         training = Recipe.with_defaults(**content["train"])
         if heads > 1 and not training.start.is_static:
             raise AdjoinError(f"{path}: heads is {heads}: only static models can be joined")
-        return cls(corpora, licences, kinds, training, heads, suites, beside)
+        return cls(corpora, licences, kinds, training, heads, precision, suites, beside)
 
 
 def run(options: argparse.Namespace, console: Console) -> None:
@@ -113,7 +118,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
         _train(recipe, out, console)
     console.rule("3  Packing")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
-        report = pack(out / "whole", out / "model")
+        report = pack(out / "whole", out / "model", recipe.precision)
         weights = f"weights of {report.after / 1e6:,.1f} MB in {report.precision}"
         console.print(f"{weights}; vectors turned to a cosine of {report.cosine:.5f} at most")
     console.rule("4  The report")

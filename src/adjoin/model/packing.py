@@ -19,6 +19,7 @@ from adjoin.tokens import Ragged, Tokenizer
 LEAST_COSINE = 0.999  # between a sequence's vectors before and after; less is refused
 INT8, BFLOAT16 = PRECISIONS
 INT6 = "int6"
+ALL_PRECISIONS = (*PRECISIONS, INT6)
 LEVELS = {INT8: 127, INT6: 31}  # of a static model's vectors, on each side of 0
 CONFIG_FILE = "config.json"
 _SEQUENCES, _LENGTH = 512, 24
@@ -58,8 +59,8 @@ def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
     Raises:
         AdjoinError: it is no model of ours, damaged, packed already, or would lose too much.
     """
-    if precision not in (None, *PRECISIONS, INT6):
-        raise AdjoinError(f"precision is {precision!r}: expected {', '.join((*PRECISIONS, INT6))}")
+    if precision not in (None, *ALL_PRECISIONS):
+        raise AdjoinError(f"precision is {precision!r}: expected {', '.join(ALL_PRECISIONS)}")
     if is_static_model(model):
         if precision == BFLOAT16:
             raise AdjoinError(f"{model} is static: its vectors are packed as int8; leave --precision out")
