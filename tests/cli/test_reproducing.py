@@ -76,7 +76,9 @@ def test_from_the_pairs_to_the_report(
     """The corpus is there already: no network in the tests."""
     shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     recipe = SMALL.replace(STATIC, body) if body else SMALL
-    (tmp_path / "small.toml").write_text(f'heads = 2\nprecision = "int6"\n{recipe}' if body == STATIC else recipe)
+    (tmp_path / "small.toml").write_text(
+        f'heads = 2\nprecision = "coarse"\n{recipe}' if body == STATIC else recipe
+    )
     out, data = tmp_path / "out", tmp_path / "data"
     shutil.copytree(pairs_folder, out / "pairs")
     write_code_task(pairs_folder, data / "code" / "small")
@@ -108,7 +110,7 @@ def test_heads_that_cannot_be_are_one_line(tmp_path: Path, heads: object, messag
 def test_a_precision_that_is_none_is_one_line(tmp_path: Path) -> None:
     shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     (tmp_path / "small.toml").write_text(f'precision = "int3"\n{SMALL}')
-    with pytest.raises(AdjoinError, match="precision is 'int3', expected int8, bfloat16, int6"):
+    with pytest.raises(AdjoinError, match="precision is 'int3', expected int8, bfloat16, coarse"):
         ModelRecipe.read(tmp_path / "small.toml")
 
 

@@ -40,14 +40,14 @@ def test_a_packed_model_is_a_quarter_as_large_and_gives_the_same_vectors(trained
 
 def test_int6_is_as_large_but_compresses(trained: Path, tmp_path: Path) -> None:
     sizes = {}
-    for precision in ("int8", "int6"):
+    for precision in ("int8", "coarse"):
         report = pack(trained, tmp_path / precision, precision)
         assert report.precision == precision
         content = (tmp_path / precision / "model.safetensors").read_bytes()
         assert len(content) == report.after
         sizes[precision] = len(zlib.compress(content))
-    assert sizes["int6"] < 0.9 * sizes["int8"]  # of 64 dimensions, where much is not vectors; of 576 it is 0.72
-    before, after = Encoder.load(trained), Encoder.load(tmp_path / "int6")
+    assert sizes["coarse"] < 0.9 * sizes["int8"]  # of 64 dimensions, where much is not vectors; of 576 it is 0.80
+    before, after = Encoder.load(trained), Encoder.load(tmp_path / "coarse")
     assert (before.encode_document(TEXTS) * after.encode_document(TEXTS)).sum(axis=1).min() > 0.999
 
 
@@ -128,10 +128,10 @@ def test_what_cannot_be_packed_is_one_line(
         pack(tmp_path, tmp_path / "out")
     with pytest.raises(AdjoinError, match="leave --precision out"):
         pack(trained, tmp_path / "out", "bfloat16")
-    with pytest.raises(AdjoinError, match="expected int8, bfloat16, int6"):
+    with pytest.raises(AdjoinError, match="expected int8, bfloat16, coarse"):
         pack(nano, tmp_path / "out", "float8")
     with pytest.raises(AdjoinError, match="is a transformer: expected the precision int8 or bfloat16"):
-        pack(nano, tmp_path / "out", "int6")
+        pack(nano, tmp_path / "out", "coarse")
     monkeypatch.setattr(packing, "LEAST_COSINE", 1.1)
     with pytest.raises(AdjoinError, match="vectors would turn"):
         pack(nano, tmp_path / "out")

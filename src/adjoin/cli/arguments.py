@@ -242,7 +242,7 @@ def _pack(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     verb.add_argument("--out", required=True, type=path, help="folder for the packed model")
     verb.add_argument(
         "--precision",
-        help="int8; of a static model also int6, of a transformer bfloat16 (default: int8, and bfloat16 where a"
+        help="int8; of a static model also coarse, of a transformer bfloat16 (default: int8, and bfloat16 where a"
         " transformer needs it)",
     )
 

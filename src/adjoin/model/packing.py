@@ -18,9 +18,9 @@ from adjoin.tokens import Ragged, Tokenizer
 
 LEAST_COSINE = 0.999  # between a sequence's vectors before and after; less is refused
 INT8, BFLOAT16 = PRECISIONS
-INT6 = "int6"
-ALL_PRECISIONS = (*PRECISIONS, INT6)
-LEVELS = {INT8: 127, INT6: 31}  # of a static model's vectors, on each side of 0
+COARSE = "coarse"
+ALL_PRECISIONS = (*PRECISIONS, COARSE)
+LEVELS = {INT8: 127, COARSE: 42}  # of a static model's vectors, on each side of 0
 CONFIG_FILE = "config.json"
 _SEQUENCES, _LENGTH = 512, 24
 _SEQUENCES_OF_TRANSFORMERS = 96  # six layers of 576 take a second or two for them
@@ -47,13 +47,13 @@ def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
     """Write a model in fewer bytes; it loads and trains as before.
 
     A static model's vectors become int8 and all else float16; a transformer's matrices int8, or all bfloat16, in
-    files of at most 15 MB (packed_weights.py). In "int6" a static model's vectors are int8 too, but of 63
-    different numbers: whatever compresses the file, a wheel or git, makes it a quarter smaller.
+    files of at most 15 MB (packed_weights.py). In "coarse" a static model's vectors are int8 too, but of 85
+    different numbers: whatever compresses the file, a wheel or git, makes it a fifth smaller.
 
     Args:
         model: the model's folder.
         out: the packed model's folder, whole or absent.
-        precision: "int8"; of a static model also "int6", of a transformer "bfloat16"; None for int8, and for
+        precision: "int8"; of a static model also "coarse", of a transformer "bfloat16"; None for int8, and for
             bfloat16 where a transformer's vectors would turn too far.
 
     Raises:
@@ -65,7 +65,7 @@ def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
         if precision == BFLOAT16:
             raise AdjoinError(f"{model} is static: its vectors are packed as int8; leave --precision out")
         return _pack_static(model, out, precision or INT8)
-    if precision == INT6:
+    if precision == COARSE:
         raise AdjoinError(f"{model} is a transformer: expected the precision {' or '.join(PRECISIONS)}")
     Description.read(model)
     if packed_files(model):
