@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         _compare,
         _pack,
         _join,
+        _grow,
         _adapt,
         _embed,
         _index,
@@ -257,6 +258,20 @@ def _join(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     verb.add_argument("models", nargs="+", type=path, metavar="MODEL", help="folders of models of one recipe")
     verb.add_argument("--out", required=True, type=path, help="folder for the joined model")
+
+
+def _grow(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = add_verb(
+        subparsers,
+        "grow",
+        verbs.grow,
+        "make a transformer that begins as a static model: `train --init` goes on from there",
+        extra="train",
+    )
+    verb.add_argument("model", help="a static model: a folder, or `code` or `text`")
+    verb.add_argument("--out", required=True, type=path, help="folder for the transformer")
+    verb.add_argument("--layers", type=int, default=4, help="transformer blocks, 3 or more (default: 4)")
+    verb.add_argument("--dimension", type=int, default=256, help="width, a multiple of 64 (default: 256)")
 
 
 def _adapt(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

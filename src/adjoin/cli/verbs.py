@@ -342,6 +342,18 @@ def join(options: argparse.Namespace) -> None:
     _console().print(f"{options.out}: {len(options.models)} models as one, of dimension {description.dimension:,}")
 
 
+def grow(options: argparse.Namespace) -> None:
+    """`adjoin grow`."""
+    from adjoin.model.growing import grow as grow_model
+    from adjoin.model.places import place_of
+
+    grown = grow_model(place_of(options.model), options.out, layers=options.layers, dimension=options.dimension)
+    _console().print(
+        f"{options.out}: a transformer of {grown.parameters:,} parameters and dimension {grown.dimension};"
+        f" {grown.kept:.1%} of the static vectors' squares are in it"
+    )
+
+
 def adapt(options: argparse.Namespace) -> None:
     """`adjoin adapt`."""
     from adjoin.cli.adapting import Adaptation
