@@ -148,22 +148,3 @@ def test_two_dictionaries_of_the_same_terms_make_pairs_of_definitions(folder: Pa
         engine=Engine(workers=1),
     )
     assert without["pairs"] == 2 * len(ENTRIES)
-
-
-def test_the_words_of_one_meaning_are_synonyms_too(tmp_path: Path) -> None:
-    root = tmp_path / "dictd"
-    root.mkdir()
-    front = "00-database-info\n   A dictionary that is in the public domain.\n"
-    entries = "".join(
-        f"{noun}\n    n 1: what one may {VERBS[n]} of all [syn: {{{noun}}}, {{{noun}like}}, {{{VERBS[n]}thing}}]\n"
-        for n, noun in enumerate(NOUNS)
-    )
-    (root / "wn.dict").write_text(front + entries)
-    options = MiningOptions(kinds=(SYNONYMS,), keep_near_duplicates=True)
-    found = mine([root], tmp_path / "out", options, engine=Engine(workers=1))
-    assert found["kinds"] == {f"{SYNONYMS} text": len(NOUNS)}
-    rows = next(PairDataset.open(tmp_path / "out").batches(["x", "y"]))
-    assert (rows["x"][0], rows["y"][0]) == (f"{NOUNS[0]}like", f"{NOUNS[0]}, {VERBS[0]}thing")
-    both = MiningOptions(keep_near_duplicates=True)
-    found = mine([root], tmp_path / "both", both, engine=Engine(workers=1))
-    assert found["kinds"] == {f"{SYNONYMS} text": len(NOUNS), f"{KIND} text": len(NOUNS)}

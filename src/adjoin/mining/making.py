@@ -7,7 +7,7 @@ work folder.
 import gc
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,13 +92,13 @@ def make_part(task: Task, shop: Workshop) -> int:
 
 def pairs_of(document: Document, tally: Tally, options: MiningOptions) -> Iterator[Pair]:
     """All pairs of one Document: of prose, or functions of a language that has a grammar; names still in place."""
-    if document.is_prose and _kinds_of(document).isdisjoint(options.kinds):
+    kinds = SYNONYMS if document.expressions else TERMS if document.term else KINDS
+    if document.is_prose and kinds.isdisjoint(options.kinds):
         tally.add("prose, of which no pairs were asked for")
+    elif document.expressions:
+        yield from synonym_pairs(document, tally)
     elif document.term:
-        if not document.expressions and not TERMS.isdisjoint(options.kinds):
-            yield from term_pairs(document, tally, _passage_options(options))
-        if not SYNONYMS.isdisjoint(options.kinds) and (alike := _expressions_of(document)):
-            yield from synonym_pairs(replace(document, expressions=alike), tally)
+        yield from term_pairs(document, tally, _passage_options(options))
     elif document.is_prose:
         yield from passage_pairs(document, tally, _passage_options(options))
     elif document.language not in LANGUAGES:
@@ -107,21 +107,6 @@ def pairs_of(document: Document, tally: Tally, options: MiningOptions) -> Iterat
         yield from function_pairs(document, tally, options.kinds)
     else:
         tally.add("code, of which no pairs were asked for")
-
-
-def _expressions_of(document: Document) -> tuple[str, ...]:
-    """What says the same: translations, or several words for what a dictionary of one language defines."""
-    terms = tuple(document.term.split(", "))
-    return document.expressions or (terms if len(terms) > 1 else ())
-
-
-def _kinds_of(document: Document) -> frozenset[str]:
-    """The kinds of pairs that a Document of prose may make."""
-    if not document.term:
-        return KINDS
-    return (frozenset() if document.expressions else TERMS) | (
-        SYNONYMS if _expressions_of(document) else frozenset()
-    )
 
 
 def _passage_options(options: MiningOptions) -> PassageOptions:

@@ -1,4 +1,4 @@
-"""Expressions that translate one word, or have one definition → a pair: some with the others, which say the same.
+"""Expressions that translate the same word → a pair: some of them with the others, which say the same.
 
 No label is needed: a dictionary puts "apartment building, block of flats" beside one foreign word. What such pairs
 teach is what neighbouring passages do not: that two short texts without a word in common can mean one thing.
@@ -41,6 +41,6 @@ def _reason_against(expressions: tuple[str, ...]) -> str:
 
 
 SYNONYM_RULES = {
-    ALONE: "There is one word for this meaning, or one in two spellings: nothing to pair it with.",
+    ALONE: "The foreign word has one translation in this meaning: there is nothing to pair it with.",
     TOO_LONG: f"An expression has over {MAX_WORDS} words: it explains the word and does not translate it.",
 }
