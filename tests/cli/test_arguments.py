@@ -34,6 +34,7 @@ EXPECTED = {
     "compare": "runs --report",
     "pack": "model --out --precision",
     "join": "models --out",
+    "grow": "model --dimension --layers --out",
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",

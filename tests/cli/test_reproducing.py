@@ -89,7 +89,7 @@ def test_from_the_pairs_to_the_report(
     report = json.loads((out / "report" / "report.json").read_text())
     if weights == "model.safetensors":
         vectors_VD = load_file(out / "model" / weights)["vectors"]
-        assert np.abs(vectors_VD).max() == (31 if body == STATIC else 127)
+        assert np.abs(vectors_VD).max() == (42 if body == STATIC else 127)
     assert set(report["baselines"]) == {"bm25", "hybrid", "untrained"}
     assert not (out / "tokens").exists()
     written = (out / "model" / weights).stat()
