@@ -257,24 +257,21 @@ class _Writer:
         slopes = {
             role: float(np.polyfit(near_P, log_P, 1)[0]) for role, log_P in zip(ROLES, log_places_RP, strict=True)
         }
-        both = dict.fromkeys(ROLES, _REPEATED)
+        # What a weight's logarithm is the sum of: channels of a token, and by how much each role counts them.
+        parts: list[tuple[tuple[str, ...], dict[str, float]]] = [
+            *(((f"weight {role}", f"pushed {role}"), {role: 1 / _HALF}) for role in ROLES),
+            (("is new",), dict.fromkeys(ROLES, _REPEATED)),
+            (("is early",), slopes),
+            (("opens",), dict.fromkeys(ROLES, -_REPEATED / _OPENING)),  # or the first, new twice, won
+        ]
+        unit = self.scale**2 / self.dimension**0.5  # of a closing delimiter's query
         for head in range(self.dimension // HEAD):
             queries, keys, values, outputs = _emptied(block, head)
-            last = HEAD // 2 - 1  # the slowest pairs
-            for place, (names, factors) in enumerate(
-                [
-                    *(((f"weight {role}", f"pushed {role}"), {role: 1 / _HALF}) for role in ROLES),
-                    (("is new",), both),
-                    (("is early",), slopes),
-                    (("opens",), dict.fromkeys(ROLES, -_REPEATED / _OPENING)),  # or the first, new twice, won
-                ]
-            ):
+            for pair, (names, factors) in zip(range(HEAD // 2 - 1, 0, -1), parts, strict=False):  # the slowest
                 for name in names:
-                    keys[last - place, self.channel[name]] = 1
+                    keys[pair, self.channel[name]] = 1
                 for role, factor in factors.items():
-                    queries[last - place, self.channel[f"ends {role}"]] = (
-                        factor * self.scale**2 / self.dimension**0.5
-                    )
+                    queries[pair, self.channel[f"ends {role}"]] = factor * unit
             for number in range(max(0, min(HEAD, self.width - head * HEAD))):
                 values[number, head * HEAD + number] = 1
                 outputs[head * HEAD + number, number] = 1
