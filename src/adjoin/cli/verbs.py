@@ -307,11 +307,10 @@ def embed(options: argparse.Namespace) -> None:
     """`adjoin embed`."""
     from adjoin.cli.progress import counting
     from adjoin.embed import embed_texts, read_texts
-    from adjoin.model.encoder import ALIKE, Encoder
-    from adjoin.tokens import ROLES
+    from adjoin.model.encoder import ALL_ROLES, Encoder
 
-    if options.role not in (*ROLES, ALIKE):
-        raise AdjoinError(f"--role {options.role}: expected one of {', '.join((*ROLES, ALIKE))}")
+    if options.role not in ALL_ROLES:
+        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ALL_ROLES)}")
     encoder = Encoder.load(options.model)
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:

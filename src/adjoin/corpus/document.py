@@ -28,7 +28,7 @@ class Document:
             empty for that of its package.
         repository: "owner/name" or an address, likewise.
         term: what this prose defines, where it is an entry of a dictionary: its head, and other words for it.
-        expressions: of a dictionary into another language: what the term is translated by in one of its meanings.
+        expressions: what the term, of another language, is translated by in one of its meanings.
     """
 
     text: str

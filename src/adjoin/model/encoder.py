@@ -32,6 +32,7 @@ FORMAT = 1
 KINDS = ("static", "transformer")
 BATCH_TOKENS = 16_384
 ALIKE = "text"  # the role of texts that are compared with each other, or classified
+ALL_ROLES = (*ROLES, ALIKE)
 TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with the number of texts
 
 
@@ -263,8 +264,8 @@ class Encoder:
         """
         if isinstance(texts, str):
             raise AdjoinError("encode takes a list of texts, got one string: write encode([text], ...)")
-        if role not in (*ROLES, ALIKE):
-            raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, (*ROLES, ALIKE)))}")
+        if role not in ALL_ROLES:
+            raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, ALL_ROLES))}")
         alike = role == ALIKE
         if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
             raise AdjoinError(f"truncate_dim is {truncate_dim}: expected 1 to the model's {self.dimension}")
