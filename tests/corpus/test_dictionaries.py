@@ -113,6 +113,20 @@ def test_one_definition_under_several_heads_comes_once(tmp_path: Path) -> None:
             " following license.",
             "LicenseRef-scancode-wordnet",
         ),
+        (
+            "Available under the terms of the GNU General Public License ver. 2.0 and\n  any later version.",
+            "GPL-2.0-or-later",
+        ),
+        ("the GNU General Public License ver. 3.0\n or any later version.", "GPL-3.0-or-later"),
+        (
+            "under the terms of both the GNU General Public License, version 3\n(GPLv3) and the GNU Affero General"
+            " Public License, version 3 (AGPLv3)",
+            "GPL-3.0-only AND AGPL-3.0-only",
+        ),
+        ("Licensed under the Creative Commons Attribution-ShareAlike 3.0 Unported license", "CC-BY-SA-3.0"),
+        ("of the Creative Commons Attribution-Share\nAlike Licence (V3.0).", "CC-BY-SA-3.0"),
+        ("the the Creative Commons Attribution 3.0 Unported License.", "CC-BY-3.0"),
+        ("the Creative Commons Attribution-NonCommercial 3.0 Unported License.", ""),
         ("This file is in the Public Domain.", "public domain"),
         ("All rights reserved.", ""),
     ],
