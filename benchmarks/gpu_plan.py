@@ -16,9 +16,8 @@ at most 15 MB). Trainings keep a checkpoint every two minutes. What takes longer
 the same command goes on with it; what is there is not made again; what fails is told, and the rest is done all the
 same. OUT/log.jsonl has each training's pairs/s, tokens/s and share of the peak's FLOPs, by useful products alone.
 
-Not in it: a transformer that starts from a static table. There is no such start in Adjoin: a static model has a
-tokenizer of its own, and one layer of another kind. "vectors" comes closest: a language model's token vectors
-under random layers.
+Not in it: a transformer that begins as a static table (`adjoin grow`): it has a shape and a tokenizer of its own.
+benchmarks/findings.py start-code has it beside these starts, at a size for two cores.
 """
 
 import argparse
@@ -171,25 +170,29 @@ def scaled(stage: str, options: argparse.Namespace) -> float:
 
 
 def sample_of(options: argparse.Namespace) -> tuple[Path, int]:
-    """A dataset of stretches from all over the code's pairs, and how many pairs a training is to see of it.
+    """A sample of the code's pairs, and how many a training is to see of it.
 
     A whole number of all batches, and two of the largest at the least.
     """
     seen = int(options.batch * max(2, options.sample // options.batch))
-    folder = options.out / "sample"
+    return sample(options.pairs, seen, options.out / "sample"), seen
+
+
+def sample(datasets: list[Path], least: int, folder: Path) -> Path:
+    """Make, unless it is there, a dataset of at least so many pairs: stretches from all over some datasets."""
     if not (folder / MANIFEST).is_file():
         import pyarrow.parquet
 
-        parts = [part for pairs in options.pairs for part in PairDataset.open(pairs).parts()]
+        parts = [part for pairs in datasets for part in PairDataset.open(pairs).parts()]
         number = sum(part.rows for part in parts)
-        stride = max(1, number // seen)
+        stride = max(1, number // least)
         with folder_in_one_piece(folder) as unfinished:
             shards: list[dict[str, Any]] = []
             for part in parts[::stride]:
                 with pyarrow.parquet.ParquetFile(part.path) as file:
                     shards.append(write_shard([file.read_row_group(part.number)], unfinished, len(shards)))
             write_manifest(unfinished, {"pairs": sum(shard["rows"] for shard in shards), "shards": shards})
-    return folder, seen
+    return folder
 
 
 def starts(init: str, out: Path) -> dict[str, Path]:
