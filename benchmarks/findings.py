@@ -3,6 +3,7 @@
     python benchmarks/findings.py batch pairs/code --data EVAL --out runs/batch
     python benchmarks/findings.py size-code pairs/code --data EVAL --out runs/size-code
     python benchmarks/findings.py size-text pairs/prose pairs/dictionaries --data EVAL --out runs/size-text
+    python benchmarks/findings.py length-text pairs/prose pairs/dictionaries --data EVAL --out runs/length-text
     python benchmarks/findings.py start pairs/prose pairs/dictionaries --data EVAL --out runs/start
     python benchmarks/findings.py start-code pairs/code --data EVAL --out runs/start-code
 
@@ -53,6 +54,11 @@ FINDINGS: dict[str, tuple[dict[str, object], list[str], dict[str, dict[str, obje
         PROSE | {"vectors_from": SMOLLM2},
         TEXT,
         {str(d): {"dimension": d} for d in (72, 144, 288, 576)},
+    ),
+    "length-text": (
+        PROSE | {"vectors_from": SMOLLM2},
+        TEXT,
+        {str(steps): {"steps": steps} for steps in (125, 500, 2000)},
     ),
     "start": (
         PROSE,
