@@ -19,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gpu_plan import sample, starts
+from starts import sample, starts
 
 # Static tables, since a transformer that has seen enough pairs to differ takes days here. Starts differ soon.
 CODE = {
