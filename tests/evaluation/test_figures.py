@@ -148,6 +148,18 @@ def test_lines_of_one_place_do_not_hide_one_another() -> None:
     assert one[1] == two[1]
 
 
+@pytest.mark.parametrize(("batches", "lines"), [((256, 512), 1), ((256, 512, 512), 0)])
+def test_runs_of_one_place_that_differ_in_something_else_are_not_joined(
+    batches: tuple[int, ...], lines: int
+) -> None:
+    svg = batch_figure([run({"batch": batch}, 0.1 * number) for number, batch in enumerate(batches, 1)])
+    assert svg is not None
+    (group,) = (g for g in ElementTree.fromstring(svg).iter(f"{SVG}g") if "-points-" in g.get("id", ""))
+    assert len(list(group.iter(f"{SVG}use"))) == len(batches)
+    drawn = [path for path in group.findall(f"{SVG}path") if "stroke-linecap" in path.get("style", "")]
+    assert len(drawn) == lines
+
+
 @pytest.mark.parametrize("places", [[], [{"batch": 8}], [{"batch": 8}, {"batch": 8}], [{"batch": 8}, {"step": 8}]])
 def test_one_place_is_no_curve(places: list[dict[str, str | int]]) -> None:
     assert batch_figure([run(place) for place in places]) is None

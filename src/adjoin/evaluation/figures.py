@@ -201,7 +201,10 @@ def _curves(runs: Sequence[Report], key: str, label: str, *, base: int | None, p
 def _draw_line(
     figure: "Figure", axes: "Axes", line: Sequence[tuple[float, Estimate]], number: int, beside: float
 ) -> None:
-    """Points, their intervals and the line through them, a little beside their place: none hides another."""
+    """Points, their intervals and the line through them, a little beside their place: none hides another.
+
+    Runs at one place differ in something else: then there is no line, which would say that the place does it.
+    """
     from matplotlib.transforms import offset_copy
 
     moved = offset_copy(axes.transData, figure, x=beside, units="points")
@@ -211,6 +214,8 @@ def _draw_line(
     values = [mean.value for _, mean in line]
     for end in (values, *ends.T):  # what is moved does not count for the axes' limits by itself
         axes.update_datalim(np.column_stack([x, end]))
+    if len(set(x)) < len(x):
+        look["linestyle"] = "none"
     axes.plot(x, values, gid=f"points-{number}", linewidth=1.2, transform=moved, **look)
 
 
