@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from adjoin.evaluation.bootstrap import Estimate
-from adjoin.evaluation.display import fraction
-from adjoin.evaluation.report import MODEL, TITLES, Report
+from adjoin.evaluation.report.display import fraction
+from adjoin.evaluation.report.report import MODEL, TITLES, Report
 
 METRICS = {
     "probe": ("accuracy",),

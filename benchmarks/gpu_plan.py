@@ -40,11 +40,11 @@ from starts import sample, starts
 
 from adjoin.files import read_toml, write_atomically
 from adjoin.model.encoder import Description, number_of_parameters
-from adjoin.model.places import DESCRIPTION_FILE
+from adjoin.model.locations import DESCRIPTION_FILE
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
+from adjoin.training.hardware import DATASHEETS, half_precision, matmul_peak
 from adjoin.training.log import whole_lines
-from adjoin.training.machine import DATASHEETS, half_precision, matmul_peak
 
 MODELS = Path(__file__).parents[1] / "recipes" / "models"
 MINUTES = {"a": 10.0, "b": 10.0, "c": 6.0, "d": 3.0}

@@ -30,7 +30,7 @@ from adjoin.objective.contrastive import START_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
-from adjoin.training.machine import return_freed_memory
+from adjoin.training.hardware import return_freed_memory
 
 LEARNING_RATE, WEIGHT_DECAY, CLIP = 5e-4, 0.01, 1.0
 

@@ -32,9 +32,9 @@ from planted_texts import evaluation_texts, grams, words_of
 from rich.console import Console
 from rich.table import Table
 
-from adjoin.cleaning.decontamination import RULES
-from adjoin.cleaning.held_out_code import without_comments
-from adjoin.cleaning.held_out_files import CODE, held_out_texts
+from adjoin.cleaning.decontamination.code import without_comments
+from adjoin.cleaning.decontamination.decontaminate import RULES
+from adjoin.cleaning.decontamination.evaluation_files import CODE, held_out_texts
 from adjoin.cleaning.near_duplicates import signatures
 from adjoin.corpus.document import PROSE
 from adjoin.mining import Engine, MiningOptions, mine

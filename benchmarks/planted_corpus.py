@@ -21,7 +21,7 @@ from planted_texts import (
     words_of,
 )
 
-from adjoin.cleaning.held_out_files import HeldOutText
+from adjoin.cleaning.decontamination.evaluation_files import HeldOutText
 from adjoin.corpus import Document, find_sources, read_source
 from adjoin.corpus.document import PROSE
 from adjoin.mining import MiningOptions

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tree_sitter
 
-from adjoin.cleaning.held_out_files import CODE, HeldOutText
+from adjoin.cleaning.decontamination.evaluation_files import CODE, HeldOutText
 from adjoin.pairs.languages import parser_for
 
 NEAR_CODE = ("variable renamed", "literal changed", "log line added", "comment added", "re-indented")

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from adjoin.files import folder_in_one_piece, write_atomically
-from adjoin.model.places import place_of
+from adjoin.model.locations import place_of
 from adjoin.model.start import load_generative
 from adjoin.pairs.dataset import MANIFEST, PairDataset, write_manifest, write_shard
 from adjoin.tokens import FILE as TOKENIZER_FILE

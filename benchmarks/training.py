@@ -40,8 +40,8 @@ from adjoin.model.presets import PRESETS
 from adjoin.model.start import Start, library_quiet, random_transformer
 from adjoin.pairs.dataset import sha256_of_file
 from adjoin.tokens import Ragged, Tokenizer, encode_all
-from adjoin.training.machine import available_memory, half_precision, matmul_peak
-from adjoin.training.settle import TOKEN_BUDGET
+from adjoin.training.execution import TOKEN_BUDGET
+from adjoin.training.hardware import available_memory, half_precision, matmul_peak
 
 OUT = Path("build/benchmark-training.json")
 NAMES = {

@@ -13,7 +13,7 @@ import torch
 from peers import CONTESTANTS, SentenceTransformersCached, Setting, Trainer, batch_of
 
 from adjoin.tokens import Ragged
-from adjoin.training.machine import peak_memory, reset_peak_memory
+from adjoin.training.hardware import peak_memory, reset_peak_memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adjoin.corpus.contents import MAX_LINE, decode, read_bytes
 from adjoin.corpus.formats import Format, format_of
-from adjoin.corpus.sections import UnreadableError
+from adjoin.corpus.readers.sections import UnreadableError
 from adjoin.tally import Tally
 
 NAMES = ["a.py", "a.go", "a.md", "a.rst", "a.html", "a.txt", "PKG-INFO", "a.1", "a.tex", "a.epub"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adjoin.corpus import find_sources
-from adjoin.corpus.manifests import Facts
+from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.provenance import MAX_EVIDENCE, Package
 from adjoin.tally import Tally
 

@@ -13,10 +13,10 @@ from scipy.stats import spearmanr
 from small_tasks import Floats, task_of, unit
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.data import load_task, write_task
+from adjoin.evaluation.data.beir import load_task, write_task
 from adjoin.evaluation.mteb import MTEBModel, tasks_of
-from adjoin.evaluation.retrieval import evaluate_task
-from adjoin.evaluation.scorers import DenseScorer
+from adjoin.evaluation.suites.retrieval import evaluate_task
+from adjoin.evaluation.systems.scorers import DenseScorer
 
 
 @pytest.fixture

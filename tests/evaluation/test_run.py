@@ -8,13 +8,13 @@ from small_tasks import FixedRows, RandomEmbedder, task_of
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
-from adjoin.evaluation.finding import Finding
 from adjoin.evaluation.jobs import Job, search_jobs
-from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL, Report
-from adjoin.evaluation.retrieval import evaluate_task
+from adjoin.evaluation.report.report import BM25_NAME, HYBRID, MODEL, Report
+from adjoin.evaluation.result import Finding
 from adjoin.evaluation.run import Settings, run_evaluation
-from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Embedder
+from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems.cache import CachedSystem
+from adjoin.evaluation.systems.scorers import BM25Scorer, DenseScorer, Embedder
 from adjoin.evaluation.systems.system import Named
 
 DOCUMENTS = [

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import adjoin
-from adjoin.cleaning.decontamination import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import HeldOut
 from adjoin.mining import merging
 from small_sources import NOUNS, VERBS
 

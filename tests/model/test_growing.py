@@ -9,8 +9,8 @@ from safetensors.numpy import load_file, save_file
 from adjoin import Encoder
 from adjoin.cli import main
 from adjoin.errors import AdjoinError
+from adjoin.model.ensemble import join
 from adjoin.model.growing import grow
-from adjoin.model.joining import join
 from adjoin.model.static import StaticTable, Tensors
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody
-from adjoin.model.joining import joined
+from adjoin.model.ensemble import joined
 from adjoin.model.static import PLACES_WEIGHED, StaticTable, inverse_document_frequency, packed, start_vectors
 from adjoin.tokens import Ragged
 

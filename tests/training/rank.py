@@ -7,10 +7,10 @@ from pathlib import Path
 
 from adjoin.model.encoder import Encoder
 from adjoin.ranks import Ranks
-from adjoin.training.aside import Aside
 from adjoin.training.contrast import train
 from adjoin.training.loop import Run
 from adjoin.training.recipe import Recipe
+from adjoin.training.validation import Aside
 
 
 def main() -> None:

@@ -15,14 +15,14 @@ from adjoin.cli.held_out import measure, task_of
 from adjoin.cli.progress import counting, counting_bytes, training_display
 from adjoin.errors import AdjoinError
 from adjoin.evaluation import write_task
-from adjoin.evaluation.report import MODEL
+from adjoin.evaluation.report.report import MODEL
 from adjoin.evaluation.run import Contestant
 from adjoin.evaluation.systems.system import Named
 from adjoin.files import write_json
 from adjoin.index.update import update_index
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
-from adjoin.model.places import lasting_name
+from adjoin.model.locations import lasting_name
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.pair import text_hash
 from adjoin.training.contrast import train

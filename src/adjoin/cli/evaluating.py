@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
-from adjoin.model.places import SHIPPED, place_of
+from adjoin.model.locations import SHIPPED, place_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from adjoin.evaluation.run import Contestant, Progress
-    from adjoin.evaluation.scorers import Embedder
-    from adjoin.training.aside import Aside
+    from adjoin.evaluation.systems.scorers import Embedder
+    from adjoin.training.validation import Aside
 
 BESIDE = ("bm25", "untrained")
 
 
 def evaluate(options: argparse.Namespace, console: "Console") -> None:
     """`adjoin evaluate`."""
-    from adjoin.evaluation.display import render_table, write_report
     from adjoin.evaluation.jobs import find_jobs
-    from adjoin.evaluation.report import JUDGED, SUITES
+    from adjoin.evaluation.report.display import render_table, write_report
+    from adjoin.evaluation.report.report import JUDGED, SUITES
     from adjoin.evaluation.run import Settings, run_evaluation
 
     cache = None if options.no_cache else options.cache or _usual_cache()
@@ -64,7 +64,7 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
     Raises:
         AdjoinError: the options don't go together, or there is nothing to measure.
     """
-    from adjoin.training.aside import Aside
+    from adjoin.training.validation import Aside
 
     given = {
         "--evaluate-data": options.evaluate_data,
@@ -81,7 +81,7 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
         )
 
     from adjoin.evaluation.jobs import digest_of, find_jobs
-    from adjoin.evaluation.report import JUDGED, MODEL
+    from adjoin.evaluation.report.report import JUDGED, MODEL
     from adjoin.evaluation.run import Settings, run_evaluation, scores_of
 
     limit = options.evaluate_limit
@@ -130,8 +130,8 @@ def _facts(folder: Path) -> dict[str, str | int]:
 
 def compare(options: argparse.Namespace, console: "Console") -> None:
     """`adjoin compare`."""
-    from adjoin.evaluation.compare import render_comparison, write_comparison
-    from adjoin.evaluation.report import Report
+    from adjoin.evaluation.report.compare import render_comparison, write_comparison
+    from adjoin.evaluation.report.report import Report
 
     names = [str(run) for run in options.runs]
     if len(set(names)) < len(names):
@@ -172,7 +172,7 @@ def _contestants(
     model: str, beside: "tuple[str, ...] | list[str]", cache: Path | None, console: "Console", stack: ExitStack
 ) -> "dict[str, Contestant]":
     """Row of the report → system, the evaluated one first."""
-    from adjoin.evaluation.report import MODEL
+    from adjoin.evaluation.report.report import MODEL
 
     contestants: dict[str, Contestant] = {MODEL: _opened(model, cache)}
     for name in beside:
@@ -191,9 +191,9 @@ def _contestants(
 
 
 def _opened(spec: str, cache: Path | None) -> "Contestant":
-    from adjoin.evaluation.scorers import REFERENCE, BM25Scorer
     from adjoin.evaluation.systems.cache import CachedSystem
     from adjoin.evaluation.systems.opening import open_system
+    from adjoin.evaluation.systems.scorers import REFERENCE, BM25Scorer
     from adjoin.evaluation.systems.system import Fitted
 
     if spec == "bm25":

@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from adjoin.evaluation import RetrievalTask, load_tasks
-from adjoin.evaluation.display import render_table, write_report
 from adjoin.evaluation.jobs import search_jobs
-from adjoin.evaluation.report import Report
+from adjoin.evaluation.report.display import render_table, write_report
+from adjoin.evaluation.report.report import Report
 from adjoin.evaluation.run import Contestant, run_evaluation
-from adjoin.evaluation.scorers import BM25Scorer
+from adjoin.evaluation.systems.scorers import BM25Scorer
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
 

@@ -25,9 +25,9 @@ from adjoin.files import read_toml
 from adjoin.mining import Engine
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.packages import mine_packages
-from adjoin.model.joining import join
-from adjoin.model.packing import ALL_PRECISIONS, pack
-from adjoin.model.places import DESCRIPTION_FILE
+from adjoin.model.ensemble import join
+from adjoin.model.locations import DESCRIPTION_FILE
+from adjoin.model.quantization import ALL_PRECISIONS, pack
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.panel import Panel
 
     from adjoin.mining.show import Lengths
-    from adjoin.training.plan import Plan
+    from adjoin.planning.plan import Plan
 
 READ = (
     "sources",

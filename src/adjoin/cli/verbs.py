@@ -251,7 +251,7 @@ def pretrain(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """`adjoin plan`."""
     from adjoin.cli.tables import plan_tables
-    from adjoin.training.plan import plan as plan_training
+    from adjoin.planning.plan import plan as plan_training
     from adjoin.training.recipe import Recipe
 
     recipe = Recipe.with_defaults(**_given(options))
@@ -324,7 +324,7 @@ def embed(options: argparse.Namespace) -> None:
 
 def pack(options: argparse.Namespace) -> None:
     """`adjoin pack`."""
-    from adjoin.model.packing import pack as pack_model
+    from adjoin.model.quantization import pack as pack_model
 
     report = pack_model(options.model, options.out, options.precision)
     _console().print(
@@ -335,7 +335,7 @@ def pack(options: argparse.Namespace) -> None:
 
 def join(options: argparse.Namespace) -> None:
     """`adjoin join`."""
-    from adjoin.model.joining import join as join_models
+    from adjoin.model.ensemble import join as join_models
 
     description = join_models(options.models, options.out)
     _console().print(f"{options.out}: {len(options.models)} models as one, of dimension {description.dimension:,}")
@@ -344,7 +344,7 @@ def join(options: argparse.Namespace) -> None:
 def grow(options: argparse.Namespace) -> None:
     """`adjoin grow`."""
     from adjoin.model.growing import grow as grow_model
-    from adjoin.model.places import place_of
+    from adjoin.model.locations import place_of
 
     grown = grow_model(place_of(options.model), options.out, layers=options.layers, dimension=options.dimension)
     _console().print(
@@ -374,7 +374,7 @@ def index(options: argparse.Namespace) -> None:
     from adjoin.cli.progress import counting
     from adjoin.index.update import update_index
     from adjoin.model.encoder import Encoder
-    from adjoin.model.places import lasting_name
+    from adjoin.model.locations import lasting_name
 
     encoder = Encoder.load(options.model)
     folder = options.out or options.root / ".adjoin"

@@ -6,8 +6,8 @@ importing this room costs next to nothing.
 """
 
 from adjoin.corpus.document import PROSE, Document
+from adjoin.corpus.readers.records import Columns
 from adjoin.corpus.reading import SourceRecord, read_source
-from adjoin.corpus.records import Columns
 from adjoin.corpus.sources import Source, find_sources
 
 __all__ = ["PROSE", "Columns", "Document", "Source", "SourceRecord", "find_sources", "read_source"]

@@ -9,8 +9,8 @@ from typing import IO
 
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import BinaryFormat, Format, format_of, plain_name, stream_kind
-from adjoin.corpus.records import DEFAULT_COLUMNS, Columns
-from adjoin.corpus.sections import UnreadableError
+from adjoin.corpus.readers.records import DEFAULT_COLUMNS, Columns
+from adjoin.corpus.readers.sections import UnreadableError
 from adjoin.tally import Tally
 
 MAX_BYTES = 4 << 20  # of one file or one member of an archive: above it stand data and generated code, not writing
@@ -51,7 +51,7 @@ def read_file(file: IO[bytes], name: str, origin: str, reading: Reading) -> Iter
         OSError: the disk failed.
     """
     if kind := stream_kind(name):
-        from adjoin.corpus.streams import read_stream
+        from adjoin.corpus.readers.streams import read_stream
 
         yield from read_stream(file, kind, origin, reading)
         return

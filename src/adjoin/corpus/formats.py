@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.html import read_html
-from adjoin.corpus.latex import read_latex
-from adjoin.corpus.man import read_man
-from adjoin.corpus.markdown import read_markdown
-from adjoin.corpus.plain import code_reader, read_metadata, read_plain
-from adjoin.corpus.rest import read_rest
-from adjoin.corpus.sections import Reader
+from adjoin.corpus.readers.html import read_html
+from adjoin.corpus.readers.latex import read_latex
+from adjoin.corpus.readers.man import read_man
+from adjoin.corpus.readers.markdown import read_markdown
+from adjoin.corpus.readers.plain import code_reader, read_metadata, read_plain
+from adjoin.corpus.readers.rest import read_rest
+from adjoin.corpus.readers.sections import Reader
 from adjoin.tally import Tally
 
 BinaryReader = Callable[[bytes, str, Tally], Iterator[Document]]
@@ -46,7 +46,7 @@ class BinaryFormat:
 
 
 def _read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
-    from adjoin.corpus.epub import read_epub  # zipfile takes as long to import as all else here
+    from adjoin.corpus.readers.epub import read_epub  # zipfile takes as long to import as all else here
 
     return read_epub(data, origin, tally)
 

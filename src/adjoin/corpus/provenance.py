@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adjoin.corpus.licences import MAX_TEXT, is_expression
-from adjoin.corpus.manifests import Facts, facts_of, is_licence_file, manifest_reader
+from adjoin.corpus.package_metadata import Facts, facts_of, is_licence_file, manifest_reader
 from adjoin.corpus.repositories import normal_repository
 
 MAX_EVIDENCE = 64  # files of one archive that are read for this

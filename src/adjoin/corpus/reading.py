@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from adjoin.corpus.contents import MAX_BYTES, Reading, read_file
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import archive_kind, stream_kind
-from adjoin.corpus.manifests import Facts
+from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.provenance import Package
-from adjoin.corpus.records import DEFAULT_COLUMNS, Columns
+from adjoin.corpus.readers.records import DEFAULT_COLUMNS, Columns
 from adjoin.corpus.sources import Source, failure_reason
 from adjoin.tally import Tally
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from adjoin.corpus import ignore, provenance
 from adjoin.corpus.contents import MAX_BYTES
 from adjoin.corpus.formats import archive_kind, file_skip_reason, folder_skip_reason, stream_kind, unread_reason
-from adjoin.corpus.manifests import Facts
+from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.repositories import repository_of_path
 from adjoin.errors import AdjoinError
 from adjoin.tally import Tally

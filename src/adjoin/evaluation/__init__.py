@@ -5,8 +5,8 @@
 Figures over n items are all resampled with one seed, so any two systems are compared item by item.
 """
 
-from adjoin.evaluation.data import RetrievalTask, load_tasks, write_task
-from adjoin.evaluation.report import SUITES, Report
-from adjoin.evaluation.scorers import Embedder
+from adjoin.evaluation.data.beir import RetrievalTask, load_tasks, write_task
+from adjoin.evaluation.report.report import SUITES, Report
+from adjoin.evaluation.systems.scorers import Embedder
 
 __all__ = ["SUITES", "Embedder", "Report", "RetrievalTask", "load_tasks", "write_task"]

@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.bias import bias
-from adjoin.evaluation.data import load_tasks
-from adjoin.evaluation.finding import Finding
-from adjoin.evaluation.labelled import (
+from adjoin.evaluation.data.beir import load_tasks
+from adjoin.evaluation.data.labelled import (
     ClassificationTask,
     SimilarityTask,
     load_classification,
     load_similarity,
 )
-from adjoin.evaluation.neighbours import neighbours
-from adjoin.evaluation.probe import embedded, probe
-from adjoin.evaluation.report import BIAS, PROBE, SIMILARITY, SPACE, SUITES
-from adjoin.evaluation.scorers import Embedder
-from adjoin.evaluation.similarity import similarity
-from adjoin.evaluation.space import space
-from adjoin.evaluation.task import CODE, RETRIEVAL, RetrievalTask
+from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL, RetrievalTask
+from adjoin.evaluation.report.report import BIAS, PROBE, SIMILARITY, SPACE, SUITES
+from adjoin.evaluation.result import Finding
+from adjoin.evaluation.suites.bias import bias
+from adjoin.evaluation.suites.nearest_neighbours import neighbours
+from adjoin.evaluation.suites.probe import embedded, probe
+from adjoin.evaluation.suites.similarity import similarity
+from adjoin.evaluation.suites.space import space
+from adjoin.evaluation.systems.scorers import Embedder
 
 SPACES = ("scifact", "csn-python")  # tasks whose vectors the space suite looks at, where they are there
 _FOLDERS = {PROBE: "classification", SIMILARITY: "sts", RETRIEVAL: "retrieval", CODE: "code"}

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.data import load_task
-from adjoin.evaluation.labelled import (
+from adjoin.evaluation.data.beir import load_task
+from adjoin.evaluation.data.labelled import (
     ALL,
     LABELS,
     TEST,
@@ -25,8 +25,8 @@ from adjoin.evaluation.labelled import (
     load_classification,
     load_similarity,
 )
-from adjoin.evaluation.scorers import Embedder, encode_alike
-from adjoin.evaluation.task import RetrievalTask
+from adjoin.evaluation.data.retrieval_task import RetrievalTask
+from adjoin.evaluation.systems.scorers import Embedder, encode_alike
 
 __all__ = ["MTEBModel", "tasks_of"]
 
@@ -251,7 +251,7 @@ def _classification(folder: Path, files: list[Path], task: ClassificationTask) -
 
 
 def _similarity(folder: Path, files: list[Path], task: SimilarityTask) -> Any:  # noqa: ANN401
-    """The pairs of all subsets together, or of the test alone, as `adjoin.evaluation.similarity` has them."""
+    """The pairs of all subsets together, or of the test alone, as `suites.similarity` has them."""
     subsets = [task.subsets[TEST]] if TEST in task.subsets else list(task.subsets.values())
     table: Table = {
         "sentence1": [text for pairs in subsets for text in pairs.texts1],

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
-from adjoin.evaluation.finding import Finding
-from adjoin.evaluation.indexed import FaissScorer
 from adjoin.evaluation.jobs import Job
-from adjoin.evaluation.known import KnownFindings
-from adjoin.evaluation.report import BM25_NAME, HYBRID, MODEL, Report, environment
-from adjoin.evaluation.retrieval import evaluate_together
-from adjoin.evaluation.scorers import BM25Scorer, DenseScorer, Scorer
+from adjoin.evaluation.report.report import BM25_NAME, HYBRID, MODEL, Report, environment
+from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result_cache import KnownFindings
+from adjoin.evaluation.suites.retrieval import evaluate_together
+from adjoin.evaluation.systems.faiss_search import FaissScorer
+from adjoin.evaluation.systems.scorers import BM25Scorer, DenseScorer, Scorer
 from adjoin.evaluation.systems.system import Fitted, System
 from adjoin.ranking.fusion import dense_weight_of
 

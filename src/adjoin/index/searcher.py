@@ -6,7 +6,7 @@ from pathlib import Path
 from adjoin.errors import AdjoinError
 from adjoin.index.search import Hit, Index, Mode
 from adjoin.model.encoder import Encoder
-from adjoin.model.places import place_of
+from adjoin.model.locations import place_of
 
 
 class Searcher:

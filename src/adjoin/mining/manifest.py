@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from adjoin.cleaning import decontamination
+from adjoin.cleaning.decontamination import decontaminate as decontamination
 from adjoin.mining.merging import WHY, Verdict
 from adjoin.mining.parts import ROWS, PartFiles
 from adjoin.pairs.languages import LANGUAGES

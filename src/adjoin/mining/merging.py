@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from adjoin.cleaning.allow_list import Licences
 from adjoin.cleaning.caps import joint, over_cap
-from adjoin.cleaning.decontamination import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import HeldOut
 from adjoin.cleaning.exact_duplicates import exact_duplicates
 from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
 from adjoin.mining.options import ALL_KINDS, MiningOptions

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adjoin.cleaning.decontamination import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import HeldOut
 from adjoin.corpus import find_sources
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece

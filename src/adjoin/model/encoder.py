@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
-from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, place_of
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, place_of
 from adjoin.model.start import Start, first_vectors, library_quiet, missing_weights, random_transformer
 from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, Layout, StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -128,7 +128,7 @@ def number_of_parameters(folder: Path) -> int:
     """How many numbers a model's weights are, by its files' headers; not those of a start, nor a packing's own."""
     from safetensors import safe_open
 
-    from adjoin.model.packed_weights import SCALES
+    from adjoin.model.quantized_weights import SCALES
 
     number = 0
     for path in sorted(folder.glob("*.safetensors")):
@@ -340,7 +340,7 @@ def _unpacked(folder: Path) -> Any:  # noqa: ANN401 - a transformers model
     """The transformers model of a packed folder."""
     from transformers import AutoConfig, AutoModel
 
-    from adjoin.model.packed_weights import read_packed
+    from adjoin.model.quantized_weights import read_packed
 
     weights = read_packed(folder)
     try:

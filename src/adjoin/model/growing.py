@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
 from adjoin.model.encoder import Description
-from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, lasting_name
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, lasting_name
 from adjoin.model.presets import Preset, transformer_config
 from adjoin.model.start import Start, library_quiet
 from adjoin.model.static import LARGEST_PUSH, StaticTable, read_tensors

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
-from adjoin.model.places import WEIGHTS_FILE, packed_files, place_of
+from adjoin.model.locations import WEIGHTS_FILE, packed_files, place_of
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.static import read_tensors, start_vectors
-from adjoin.model.transplant import transplanted_vectors
+from adjoin.model.vocabulary_transfer import transplanted_vectors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
@@ -203,7 +203,7 @@ def _unpacked(folder: Path) -> tuple[Any, dict[str, Any]]:
     """A packed model of ours under a head, and which weights of its body are missing, as transformers tells it."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from adjoin.model.packed_weights import read_packed
+    from adjoin.model.quantized_weights import read_packed
 
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
     missing = model.base_model.load_state_dict(read_packed(folder), strict=False).missing_keys

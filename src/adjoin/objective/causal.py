@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from adjoin.batches.batch import micro_batches
 from adjoin.batches.rows import RowBatch
 from adjoin.errors import AdjoinError
-from adjoin.objective.attempts import forget_gradients, within_memory
+from adjoin.objective.oom import forget_gradients, within_memory
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
 

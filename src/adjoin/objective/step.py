@@ -25,9 +25,9 @@ from torch import Tensor
 from adjoin.batches.batch import Batch, micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import Body
-from adjoin.objective.attempts import forget_gradients, within_memory
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
-from adjoin.objective.crew import Crew
+from adjoin.objective.oom import forget_gradients, within_memory
+from adjoin.objective.replicas import Crew
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from adjoin.files import write_atomically, write_json
 from adjoin.model.encoder import Description
-from adjoin.model.places import DESCRIPTION_FILE
+from adjoin.model.locations import DESCRIPTION_FILE
 from adjoin.ranks import ALONE, Ranks
 from adjoin.training import shards
-from adjoin.training.aside import KEPT_FILE, SNAPSHOT, Aside, Evaluations, Kept
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Say, run_training
 from adjoin.training.prepare import Contrast, forget_tokens, prepare
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import describe, write_snapshot, write_weights
+from adjoin.training.validation import KEPT_FILE, SNAPSHOT, Aside, Evaluations, Kept
 
 
 def train(

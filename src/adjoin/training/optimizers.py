@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody
-from adjoin.training.machine import half_precision
+from adjoin.training.hardware import half_precision
 from adjoin.training.recipe import OPTIMIZERS, Recipe
 from adjoin.training.shards import is_shard
 

@@ -20,7 +20,7 @@ from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.encoder import Description
-from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
@@ -33,12 +33,12 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
+from adjoin.training.execution import Settled, loss_products, settle, settle_processor
+from adjoin.training.hardware import return_freed_memory
 from adjoin.training.loop import Run, Say
-from adjoin.training.machine import return_freed_memory
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 from adjoin.training.schedule import Budget
-from adjoin.training.settle import Settled, loss_products, settle, settle_processor
 
 PAIRS_FOR_TOKENIZER = 50_000  # learning takes about 10 s; more pairs change the vocabulary little
 CACHE, LABELLED = "tokens", "labelled"  # below the training's folder, until it has ended

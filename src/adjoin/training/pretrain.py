@@ -36,13 +36,13 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training import checkpoint
 from adjoin.training.average import Average
+from adjoin.training.execution import TOKEN_BUDGET, Settled, settle_processor
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Run, Say, run_training
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.prepare import CACHE, budget_of, check_length, claim, forget_tokens
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import write_model
-from adjoin.training.settle import TOKEN_BUDGET, Settled, settle_processor
 
 REPORT = "pretrain.json"
 CHARACTERS_FOR_TOKENIZER = 64_000_000  # learning takes about 10 s; more change the vocabulary little

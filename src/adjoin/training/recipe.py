@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_toml, wrong_types
-from adjoin.model.places import is_static_model, lasting_name, place_of
+from adjoin.model.locations import is_static_model, lasting_name, place_of
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
 from adjoin.training.schedule import SCHEDULES

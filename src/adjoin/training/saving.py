@@ -14,7 +14,7 @@ from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, w
 from adjoin.model.adapters import merged, with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.encoder import Description
-from adjoin.model.places import DESCRIPTION_FILE, WEIGHTS_FILE
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE
 from adjoin.model.start import checkpoint_body, library_quiet, random_transformer, static_body
 from adjoin.objective.contrastive import Temperature
 from adjoin.tokens import FILE as TOKENIZER_FILE

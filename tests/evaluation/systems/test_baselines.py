@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.retrieval import evaluate_task
-from adjoin.evaluation.scorers import DenseScorer
+from adjoin.evaluation.data.retrieval_task import RetrievalTask
+from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems import baselines
 from adjoin.evaluation.systems.baselines import HALF_WEIGHT, LSA, AveragedWords, RandomVectors
+from adjoin.evaluation.systems.scorers import DenseScorer
 from adjoin.evaluation.systems.words import Vocabulary, WordTable
-from adjoin.evaluation.task import RetrievalTask
 from adjoin.ranking.lexical import terms
 
 TEXTS = [

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.scorers import Embedder
 from adjoin.evaluation.systems.baselines import LSA, AveragedWords, RandomVectors
 from adjoin.evaluation.systems.fingerprints import folder_fingerprint
 from adjoin.evaluation.systems.openai import OpenAIServer
+from adjoin.evaluation.systems.scorers import Embedder
 from adjoin.evaluation.systems.sentence_transformers import MODULES, SentenceTransformerFolder
 from adjoin.evaluation.systems.system import Fitted, Named, System
 from adjoin.evaluation.systems.tables import installed_wordllama, is_model2vec, open_model2vec

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.evaluation.scorers import Embedder, encode_alike
+from adjoin.evaluation.systems.scorers import Embedder, encode_alike
 from adjoin.ranking.fusion import dense_weight_of
 
 Role = Literal["query", "document", "text"]  # "text": as `encode_alike`

@@ -1,0 +1,1 @@
+"""Decontamination: drop training pairs that repeat held-out evaluation data."""

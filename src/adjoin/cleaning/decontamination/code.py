@@ -1,0 +1,139 @@
+"""Code without its comments, and the parts of a function by which a copy is known."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adjoin.cleaning.decontamination.ngrams import Letters, letter_table
+
+# Quantifiers are possessive, so that no text takes more than one pass.
+_TRIPLE_DOUBLE = r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""'
+_TRIPLE_SINGLE = _TRIPLE_DOUBLE.replace('"', "'")
+_CHARACTER = r"'(?:\\[^\n][^'\n]{0,10}|[^'\\\n])'"  # not a string: Rust writes lifetimes with a single quote
+_SLASHES, _BLOCK, _HASH = r"//[^\n]*+", r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)", r"\#[^\n]*+"
+
+
+def _line(quote: str) -> str:
+    """A string that ends on its line."""
+    return rf"{quote}[^{quote}\\\n]*+(?:\\[^\n][^{quote}\\\n]*+)*+{quote}"
+
+
+def _lines(quote: str) -> str:
+    """A string that may hold line ends."""
+    return rf"{quote}[^{quote}\\]*+(?:\\.[^{quote}\\]*+)*+{quote}"
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """Where a language's comments and strings are.
+
+    Attributes:
+        marks: what comments start with; without any a text need not be scanned.
+        pattern: matches some code, and the comment that follows or the end. A quote that opens and does not close
+            is code; a comment that does not close goes on to the end.
+    """
+
+    marks: re.Pattern[str]
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def of(cls, marks: str, comment: str, *strings: str) -> "Syntax":
+        """Put the expressions of comments and strings together, with what comments start with."""
+        first = "\"'`" + "".join({mark[0] for mark in marks.split()})
+        code = "|".join([f"[^{re.escape(first)}]++", *strings, f"(?!{comment})."])
+        pattern = re.compile(rf"((?:{code})*+)({comment}|\Z)", re.DOTALL | re.MULTILINE)
+        return cls(re.compile("|".join(map(re.escape, marks.split()))), pattern)
+
+
+_BOTH = f"{_SLASHES}|{_BLOCK}"
+_C = Syntax.of("// /*", _BOTH, _line('"'), _CHARACTER)
+_GO = Syntax.of("// /*", _BOTH, _line('"'), r"`[^`]*+`", _CHARACTER)
+_SCRIPT = Syntax.of("// /*", _BOTH, _line('"'), _line("'"), _lines("`"))
+_PHP = Syntax.of("// /* #", rf"{_BOTH}|\#(?!\[)[^\n]*+", _lines('"'), _lines("'"))
+_PYTHON = Syntax.of("#", _HASH, _TRIPLE_DOUBLE, _TRIPLE_SINGLE, _line('"'), _line("'"))
+_RUBY_BLOCK = r"^=begin\b(?:(?!\n=end).)*+(?:\n=end[^\n]*+)?"
+_RUBY = Syntax.of("# =begin", rf"\#(?!\{{)[^\n]*+|{_RUBY_BLOCK}", _lines('"'), _lines("'"))
+_SHELL = Syntax.of("#", r"(?<![^\s;&|])\#[^\n]*+", _lines('"'), r"'[^']*+'")
+_DASHES = Syntax.of("-- /*", rf"--[^\n]*+|{_BLOCK}", _line('"'), _line("'"))
+
+_OF_LANGUAGE = {
+    "python": _PYTHON, "go": _GO, "ruby": _RUBY, "php": _PHP, "javascript": _SCRIPT, "typescript": _SCRIPT,
+    "tsx": _SCRIPT, "jsx": _SCRIPT, "shell": _SHELL, "bash": _SHELL, "perl": _SHELL, "r": _PYTHON,
+    "julia": _PYTHON, "elixir": _PYTHON, "sql": _DASHES, "lua": _DASHES, "haskell": _DASHES,
+}  # fmt: skip
+_LIKE_C = (
+    "c", "c++", "cpp", "c#", "csharp", "java", "kotlin", "scala", "swift", "dart", "rust", "objective-c", "groovy",
+    "solidity", "zig", "d", "vue", "css", "scss",
+)  # fmt: skip
+LANGUAGES_OF_CODE = frozenset(_OF_LANGUAGE).union(_LIKE_C)
+
+
+def without_comments(code: str, language: str) -> str:
+    """The code with a line end or a space in each comment's place; strings stay as they are.
+
+    This is lexical: no grammar, so that a piece of a function will do. A language without a row is read as C.
+    """
+    syntax = _OF_LANGUAGE.get(language, _C)
+    if not syntax.marks.search(code):
+        return code
+    found = syntax.pattern.findall(code)
+    return "".join([kept + ("\n" if "\n" in comment else " " if comment else "") for kept, comment in found])
+
+
+# What is left of code to compare: not white space, nor what formatters and unparsers add or leave out.
+_DROPPED = b"()\"'`,;\\\x7f" + bytes(range(33))
+CODE_LETTERS = letter_table(bytes(0 if byte in _DROPPED else byte for byte in range(256)))
+CODE_WORDS = bytes(byte >= 128 or chr(byte).isalnum() or byte == ord("_") for byte in range(256))
+
+
+def code_letters(codes: Sequence[str], languages: Sequence[str]) -> Letters:
+    """The letters of code: without comments, white space, quotes, commas, semicolons and parentheses."""
+    bare = map(without_comments, codes, languages)
+    return Letters.of([code.encode("utf-8", "surrogatepass") for code in bare], CODE_LETTERS, CODE_WORDS)
+
+
+_MODIFIERS = re.compile(
+    r"(?:\s*(?:@[\w.]+(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?|(?:public|private|protected|internal|static|final|abstract"
+    r"|synchronized|native|default|override|virtual|async|export|open|inline|pub)\b))+\s*"
+)
+_DEFINITION = re.compile(r"^[ \t]*(?:async\s+)?def\b", re.MULTILINE)
+_INDENTED = frozenset(("python", "ruby", "elixir", "julia"))
+
+
+def parts(code: str, language: str) -> list[str]:
+    """A function, the same without modifiers and annotations, and its body: those of them that differ.
+
+    Evaluation sets cut functions differently: with or without annotations, decorators, a name. A piece of code
+    that does not look like a function gives an empty list.
+    """
+    code = without_comments(code, language)
+    start = _body_start(code, language)
+    if not start:
+        return []
+    if definition := _DEFINITION.search(code) if language in _INDENTED else _MODIFIERS.match(code):
+        bare = code[definition.start() if language in _INDENTED else definition.end() :]
+    else:
+        bare = code
+    body = re.sub(r"\s*(?:\bend|\})?\s*\Z", "", code[start:])
+    return list(dict.fromkeys((code, bare, body)))
+
+
+def _body_start(code: str, language: str) -> int:
+    """Where the body starts, behind the signature's colon, line end or brace; 0 if there is no signature."""
+    begin = 0
+    if language in _INDENTED:
+        definition = _DEFINITION.search(code)
+        if not definition:
+            return 0
+        begin = definition.end()
+    ends = {"python": ":", "ruby": "\n;", "elixir": "\n", "julia": "\n"}.get(language, "{")
+    depth = 0
+    for place in range(begin, len(code)):
+        character = code[place]
+        if character in "([" or (character == "{" and "{" not in ends):
+            depth += 1
+        elif character in ")]" or (character == "}" and "{" not in ends):
+            depth -= 1
+        elif character in ends and depth <= 0 and code[place + 1 : place + 2] != "}":
+            return place + 1
+    return 0

@@ -1,0 +1,263 @@
+"""Training pairs must not hold evaluation data: which pairs repeat what is held out, and why.
+
+    held_out = HeldOut.build([Path("eval")], Path("held-out"), tally)      once: reads the evaluation folders
+    HeldOut.open(Path("held-out")).reasons_against(pairs)                  in each worker: "" or a rule's name
+
+Decisions:
+- Texts are compared by their letters only (see `ngrams`), so white space, comments, case and marks never matter.
+- Long texts are known by stretches, wherever a passage is cut; short ones from end to end.
+- Nothing is kept of the evaluation data but hashes.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adjoin.cleaning.decontamination.code import LANGUAGES_OF_CODE, code_letters, parts
+from adjoin.cleaning.decontamination.evaluation_files import CODE, QUERY, TITLE, HeldOutText, held_out_texts
+from adjoin.cleaning.decontamination.ngram_index import Found, Index, IndexBuilder, Shape
+from adjoin.cleaning.decontamination.ngrams import Letters
+from adjoin.cleaning.decontamination.prose import prose_letters
+from adjoin.cleaning.decontamination.repositories import HeldOutRepositories
+from adjoin.errors import AdjoinError
+from adjoin.files import folder_in_one_piece, read_json, write_json
+from adjoin.pairs.pair import Pair
+from adjoin.tally import Tally
+
+REPOSITORY, FUNCTION, QUESTION, TEXT = RULES_IN_ORDER = (
+    "held-out repository", "held-out code", "held-out query", "held-out text"
+)  # fmt: skip
+RULES: dict[str, str] = {
+    REPOSITORY: "the pair comes from a repository that an evaluation set was made of",
+    FUNCTION: "y holds a held-out function or its body, or is mostly made of held-out code",
+    QUESTION: "x is a held-out query or docstring",
+    TEXT: "x or y holds a stretch of a held-out text, or a short one from end to end",
+}
+DESCRIPTION = "held-out.json"
+FORMAT = 1  # counts up when anything below or a table of letters changes: old hashes then mean nothing
+
+PROSE = Shape(gram=32, anchor=16, gap=12)  # a gram is about 7 words
+# A text weighs its letters + 3 a word: of several such sums the one that best tells 15 words of a held-out text
+# from stock phrases and names ("the National Institute of Neurological Disorders and Stroke" weighs 75).
+PROSE_STRETCH = 80  # 12 words of average length; finds 99.1 % of stretches of 15 words, and all longer ones
+PROSE_WHOLE = 12  # letters of a text that x or y may not equal
+PROSE_WITHIN = (16, 140)  # letters of a text that may not be contained; a longer one is known by its stretches
+PROSE_ANYWHERE = 50  # weight of one that counts in the middle of a sentence,
+PROSE_SENTENCE, PROSE_SENTENCE_WORDS = 36, 5  # and of one that counts where it is a sentence of its own
+
+SUMMARY_WORDS = 5  # a function's x of fewer may equal a held-out one ("Stop the server"): many functions share it
+CODE_SHAPE = Shape(gram=40, anchor=24, gap=24)
+CODE_STRETCH = 150  # letters in one stretch that y may not hold,
+CODE_SHARE, CODE_COVERED = 0.6, 80  # and the share of y's letters in any number of stretches, with their least sum
+CODE_WHOLE = 1  # letters of code that y may not equal
+CODE_FUNCTION, CODE_BODY = 24, 30  # letters of a function, and of a body alone, that y may not contain,
+CODE_SNIPPET = 40  # and of code that is no function: shorter ones are idioms (warnings.simplefilter("always"))
+
+BATCH = 1 << 18  # characters that are looked at together: their hashes fit into a processor's cache
+LONGEST = 1 << 20  # characters of one text; the rest of a longer one is a text of its own
+OVERLAP = 1 << 10  # what the rest repeats of the end before it
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Evaluation data, as hashes: what training pairs may not hold.
+
+    Attributes:
+        digest: a hash of all that is held out; equal for equal evaluation data, whatever its folders are called.
+        prose: index of passages, sentences and queries.
+        code: index of functions.
+        repositories: those that the functions come from.
+    """
+
+    digest: str
+    prose: Index
+    code: Index
+    repositories: HeldOutRepositories
+
+    @classmethod
+    def build(cls, folders: Sequence[Path], out: Path, tally: Tally) -> "HeldOut":
+        """Read evaluation folders and write the index `out`, a folder that is replaced if it is an index.
+
+        Raises:
+            AdjoinError: see `held_out_texts`; or `out` is something else than an index.
+            OSError: the disk is full or `out` may not be written.
+        """
+        if out.exists() and not (out / DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
+            raise AdjoinError(f"{out} exists and is not an index of held-out texts; choose another folder")
+        if not folders:
+            raise AdjoinError("no evaluation folder: expected one or more to hold out; name them")
+        repositories: dict[str, set[str]] = {}
+        prose, code = IndexBuilder(PROSE), IndexBuilder(CODE_SHAPE)
+        for batch in _batches(held_out_texts(folders, repositories, tally), lambda text: len(text.text)):
+            _add_prose(prose, [text for text in batch if text.kind != CODE])
+            _add_code(code, [text for text in batch if text.kind == CODE])
+        held = HeldOutRepositories(repositories)
+        tally.add("held-out repositories", number=len(held.names))
+        with folder_in_one_piece(out) as folder:
+            files = [*prose.make().save(folder, "prose"), *code.make().save(folder, "code")]
+            digest = hashlib.sha256(json.dumps(held.names, sort_keys=True).encode())
+            for file in files:
+                digest.update(file.read_bytes())
+            description = {
+                "format": FORMAT,
+                "digest": digest.hexdigest(),
+                "counts": dict(sorted(tally.counts.items())),
+                "repositories": dict(sorted(held.names.items())),
+            }
+            write_json(folder / DESCRIPTION, description)
+        return cls.open(out)
+
+    @classmethod
+    def open(cls, path: Path) -> "HeldOut":
+        """Map an index into memory; all workers of a machine share its pages.
+
+        Raises:
+            AdjoinError: there is none, or it is damaged or of another format.
+        """
+        description = read_json(path / DESCRIPTION, "index of held-out texts")
+        try:
+            if description["format"] != FORMAT:
+                raise ValueError(f"format {description['format']}, expected {FORMAT}")
+            prose, code = Index.open(path, "prose", PROSE), Index.open(path, "code", CODE_SHAPE)
+            repositories = HeldOutRepositories(description["repositories"])
+            return cls(str(description["digest"]), prose, code, repositories)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AdjoinError(f"the index of held-out texts {path} is damaged ({error}); build it again") from None
+
+    def reasons_against(self, pairs: Sequence[Pair]) -> list[str]:
+        """[N] for each pair the first of `RULES` that keeps it out, or the empty string."""
+        broken = np.zeros((len(RULES_IN_ORDER), len(pairs)), np.bool_)
+        broken[0] = [self.repositories.hold(pair.repository, pair.origin, pair.language) for pair in pairs]
+        codes: dict[tuple[str, str], list[int]] = {}
+        texts: dict[str, list[int]] = {}  # a passage is the y of one pair and the x of the next: looked at once
+        for i, pair in enumerate(pairs):
+            is_code = pair.language in LANGUAGES_OF_CODE
+            if not is_code or pair.x.count(" ") + 1 >= SUMMARY_WORDS:
+                texts.setdefault(pair.x, []).append(i)
+            if is_code:
+                codes.setdefault((pair.y, pair.language), []).append(i)
+            else:
+                texts.setdefault(pair.y, []).append(i)
+        for row, key in _flagged(codes, lambda key: len(key[0]), self._code_rules):
+            broken[row + 1, codes[key]] = True
+        for row, text in _flagged(texts, len, self._prose_rules):
+            of = texts[text] if row else [i for i in texts[text] if pairs[i].x == text]
+            broken[row + 2, of] = True
+        names = ["", *RULES_IN_ORDER]
+        return [names[rule] for rule in np.where(broken.any(0), broken.argmax(0) + 1, 0)]
+
+    def _code_rules(self, batch: list[tuple[str, str]]) -> NDArray[np.bool_]:
+        """[1, T] whether functions (code, language) are held out."""
+        codes, of = _pieces([code for code, _ in batch])
+        letters = code_letters(codes, [batch[i][1] for i in of])
+        stretches, contained = self.code.search(letters)
+        held, _ = self.code.equal(letters)
+        held[contained.texts] = True
+        lengths = stretches.end - stretches.first
+        held[stretches.texts[lengths >= CODE_STRETCH]] = True
+        covered = np.zeros(len(codes), np.int64)
+        behind = np.concatenate([[0], stretches.end])[:-1]  # two stretches may overlap
+        np.add.at(covered, stretches.texts, stretches.end - np.maximum(stretches.first, behind))
+        held |= (covered >= CODE_COVERED) & (covered >= CODE_SHARE * np.diff(letters.bounds))
+        return _together(held[None], of, len(batch))
+
+    def _prose_rules(self, batch: list[str]) -> NDArray[np.bool_]:
+        """[2, T] whether texts are held-out queries, and whether they hold a held-out text."""
+        texts, of = _pieces(batch)
+        letters = prose_letters(texts)
+        stretches, contained = self.prose.search(letters)
+        held, is_query = self.prose.equal(letters)
+        held[stretches.texts[_weights(letters, stretches) >= PROSE_STRETCH]] = True
+        weights = _weights(letters, contained)
+        held[contained.texts[weights >= PROSE_ANYWHERE]] = True
+        words = letters.words_between(contained.first, contained.end)
+        doubtful = np.flatnonzero(
+            (weights >= PROSE_SENTENCE) & (weights < PROSE_ANYWHERE) & (words >= PROSE_SENTENCE_WORDS)
+        )
+        if len(doubtful):
+            around = letters.around(contained.first[doubtful], contained.end[doubtful])
+            alone = np.array([_ends(before) and _ends(after) for before, after in around])
+            held[contained.texts[doubtful[alone]]] = True
+        return _together(np.stack([is_query, held]), of, len(batch))
+
+
+def _weights(letters: Letters, found: Found) -> NDArray[np.int64]:
+    return found.end - found.first + 3 * letters.words_between(found.first, found.end)
+
+
+def _ends(between: bytes) -> bool:
+    """Whether a sentence ends in what stands between two words."""
+    return any(mark in between for mark in b".!?:;\n\1")
+
+
+def _flagged(
+    texts: Iterable[Item], size: Callable[[Item], int], rules: Callable[[list[Item]], NDArray[np.bool_]]
+) -> Iterator[tuple[int, Item]]:
+    """Each broken rule's row with the text that breaks it."""
+    for batch in _batches(texts, size):
+        for row, i in zip(*np.nonzero(rules(batch)), strict=True):
+            yield int(row), batch[i]
+
+
+def _batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items in lists of about `BATCH` characters."""
+    batch: list[Item] = []
+    characters = 0
+    for item in items:
+        batch.append(item)
+        characters += size(item)
+        if characters >= BATCH:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _pieces(texts: Sequence[str]) -> tuple[list[str], list[int]]:
+    """The texts, those above `LONGEST` in pieces that overlap, and which text each piece is of."""
+    if all(len(text) <= LONGEST for text in texts):
+        return list(texts), list(range(len(texts)))
+    step = LONGEST - OVERLAP
+    starts = [(n, start) for n, text in enumerate(texts) for start in range(0, max(len(text) - OVERLAP, 1), step)]
+    return [texts[n][start : start + LONGEST] for n, start in starts], [n for n, _ in starts]
+
+
+def _together(rows: NDArray[np.bool_], of: list[int], number: int) -> NDArray[np.bool_]:
+    """[R, T] whether any piece of a text is flagged, of [R, pieces]."""
+    result = np.zeros((len(rows), number), np.bool_)
+    for row, flagged in zip(result, rows, strict=True):
+        row[np.asarray(of)[flagged]] = True
+    return result
+
+
+def _add_prose(index: IndexBuilder, batch: Sequence[HeldOutText]) -> None:
+    texts, of = _pieces([text.text for text in batch])
+    letters = prose_letters(texts)
+    index.add_wholes(letters, PROSE_WHOLE, np.array([batch[i].kind == QUERY for i in of], np.bool_))
+    letters = prose_letters([text for text, i in zip(texts, of, strict=True) if batch[i].kind != TITLE])
+    index.add_grams(letters)
+    index.add_contained(letters, *PROSE_WITHIN)
+
+
+def _add_code(index: IndexBuilder, batch: Sequence[HeldOutText]) -> None:
+    codes, of = _pieces([text.text for text in batch])
+    languages = [batch[i].language for i in of]
+    letters = code_letters(codes, languages)
+    index.add_grams(letters)
+    index.add_wholes(letters, CODE_WHOLE, np.zeros(len(codes), np.bool_))
+    contained: dict[int, list[tuple[str, str]]] = {CODE_FUNCTION: [], CODE_BODY: [], CODE_SNIPPET: []}
+    for code, language in zip(codes, languages, strict=True):
+        *whole, body = parts(code, language) or ["", ""]
+        contained[CODE_FUNCTION].extend((part, language) for part in whole)
+        contained[CODE_BODY].append((body, language))
+        contained[CODE_SNIPPET].append((code, language))
+    for least, some in contained.items():
+        index.add_contained(code_letters([c for c, _ in some], [n for _, n in some]), least, LONGEST)

@@ -1,0 +1,1 @@
+"""Dictionaries in the dictd format (`.dict`, `.dict.dz`): entries, definitions, translations."""

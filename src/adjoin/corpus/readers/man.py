@@ -1,0 +1,331 @@
+r"""Manual pages → prose on their own lines: roff with the macros of man and of mdoc.
+
+Kept: paragraphs, list items with their tags. Emptied: synopses, examples and other text that is not filled,
+tables, comments, and the sections that are much the same on every page (see also, authors, copyright). The tag of
+a list item stands on the first line of the item. The page's title is the line below NAME: "ls - list directory
+contents".
+"""
+
+import re
+from collections.abc import Iterator
+
+from adjoin.corpus.document import Document
+from adjoin.corpus.readers.sections import Rows, UnreadableError, lines_of, one_line, put, section_documents
+
+_IS_MAN = re.compile(r"^[.'][ \t]*(?:TH|SH|Dt|Sh|Dd)\b", re.MULTILINE)
+_REDIRECT = re.compile(r"(?:\s|[.']\\\".*\n|\.\n)*\.so\s+\S+\s*(?:\n|$)")
+_MAX_ARGUMENT = 4096  # characters of one macro line; longer ones are data
+
+# Escapes.
+_ESCAPE = re.compile(
+    r"""\\(?:
+        (?P<comment>["\#].*)                                                     # to the end of the line
+      | \((?P<two>..) | \[(?P<name>[^\]\n]{1,40})\] | C'(?P<quoted>[^'\n]{1,40})'  # a character by its name
+      | \*(?:\((?P<string2>..)|\[(?P<string>[^\]\n]{1,40})\]|(?P<string1>.))     # a string
+      | [fFgkmMnYV][-+]?(?:\(..|\[[^\]\n]{0,80}\]|.)                             # a font, a colour, a number
+      | s(?:[-+]?\(..|[-+]?\[[^\]\n]{0,20}\]|'[^'\n]{0,20}'|[-+]?[1-3]\d|[-+]?\d)   # a size
+      | [ABbDHhLlNoRSvwXxZ]'[^'\n]{0,200}'                                       # a motion, a drawing
+      | \$(?:\(..|\[[^\]\n]{0,40}\]|.)                                           # a macro's argument
+      | (?P<other>.)
+      | $                                                                        # the line goes on
+    )""",
+    re.VERBOSE,
+)
+_OTHERS = {"e": "\\", "\\": "\\", "-": "-", "'": "'", "`": "`", ".": ".", " ": " ", "~": " ", "0": " ", "t": " "}
+_CHARACTER_TABLE = (
+    "aq ' dq \" lq “ rq ” oq ‘ cq ’ bq ‚ Bq „ em — en – hy - mi - pl + mu × di ÷ eq = <= ≤ >= ≥ != ≠ == ≡ ~= ≈ "  # noqa: RUF001
+    "ap ~ co © rg ® tm ™ bu • ** * sq □ de ° sc § ps ¶ dg † dd ‡ ha ^ ti ~ rs \\ sl / ba | or | br | ul _ ru _ "
+    "lB [ rB ] lC { rC } la ⟨ ra ⟩ at @ sh # Do $ Eu € Po £ ct ¢ ga ` aa ´ -> → <- ← <> ↔ ua ↑ da ↓ ss ß AE Æ "  # noqa: RUF001
+    "ae æ OE Œ oe œ o/ ø O/ Ø :a ä :o ö :u ü :A Ä :O Ö :U Ü :e ë :i ï 'e é 'a á 'o ó 'i í 'u ú 'E É `e è `a à "
+    "`o ò `u ù ^e ê ^a â ^o ô ^i î ^u û ,c ç ,C Ç ~n ñ ~a ã ~o õ oa å oA Å 12 ½ 14 ¼ 34 ¾ +- ± if ∞ *a α *b β "  # noqa: RUF001
+    "*g γ *d δ *e ε *l λ *m μ *p π *s σ *W Ω Fo « Fc » fo ‹ fc › ff ff fi fi fl fl Fi ffi Fl ffl r! ¡ r? ¿ "  # noqa: RUF001
+    "no ¬ tno ¬ mo ∈ pc · md ⋅"
+)
+_CHARACTER_NAMES = _CHARACTER_TABLE.split()
+_CHARACTERS = dict(zip(_CHARACTER_NAMES[::2], _CHARACTER_NAMES[1::2], strict=True))
+_STRINGS = {
+    "lq": "“", "rq": "”", "R": "®", "Tm": "™", "S": "", "Aq": "'", "Lq": "“", "Rq": "”", "Le": "≤", "Ge": "≥",
+    "Ne": "≠", "Pm": "±", "L": '"', "C`": "", "C'": "", 'L"': '"', 'R"': '"', "--": "--", "PI": "pi",
+}  # fmt: skip
+
+# Macros.
+_ENDS = {  # what begins a block that is dropped → what ends it
+    "nf": "fi", "EX": "EE", "TS": "TE", "EQ": "EN", "PS": "PE", "SY": "YS", "Vb": "Ve", "Rs": "Re", "Bd": "Ed",
+    "de": ".", "de1": ".", "am": ".", "ig": ".", "dsh": ".", "DS": "DE", "CS": "CE", "cs": "ce",
+}  # fmt: skip
+_DROPPED_SECTIONS = re.compile(
+    r"name|synopsis|see also|authors?|copyright.*|licen[cs]e.*|colophon|reporting bugs|bug reports|index",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"[-•*o·+—–□]|\(?\w{1,3}[.)]|")  # noqa: RUF001
+_HEADS, _ITEMS = frozenset({"SH", "SS", "Sh", "Ss"}), frozenset({"IP", "It", "HP"})
+_ALTERNATING = frozenset({"BR", "BI", "IB", "IR", "RB", "RI"})
+_FONTS = frozenset({"B", "I", "R", "SM", "SB", "CW"})
+_LINKS = frozenset({"UR", "UE", "MT", "ME"})  # the address goes, the text stands on lines of its own
+# mdoc: what opens and closes a quotation; those with "o" and "c" at the end open and close it on different lines.
+_QUOTES = {"D": "“”", "S": "‘’", "P": "()", "B": "[]", "O": "[]", "A": "<>", "Q": '""', "Br": "{}"}  # noqa: RUF001
+_OPENING = {f"{name}{'p' if name == 'O' else 'q'}": marks for name, marks in _QUOTES.items()}
+_OPENING["Ql"] = _QUOTES["S"]
+_OPEN = {f"{name}o": marks[0] for name, marks in _QUOTES.items()}
+_CLOSE = {f"{name}c": marks[1] for name, marks in _QUOTES.items()}
+_SYSTEMS = {
+    "Ux": "UNIX", "Bx": "BSD", "Fx": "FreeBSD", "Nx": "NetBSD", "Ox": "OpenBSD", "Dx": "DragonFly", "At": "UNIX",
+}  # fmt: skip
+_WORD_MACROS = (
+    "Ad An Ar Cd Cm Dv Em Er Ev Fa Fl Fn Ft Ic In Li Lk Ms Mt Nm No Ns Pa Pf Sx Sy Tn Va Vt Xr St Ap Xo Xc"
+)
+_WORDS = frozenset(_WORD_MACROS.split())
+_MDOC = _WORDS | set(_OPENING) | set(_OPEN) | set(_CLOSE) | set(_SYSTEMS)
+_CLOSING_MARKS = frozenset(".,:;)]?!")
+_ARGUMENT = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"?|((?:\\ |[^ \t])+))')
+
+
+def read_man(text: str, origin: str) -> Iterator[Document]:
+    """Give one Document per section of a manual page, subsections too.
+
+    Raises:
+        UnreadableError: "not a man page", or "redirect" where the page only names another.
+    """
+    if _REDIRECT.match(text) and text.count("\n") < 20:
+        raise UnreadableError("redirect")
+    if not _IS_MAN.search(text):
+        raise UnreadableError("not a man page")
+    page = _Page()
+    for line, content in enumerate(lines_of(text)):
+        page.read_line(line, content)
+    page.end_section("")
+    for section, rows in page.sections:
+        yield from section_documents(rows, section, origin, page.title)
+
+
+class _Page:
+    """Reads a page line by line.
+
+    Attributes:
+        sections: the finished sections: heading, and line → text.
+        title: the line below NAME.
+    """
+
+    def __init__(self) -> None:
+        self.sections: list[tuple[str, Rows]] = []
+        self.title = ""
+        self._strings = dict(_STRINGS)
+        self._section = ""
+        self._part = ""  # the section that a subsection stands in
+        self._rows: Rows = {}
+        self._tag = ""  # of a list item whose text has not come
+        self._name = ""  # mdoc: what Nm stands for
+        self._awaits_heading = ""  # the heading's macro, where its text stands on the next line
+        self._until = ""  # the macro that ends what is dropped
+        self._skipped = 0  # the braces of a condition that does not hold
+        self._in_command = False  # whether a shell's command, shown by a "$ ", goes on
+        self._took = False  # whether the last condition held
+
+    def read_line(self, line: int, content: str) -> None:
+        """Take one line, numbered from 0."""
+        if self._skipped:
+            self._skipped += content.count("\\{") - content.count("\\}")
+        elif content[:1] in (".", "'"):
+            self._read_request(line, content)
+        elif content and not self._until:
+            text = self._plain(content)
+            if not self._in_command and not text.startswith("$ "):
+                self._add(line, text)
+            self._in_command = text.endswith("\\") and (self._in_command or text.startswith("$ "))
+
+    def end_section(self, name: str) -> None:
+        """Close the open section and begin the one of this name."""
+        below_name = self._section.casefold() in ("name", "nombre", "nom", "bezeichnung")
+        if below_name and not self.title:
+            self.title = one_line(" ".join(self._rows.values()))
+        if not _DROPPED_SECTIONS.fullmatch(self._part) and not below_name:
+            self.sections.append((self._section, self._rows))
+        self._section, self._rows, self._tag = name, {}, ""
+
+    def _add(self, line: int, text: str) -> None:
+        if self._awaits_heading:
+            macro, self._awaits_heading = self._awaits_heading, ""
+            self._begin_section(macro, text)
+        elif text.strip():
+            put(self._rows, line, f"{self._tag} {text}")
+            self._tag = ""
+
+    def _read_request(self, line: int, content: str) -> None:
+        bare = content[1:].strip()
+        name, _, rest = bare.replace("\t", " ", 1).partition(" ")
+        if name.startswith('\\"') or not name or len(content) > _MAX_ARGUMENT:
+            if self._until == "." and bare == ".":
+                self._until = ""
+            return
+        if self._until:
+            self._read_dropped(name)
+        elif name[:2] in ("if", "ie", "el"):
+            self._read_condition(line, bare)
+        elif name in _ENDS:
+            filled = name == "Bd" and ("-filled" in rest or "-ragged" in rest)
+            self._until = "" if filled else _ENDS[name]
+        else:
+            self._read_macro(line, name, rest)
+
+    def _read_dropped(self, name: str) -> None:
+        """A macro inside what is dropped: its end, or a section, which ends all but definitions and tables."""
+        if name == self._until or (name in _HEADS and self._until in ("fi", "EE", "Ed", "YS", "Ve")):
+            self._until = ""
+
+    def _read_condition(self, line: int, bare: str) -> None:
+        """`.if`, `.ie` and `.el`: we are nroff, and groff; all other conditions are taken not to hold."""
+        found = re.match(r"(?:(?:if|ie) *(!?)(\S*)|el) *(.*)", bare)
+        if not found:
+            return
+        if bare.startswith("el"):
+            holds = not self._took
+        else:
+            holds = self._took = not found[1] and (found[2] == "n" or found[2].startswith(r"\n(.g"))
+        rest = found[3]
+        if not holds:
+            self._skipped = max(bare.count("\\{") - bare.count("\\}"), 0)
+        elif rest.startswith(("\\{", ".", "'")):
+            self.read_line(line, rest.removeprefix("\\{").removeprefix("\\").strip()[:_MAX_ARGUMENT])
+
+    def _read_macro(self, line: int, name: str, rest: str) -> None:
+        if name in _HEADS:
+            if rest:
+                self._begin_section(name, self._words(name, rest))
+            else:
+                self._awaits_heading = name
+        elif name == "ds":
+            key, _, value = rest.partition(" ")
+            self._strings[key[:40]] = self._plain(value.strip().removeprefix('"'))[:100]
+        elif name in _ITEMS:
+            tag = self._words(name, rest)
+            self._tag = "" if _BULLET.fullmatch(tag) else tag
+        elif name == "Nd":
+            self._add(line, f"- {self._words(name, rest)}")
+        elif name in _ALTERNATING or name in _FONTS or name in _MDOC or name in _LINKS:
+            self._add(line, self._words(name, rest))
+
+    def _begin_section(self, macro: str, name: str) -> None:
+        self._until = ""
+        name = one_line(name)
+        if macro in ("SH", "Sh"):
+            self.end_section(name)
+            self._part = name
+        else:
+            self.end_section(name)
+
+    def _words(self, macro: str, rest: str) -> str:
+        """What the arguments of a macro show."""
+        arguments = [quoted.replace('""', '"') or bare for quoted, bare in _ARGUMENT.findall(rest)]
+        if macro in _LINKS:
+            return self._plain(" ".join(arguments[1:] if macro in ("UR", "MT") else arguments))
+        if macro == "IP":
+            return self._plain("".join(arguments[:1]))
+        if macro in _ALTERNATING:
+            return self._plain("".join(arguments))
+        if macro in _MDOC:
+            return self._mdoc([macro, *arguments])
+        return self._mdoc(arguments) if macro in ("It", "Sh", "Ss", "Nd") else self._plain(" ".join(arguments))
+
+    def _mdoc(self, arguments: list[str]) -> str:
+        """The words of a line of mdoc, in which macros call each other."""
+        line = _MdocLine()
+        for index, argument in enumerate(arguments):
+            if argument == "Nm":
+                named = arguments[index + 1 : index + 2]
+                if named and named[0] not in _MDOC and named[0] not in _CLOSING_MARKS:
+                    self._name = self._name or self._plain(named[0])
+                else:
+                    line.add(self._name)
+            elif argument in _MDOC:
+                line.call(argument)
+            else:
+                line.add(self._plain(argument))
+        return line.text()
+
+    def _plain(self, text: str) -> str:
+        return _ESCAPE.sub(self._escaped, text) if "\\" in text else text
+
+    def _escaped(self, found: re.Match[str]) -> str:
+        kind = found.lastgroup
+        if kind is None or kind == "comment":
+            return ""
+        value = found[kind]
+        if kind == "other":
+            return _OTHERS.get(value, "")
+        if kind in ("string", "string1", "string2"):
+            return self._strings.get(value, "")
+        if value[0] == "u" and re.fullmatch(r"u[0-9A-F]{4,5}", value):
+            return chr(int(value[1:], 16))
+        return _CHARACTERS.get(value, "")
+
+
+class _MdocLine:
+    """The words of one line of mdoc, as they are put together."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._closing: list[str] = []  # what closes the quotations that are open
+        self._macro = ""
+        self._joins = True  # whether the next word follows without a space
+
+    def call(self, macro: str) -> None:
+        """Take a macro's name."""
+        if macro in _OPENING:
+            self._put(_OPENING[macro][0])
+            self._closing.append(_OPENING[macro][1])
+            self._joins = True
+        elif macro in _OPEN:
+            self._put(_OPEN[macro])
+            self._joins = True
+        elif macro in _CLOSE or macro == "Ap":
+            self._joins = True
+            self._put(_CLOSE.get(macro, "'"))
+            self._joins = macro == "Ap"
+        elif macro in _SYSTEMS:
+            self._put(_SYSTEMS[macro])
+        elif macro == "Ns":
+            self._joins = True
+        elif macro == "Fl" and self._macro == "Fl":
+            self._put("-")
+        self._macro = macro
+
+    def add(self, word: str) -> None:
+        """Take a word, as the macro before it shows it."""
+        if not word:
+            return
+        if word in _CLOSING_MARKS:
+            self._joins = True
+            if self._macro == "Fl":
+                self._put("-")
+                self._joins = True
+            self._put(word)
+        elif self._macro == "Fl":
+            self._put(f"-{word}")
+        elif self._macro == "Xr" and word[:1].isdigit():
+            self._put_joined(f"({word})")
+        elif self._macro == "Fn":
+            self._put(f"{word}()")
+        elif self._macro == "St":
+            self._put("POSIX" if word.startswith("-p1") else "the standard")
+        else:
+            self._put(word)
+            self._joins = self._macro == "Pf" or word in ("(", "[")
+        if self._macro in ("Fn", "St", "Pf"):
+            self._macro = ""
+
+    def text(self) -> str:
+        """The line, its quotations closed."""
+        marks = []
+        while self._pieces and self._closing and self._pieces[-1] in (".", ",", ":", ";"):
+            marks.append(self._pieces.pop())  # stands behind what closes
+        return "".join([*self._pieces, *reversed(self._closing), *reversed(marks)])
+
+    def _put(self, word: str) -> None:
+        if not self._joins and self._pieces:
+            self._pieces.append(" ")
+        self._pieces.append(word)
+        self._joins = False
+
+    def _put_joined(self, word: str) -> None:
+        self._joins = True
+        self._put(word)

@@ -1,0 +1,251 @@
+"""Retrieval tasks on disk, in the layout of BEIR (Thakur et al. 2021): read with care, written to the byte.
+
+NAME/corpus.jsonl[.gz]     one object a line: _id, text, and if you like title, language
+NAME/queries.jsonl[.gz]    _id, text
+NAME/qrels/test.tsv        query-id, corpus-id, score (tab-separated, with or without this header);
+                           NAME/qrels.tsv is read as well
+"""
+
+import gzip
+import io
+import json
+import logging
+import math
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.data.retrieval_task import RetrievalTask
+from adjoin.files import folder_in_one_piece, numbered_lines
+
+__all__ = ["RetrievalTask", "load_task", "load_tasks", "write_task"]
+
+logger = logging.getLogger(__name__)
+
+HEADER = ("query-id", "corpus-id", "score")
+EXAMPLES = 3  # ids shown in a message
+
+
+def load_tasks(folder: Path) -> list[RetrievalTask]:
+    """Read one BEIR folder, or all BEIR folders one or, if there are none, two levels below a folder.
+
+    Other folders among them are passed over. Tasks come sorted by path.
+
+    Raises:
+        AdjoinError: there is no such folder, no task in it, or one of its files is missing, empty, damaged
+            or contradicts another; one line names the file and, where there is one, the line.
+    """
+    if not folder.is_dir():
+        raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
+    if _is_task(folder):
+        return [load_task(folder)]
+    for pattern in ("*", "*/*"):
+        found = sorted(path for path in folder.glob(pattern) if path.is_dir() and _is_task(path))
+        if found:
+            return [load_task(path) for path in found]
+    raise AdjoinError(
+        f"no evaluation data in {folder}: expected corpus.jsonl, queries.jsonl and qrels/test.tsv there or in "
+        "its subfolders; name a folder in the BEIR layout"
+    )
+
+
+def load_task(folder: Path) -> RetrievalTask:
+    """Read one BEIR folder; the folder's name is the task's.
+
+    Queries without a relevant document (a grade above 0) are left out, and their number is logged.
+
+    Raises:
+        AdjoinError: as for `load_tasks`.
+    """
+    corpus = _one_of(folder, "corpus.jsonl", "corpus.jsonl.gz")
+    documents: dict[str, str] = {}
+    languages: list[str] = []
+    for number, record in _records(corpus):
+        identity = _new_id(corpus, number, record, documents)
+        title, language = record.get("title") or "", record.get("language") or ""
+        if not isinstance(title, str) or not isinstance(language, str):
+            raise AdjoinError(f"{corpus}, line {number}: title and language must be strings; correct the line")
+        documents[identity] = f"{title}\n{record['text']}" if title else record["text"]
+        languages.append(language)
+    if not documents:
+        raise AdjoinError(f"{corpus} has no document: expected at least one line; copy the file again")
+    queries_file = _one_of(folder, "queries.jsonl", "queries.jsonl.gz")
+    queries: dict[str, str] = {}
+    for number, record in _records(queries_file):
+        queries[_new_id(queries_file, number, record, queries)] = record["text"]
+    judgments_file = _one_of(folder, "qrels/test.tsv", "qrels.tsv")
+    judged = _relevant(judgments_file, queries, documents)
+    left_out = len(queries) - len(judged)
+    if left_out:
+        logger.info("%s: %d of %d queries have no relevant document, left out", folder, left_out, len(queries))
+    kept = [query for query in queries if query in judged]
+    return RetrievalTask(
+        name=folder.resolve().name,
+        document_ids=list(documents),
+        documents=list(documents.values()),
+        query_ids=kept,
+        queries=[queries[query] for query in kept],
+        relevant=[judged[query] for query in kept],
+        languages=languages if any(languages) else [],
+    )
+
+
+def write_task(folder: Path, task: RetrievalTask) -> None:
+    """Write a task so that `load_task` gives it back; the same task gives the same bytes.
+
+    Args:
+        folder: becomes the task's folder, whole or not at all; give it the task's name, which is what
+            reading takes for the name.
+        task: what to write. Documents go out as one text, title included.
+
+    Raises:
+        AdjoinError: an id that a tab-separated file cannot hold.
+    """
+    for identity in (*task.document_ids, *task.query_ids):
+        if not identity or any(mark in identity for mark in "\t\r\n") or not _encodes(identity):
+            raise AdjoinError(
+                f"cannot write the id {identity!r} of task {task.name} into qrels/test.tsv: expected text "
+                "without tabs and line ends; rename it"
+            )
+    languages = task.languages or [""] * len(task.documents)
+    corpus = (
+        {"_id": identity, "title": "", "text": text} | ({"language": language} if language else {})
+        for identity, text, language in zip(task.document_ids, task.documents, languages, strict=True)
+    )
+    queries = (
+        {"_id": identity, "text": text} for identity, text in zip(task.query_ids, task.queries, strict=True)
+    )
+    lines = ["\t".join(HEADER)]
+    for query_id, relevant in zip(task.query_ids, task.relevant, strict=True):
+        lines += [f"{query_id}\t{task.document_ids[i]}\t{_number(grade)}" for i, grade in relevant.items()]
+    with folder_in_one_piece(folder) as unfinished:
+        (unfinished / "corpus.jsonl.gz").write_bytes(_packed(_json_lines(corpus)))
+        (unfinished / "queries.jsonl").write_bytes(_json_lines(queries))
+        (unfinished / "qrels").mkdir()
+        (unfinished / "qrels" / "test.tsv").write_bytes(("\n".join(lines) + "\n").encode())
+
+
+def _is_task(folder: Path) -> bool:
+    names = ("corpus.jsonl", "corpus.jsonl.gz", "queries.jsonl", "queries.jsonl.gz")
+    return any((folder / name).is_file() for name in names)
+
+
+def _one_of(folder: Path, *names: str) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise AdjoinError(f"evaluation data {folder} has no {' or '.join(names)}: add the file or name another folder")
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Line number, from 1, and text of every line that is not blank."""
+    try:
+        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
+            for number, data in numbered_lines(content, file):
+                line = data.decode("utf-8")
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise AdjoinError(f"cannot read {file}, it is damaged or cut off ({error}): copy the file again") from None
+
+
+def _records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and object of every line; `_id` (a string, or a whole number made one) and `text` are there."""
+    for number, line in _lines(file):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise AdjoinError(f"{file}, line {number} is not JSON ({error}): correct or remove the line") from None
+        if isinstance(record, dict) and type(record.get("_id")) is int:
+            record["_id"] = str(record["_id"])
+        if not (
+            isinstance(record, dict) and isinstance(record.get("_id"), str) and isinstance(record.get("text"), str)
+        ):
+            raise AdjoinError(
+                f'{file}, line {number}: expected an object with the strings "_id" and "text"; correct the line'
+            )
+        yield number, record
+
+
+def _new_id(file: Path, number: int, record: dict[str, Any], known: dict[str, str]) -> str:
+    identity: str = record["_id"]
+    if identity in known:
+        raise AdjoinError(
+            f"{file}, line {number} repeats the _id {identity!r}: expected all to differ; rename one"
+        )
+    return identity
+
+
+def _relevant(file: Path, queries: dict[str, str], documents: dict[str, str]) -> dict[str, dict[int, float]]:
+    """Query id → document index → grade, for grades above 0; every id is checked."""
+    index_of = {identity: index for index, identity in enumerate(documents)}
+    relevant: dict[str, dict[int, float]] = {}
+    grades: dict[tuple[str, str], float] = {}
+    for query, document, grade, number in _judgments(file):
+        if grades.setdefault((query, document), grade) != grade:
+            raise AdjoinError(
+                f"{file}, line {number} grades query {query!r} and document {document!r} {grade:g} after "
+                f"{grades[query, document]:g}: expected one grade a pair; remove one of the lines"
+            )
+        if grade > 0 and query in queries and document in index_of:
+            relevant.setdefault(query, {})[index_of[document]] = grade
+    _refuse_unknown(file, "query", {query for query, _ in grades} - queries.keys(), "queries.jsonl")
+    _refuse_unknown(file, "document", {document for _, document in grades} - index_of.keys(), "corpus.jsonl")
+    if not relevant:
+        raise AdjoinError(f"{file} names no relevant document: expected lines with a score above 0; copy it again")
+    return relevant
+
+
+def _refuse_unknown(file: Path, what: str, unknown: set[str], where: str) -> None:
+    if unknown:
+        some = ", ".join(repr(identity) for identity in sorted(unknown)[:EXAMPLES])
+        raise AdjoinError(
+            f"{file} names {len(unknown):,} {what} ids that {where} does not have ({some}"
+            f"{', ...' if len(unknown) > EXAMPLES else ''}): expected files of one data set; copy all again"
+        )
+
+
+def _judgments(file: Path) -> Iterator[tuple[str, str, float, int]]:
+    """Query id, document id, grade and line number of every judgment."""
+    for number, line in _lines(file):
+        fields = line.split("\t")
+        if number == 1 and tuple(fields) == HEADER:
+            continue
+        try:
+            query, document, score = fields
+            grade = float(score)
+        except ValueError:
+            grade = math.nan
+        if not math.isfinite(grade):
+            raise AdjoinError(
+                f"{file}, line {number} is {line[:80]!r}: expected query id, document id and a number, separated "
+                "by tabs; correct the line"
+            )
+        yield query, document, grade, number
+
+
+def _json_lines(records: Iterable[dict[str, str]]) -> bytes:
+    # Escaped to ASCII: text mined from broken files may hold half a surrogate pair, which UTF-8 cannot.
+    return b"".join(json.dumps(record).encode("ascii") + b"\n" for record in records)
+
+
+def _packed(content: bytes) -> bytes:
+    """Compressed without a name or time, so that equal content gives equal bytes."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+        file.write(content)
+    return buffer.getvalue()
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _number(grade: float) -> str:
+    return str(int(grade)) if grade == int(grade) else repr(float(grade))

@@ -1,0 +1,208 @@
+"""Several runs beside one another: every score, every difference from the first, and what size and training do.
+
+A run is a report that was written; its row is the model's. Two runs are paired item by item where they measured a
+task on as many items with the same seed, so that differences are seen which two separate intervals would hide.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adjoin.errors import AdjoinError
+from adjoin.evaluation.bootstrap import Estimate
+from adjoin.evaluation.report.display import (
+    MISSING,
+    Block,
+    Cell,
+    Grid,
+    Heading,
+    Lines,
+    Page,
+    Picture,
+    Section,
+    cell_of_difference,
+    fraction,
+    markdown_of,
+    picture_of_scores,
+    render_table,
+    score_grid,
+    setting,
+    write_text,
+)
+from adjoin.evaluation.report.figures import batch_figure, number_in, size_figure, steps_figure
+from adjoin.evaluation.report.report import JUDGED, MODEL, TITLES, Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MARKDOWN_FILE, PAGE_FILE = "comparison.md", "comparison.html"
+FIGURES = {
+    "parameters": ("model size", size_figure),
+    "step": ("training steps", steps_figure),
+    "batch": ("the pairs in a batch", batch_figure),
+}
+
+
+def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
+    """Write comparison.md and comparison.html into a folder, each whole or not at all.
+
+    Raises:
+        AdjoinError: fewer than two runs, or matplotlib is not installed.
+        OSError: the folder cannot be written.
+    """
+    from adjoin.evaluation.report.html import html_of  # as in display.py
+
+    page = compare(reports)
+    write_text(folder / MARKDOWN_FILE, markdown_of(page))
+    write_text(folder / PAGE_FILE, html_of(page))
+
+
+def compare(reports: Mapping[str, Report]) -> Page:
+    """All runs on one page, which `markdown_of` and `html_of` write.
+
+    Args:
+        reports: name → run; the first is what the others are compared with.
+
+    Raises:
+        AdjoinError: fewer than two runs.
+    """
+    joined = _joined(reports)
+    first = next(iter(reports))
+    lead = (
+        "The main metric of each suite with 95 % bootstrap intervals; a task's best run is in bold. Search,"
+        " similarity and classification are different products: none is averaged with another.",
+        f"Differences are those from {first}, paired item by item; in bold where the interval excludes 0. Each p"
+        " is that of one comparison, and of twenty without any difference about one has a p below .05.",
+    )
+    runs, common = _settings(reports)
+    sections = [Section("The runs", (runs,))]
+    common_tasks = "of the tasks that all runs of a panel measured on as many items, with 95 % intervals."
+    pictures = [
+        Picture(f"Means over {what}, {common_tasks}", partial(draw, list(reports.values())))
+        for key, (what, draw) in FIGURES.items()
+        if len({number_in(report, key) for report in reports.values()} - {None}) > 1
+    ]
+    if pictures:
+        sections.append(Section("Size and training", tuple(pictures)))
+    sections += [_section(joined, reports, suite) for suite in joined.suites()]
+    if common.items:
+        sections.append(Section("Environment", ("The same for all runs:", common)))
+    return Page(f"{len(reports)} runs compared", lead, tuple(sections))
+
+
+def render_comparison(reports: Mapping[str, Report]) -> "list[Table]":
+    """A table for each suite for the terminal: the main metric of all runs, and how far each is from the first.
+
+    Raises:
+        AdjoinError: fewer than two runs.
+    """
+    from rich.text import Text
+
+    joined = _joined(reports)
+    (name, first), *others = reports.items()
+    tables = []
+    for suite in joined.suites():
+        metric = joined.metric_of(suite)
+        table = render_table(joined, suite, metric)
+        cells = [Cell("")]
+        for _, other in others:
+            found, unpaired = differences(first, other, suite, metric)
+            only = next(iter(found.values())) if len(found) == 1 and not unpaired else None
+            cells.append(_difference(found.get("mean", only)))
+        table.add_section()
+        texts = [Text(f"{each.text}\n{each.interval}".replace(" p ", "\np ").rstrip()) for each in cells]
+        table.add_row(Text(f"minus {name}"), *texts)
+        tables.append(table)
+    return tables
+
+
+def differences(first: Report, other: Report, suite: str, metric: str) -> tuple[dict[str, Estimate], list[str]]:
+    """Another run minus the first on each task of a suite, and on the mean of tasks that are judged.
+
+    Returns:
+        task → difference, and "mean" of several tasks if all could be paired; for each other task why not.
+    """
+    found: dict[str, Estimate] = {}
+    unpaired = []
+    for task in dict.fromkeys([*first.tasks(suite), *other.tasks(suite)]):
+        pair = [run.find(MODEL, suite, task, metric) for run in (first, other)]
+        estimates = [finding.estimate for finding in pair if finding is not None]
+        if len(estimates) == 2:
+            data = {run.data.get(f"{suite}/{task}") for run in (first, other)} - {None}
+            if why := _unpaired(estimates, [run.environment.get("seed") for run in (first, other)], len(data) < 2):
+                unpaired.append(f"{task}: {why}")
+            else:
+                found[task] = estimates[1].minus(estimates[0])
+        elif estimates:
+            unpaired.append(f"{task}: {metric} was measured of one of the two only.")
+    if len(found) > 1 and suite in JUDGED and not unpaired:
+        replicates = np.mean([difference.replicates for difference in found.values()], axis=0)
+        value = float(np.mean([difference.value for difference in found.values()]))
+        found["mean"] = Estimate(value, sum(difference.n for difference in found.values()), replicates)
+    return found, unpaired
+
+
+def _unpaired(estimates: Sequence[Estimate], seeds: Sequence[object], same_data: bool) -> str:
+    """Why the samples of two estimates are not of the same items; "" if they may be."""
+    one, two = estimates
+    if not same_data:
+        return "not measured on the same data."
+    if one.n != two.n:
+        return f"not measured on the same items, {two.n:,} against {one.n:,}."
+    if one.replicates.shape != two.replicates.shape:
+        return f"not resampled as often, {len(two.replicates):,} against {len(one.replicates):,} times."
+    if seeds[0] != seeds[1]:
+        return f"not resampled with the same seed, {seeds[1]} against {seeds[0]}."
+    return ""
+
+
+def _joined(reports: Mapping[str, Report]) -> Report:
+    """All runs as the systems of one report."""
+    if len(reports) < 2:
+        raise AdjoinError(f"nothing to compare in {len(reports)} report: expected two runs or more")
+    first = next(iter(reports.values()))
+    return Report("comparison", {name: report.results for name, report in reports.items()}, first.environment)
+
+
+def _settings(reports: Mapping[str, Report]) -> tuple[Grid, Lines]:
+    """In what the runs differ, and what they have in common."""
+    settings = {name: {"model": report.model, **report.environment} for name, report in reports.items()}
+    keys = dict.fromkeys(key for of_run in settings.values() for key in of_run)
+    if all(name == report.model for name, report in reports.items()):
+        del keys["model"]
+    differing = [key for key in keys if len({str(of_run.get(key)) for of_run in settings.values()}) > 1]
+    rows = {
+        name: tuple(Cell(setting(of_run.get(key, MISSING))) for key in differing)
+        for name, of_run in settings.items()
+    }
+    first = next(iter(settings.values()))
+    common = tuple(f"{key}: {setting(first[key])}" for key in keys if key not in differing)
+    return Grid(("", *differing), tuple(rows.items())), Lines(common)
+
+
+def _section(joined: Report, reports: Mapping[str, Report], suite: str) -> Section:
+    metric = joined.metric_of(suite)
+    blocks: list[Block] = [picture_of_scores(joined, suite), Heading(metric), score_grid(joined, suite, metric)]
+    (name, first), *others = reports.items()
+    found = {other: differences(first, report, suite, metric) for other, report in others}
+    columns = dict.fromkeys(task for paired, _ in found.values() for task in paired if task != "mean")
+    columns |= dict.fromkeys("mean" for paired, _ in found.values() if "mean" in paired)
+    if columns:
+        cells = {
+            other: tuple(_difference(paired.get(task)) for task in columns) for other, (paired, _) in found.items()
+        }
+        blocks += [Heading(f"Minus {name}"), Grid(("", *columns), tuple(cells.items()))]
+    lines = tuple(f"{other}, {line}" for other, (_, unpaired) in found.items() for line in unpaired)
+    if lines:
+        blocks += [Heading(f"Not compared with {name}"), Lines(lines)]
+    return Section(TITLES.get(suite, suite), tuple(blocks))
+
+
+def _difference(difference: Estimate | None) -> Cell:
+    if difference is None:
+        return Cell(MISSING)
+    shown = cell_of_difference(difference)
+    return Cell(shown.text, f"{shown.interval} p {fraction(difference.p)}".lstrip(), shown.strong)

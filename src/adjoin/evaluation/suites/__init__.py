@@ -1,0 +1,1 @@
+"""Suites: what is measured. Probe, nearest neighbours, similarity, retrieval, code search, bias, vector space."""

@@ -1,0 +1,1 @@
+"""Planning: what a training will cost in memory and time, before it starts."""
