@@ -43,7 +43,7 @@ class Setting:
         model: a transformers folder: config, weights, tokenizer.
         device: "cpu" or "cuda".
         bfloat16: whether matrix products run in it (autocast); weights stay in float32.
-        token_budget, memory_tokens: of our step; see `ContrastiveStep`.
+        token_budget, kept_tokens: of our step; see `ContrastiveStep`.
         mini_batch: sequences of a mini-batch of the others.
         mini_batch_tokens: sentence-transformers' token budget, which then takes the place of `mini_batch`.
     """
@@ -52,7 +52,7 @@ class Setting:
     device: str
     bfloat16: bool
     token_budget: int
-    memory_tokens: int
+    kept_tokens: int
     mini_batch: int = 32
     mini_batch_tokens: int | None = None
 
@@ -126,7 +126,7 @@ class Adjoin:
             body,
             temperature,
             token_budget=setting.token_budget,
-            memory_tokens=setting.memory_tokens,
+            kept_tokens=setting.kept_tokens,
             autocast=torch.bfloat16 if setting.bfloat16 else None,
             workers=torch.get_num_threads() if setting.device == "cpu" else 1,
             ranks=Ranks(device=torch.device(setting.device)),

@@ -62,8 +62,8 @@ def transformer_rates(pairs: PairDataset, folder: Path) -> dict[str, float]:
     sampler = Sampler(TokenCache.build([pairs], tokenizer, MAX_TOKENS, folder), BATCH)
     body, temperature = random_transformer(Start(preset="nano"), 8_192, MAX_TOKENS), Temperature()
     workers = torch.get_num_threads()  # a micro-batch each
-    one_pass = ContrastiveStep(body, temperature, token_budget=512, memory_tokens=10**9, workers=workers)
-    cached = ContrastiveStep(body, temperature, token_budget=512, memory_tokens=0, workers=workers)
+    one_pass = ContrastiveStep(body, temperature, token_budget=512, kept_tokens=10**9, workers=workers)
+    cached = ContrastiveStep(body, temperature, token_budget=512, kept_tokens=0, workers=workers)
     ways: dict[str, Callable[[int], object]] = {
         "plain loop": lambda step: plain_step(body, temperature, sampler, step),
         "sorted, cached gradients": lambda step: cached(sampler.batch(step)),

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from adjoin.files import folder_in_one_piece, write_atomically
-from adjoin.model.locations import place_of
+from adjoin.model.locations import locate_model
 from adjoin.model.start import load_generative
 from adjoin.pairs.dataset import MANIFEST, PairDataset, write_manifest, write_shard
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -38,7 +38,7 @@ def starts(init: str, out: Path) -> dict[str, Path]:
     if not out.is_dir():
         from transformers import AutoModelForCausalLM
 
-        model, tokenizer = load_generative(place_of(init), START_LAYERS)
+        model, tokenizer = load_generative(locate_model(init), START_LAYERS)
         table = model.get_input_embeddings().weight.detach()
         torch.manual_seed(0)
         anew = AutoModelForCausalLM.from_config(model.config)

@@ -264,7 +264,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         x, y = prepare(options, Path(name))
         budget = options.token_budget or TOKEN_BUDGET[options.device]
-        kept = options.memory_tokens or budget  # the last micro-batch's graph takes no memory that was not there
+        kept = options.kept_tokens or budget  # the last micro-batch's graph takes no memory that was not there
         setting = Setting(Path(name), options.device, bfloat16, budget, kept)
         task = Task(x, y, options.batch, options.threads)
         dtype, device = torch.bfloat16 if bfloat16 else torch.float32, torch.device(options.device)

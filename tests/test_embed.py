@@ -74,7 +74,7 @@ def test_queries_are_embedded_as_queries(tmp_path: Path) -> None:
     encoder = LetterEncoder()
     embed_texts(TEXTS, encoder, tmp_path / "out", role="query")
     assert encoder.roles == {"query"}
-    embed_texts(TEXTS, encoder, tmp_path / "alike", role="text")  # an encoder that knows no such texts
+    embed_texts(TEXTS, encoder, tmp_path / "alike", role="symmetric")  # an encoder that knows no such texts
     assert encoder.roles == {"query"}
 
 

@@ -67,7 +67,7 @@ class Ranks:
         return cls(distributed.get_rank(), distributed.get_world_size(), device)
 
     @property
-    def is_first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the rank that writes files and talks."""
         return self.index == 0
 
@@ -75,22 +75,22 @@ class Ranks:
         """The same processes computing on the processor, for what gains nothing from a GPU."""
         return replace(self, device=torch.device("cpu"))
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Part from the other ranks, at the end."""
         if self.size > 1 and distributed.is_initialized():
             if (
                 sys.exc_info()[0] is None
             ):  # after an error the others may be elsewhere: they fail when this one is gone
-                self.wait()  # or a peer that still listens would fail
+                self.barrier()  # or a peer that still listens would fail
             distributed.destroy_process_group()
             gc.collect()  # left to the interpreter's end, what it holds aborted a process now and then
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until all ranks are here."""
         if self.size > 1:
-            self.sum_(torch.zeros(1))
+            self.all_reduce(torch.zeros(1))
 
-    def shares(self, number: int) -> list[int]:
+    def all_gather(self, number: int) -> list[int]:
         """What each rank says its number is, such as of its rows."""
         if self.size == 1:
             return [number]
@@ -100,9 +100,9 @@ class Ranks:
 
     def any(self, condition: bool) -> bool:
         """Whether the condition holds on at least one rank."""
-        return any(self.shares(int(condition)))
+        return any(self.all_gather(int(condition)))
 
-    def of_first(self, number: float) -> float:
+    def broadcast(self, number: float) -> float:
         """The first rank's number, on all."""
         if self.size == 1:
             return number
@@ -110,29 +110,29 @@ class Ranks:
         distributed.broadcast(told, 0)
         return float(told)
 
-    def gather(self, local_BD: Tensor, shares: Sequence[int]) -> Tensor:
+    def gather_rows(self, local_BD: Tensor, row_counts: Sequence[int]) -> Tensor:
         """All ranks' rows, in the ranks' order, without a graph.
 
         Args:
             local_BD: this rank's rows.
-            shares: the number of rows of each rank; they may differ.
+            row_counts: the number of rows of each rank; they may differ.
         """
         if self.size == 1:
             return local_BD
-        most = max(shares)
+        most = max(row_counts)
         padded = local_BD.new_zeros(most, *local_BD.shape[1:])
         padded[: len(local_BD)] = local_BD
-        parts = [torch.empty_like(padded) for _ in shares]
+        parts = [torch.empty_like(padded) for _ in row_counts]
         distributed.all_gather(parts, padded)
-        return torch.cat([part[:share] for part, share in zip(parts, shares, strict=True)])
+        return torch.cat([part[:share] for part, share in zip(parts, row_counts, strict=True)])
 
-    def sum_(self, tensor: Tensor) -> Tensor:
+    def all_reduce(self, tensor: Tensor) -> Tensor:
         """Replace a tensor by its sum over all ranks."""
         if self.size > 1:
             distributed.all_reduce(tensor)
         return tensor
 
-    def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+    def all_reduce_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace the gradients by their sums over all ranks, in one reduction for each dtype.
 
         A parameter that got no gradient on this rank may have got one on another: it counts as zero.
@@ -145,16 +145,16 @@ class Ranks:
                 by_dtype.setdefault(parameter.dtype, []).append(parameter)
         for alike in by_dtype.values():
             gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in alike]
-            flat = self.sum_(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+            flat = self.all_reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]))
             start = 0
             for parameter in alike:
                 parameter.grad = flat[start : start + parameter.numel()].view_as(parameter)
                 start += parameter.numel()
 
-    def first_does(self, work: Callable[[], None]) -> None:
+    def on_main_rank(self, work: Callable[[], None]) -> None:
         """Let the first rank do something while the others wait; what goes wrong there ends all of them."""
         failed: BaseException | None = None
-        if self.is_first:
+        if self.is_main:
             try:
                 work()
             except BaseException as error:  # Ctrl-C and the checkpoint engine's own are no Exceptions

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import adjoin
-from adjoin.cleaning.decontamination.decontaminate import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.mining import merging
 from small_sources import NOUNS, VERBS
 
@@ -129,7 +129,7 @@ def test_what_stays_is_counted_as_missed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(HeldOut, "reasons_against", lambda self, pairs: [""] * len(pairs))
+    monkeypatch.setattr(Decontaminator, "reasons_against", lambda self, pairs: [""] * len(pairs))
     monkeypatch.setattr(merging, "near_duplicates", lambda files, keep, *rest: keep & False)
     assert planted.main([*arguments[:-1], "20"]) == 1
     printed = capsys.readouterr().out

@@ -115,8 +115,8 @@ def test_a_cached_step_trains_adapters_only(architecture: str) -> None:
     found = {}
     for memory in (0, 100_000):
         body.zero_grad()
-        result = ContrastiveStep(body, Temperature().double(), token_budget=40, memory_tokens=memory)(batch)
-        assert result.embedded_twice == (memory == 0)
+        result = ContrastiveStep(body, Temperature().double(), token_budget=40, kept_tokens=memory)(batch)
+        assert result.recomputed == (memory == 0)
         found[memory] = {n: p.grad.clone() for n, p in body.named_parameters() if p.grad is not None}
     assert len(found[0]) == len(adapters(body))
     assert all("lora_" in name and gradient.any() for name, gradient in found[0].items())

@@ -97,9 +97,9 @@ def test_texts_alike_stand_between_the_roles_of_a_table_and_are_queries_to_a_tra
     encoder = Encoder.load(nano_model)
     np.testing.assert_array_equal(encoder.encode_text(TEXTS), encoder.encode_query(TEXTS))
     encoder = Encoder.load(static_model)
-    alike, query = encoder.encode_text(TEXTS), encoder.encode_query(TEXTS)
-    assert not np.allclose(alike, query, atol=1e-3)
-    np.testing.assert_array_equal(alike, encoder.encode(TEXTS, role="text"))
+    symmetric, query = encoder.encode_text(TEXTS), encoder.encode_query(TEXTS)
+    assert not np.allclose(symmetric, query, atol=1e-3)
+    np.testing.assert_array_equal(symmetric, encoder.encode(TEXTS, role="symmetric"))
     # The same as a table whose two roles both weigh as the mean does, and places alike.
     tensors = read_tensors(static_model / "model.safetensors")
     mean = {
@@ -107,7 +107,7 @@ def test_texts_alike_stand_between_the_roles_of_a_table_and_are_queries_to_a_tra
         for name in ("weights", "before", "after")
     } | {"places": np.ones_like(tensors["places"])}
     tokens = encoder.tokenizer.encode(TEXTS, "query", encoder.description.max_tokens)
-    np.testing.assert_allclose(alike, StaticTable({**tensors, **mean}).embed(tokens), atol=1e-6)
+    np.testing.assert_allclose(symmetric, StaticTable({**tensors, **mean}).embed(tokens), atol=1e-6)
 
 
 def test_shorter_vectors_are_the_first_numbers_normalised(model: Path) -> None:
@@ -139,7 +139,9 @@ def test_fingerprints_tell_models_apart(static_model: Path, nano_model: Path, tm
 
 def test_wrong_arguments_are_one_line(static_model: Path) -> None:
     encoder = Encoder.load(static_model)
-    with pytest.raises(AdjoinError, match="unknown role 'passage': expected one of 'query', 'document', 'text'"):
+    with pytest.raises(
+        AdjoinError, match="unknown role 'passage': expected one of 'query', 'document', 'symmetric'"
+    ):
         encoder.encode(["x"], role="passage")
     with pytest.raises(AdjoinError, match="got one string"):
         encoder.encode_query("open a file")

@@ -10,7 +10,7 @@ import pytest
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
-from adjoin.model.locations import SHIPPED, WEIGHTS_FILE, lasting_name, place_of
+from adjoin.model.locations import BUNDLED, WEIGHTS_FILE, locate_model, portable_name
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "models"
 FUNCTIONS = [
@@ -27,15 +27,15 @@ QUESTIONS = [
 ]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_model_is_whole_and_small(name: str) -> None:
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_model_is_whole_and_small(name: str) -> None:
     encoder = Encoder.load(name)
     assert encoder.description.training["pairs"] > 100_000
-    assert (place_of(name) / WEIGHTS_FILE).stat().st_size <= 40_000_000
+    assert (locate_model(name) / WEIGHTS_FILE).stat().st_size <= 40_000_000
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_model_is_that_of_its_recipe(name: str) -> None:
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_model_is_that_of_its_recipe(name: str) -> None:
     recipe = tomllib.loads((RECIPES / f"{name}-static.toml").read_text())
     asked, heads = recipe["train"], recipe.get("heads", 1)
     encoder = Encoder.load(name)
@@ -59,14 +59,14 @@ def test_the_text_model_knows_what_is_said_in_other_words() -> None:
     encoder = Encoder.load("text")
     sentences = ["a child is eating", "how to borrow money for a house", "the illness spread quickly"]
     others = ["mortgage rates and lenders", "the disease was contagious", "the boy has his dinner"]
-    alike = encoder.similarity(encoder.encode_query(sentences), encoder.encode_query(others))
-    assert alike.argmax(axis=1).tolist() == [2, 0, 1]
+    symmetric = encoder.similarity(encoder.encode_query(sentences), encoder.encode_query(others))
+    assert symmetric.argmax(axis=1).tolist() == [2, 0, 1]
     passages = ["Lenders ask for a deposit when they finance a home.", "Viruses are passed on by coughing."]
     found = encoder.similarity(encoder.encode_query(sentences[1:]), encoder.encode_document(passages))
     assert found.argmax(axis=1).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", BUNDLED)
 def test_it_opens_without_torch(name: str) -> None:
     script = (
         "import sys\nsys.modules['torch'] = None\nsys.modules['transformers'] = None\n"
@@ -81,8 +81,8 @@ def test_a_folder_of_the_same_name_is_given_as_a_path(tmp_path: Path, monkeypatc
     (tmp_path / "code").mkdir()
     assert Encoder.load("code").dimension == 1024
     for folder in ("./code", Path("code")):
-        assert place_of(folder).resolve() == tmp_path / "code"
+        assert locate_model(folder).resolve() == tmp_path / "code"
         with pytest.raises(AdjoinError, match="is not a model"):
             Encoder.load(folder)
-    assert lasting_name("code") == "code"
-    assert lasting_name("./code") == str(tmp_path / "code")
+    assert portable_name("code") == "code"
+    assert portable_name("./code") == str(tmp_path / "code")

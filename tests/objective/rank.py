@@ -28,9 +28,9 @@ def main() -> None:
         result, found = gradients(body, batch, budget, memory, dimensions, ranks)
         results[f"{number} loss"] = np.array(result.loss)
         results.update({f"{number} {index:02}": gradient.numpy() for index, gradient in enumerate(found)})
-    if ranks.is_first:
+    if ranks.is_main:
         np.savez(sys.argv[1], **results)
-    ranks.leave()
+    ranks.close()
 
 
 if __name__ == "__main__":

@@ -53,13 +53,13 @@ def test_one_rank_equals_many(number: int, tmp_path: Path) -> None:
 
 def test_alone_nothing_is_exchanged() -> None:
     vectors = torch.ones(2, 3)
-    assert ALONE.gather(vectors, [2]) is vectors
-    assert ALONE.sum_(vectors) is vectors
-    assert ALONE.shares(5) == [5]
+    assert ALONE.gather_rows(vectors, [2]) is vectors
+    assert ALONE.all_reduce(vectors) is vectors
+    assert ALONE.all_gather(5) == [5]
     assert ALONE.any(True)
     assert not ALONE.any(False)
     with pytest.raises(ZeroDivisionError):
-        ALONE.first_does(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+        ALONE.on_main_rank(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
 
 
 def test_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,11 +39,11 @@ def test_cached_equals_full_in_value_and_every_gradient(
     one_pass = gradients(body, batch, budget, EVERYTHING)
     cached = gradients(body, batch, budget)
     partly = gradients(body, batch, budget, memory)
-    assert full.embedded_twice == one_pass[0].embedded_twice == 0
-    assert cached[0].embedded_twice == 1
-    assert 0 <= partly[0].embedded_twice <= 1
-    crew = gradients(body, batch, budget, memory, workers=3)
-    for result, found in (one_pass, cached, partly, crew):
+    assert full.recomputed == one_pass[0].recomputed == 0
+    assert cached[0].recomputed == 1
+    assert 0 <= partly[0].recomputed <= 1
+    replicas = gradients(body, batch, budget, memory, workers=3)
+    for result, found in (one_pass, cached, partly, replicas):
         assert result.loss == pytest.approx(full.loss, abs=1e-9)
         assert_alike(found, expected)
 
@@ -92,7 +92,7 @@ def test_workers_give_the_same_bits_each_time(body: TransformerBody) -> None:
 
 def test_workers_follow_the_optimiser(body: TransformerBody) -> None:
     moved = double_body()
-    step = ContrastiveStep(moved, Temperature().double(), token_budget=60, memory_tokens=0, workers=2)
+    step = ContrastiveStep(moved, Temperature().double(), token_budget=60, kept_tokens=0, workers=2)
     batch = random_batch(12, 12, 7)
     step(batch)
     torch.optim.SGD(moved.parameters(), lr=0.1).step()
@@ -106,15 +106,15 @@ def test_the_static_body_takes_any_batch_at_once() -> None:
     table = StaticBody(random.standard_normal((VOCABULARY, 8)).astype(np.float32), np.ones(VOCABULARY, np.float32))
     batch = random_batch(5, 9, 1)
     result, found = gradients(table, batch, token_budget=1)
-    assert result.embedded_twice == 0
+    assert result.recomputed == 0
     assert len(found) == 6  # vectors, weights, places, the tokens before and after, tau
-    padding_free = ContrastiveStep(table, Temperature(), token_budget=1, memory_tokens=1)(batch)
+    padding_free = ContrastiveStep(table, Temperature(), token_budget=1, kept_tokens=1)(batch)
     assert padding_free.padded == padding_free.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
 
 
 def test_padding_is_reported(body: TransformerBody) -> None:
     batch = random_batch(8, 16, 5)
-    result = ContrastiveStep(body, Temperature().double(), token_budget=10_000, memory_tokens=0)(batch)
+    result = ContrastiveStep(body, Temperature().double(), token_budget=10_000, kept_tokens=0)(batch)
     longest = max(batch.x.lengths_B.max(), batch.y.lengths_B.max())
     assert result.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
     assert result.padded == 16 * longest
@@ -126,7 +126,7 @@ def test_bfloat16_runs_the_body_and_leaves_gradients_in_float32() -> None:
     losses = []
     for precision in (None, torch.bfloat16):
         body.zero_grad()
-        step = ContrastiveStep(body, Temperature(), token_budget=40, memory_tokens=0, autocast=precision)
+        step = ContrastiveStep(body, Temperature(), token_budget=40, kept_tokens=0, autocast=precision)
         losses.append(step(batch).loss)
     assert losses[0] != losses[1]  # it did run in another precision
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
@@ -155,11 +155,11 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on(body: TransformerBody)
     small = Exhausted(body.model)
     small.room = 40
     temperature = Temperature().double()
-    step = ContrastiveStep(small, temperature, token_budget=128, memory_tokens=512)
+    step = ContrastiveStep(small, temperature, token_budget=128, kept_tokens=512)
     small.zero_grad()
     step(batch)
     assert step.token_budget == 32
-    assert step.memory_tokens <= 32
+    assert step.kept_tokens <= 32
     assert_alike([p.grad for p in (*small.parameters(), temperature.tau) if p.grad is not None], expected)
 
 
@@ -179,14 +179,14 @@ def test_memory_that_runs_out_in_the_second_embedding_leaves_no_half_gradient(bo
 
     late, temperature = Late(body.model), Temperature().double()
     late.zero_grad()
-    ContrastiveStep(late, temperature, token_budget=40, memory_tokens=0)(batch)
+    ContrastiveStep(late, temperature, token_budget=40, kept_tokens=0)(batch)
     assert late.calls > 3
     assert_alike([p.grad for p in (*late.parameters(), temperature.tau) if p.grad is not None], expected)
 
 
 def test_out_of_memory_to_the_end_is_one_line_and_other_errors_are_not_hidden(body: TransformerBody) -> None:
     small = Exhausted(body.model)
-    step = ContrastiveStep(small, Temperature(), token_budget=64, memory_tokens=64)
+    step = ContrastiveStep(small, Temperature(), token_budget=64, kept_tokens=64)
     with pytest.raises(AdjoinError, match="one sequence at a time"):
         step(random_batch(4, 12, 0))
     small.error = RuntimeError("shapes do not match")

@@ -88,14 +88,14 @@ def test_the_shape_is_the_steps_own() -> None:
     lengths_B = np.random.default_rng(0).integers(3, 48, 64)
     settled = Settled("float32", 1, 200, 700)
     shape = shape_of(body, settled, lengths_B)  # type: ignore[arg-type]
-    step = ContrastiveStep(body, None, token_budget=200, memory_tokens=700)  # type: ignore[arg-type]
+    step = ContrastiveStep(body, None, token_budget=200, kept_tokens=700)  # type: ignore[arg-type]
     groups = step.groups(lengths_B)
     assert [list(rows) for rows in shape.groups] == [list(rows) for rows in groups]
     assert shape.kept == step.kept_groups(lengths_B, groups) > 1
     assert shape.padded_G.max() <= 200
     assert shape.padded_B.sum() == shape.padded_G.sum()
     assert 0 < shape.kept_tokens <= 700
-    assert shape.embedded_twice == pytest.approx(1 - shape.kept_tokens / shape.padded_G.sum())
+    assert shape.recomputed == pytest.approx(1 - shape.kept_tokens / shape.padded_G.sum())
 
 
 def test_memory_bounds_the_micro_batch() -> None:
@@ -106,9 +106,9 @@ def test_memory_bounds_the_micro_batch() -> None:
         for room in (1e12, 2_000 * a_token, -1e9)
     )
     assert roomy.token_budget == 32_768
-    assert roomy.memory_tokens > 32_768
+    assert roomy.kept_tokens > 32_768
     assert narrow.token_budget == 1_000  # half of what is free
-    assert none.token_budget == none.memory_tokens == recipe.max_tokens
+    assert none.token_budget == none.kept_tokens == recipe.max_tokens
 
 
 def peak(*arguments: object) -> tuple[str, int]:

@@ -25,7 +25,7 @@ def main() -> None:
         train(Path(pairs), Path(out), Recipe.with_defaults(**options), resume=True, aside=aside, ranks=ranks)
     except Stopped:
         pass
-    ranks.leave()
+    ranks.close()
 
 
 def measured_aside(best_step: int) -> Aside:

@@ -22,7 +22,7 @@ from adjoin.files import write_json
 from adjoin.index.update import update_index
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
-from adjoin.model.locations import lasting_name
+from adjoin.model.locations import portable_name
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.pair import text_hash
 from adjoin.training.contrast import train
@@ -81,7 +81,7 @@ def adapt(wanted: Adaptation, console: Console) -> Adapted:
     """
     root, out = wanted.root, wanted.out
     before = Encoder.load(wanted.model)
-    _make_room(out, lasting_name(wanted.model))
+    _make_room(out, portable_name(wanted.model))
     console.rule("1  Mine")
     kept_out = _hold_out(root, out, wanted.seed, console)
     with counting_bytes("Mining", console) as advance:
@@ -102,10 +102,10 @@ def adapt(wanted: Adaptation, console: Console) -> Adapted:
     result = _measured(before, after, out, console)
     console.rule("4  Index")
     if result.better:
-        _index(wanted, after, lasting_name(out / "model"), console)
+        _index(wanted, after, portable_name(out / "model"), console)
     else:
         console.print("The model is not better after this training: the index is made by the one before.")
-        _index(wanted, before, lasting_name(wanted.model), console)
+        _index(wanted, before, portable_name(wanted.model), console)
     return result
 
 

@@ -304,7 +304,9 @@ def _embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verb.add_argument("texts", type=path, help="the texts")
     verb.add_argument("--out", required=True, type=path, help="folder for vectors.npy and ids.jsonl")
     verb.add_argument(
-        "--role", default="document", help="document (default), query, or text: compared with its like"
+        "--role",
+        default="document",
+        help="document (default), query, or symmetric for texts that are compared with each other",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
-from adjoin.model.locations import SHIPPED, place_of
+from adjoin.model.locations import BUNDLED, locate_model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,8 +104,8 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
 
 def _model_of(spec: str, stack: ExitStack) -> str:
     """What a user names; of a model that comes along its folder, of a checkpoint that of the model made of it."""
-    if spec in SHIPPED:
-        return str(place_of(spec))
+    if spec in BUNDLED:
+        return str(locate_model(spec))
     if not (Path(spec) / "state.json").is_file():
         return spec
     from adjoin.training.saving import write_model_of

@@ -108,7 +108,7 @@ def _what(plan: "Plan") -> Table:
         "batch": f"{plan.batch:,} pairs" + (f", {plan.batch // plan.ranks:,} a rank" if plan.ranks > 1 else ""),
         "FLOPs a pair": f"{_large(plan.useful)}FLOP useful, {_large(plan.executed)}FLOP executed",
         "micro-batches": f"{plan.micro_batches:,} of up to {settled.token_budget:,} padded tokens, padding"
-        f" {plan.padding:.0%}; {plan.embedded_twice:.0%} embedded twice",
+        f" {plan.padding:.0%}; {plan.recomputed:.0%} embedded twice",
         "machine": f"{machine.name}: {speed}, {'measured' if machine.measured else 'by its datasheet'}",
     }
     if plan.least_gpus:

@@ -42,12 +42,12 @@ def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
     from adjoin.ranks import Ranks
 
     ranks = Ranks.of_environment()
-    console = _console() if ranks.is_first else Console(quiet=True)
+    console = _console() if ranks.is_main else Console(quiet=True)
     try:
         with training_display(console) as watch:
             yield console, {"ranks": ranks, "say": console.print, "watch": watch}
     finally:
-        ranks.leave()
+        ranks.close()
 
 
 def mine(options: argparse.Namespace) -> None:
@@ -344,9 +344,11 @@ def join(options: argparse.Namespace) -> None:
 def grow(options: argparse.Namespace) -> None:
     """`adjoin grow`."""
     from adjoin.model.growing import grow as grow_model
-    from adjoin.model.locations import place_of
+    from adjoin.model.locations import locate_model
 
-    grown = grow_model(place_of(options.model), options.out, layers=options.layers, dimension=options.dimension)
+    grown = grow_model(
+        locate_model(options.model), options.out, layers=options.layers, dimension=options.dimension
+    )
     _console().print(
         f"{options.out}: a transformer of {grown.parameters:,} parameters and dimension {grown.dimension};"
         f" {grown.kept:.1%} of the static vectors' squares are in it"
@@ -374,12 +376,12 @@ def index(options: argparse.Namespace) -> None:
     from adjoin.cli.progress import counting
     from adjoin.index.update import update_index
     from adjoin.model.encoder import Encoder
-    from adjoin.model.locations import lasting_name
+    from adjoin.model.locations import portable_name
 
     encoder = Encoder.load(options.model)
     folder = options.out or options.root / ".adjoin"
     with counting("Indexing", "files") as advance:
-        report = update_index(options.root, folder, encoder, model=lasting_name(options.model), progress=advance)
+        report = update_index(options.root, folder, encoder, model=portable_name(options.model), progress=advance)
     console = _console()
     console.print(f"{folder}: {report.summary()}")
     if encoder.tokenizer.truncated:

@@ -26,7 +26,7 @@ from adjoin.evaluation.data.labelled import (
     load_similarity,
 )
 from adjoin.evaluation.data.retrieval_task import RetrievalTask
-from adjoin.evaluation.systems.scorers import Embedder, encode_alike
+from adjoin.evaluation.systems.scorers import Embedder, encode_symmetric
 
 __all__ = ["MTEBModel", "tasks_of"]
 
@@ -46,7 +46,7 @@ class MTEBModel:
     """Any embedder as `mteb.evaluate` takes it: mteb's EncoderProtocol.
 
     Documents of a search go to `encode_document`, its queries to `encode_query`, all texts of other tasks to
-    `encode_text`, where there is one (`encode_alike`). mteb's prompts and batch size are left aside: roles and
+    `encode_text`, where there is one (`encode_symmetric`). mteb's prompts and batch size are left aside: roles and
     batches are the embedder's own.
 
     Example:
@@ -142,7 +142,9 @@ class MTEBModel:
         if prompt_type == "document":
             return self._embedder.encode_document(texts)
         return (
-            self._embedder.encode_query(texts) if prompt_type == "query" else encode_alike(self._embedder, texts)
+            self._embedder.encode_query(texts)
+            if prompt_type == "query"
+            else encode_symmetric(self._embedder, texts)
         )
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401 - arrays and torch tensors

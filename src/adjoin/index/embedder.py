@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 
-Role = Literal["query", "document", "text"]
+Role = Literal["query", "document", "symmetric"]
 
 
 class Embedder(Protocol):
@@ -42,7 +42,7 @@ def encode(encoder: Embedder, texts: Sequence[str], role: str) -> NDArray[np.flo
         AdjoinError: the encoder gave another shape than (N, D), or a number that is not finite.
     """
     method = encoder.encode_document if role == "document" else encoder.encode_query
-    if role == "text":
+    if role == "symmetric":
         method = getattr(encoder, "encode_text", method)
     vectors_ND = np.ascontiguousarray(method(list(texts)), dtype=np.float32)
     expected = (len(texts), encoder.dimension)

@@ -6,7 +6,7 @@ from pathlib import Path
 from adjoin.errors import AdjoinError
 from adjoin.index.search import Hit, Index, Mode
 from adjoin.model.encoder import Encoder
-from adjoin.model.locations import place_of
+from adjoin.model.locations import locate_model
 
 
 class Searcher:
@@ -51,7 +51,7 @@ def load_index(
     index = Index.open(Path(folder))
     if words_only:
         return Searcher(index, None)
-    place = place_of(model or index.model)
+    place = locate_model(model or index.model)
     if not place.is_dir():
         raise AdjoinError(f"the model that made {folder} is no longer at {place}: say where it is with --model")
     return Searcher(index, Encoder.load(place))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from adjoin.arrow import number_array, text_array
 from adjoin.cleaning.allow_list import Licences, is_known
 from adjoin.cleaning.caps import joint
-from adjoin.cleaning.decontamination.decontaminate import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.cleaning.masking import masked
 from adjoin.cleaning.near_duplicates import SIZE, Signatures, signatures
 from adjoin.cleaning.templates import template_hash
@@ -124,8 +124,8 @@ def _licences(allowed: tuple[str, ...]) -> Licences | None:
 
 
 @cache
-def _opened(held_out: Path) -> HeldOut:
-    return HeldOut.open(held_out)
+def _opened(held_out: Path) -> Decontaminator:
+    return Decontaminator.open(held_out)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from adjoin.cleaning.allow_list import Licences
 from adjoin.cleaning.caps import joint, over_cap
-from adjoin.cleaning.decontamination.decontaminate import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.cleaning.exact_duplicates import exact_duplicates
 from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
 from adjoin.mining.options import ALL_KINDS, MiningOptions
@@ -85,7 +85,7 @@ def decide(
     parts: Sequence[PartFiles],
     reports: Sequence[dict[str, Any]],
     options: MiningOptions,
-    held_out: HeldOut | None = None,
+    held_out: Decontaminator | None = None,
     threads: int = 1,
 ) -> Verdict:
     """Decide over all pairs of all parts.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adjoin.cleaning.decontamination.decontaminate import HeldOut
+from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.corpus import find_sources
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece
@@ -133,7 +133,7 @@ class Mining:
         parts = [self.parts[number] for number in sorted(self.parts)]
         reports = [part.read_report() for part in parts]
         options = self.shop.options
-        held_out = HeldOut.open(self.shop.held_out) if self.shop.held_out else None
+        held_out = Decontaminator.open(self.shop.held_out) if self.shop.held_out else None
         verdict = decide(parts, reports, options, held_out, self.threads)
         counted = counts_of(parts, reports, verdict, found)
         if not verdict.kept:
@@ -182,7 +182,7 @@ def mining_under_way(out: Path, options: MiningOptions, plan: str, engine: Engin
     try:
         open_work(folder, plan)
         if held_out and not held_out.exists():
-            HeldOut.build(options.decontaminate, held_out, Tally())
+            Decontaminator.build(options.decontaminate, held_out, Tally())
         with engine.crew() as crew:
             shop = Workshop(folder.resolve(), options, held_out.resolve() if held_out else None)
             yield Mining(shop, crew, engine.threads)

@@ -262,8 +262,8 @@ class TransformerBody(nn.Module):
         return torch.allclose(alone.last_hidden_state[0], followed.last_hidden_state[0, :2], atol=1e-3)
 
     @torch.no_grad()
-    def embed(self, tokens: Ragged, *, alike: bool = False) -> NDArray[np.float32]:
-        """Unit vectors (B, D) as NumPy, for use; only delimiters tell it of roles, so `alike` changes nothing."""
+    def embed(self, tokens: Ragged, *, symmetric: bool = False) -> NDArray[np.float32]:
+        """Unit vectors (B, D) as NumPy arrays. `symmetric` changes nothing: only delimiters tell roles apart."""
         self.eval()
         vectors: NDArray[np.float32] = self(tokens).cpu().numpy()
         return vectors

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, wrong_types
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, packed_files, place_of
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model, quantized_files
 from adjoin.model.start import Start, first_vectors, library_quiet, missing_weights, random_transformer
 from adjoin.model.static import PLACES, START_WEIGHTS, VECTORS, WEIGHTS, Layout, StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 KINDS = ("static", "transformer")
 BATCH_TOKENS = 16_384
-ALIKE = "text"  # the role of texts that are compared with each other, or classified
-ALL_ROLES = (*ROLES, ALIKE)
+SYMMETRIC = "symmetric"  # the role of texts that are compared with each other, or classified
+ALL_ROLES = (*ROLES, SYMMETRIC)
 TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with the number of texts
 
 
@@ -49,8 +49,8 @@ class Embedding(Protocol):
         """Rows of the table of token vectors."""
         ...
 
-    def embed(self, tokens: Any, *, alike: bool = False) -> NDArray[np.float32]:  # noqa: ANN401 - Ragged; Any lets modules pass
-        """Unit vectors (B, D) of B sequences; `alike`: of no role, where the body can tell."""
+    def embed(self, tokens: Any, *, symmetric: bool = False) -> NDArray[np.float32]:  # noqa: ANN401 - Ragged; Any lets modules pass
+        """Unit vectors (B, D) of B sequences; `symmetric`: of no role, where the body can tell."""
         ...
 
 
@@ -169,7 +169,7 @@ class Encoder:
         Raises:
             AdjoinError: there is no model, it is damaged, or what it needs is not installed.
         """
-        folder = place_of(path)
+        folder = locate_model(path)
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
@@ -186,7 +186,7 @@ class Encoder:
         Raises:
             AdjoinError: there is no model, or the checkpoint that it started from is no longer there.
         """
-        folder = place_of(path)
+        folder = locate_model(path)
         description = Description.read(folder)
         start = Start.from_json(description.start)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
@@ -229,7 +229,7 @@ class Encoder:
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
         digest = hashlib.blake2b(digest_size=8)
-        weights = packed_files(self._folder) or [self._folder / WEIGHTS_FILE]
+        weights = quantized_files(self._folder) or [self._folder / WEIGHTS_FILE]
         for path in (*weights, self._folder / TOKENIZER_FILE):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "blake2b").digest())
@@ -250,8 +250,9 @@ class Encoder:
 
         Args:
             texts: any number of texts; a single string is refused, since it is a sequence too.
-            role: "query", "document", or "text" for what is compared with its like: between a query's delimiters,
-                weighed as the mean of both by a static model, wherever a word stands; a query to a transformer.
+            role: "query", "document", or "symmetric" for texts that are compared with each other. Symmetric texts
+                stand between a query's delimiters. A static model weights their tokens by the mean of both roles,
+                wherever a token stands. A transformer treats them as queries.
             truncate_dim: keep only the first so many numbers of each vector, normalised again.
             batch_tokens: tokens that go through the body at a time; memory, not the result, depends on it.
             show_progress: draw a progress bar on the terminal.
@@ -266,15 +267,15 @@ class Encoder:
             raise AdjoinError("encode takes a list of texts, got one string: write encode([text], ...)")
         if role not in ALL_ROLES:
             raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, ALL_ROLES))}")
-        alike = role == ALIKE
+        symmetric = role == SYMMETRIC
         if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
             raise AdjoinError(f"truncate_dim is {truncate_dim}: expected 1 to the model's {self.dimension}")
         vectors_ND = np.empty((len(texts), self.dimension), np.float32)
         for start in _progress(range(0, len(texts), TEXTS_AT_ONCE), len(texts), show_progress):
             some, most = texts[start : start + TEXTS_AT_ONCE], self.description.max_tokens
-            tokens = self.tokenizer.encode(some, "query" if alike else role, most)
+            tokens = self.tokenizer.encode(some, "query" if symmetric else role, most)
             for rows in micro_batches(tokens.lengths_B, batch_tokens):
-                vectors_ND[start + rows] = self.body.embed(tokens.take(rows), alike=alike)
+                vectors_ND[start + rows] = self.body.embed(tokens.take(rows), symmetric=symmetric)
         if truncate_dim is None:
             return vectors_ND
         shorter = vectors_ND[:, :truncate_dim]
@@ -291,7 +292,7 @@ class Encoder:
 
     def encode_text(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
         """Encode what is compared with its like, clustered or classified; options as in `encode`."""
-        return self.encode(texts, role=ALIKE, **options)
+        return self.encode(texts, role=SYMMETRIC, **options)
 
     @staticmethod
     def similarity(x_MD: NDArray[np.float32], y_ND: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -319,7 +320,7 @@ def _load_transformer(folder: Path) -> Embedding:
         raise AdjoinError(
             f"a transformer model needs {error.name}, which is not installed: pip install 'adjoin[train]'"
         ) from None
-    if packed_files(folder):
+    if quantized_files(folder):
         return _placed(TransformerBody(_unpacked(folder)))
     if not (folder / WEIGHTS_FILE).is_file():
         raise AdjoinError(f"no weights at {folder / WEIGHTS_FILE}: the file is missing")
@@ -340,9 +341,9 @@ def _unpacked(folder: Path) -> Any:  # noqa: ANN401 - a transformers model
     """The transformers model of a packed folder."""
     from transformers import AutoConfig, AutoModel
 
-    from adjoin.model.quantized_weights import read_packed
+    from adjoin.model.quantized_weights import read_quantized
 
-    weights = read_packed(folder)
+    weights = read_quantized(folder)
     try:
         with library_quiet():
             model = AutoModel.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()

@@ -6,7 +6,7 @@ step its state there is what static.py computes, and all that it does not use ye
 
     layer 1   a head looks at the token before each: what that does to its weight; whether it is the first of all
     layer 2   a head asks whether the token stood there before; another, how far from the beginning it stands
-    layer 3   all heads alike: the closing delimiter sums the tokens' vectors by their weights
+    layer 3   all heads symmetric: the closing delimiter sums the tokens' vectors by their weights
     others    output projections of zero
 
 A hidden state of width W is divided: W - 46 numbers for the vectors, turned to their principal axes and cut; 32
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
 from adjoin.model.encoder import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, lasting_name
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, portable_name
 from adjoin.model.presets import Preset, transformer_config
 from adjoin.model.start import Start, library_quiet
 from adjoin.model.static import LARGEST_PUSH, StaticTable, read_tensors
@@ -103,7 +103,7 @@ def grow(model: Path, out: Path, *, layers: int = 4, dimension: int = 256, seed:
         raise AdjoinError(f"{model} weighs queries and documents alike: train it anew, with roles")
     body, kept = transformer_of(table, tokenizer, layers, dimension, described.max_tokens, seed)
     parameters = sum(weight.numel() for weight in body.parameters())
-    start = Start(None, lasting_name(str(out)))
+    start = Start(None, portable_name(str(out)))
     with folder_in_one_piece(out) as unfinished, library_quiet():
         body.save_pretrained(unfinished)
         write_atomically(unfinished / TOKENIZER_FILE, tokenizer.to_json())

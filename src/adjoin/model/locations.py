@@ -14,22 +14,22 @@ from adjoin.errors import AdjoinError
 from adjoin.files import read_json
 
 DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
-SHIPPED = ("code", "text")
+BUNDLED = ("code", "text")
 PACKAGE = "package:"  # what the name of a file in an installed package begins with
-_FOLDER = Path(__file__).resolve().parents[1] / "shipped"
+_FOLDER = Path(__file__).resolve().parents[1] / "bundled"
 
 
-def place_of(model: str | Path) -> Path:
+def locate_model(model: str | Path) -> Path:
     """The folder of what a user names.
 
     Args:
-        model: one of `SHIPPED`, or a folder. A folder that is called as one of them is given as `./code`, or as a
+        model: one of `BUNDLED`, or a folder. A folder that is called as one of them is given as `./code`, or as a
             Path. Or `package:NAME/FILE`, a file that comes with an installed package.
 
     Raises:
         AdjoinError: no package of that name is installed.
     """
-    if isinstance(model, str) and model in SHIPPED:
+    if isinstance(model, str) and model in BUNDLED:
         return _FOLDER / model
     if isinstance(model, str) and model.startswith(PACKAGE):
         return _in_package(model.removeprefix(PACKAGE))
@@ -47,14 +47,14 @@ def _in_package(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / file
 
 
-def packed_files(folder: Path) -> list[Path]:
+def quantized_files(folder: Path) -> list[Path]:
     """The files that hold a packed transformer's weights (packed_weights.py), in order; none of other models."""
     return sorted(folder.glob("packed-*.safetensors"))
 
 
-def lasting_name(model: str | Path) -> str:
-    """What to note of a model so that it is found again: a shipped one's name, a package's, or a whole path."""
-    lasts = isinstance(model, str) and (model in SHIPPED or model.startswith(PACKAGE))
+def portable_name(model: str | Path) -> str:
+    """What to note of a model so that it is found again: a bundled one's name, a package's, or a whole path."""
+    lasts = isinstance(model, str) and (model in BUNDLED or model.startswith(PACKAGE))
     return str(model) if lasts else str(Path(model).resolve())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
 from adjoin.model.encoder import Description, Encoder
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, packed_files
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, quantized_files
 from adjoin.model.quantized_weights import PRECISIONS, write_packed
 from adjoin.model.static import StaticTable, packed, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -68,7 +68,7 @@ def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
     if precision == COARSE:
         raise AdjoinError(f"{model} is a transformer: expected the precision {' or '.join(PRECISIONS)}")
     Description.read(model)
-    if packed_files(model):
+    if quantized_files(model):
         raise AdjoinError(f"{model} is packed already")
     return _pack_transformer(model, out, [precision] if precision else list(PRECISIONS))
 
@@ -100,7 +100,7 @@ def _pack_transformer(model: Path, out: Path, precisions: list[str]) -> Packed:
         for name in (DESCRIPTION_FILE, TOKENIZER_FILE, CONFIG_FILE):
             shutil.copyfile(model / name, unfinished / name)
         for precision in precisions:
-            for path in packed_files(unfinished):  # of the precision before
+            for path in quantized_files(unfinished):  # of the precision before
                 path.unlink()
             size = write_packed(unfinished, weights, precision)
             cosine = float((before_BD * Encoder.load(unfinished).body.embed(tokens)).sum(axis=1).min())

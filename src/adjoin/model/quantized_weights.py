@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
-from adjoin.model.locations import packed_files
+from adjoin.model.locations import quantized_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ def _grouped(rows_RC: "Tensor") -> "Tensor":
     return flat_RC.reshape(len(flat_RC), -1, _GROUP if flat_RC.shape[1] % _GROUP == 0 else flat_RC.shape[1])
 
 
-def read_packed(folder: Path) -> "dict[str, Tensor]":
+def read_quantized(folder: Path) -> "dict[str, Tensor]":
     """The weights of a packed model, in float32.
 
     Raises:
@@ -93,7 +93,7 @@ def read_packed(folder: Path) -> "dict[str, Tensor]":
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    files = packed_files(folder)
+    files = quantized_files(folder)
     told = {int(found[1]) for path in files if (found := re.search(r"-of-(\d+)\.", path.name))}
     if told != {len(files)}:
         raise AdjoinError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
-from adjoin.model.locations import WEIGHTS_FILE, packed_files, place_of
+from adjoin.model.locations import WEIGHTS_FILE, locate_model, quantized_files
 from adjoin.model.presets import preset_named, transformer_config
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.static import read_tensors, start_vectors
@@ -109,7 +109,7 @@ def static_body(
     from adjoin.model.bodies import StaticBody
 
     if start.checkpoint is not None:
-        return StaticBody.from_tensors(read_tensors(place_of(start.checkpoint) / WEIGHTS_FILE))
+        return StaticBody.from_tensors(read_tensors(locate_model(start.checkpoint) / WEIGHTS_FILE))
     dimension = start.dimension or preset_named("static").dimension
     vectors_VD = first_vectors(tokenizer, start, dimension)
     return StaticBody(vectors_VD, weights_V, openings=tokenizer.openings, hidden=hidden, seed=start.seed)
@@ -123,7 +123,7 @@ def first_vectors(tokenizer: Tokenizer, start: Start, dimension: int) -> "NDArra
     """
     if start.vectors_from is None:
         return start_vectors(tokenizer.vocabulary_size, dimension, start.seed)
-    model, theirs = load_generative(place_of(start.vectors_from), layers=1)
+    model, theirs = load_generative(locate_model(start.vectors_from), layers=1)
     embeddings = model.get_input_embeddings().weight.detach().numpy()
     return transplanted_vectors(tokenizer, embeddings, theirs, dimension, start.seed)
 
@@ -173,7 +173,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     where = _where(path)
     try:
         with library_quiet():
-            if packed_files(path):
+            if quantized_files(path):
                 loaded, info = _unpacked(path)
             else:
                 loaded, info = AutoModelForCausalLM.from_pretrained(
@@ -203,10 +203,10 @@ def _unpacked(folder: Path) -> tuple[Any, dict[str, Any]]:
     """A packed model of ours under a head, and which weights of its body are missing, as transformers tells it."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from adjoin.model.quantized_weights import read_packed
+    from adjoin.model.quantized_weights import read_quantized
 
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
-    missing = model.base_model.load_state_dict(read_packed(folder), strict=False).missing_keys
+    missing = model.base_model.load_state_dict(read_quantized(folder), strict=False).missing_keys
     return model, {"missing_keys": {f"{model.base_model_prefix}.{name}" for name in missing}}
 
 
@@ -218,7 +218,7 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     """
     from transformers import AutoConfig
 
-    path = place_of(start.checkpoint or "")
+    path = locate_model(start.checkpoint or "")
     where = _where(path)
     try:
         with library_quiet():
@@ -282,7 +282,7 @@ def checkpoint_body(
     """
     from adjoin.model.bodies import TransformerBody
 
-    model, tokenizer = load_generative(place_of(start.checkpoint or ""), start.layers)
+    model, tokenizer = load_generative(locate_model(start.checkpoint or ""), start.layers)
     body = TransformerBody(model.base_model)
     if not body.is_causal():
         raise AdjoinError(

@@ -165,17 +165,17 @@ class StaticTable:
         """V."""
         return self.layout.vocabulary
 
-    def embed(self, tokens: Ragged, *, alike: bool = False) -> NDArray[np.float32]:
+    def embed(self, tokens: Ragged, *, symmetric: bool = False) -> NDArray[np.float32]:
         """Unit vectors (B, D) of B sequences; a row depends on its own tokens only.
 
         Args:
             tokens: between the delimiters of their role.
-            alike: weigh them as the mean of all roles does, whatever their delimiters and their places.
+            symmetric: weigh them as the mean of all roles does, whatever their delimiters and their places.
         """
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
-        roles_N = None if alike else np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
+        roles_N = None if symmetric else np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
         heads = [
             (self.layout.head(head), self._weights(tokens, roles_N, head)) for head in range(self.layout.heads)
         ]

@@ -148,8 +148,8 @@ class CausalStep:
         ) is None:
             self._back_off()
         nats, padded = done
-        self.ranks.sum_gradients(self._parameters)
-        loss = float(self.ranks.sum_(nats)) / batch.predicted
+        self.ranks.all_reduce_gradients(self._parameters)
+        loss = float(self.ranks.all_reduce(nats)) / batch.predicted
         return CausalResult(loss, predicted_in(batch.rows), padded)
 
     @torch.no_grad()
@@ -162,7 +162,7 @@ class CausalStep:
         self.model.eval()
         while (done := within_memory(lambda: self._nats(rows), self.ranks)) is None:
             self._back_off()
-        return float(self.ranks.sum_(done[0])) / sum(self.ranks.shares(predicted_in(rows)))
+        return float(self.ranks.all_reduce(done[0])) / sum(self.ranks.all_gather(predicted_in(rows)))
 
     def _nats(self, rows: Ragged, *, share_of: int | None = None) -> tuple[Tensor, int]:
         """The loss summed over rows, and their padded tokens; with `share_of` its gradients too, divided by it."""

@@ -181,11 +181,11 @@ class _InfoNCE(torch.autograd.Function):
         at_once: int,
         products: torch.dtype | None,
     ) -> Tensor:
-        own, theirs = ranks.shares(len(x_mD)), ranks.shares(len(z_kD))
+        own, theirs = ranks.all_gather(len(x_mD)), ranks.all_gather(len(z_kD))
         pairs, first = sum(own), sum(own[: ranks.index])
-        columns_ND = ranks.gather(y_mD, own)
+        columns_ND = ranks.gather_rows(y_mD, own)
         if sum(theirs):
-            columns_ND = torch.cat([columns_ND, ranks.gather(z_kD, theirs)])
+            columns_ND = torch.cat([columns_ND, ranks.gather_rows(z_kD, theirs)])
         narrow = products or x_mD.dtype
         rows_of = _Rows(x_mD.to(narrow), columns_ND.to(narrow), scale, first, identity, at_once)
         row_sums_m = x_mD.new_empty(len(x_mD))
@@ -198,12 +198,12 @@ class _InfoNCE(torch.autograd.Function):
             row_sums_m[rows] = logits_RN.logsumexp(1)
             column_sums_M = torch.logaddexp(column_sums_M, logits_RN[:, :pairs].logsumexp(0))
         if ranks.size > 1:
-            column_sums_M = ranks.gather(column_sums_M[None], [1] * ranks.size).logsumexp(0)
+            column_sums_M = ranks.gather_rows(column_sums_M[None], [1] * ranks.size).logsumexp(0)
         ctx.save_for_backward(x_mD, scale, row_sums_m, column_sums_M)
         ctx.rows_of, ctx.ranks, ctx.pairs, ctx.first = rows_of, ranks, pairs, first
         ctx.first_negative, ctx.negatives = pairs + sum(theirs[: ranks.index]), len(z_kD)
         losses_m = row_sums_m + column_sums_M[first : first + len(x_mD)] - 2 * positives_m
-        return ranks.sum_(losses_m.sum()) / (2 * pairs)
+        return ranks.all_reduce(losses_m.sum()) / (2 * pairs)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
@@ -222,7 +222,7 @@ class _InfoNCE(torch.autograd.Function):
             narrow_RN = pull_RN.to(rows_of.x_mD.dtype)
             x_gradient[rows] = narrow_RN @ rows_of.columns_ND
             column_gradient += narrow_RN.T @ rows_of.x_mD[rows]
-        ctx.ranks.sum_(column_gradient)
+        ctx.ranks.all_reduce(column_gradient)
         y_gradient = column_gradient[ctx.first : ctx.first + len(x_mD)]
         z_gradient = column_gradient[ctx.first_negative : ctx.first_negative + ctx.negatives]
         # sum over i, j of pull[i, j] * cos(i, j), without the matrix: each x times its own gradient.

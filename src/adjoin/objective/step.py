@@ -7,7 +7,7 @@ Cached gradients (Gao et al. 2021, arXiv 2101.06983):
 The sum over micro-batches is exactly the batch's gradient. Both sides go through the body together: 2M sequences
 sorted by length pad less than M and M.
 
-Ours besides: the last micro-batches of pass 1, as many as `memory_tokens` allows, keep their graph and need no
+Ours besides: the last micro-batches of pass 1, as many as `kept_tokens` allows, keep their graph and need no
 second embedding. A batch that fits altogether is embedded once; a larger one keeps what fits, at the same peak of
 memory.
 """
@@ -42,13 +42,13 @@ class StepResult:
         loss: of the whole batch, in nats.
         tokens: real tokens of all sequences.
         padded: tokens that went through the body, padding among them, each counted once.
-        embedded_twice: the share of `padded` that was embedded a second time.
+        recomputed: the share of `padded` that was embedded a second time.
     """
 
     loss: float
     tokens: int
     padded: int
-    embedded_twice: float
+    recomputed: float
 
 
 class _RandomState:
@@ -85,7 +85,7 @@ class ContrastiveStep:
     """Computes a batch's loss and leaves its gradients in the parameters' `.grad`.
 
     Attributes:
-        token_budget, memory_tokens: as given, or less after memory ran out.
+        token_budget, kept_tokens: as given, or less after memory ran out.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ContrastiveStep:
         temperature: Temperature,
         *,
         token_budget: int,
-        memory_tokens: int,
+        kept_tokens: int,
         autocast: torch.dtype | None = None,
         dimensions: tuple[int, ...] = (),
         products: torch.dtype | None = None,
@@ -107,7 +107,7 @@ class ContrastiveStep:
             body: what embeds sequences.
             temperature: its tau is trained along.
             token_budget: padded tokens of a micro-batch. A body that does not pad takes any batch at once.
-            memory_tokens: padded tokens whose graphs may be kept together; what exceeds them is embedded twice.
+            kept_tokens: padded tokens whose graphs may be kept together; what exceeds them is embedded twice.
             autocast: bfloat16 to run the body's matrix products in it; vectors and loss stay in float32.
             dimensions: Matryoshka dimensions; see `contrastive_loss`.
             products: bfloat16 for the loss's matrix products; see `contrastive_loss`.
@@ -116,7 +116,7 @@ class ContrastiveStep:
             ranks: with whom each batch is shared.
         """
         self.body, self.temperature = body, temperature
-        self.token_budget, self.memory_tokens, self.autocast = token_budget, memory_tokens, autocast
+        self.token_budget, self.kept_tokens, self.autocast = token_budget, kept_tokens, autocast
         self.dimensions, self.products, self.ranks = dimensions, products, ranks
         self._crew = Crew(body, workers)
 
@@ -158,7 +158,7 @@ class ContrastiveStep:
             return [np.arange(len(lengths_B))]
         groups = list(micro_batches(lengths_B, self.token_budget))
         if self.body.sharded:
-            groups = _cut_into(groups, max(self.ranks.shares(len(groups))))
+            groups = _cut_into(groups, max(self.ranks.all_gather(len(groups))))
         return groups
 
     def kept_groups(self, lengths_B: NDArray[np.int64], groups: Sequence[NDArray[np.int64]]) -> int:
@@ -166,7 +166,7 @@ class ContrastiveStep:
         if not self.body.pads:
             return len(groups)
         sizes = np.cumsum([self._padded(lengths_B, rows) for rows in reversed(groups)])
-        kept = int(np.searchsorted(sizes, self.memory_tokens, side="right"))
+        kept = int(np.searchsorted(sizes, self.kept_tokens, side="right"))
         return min(kept, 1) if self.body.sharded else kept  # a sharded body holds one graph at a time
 
     def _padded(self, lengths_B: NDArray[np.int64], rows: NDArray[np.int64]) -> int:
@@ -234,7 +234,7 @@ class ContrastiveStep:
     def _reduce(self) -> None:
         """One reduction of the gradients over the ranks; a sharded body has had its own."""
         own = [] if self.body.sharded else list(self.body.parameters())
-        self.ranks.sum_gradients([*own, self.temperature.tau])
+        self.ranks.all_reduce_gradients([*own, self.temperature.tau])
 
     def _embed(self, body: Body, tokens: Ragged) -> Tensor:
         with self._precision():
@@ -251,7 +251,7 @@ class ContrastiveStep:
         """Make ready for another attempt with half the memory."""
         if self.token_budget <= 1:
             raise AdjoinError("out of memory even with one sequence at a time: take fewer --max-tokens")
-        self.memory_tokens = min(self.memory_tokens, self.token_budget) // 2
+        self.kept_tokens = min(self.kept_tokens, self.token_budget) // 2
         self.token_budget //= 2
         self._crew.forget_gradients()
         forget_gradients([*self.body.parameters(), self.temperature.tau], self.ranks.device)

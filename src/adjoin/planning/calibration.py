@@ -102,7 +102,7 @@ def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> di
     padded = int(shape.padded_G.sum())
     embedded = _IN_A_ROW * settled.workers * int(shape.padded_G[done].sum())
     a_token = {name: total / embedded for name, total in totals.items()}
-    twice = shape.embedded_twice * padded
+    twice = shape.recomputed * padded
     return {
         FORWARD: a_token[FORWARD] * padded,
         AGAIN: a_token[FORWARD] * twice,

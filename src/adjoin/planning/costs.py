@@ -11,7 +11,7 @@ from torch import nn
 
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.locations import WEIGHTS_FILE, place_of
+from adjoin.model.locations import WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named
 from adjoin.model.start import describe_checkpoint, random_transformer
 from adjoin.model.static import read_tensors, start_vectors
@@ -30,7 +30,7 @@ AnyBody = StaticBody | TransformerBody
 def untrained_body(recipe: Recipe, vocabulary: int) -> AnyBody:
     """A body of a recipe's size with random weights, also in place of a checkpoint's."""
     if recipe.start.checkpoint is not None and recipe.start.is_static:
-        return StaticBody.from_tensors(read_tensors(place_of(recipe.start.checkpoint) / WEIGHTS_FILE))
+        return StaticBody.from_tensors(read_tensors(locate_model(recipe.start.checkpoint) / WEIGHTS_FILE))
     if recipe.start.is_static:
         dimension = recipe.dimension or preset_named("static").dimension
         vectors_VD, weights_V = start_vectors(vocabulary, dimension, recipe.seed), np.ones(vocabulary, np.float32)
@@ -141,7 +141,7 @@ class Shape:
         return int(self.padded_G[len(self.groups) - self.kept :].sum())
 
     @property
-    def embedded_twice(self) -> float:
+    def recomputed(self) -> float:
         """The share of the padded tokens that go through the body a second time."""
         return 1 - self.kept_tokens / int(self.padded_G.sum())
 
@@ -179,7 +179,7 @@ def step_of(
         body,
         Temperature() if device.type == "cpu" else Temperature().to(device),  # a fake one cannot be moved
         token_budget=settled.token_budget,
-        memory_tokens=settled.memory_tokens,
+        kept_tokens=settled.kept_tokens,
         autocast=settled.autocast,
         dimensions=tuple(dimensions),
         products=products,

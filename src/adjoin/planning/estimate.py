@@ -80,7 +80,7 @@ class Estimate:
         attention = self.sizes.attention_flops(self.shape.padded_B) if self.sizes.layers else 0.0
         forward = self.largest.forward * times + attention
         backward = self.largest.backward * times + 2 * attention
-        return {FORWARD: forward, AGAIN: forward * self.shape.embedded_twice, BACKWARD: backward}
+        return {FORWARD: forward, AGAIN: forward * self.shape.recomputed, BACKWARD: backward}
 
     def seconds(self, machine: Machine) -> dict[str, float]:
         """By products over speed, where nothing was tried out."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.batches.batch import cut_out, stretches
-from adjoin.model.locations import place_of
+from adjoin.model.locations import locate_model
 from adjoin.model.presets import preset_named
 from adjoin.model.pruning import needed_tokens, pruned_tokenizer
 from adjoin.model.start import describe_checkpoint
@@ -157,7 +157,7 @@ def _tokenizer(texts: list[str], recipe: Recipe, *, whole: bool) -> tuple[Tokeni
 def _of_checkpoint(recipe: Recipe) -> tuple[Tokenizer, int]:
     """The tokenizer of what a training starts from, and the rows of its table."""
     if recipe.start.is_static:
-        tokenizer = Tokenizer.load(place_of(recipe.init or "") / TOKENIZER_FILE)
+        tokenizer = Tokenizer.load(locate_model(recipe.init or "") / TOKENIZER_FILE)
         return tokenizer, tokenizer.vocabulary_size
     config, tokenizer = describe_checkpoint(recipe.start)
     return tokenizer, int(config.vocab_size)

@@ -76,7 +76,7 @@ class Plan:
         machine: where.
         settled: what `adjoin train` will settle on.
         micro_batches: of a rank's step.
-        embedded_twice, padding: shares of their tokens.
+        recomputed, padding: shares of their tokens.
         memory: bytes by part.
         seconds: of a step, by part.
         steps: of the whole training, or None where that is not known.
@@ -95,7 +95,7 @@ class Plan:
     machine: Machine
     settled: Settled
     micro_batches: int
-    embedded_twice: float
+    recomputed: float
     padding: float
     memory: dict[str, int]
     seconds: dict[str, float]
@@ -279,7 +279,7 @@ def _plan(
         machine=machine,
         settled=counted.settled,
         micro_batches=len(shape.groups),
-        embedded_twice=shape.embedded_twice,
+        recomputed=shape.recomputed,
         padding=shape.padding,
         memory=memory,
         seconds=seconds,

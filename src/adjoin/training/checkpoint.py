@@ -80,11 +80,11 @@ def save(folder: Path, state: State, progress: Progress) -> None:
     parts: Path | None = None
     if state.is_sharded:
         parts = folder / f".{SHARDS}"
-        state.ranks.first_does(lambda: shutil.rmtree(parts, ignore_errors=True))  # of a save that was killed
+        state.ranks.on_main_rank(lambda: shutil.rmtree(parts, ignore_errors=True))  # of a save that was killed
         shards.save(parts, state.modules, state.optimizer)
-    elif state.ranks.is_first:
+    elif state.ranks.is_main:
         tensors.update(_whole(state))
-    state.ranks.first_does(lambda: _write(folder, tensors, progress, parts))
+    state.ranks.on_main_rank(lambda: _write(folder, tensors, progress, parts))
 
 
 def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: Path | None) -> None:
@@ -117,9 +117,9 @@ def _whole(state: State) -> dict[str, Tensor]:
 
 def _random_states(ranks: Ranks) -> dict[str, Tensor]:
     """Of each rank (W, ...), so that dropout goes on as it would have."""
-    states = {"random": ranks.gather(torch.get_rng_state()[None], [1] * ranks.size)}
+    states = {"random": ranks.gather_rows(torch.get_rng_state()[None], [1] * ranks.size)}
     if ranks.device.type == "cuda":
-        states["random_gpu"] = ranks.gather(torch.cuda.get_rng_state(ranks.device)[None], [1] * ranks.size)
+        states["random_gpu"] = ranks.gather_rows(torch.cuda.get_rng_state(ranks.device)[None], [1] * ranks.size)
     return states
 
 

@@ -61,12 +61,12 @@ def train(
     if recipe.start.is_static:
         ranks = ranks.on_cpu()
     paths = [pairs] if isinstance(pairs, Path) else list(pairs)
-    say = say if ranks.is_first else lambda _: None
+    say = say if ranks.is_main else lambda _: None
     contrast = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, say=say)
     run = contrast.run
     evaluations = Evaluations(aside, run.folder, run.progress.step) if aside else None
     if evaluations is not None:
-        ranks.first_does(evaluations.forget_later)
+        ranks.on_main_rank(evaluations.forget_later)
         run.aside, run.aside_every = _evaluating(contrast, evaluations, say), evaluations.aside.every
     run_training(run, watch)
     if evaluations is not None and run.aside is not None and evaluations.last != run.progress.step:
@@ -74,7 +74,7 @@ def train(
     best = evaluations.best() if evaluations is not None else None
     if best is not None and best.step != run.progress.step:
         say(f"the model is that of step {best.step:,}: {best.score} was {best.value:.3f}, the highest")
-        ranks.first_does(lambda: _finish_with(best, out, contrast))
+        ranks.on_main_rank(lambda: _finish_with(best, out, contrast))
         return Description.read(out)
     description = describe(contrast)
     with run.average.swapped() if run.average is not None else nullcontext():
@@ -84,7 +84,7 @@ def train(
             write_weights(out, contrast.body, weights)
             _finish(description, out, contrast)
 
-        ranks.first_does(finish)
+        ranks.on_main_rank(finish)
     return description
 
 
@@ -96,7 +96,7 @@ def _evaluating(contrast: Contrast, evaluations: Evaluations, say: Say) -> Calla
         write_snapshot(snapshot, contrast)
         name, step = run.folder.parent.name, run.progress.step
         facts: dict[str, str | int] = {"training": name, "step": step, "batch": run.size}
-        run.ranks.first_does(lambda: say(evaluations.take(snapshot, facts, run.progress.elapsed)))
+        run.ranks.on_main_rank(lambda: say(evaluations.take(snapshot, facts, run.progress.elapsed)))
         evaluations.last = step
 
     return evaluate

@@ -42,14 +42,14 @@ class Settled:
         precision: "float32", "bfloat16" or "float64".
         threads: of the processor, for each rank.
         token_budget: padded tokens of a micro-batch.
-        memory_tokens: padded tokens whose graphs are kept together.
+        kept_tokens: padded tokens whose graphs are kept together.
         workers: micro-batches at a time (objective/crew.py).
     """
 
     precision: str
     threads: int
     token_budget: int
-    memory_tokens: int
+    kept_tokens: int
     workers: int = 1
 
     @property
@@ -91,7 +91,7 @@ def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
     threads = recipe.threads
     if threads is None:
         threads = best_threads() if ranks.device.type == "cpu" else torch.get_num_threads()
-        threads = max(1, int(ranks.of_first(threads)) // (ranks.size if ranks.device.type == "cpu" else 1))
+        threads = max(1, int(ranks.broadcast(threads)) // (ranks.size if ranks.device.type == "cpu" else 1))
     torch.set_num_threads(threads)
     return precision, threads
 
@@ -101,7 +101,7 @@ def settle(
 ) -> Settled:
     """Everything else, once the body is where it computes."""
     room = available_memory(ranks.device) - still_to_come(recipe, body, ranks.size)
-    return share_out(recipe, body, ranks.device.type, ranks.of_first(room), precision, threads)
+    return share_out(recipe, body, ranks.device.type, ranks.broadcast(room), precision, threads)
 
 
 def still_to_come(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int) -> float:
@@ -143,13 +143,13 @@ def share_out(
         budget = max(recipe.max_tokens, min(budget, int((_LARGEST_MICRO_BATCH * room - copies) / a_token)))
     kept = KEPT_ON_GPU * room if device == "cuda" else min(KEPT_ON_CPU, room / 4)
     kept = recipe.memory * 1e9 if recipe.memory is not None else max(0.0, kept)
-    memory_tokens = int(kept / (a_token + copies / budget))
+    kept_tokens = int(kept / (a_token + copies / budget))
     if recipe.memory is None:
-        memory_tokens = max(memory_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
+        kept_tokens = max(kept_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
     workers = workers_for(recipe, body) if device == "cpu" else 1
     a_worker = still_to_come(recipe, body, 1) / 3 + budget * a_token
     workers = max(1, min(workers, int(_LARGEST_MICRO_BATCH * room / a_worker)))
-    return Settled(precision, threads, budget, memory_tokens, workers)
+    return Settled(precision, threads, budget, kept_tokens, workers)
 
 
 def workers_for(recipe: Recipe, body: StaticBody | TransformerBody) -> int:

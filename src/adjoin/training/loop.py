@@ -109,7 +109,7 @@ def run_training(run: Run, watch: Watch) -> None:
         KeyboardInterrupt: after the state was saved.
         OSError: the disk is full; the last checkpoint still stands.
     """
-    log = TrainingLog(run.folder / "log.jsonl", keep_steps=run.progress.step) if run.ranks.is_first else None
+    log = TrainingLog(run.folder / "log.jsonl", keep_steps=run.progress.step) if run.ranks.is_main else None
     try:
         with interrupts_noted() as interrupted:
             _loop(run, log, watch, interrupted)
@@ -149,7 +149,7 @@ def _loop(run: Run, log: TrainingLog | None, watch: Watch, interrupted: list[int
             run.average.update()
 
         # All ranks go by the first one's clock, or they would not agree on the rate and on the end.
-        seconds = run.ranks.of_first(time.perf_counter() - began)
+        seconds = run.ranks.broadcast(time.perf_counter() - began)
         progress.step += 1
         progress.elapsed += seconds
         report = _report(run, result, factor, norm, seconds, run.batches.waited - waited)

@@ -20,7 +20,7 @@ from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.encoder import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, place_of
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named
 from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
@@ -87,7 +87,7 @@ def prepare(
 
     tokenizer, start_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, known=found is not None)
     place = tokens or folder / CACHE
-    ranks.first_does(lambda: _tokenize(datasets, tokenizer, recipe, place, say))
+    ranks.on_main_rank(lambda: _tokenize(datasets, tokenizer, recipe, place, say))
     cache = TokenCache.open(place)
     body, temperature, settled = _on_the_machine(
         start_body or _new_body(recipe, tokenizer, cache), recipe, ranks, progress
@@ -108,7 +108,7 @@ def prepare(
         body,
         temperature,
         token_budget=settled.token_budget,
-        memory_tokens=settled.memory_tokens,
+        kept_tokens=settled.kept_tokens,
         autocast=settled.autocast,
         dimensions=tuple(recipe.dimensions or ()),
         products=loss_products(recipe),
@@ -183,7 +183,7 @@ def claim(out: Path, ranks: Ranks, *, resume: bool) -> Path:
             )
         folder.mkdir(parents=True, exist_ok=True)
 
-    ranks.first_does(check)
+    ranks.on_main_rank(check)
     return folder
 
 
@@ -197,7 +197,7 @@ def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDa
     for number, path in enumerate(paths):
         made = folder / f"{LABELLED}-{number}"
         if path.suffix == ".jsonl":
-            ranks.first_does(partial(_import, path, made))
+            ranks.on_main_rank(partial(_import, path, made))
         datasets.append(PairDataset.open(made if path.suffix == ".jsonl" else path))
     return datasets
 
@@ -239,7 +239,7 @@ def _tokenizer_and_body(
     def make() -> None:
         tokenizer, body = None, None
         if recipe.init is not None and recipe.start.is_static:
-            tokenizer = Tokenizer.load(place_of(recipe.init) / TOKENIZER_FILE)
+            tokenizer = Tokenizer.load(locate_model(recipe.init) / TOKENIZER_FILE)
         elif recipe.init is not None:
             say(f"opening {recipe.init}")
             pruned = Tokenizer.load(path) if known and recipe.prune else None
@@ -256,7 +256,7 @@ def _tokenizer_and_body(
         write_atomically(path, tokenizer.to_json())
         made.append((tokenizer, body))
 
-    ranks.first_does(make)
+    ranks.on_main_rank(make)
     if not made:
         tokenizer = Tokenizer.load(path)
         needs_body = recipe.init is not None and not recipe.start.is_static
@@ -302,7 +302,7 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
 
 def _started_from(recipe: Recipe) -> Description | None:
     """What the model of ours says of itself that the training begins with, if it does."""
-    place = None if recipe.init is None else place_of(recipe.init)
+    place = None if recipe.init is None else locate_model(recipe.init)
     return None if place is None or not (place / DESCRIPTION_FILE).is_file() else Description.read(place)
 
 

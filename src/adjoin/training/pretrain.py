@@ -133,7 +133,7 @@ def pretrain(
         KeyboardInterrupt: after the state was saved.
         OSError: the disk is full; the last checkpoint still stands.
     """
-    told = say if ranks.is_first else lambda _: None
+    told = say if ranks.is_main else lambda _: None
     generation = _prepare(reading, out, recipe, ranks, resume=resume, say=told)
     run = generation.run
     run_training(run, watch)
@@ -147,7 +147,7 @@ def pretrain(
             write_json(out / REPORT, report)
             forget_tokens(run.folder)
 
-        ranks.first_does(finish)
+        ranks.on_main_rank(finish)
     return report
 
 
@@ -158,7 +158,7 @@ def _prepare(reading: Reading, out: Path, recipe: Recipe, ranks: Ranks, *, resum
     identity: dict[str, Any] = {"recipe": recipe.as_json(), "corpus": reading.as_json()}
     data = checkpoint.read_progress(found, identity).identity.get("data") if found else None
     model, tokenizer = _checkpoint(recipe, say) if recipe.init is not None else (None, None)
-    ranks.first_does(lambda: _read(reading, tokenizer, data, out, recipe, say))
+    ranks.on_main_rank(lambda: _read(reading, tokenizer, data, out, recipe, say))
     packed = Packed.open(folder / CACHE)
     identity["data"] = packed.content.data
     progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)

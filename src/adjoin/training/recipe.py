@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_toml, wrong_types
-from adjoin.model.locations import is_static_model, lasting_name, place_of
+from adjoin.model.locations import is_static_model, locate_model, portable_name
 from adjoin.model.presets import preset_named
 from adjoin.model.start import Start
 from adjoin.training.schedule import SCHEDULES
@@ -129,7 +129,7 @@ class Recipe:
         if wrong := wrong_types(given, {field.name: field.type for field in fields(cls)}):
             raise AdjoinError(f"wrong recipe option: {wrong}")
         init = given.get("init")
-        static = given.get("preset", "static") == "static" if init is None else is_static_model(place_of(init))
+        static = given.get("preset", "static") == "static" if init is None else is_static_model(locate_model(init))
         muon = {"learning_rate": _MUON_RATE} if given.get("optimizer") == "muon" else {}
         recipe = cls(**{**(_STATIC if static else _TRANSFORMER), **muon, **given})
         if recipe.epochs is None and recipe.steps is None and recipe.minutes is None:
@@ -171,7 +171,7 @@ class Recipe:
         if self.init is None:
             preset_named(self.preset)
         for source in filter(None, (self.init, self.vectors_from)):
-            if not place_of(source).exists():
+            if not locate_model(source).exists():
                 raise AdjoinError(f"no checkpoint at {source}: expected a transformers folder or a .gguf file")
         if self.dimension is not None and not (self.start.is_static and 1 <= self.dimension <= _WIDEST):
             raise AdjoinError(
@@ -220,11 +220,11 @@ class Recipe:
     @property
     def start(self) -> Start:
         """Where the training begins."""
-        if self.init is not None and is_static_model(place_of(self.init)):
-            return Start("static", lasting_name(self.init), seed=self.seed)
+        if self.init is not None and is_static_model(locate_model(self.init)):
+            return Start("static", portable_name(self.init), seed=self.seed)
         if self.init is not None:
-            return Start(None, lasting_name(self.init), self.layers, None, self.seed, self.prune or None)
-        vectors_from = None if self.vectors_from is None else lasting_name(self.vectors_from)
+            return Start(None, portable_name(self.init), self.layers, None, self.seed, self.prune or None)
+        vectors_from = None if self.vectors_from is None else portable_name(self.vectors_from)
         return Start(self.preset, None, None, self.dimension, self.seed, vectors_from=vectors_from)
 
     def batch_for(self, number: int, ranks: int = 1) -> int:

@@ -99,7 +99,7 @@ def write_snapshot(folder: Path, contrast: Contrast) -> None:
                 write_atomically(unfinished / TOKENIZER_FILE, tokenizer)
                 write_json(unfinished / DESCRIPTION_FILE, description.as_json())
 
-        run.ranks.first_does(write)
+        run.ranks.on_main_rank(write)
 
 
 def write_model_of(state: Path, out: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adjoin.cleaning.decontamination.decontaminate import BATCH, LONGEST, OVERLAP, RULES, HeldOut
+from adjoin.cleaning.decontamination.decontaminate import BATCH, LONGEST, OVERLAP, RULES, Decontaminator
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import write_manifest, write_shards
 from adjoin.pairs.pair import Pair
@@ -67,17 +67,17 @@ def write_evaluation(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def held_out(tmp_path_factory: pytest.TempPathFactory) -> HeldOut:
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> Decontaminator:
     folder = tmp_path_factory.mktemp("held")
-    return HeldOut.build([write_evaluation(folder / "eval")], folder / "index", Tally())
+    return Decontaminator.build([write_evaluation(folder / "eval")], folder / "index", Tally())
 
 
-def reason(held_out: HeldOut, x: str = CLEAN, y: str = CLEAN, language: str = "text", **more: str) -> str:
+def reason(held_out: Decontaminator, x: str = CLEAN, y: str = CLEAN, language: str = "text", **more: str) -> str:
     pair = Pair(x, y, "any", language, **{"origin": "place/file:1-2", "group": 0, **more})  # type: ignore[arg-type]
     return held_out.reasons_against([pair])[0]
 
 
-def test_clean_pairs_stay(held_out: HeldOut) -> None:
+def test_clean_pairs_stay(held_out: Decontaminator) -> None:
     assert reason(held_out) == ""
     assert reason(held_out, y=CLEAN_CODE, language="python") == ""
     assert held_out.reasons_against([]) == []
@@ -106,7 +106,7 @@ def test_clean_pairs_stay(held_out: HeldOut) -> None:
         (JAVA.replace("{\n", "{ /* why\n not */\n"), "java"),
     ],
 )
-def test_held_out_functions_are_found(held_out: HeldOut, y: str, language: str) -> None:
+def test_held_out_functions_are_found(held_out: Decontaminator, y: str, language: str) -> None:
     assert reason(held_out, y=y, language=language) == "held-out code"
 
 
@@ -128,7 +128,7 @@ def test_held_out_functions_are_found(held_out: HeldOut, y: str, language: str) 
         f"He asked {QUERY}, and got no answer.",
     ],
 )
-def test_held_out_text_is_found_on_both_sides(held_out: HeldOut, text: str) -> None:
+def test_held_out_text_is_found_on_both_sides(held_out: Decontaminator, text: str) -> None:
     assert reason(held_out, x=text) == "held-out text"
     assert reason(held_out, y=text) == "held-out text"
     assert reason(held_out, x=text, y=CLEAN_CODE, language="python") == "held-out text"
@@ -143,11 +143,11 @@ def test_held_out_text_is_found_on_both_sides(held_out: HeldOut, text: str) -> N
         "Keepers of lighthouses",
     ],
 )
-def test_stock_phrases_stay(held_out: HeldOut, text: str) -> None:
+def test_stock_phrases_stay(held_out: Decontaminator, text: str) -> None:
     assert reason(held_out, y=text) == ""
 
 
-def test_queries(held_out: HeldOut) -> None:
+def test_queries(held_out: Decontaminator) -> None:
     assert reason(held_out, x=QUERY.title() + "?!") == "held-out query"
     assert reason(held_out, x=TITLE.lower()) == "held-out text"
 
@@ -170,18 +170,18 @@ def test_queries(held_out: HeldOut) -> None:
         ({"origin": "lib/site-packages/well_kept/x.py:1-2"}, "python", True),
     ],
 )
-def test_repositories(held_out: HeldOut, more: dict[str, str], language: str, held: bool) -> None:
+def test_repositories(held_out: Decontaminator, more: dict[str, str], language: str, held: bool) -> None:
     assert reason(held_out, language=language, **more) == ("held-out repository" if held else "")
 
 
-def test_every_rule_has_a_sentence_and_the_first_wins(held_out: HeldOut) -> None:
+def test_every_rule_has_a_sentence_and_the_first_wins(held_out: Decontaminator) -> None:
     both = reason(held_out, x=QUERY, y=PYTHON, language="python")
     assert both == "held-out code"
     assert both in RULES
     assert reason(held_out, x=QUERY, y=PASSAGE) == "held-out query"
 
 
-def test_many_pairs_at_once_are_judged_as_one_by_one(held_out: HeldOut) -> None:
+def test_many_pairs_at_once_are_judged_as_one_by_one(held_out: Decontaminator) -> None:
     pairs = [
         Pair(x, y, "any", language, "a:1", 0)
         for x in (CLEAN, QUERY, PASSAGE, "")
@@ -200,7 +200,7 @@ def test_many_pairs_at_once_are_judged_as_one_by_one(held_out: HeldOut) -> None:
     assert not all(expected)
 
 
-def test_long_texts_are_seen_whole(held_out: HeldOut) -> None:
+def test_long_texts_are_seen_whole(held_out: Decontaminator) -> None:
     filler = "word " * (LONGEST // 5 - 3)
     assert reason(held_out, y=filler + PASSAGE + filler) == "held-out text"
     assert reason(held_out, y=filler + CLEAN + filler) == ""
@@ -211,15 +211,15 @@ def test_texts_without_spaces(tmp_path: Path) -> None:
     text = "昔々ある所にお爺さんとお婆さんが住んでいましたお爺さんは山へ柴刈りにお婆さんは川へ洗濯に行きました"
     (tmp_path / "eval").mkdir()
     (tmp_path / "eval" / "corpus.jsonl").write_text(json.dumps({"_id": "1", "text": text}))
-    held_out = HeldOut.build([tmp_path / "eval"], tmp_path / "index", Tally())
+    held_out = Decontaminator.build([tmp_path / "eval"], tmp_path / "index", Tally())
     assert reason(held_out, y="前置き。" + text[3:] + "終わり") == "held-out text"
     assert reason(held_out, y="全く別の文章がここにありますので何も見つからないはずです") == ""
 
 
 def test_the_index_does_not_depend_on_order_repetition_or_process(tmp_path: Path) -> None:
     evaluation = write_evaluation(tmp_path / "eval")
-    once = HeldOut.build([evaluation], tmp_path / "one", Tally())
-    twice = HeldOut.build([evaluation / "text", evaluation, evaluation], tmp_path / "two", Tally())
+    once = Decontaminator.build([evaluation], tmp_path / "one", Tally())
+    twice = Decontaminator.build([evaluation / "text", evaluation, evaluation], tmp_path / "two", Tally())
     assert once.digest == twice.digest
     script = (
         "import sys; from pathlib import Path; from adjoin.tally import Tally;"
@@ -230,12 +230,12 @@ def test_the_index_does_not_depend_on_order_repetition_or_process(tmp_path: Path
     there = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert there.stdout.strip() == once.digest
     (evaluation / "more.jsonl").write_text('{"text": "one more text to be held out from all training"}')
-    assert HeldOut.build([evaluation], tmp_path / "one", Tally()).digest != once.digest
+    assert Decontaminator.build([evaluation], tmp_path / "one", Tally()).digest != once.digest
 
 
-def test_an_opened_index_is_mapped(held_out: HeldOut, tmp_path: Path) -> None:
-    built = HeldOut.build([write_evaluation(tmp_path / "eval")], tmp_path / "index", Tally())
-    opened = HeldOut.open(tmp_path / "index")
+def test_an_opened_index_is_mapped(held_out: Decontaminator, tmp_path: Path) -> None:
+    built = Decontaminator.build([write_evaluation(tmp_path / "eval")], tmp_path / "index", Tally())
+    opened = Decontaminator.open(tmp_path / "index")
     assert opened.digest == built.digest == held_out.digest
     assert isinstance(opened.prose.grams.base, np.memmap)
     assert reason(opened, y=PASSAGE) == "held-out text"
@@ -243,7 +243,7 @@ def test_an_opened_index_is_mapped(held_out: HeldOut, tmp_path: Path) -> None:
 
 def test_counts(tmp_path: Path) -> None:
     tally = Tally()
-    HeldOut.build([write_evaluation(tmp_path / "eval")], tmp_path / "index", tally)
+    Decontaminator.build([write_evaluation(tmp_path / "eval")], tmp_path / "index", tally)
     assert tally.counts == {
         "held-out code": 3,
         "held-out passages": 3,
@@ -270,7 +270,7 @@ def test_a_dataset_of_pairs_is_held_out(tmp_path: Path) -> None:
         Pair(CLEAN, PASSAGE, "neighbours", "text", "b:1", 0),
     ]
     write_manifest(folder, {"pairs": 2, "shards": write_shards(pairs, folder)})
-    held_out = HeldOut.build([tmp_path], tmp_path.parent / f"{tmp_path.name}-index", Tally())
+    held_out = Decontaminator.build([tmp_path], tmp_path.parent / f"{tmp_path.name}-index", Tally())
     assert reason(held_out, x="words", y=PYTHON, language="python") == "held-out code"
     assert reason(held_out, x="Sum what the rows have under a key!", y="") == "held-out query"
     assert reason(held_out, x="", y=PASSAGE) == "held-out text"
@@ -295,7 +295,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str, content: byte
     (tmp_path / "eval").mkdir()
     (tmp_path / "eval" / name).write_bytes(content)
     with pytest.raises(AdjoinError, match=message) as caught:
-        HeldOut.build([tmp_path / "eval"], tmp_path / "index", Tally())
+        Decontaminator.build([tmp_path / "eval"], tmp_path / "index", Tally())
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "index").exists()
 
@@ -303,16 +303,16 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str, content: byte
 def test_wrong_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AdjoinError, match="nothing to hold out"):
-        HeldOut.build([tmp_path / "empty"], tmp_path / "index", Tally())
+        Decontaminator.build([tmp_path / "empty"], tmp_path / "index", Tally())
     with pytest.raises(AdjoinError, match="no evaluation data at"):
-        HeldOut.build([tmp_path / "missing"], tmp_path / "index", Tally())
+        Decontaminator.build([tmp_path / "missing"], tmp_path / "index", Tally())
     with pytest.raises(AdjoinError, match="no evaluation folder"):
-        HeldOut.build([], tmp_path / "index", Tally())
+        Decontaminator.build([], tmp_path / "index", Tally())
     evaluation = write_evaluation(tmp_path / "eval")
     with pytest.raises(AdjoinError, match="not an index"):
-        HeldOut.build([evaluation], evaluation, Tally())
+        Decontaminator.build([evaluation], evaluation, Tally())
     with pytest.raises(AdjoinError, match="the file is missing"):
-        HeldOut.open(tmp_path / "index")
+        Decontaminator.open(tmp_path / "index")
 
 
 @pytest.mark.parametrize(
@@ -321,4 +321,4 @@ def test_wrong_folders_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_index_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "held-out.json").write_text(content)
     with pytest.raises(AdjoinError, match="damaged"):
-        HeldOut.open(tmp_path)
+        Decontaminator.open(tmp_path)

@@ -67,7 +67,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class Decontaminator:
     """Evaluation data, as hashes: what training pairs may not hold.
 
     Attributes:
@@ -83,7 +83,7 @@ class HeldOut:
     repositories: HeldOutRepositories
 
     @classmethod
-    def build(cls, folders: Sequence[Path], out: Path, tally: Tally) -> "HeldOut":
+    def build(cls, folders: Sequence[Path], out: Path, tally: Tally) -> "Decontaminator":
         """Read evaluation folders and write the index `out`, a folder that is replaced if it is an index.
 
         Raises:
@@ -116,7 +116,7 @@ class HeldOut:
         return cls.open(out)
 
     @classmethod
-    def open(cls, path: Path) -> "HeldOut":
+    def open(cls, path: Path) -> "Decontaminator":
         """Map an index into memory; all workers of a machine share its pages.
 
         Raises:

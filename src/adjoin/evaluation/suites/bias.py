@@ -32,7 +32,7 @@ from adjoin.evaluation.suites.bias_lists import (
     WordList,
     pronoun_sentences,
 )
-from adjoin.evaluation.systems.scorers import Embedder, checked, encode_alike
+from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 PARTITIONS = 10_000  # all there are up to 7 words a side (3,432), a sample of them from 8 on (12,870)
 ROUNDING = 1e-6  # differences of cosines below it are no differences: the vectors are float32
@@ -171,7 +171,7 @@ class _Vectors:
     """One unit vector a text, float64; a text that the embedder gives a zero vector keeps it."""
 
     def __init__(self, embedder: Embedder, texts: list[str]) -> None:
-        vectors: Floats = checked(np.asarray(encode_alike(embedder, texts), dtype=np.float64), texts)
+        vectors: Floats = checked(np.asarray(encode_symmetric(embedder, texts), dtype=np.float64), texts)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         self._vectors: Floats = vectors / np.where(lengths > 0, lengths, 1)
         self._rows = {text: row for row, text in enumerate(texts)}

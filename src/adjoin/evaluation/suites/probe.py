@@ -30,7 +30,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of, statistic_of
 from adjoin.evaluation.data.labelled import ALL, DEV, TEST, TRAIN, ClassificationTask
 from adjoin.evaluation.result import Finding
-from adjoin.evaluation.systems.scorers import Embedder, checked, encode_alike
+from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 SUITE = "probe"
 FOLDS = 10
@@ -77,7 +77,7 @@ def probe(
 
     Args:
         task: labelled texts or pairs.
-        embedder: gives the vectors (`encode_alike`).
+        embedder: gives the vectors (`encode_symmetric`).
         seed: of the folds and of the bootstrap.
         vectors: what `embedded` gave for this task and embedder, if it is at hand.
 
@@ -108,7 +108,7 @@ def probe(
 def embedded(task: ClassificationTask, embedder: Embedder) -> Vectors:
     """The vectors of a task's items, shape (N, D), or of its pairs, shape (N, 2, D).
 
-    Every distinct text is embedded once, by `encode_alike`.
+    Every distinct text is embedded once, by `encode_symmetric`.
 
     Raises:
         AdjoinError: the embedder's vectors are not finite, or not one per text.
@@ -123,12 +123,12 @@ def embedded(task: ClassificationTask, embedder: Embedder) -> Vectors:
 
 
 def embed(texts: list[str], embedder: Embedder) -> Vectors:
-    """The vectors of texts, by `encode_alike`, shape (number of texts, D).
+    """The vectors of texts, by `encode_symmetric`, shape (number of texts, D).
 
     Raises:
         AdjoinError: they are not finite, or not one per text.
     """
-    return checked(np.asarray(encode_alike(embedder, texts), dtype=np.float32), texts)
+    return checked(np.asarray(encode_symmetric(embedder, texts), dtype=np.float32), texts)
 
 
 def turns(task: ClassificationTask, seed: int = 0) -> list[Turn]:

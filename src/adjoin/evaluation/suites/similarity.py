@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, statistic_of
 from adjoin.evaluation.result import Finding
-from adjoin.evaluation.systems.scorers import Embedder, checked, encode_alike
+from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 SUITE = "similarity"
 METRIC = "spearman"
@@ -117,7 +117,7 @@ def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Findi
 
     Args:
         task: pairs with gold scores.
-        embedder: the model; no text is a query or a document (`encode_alike`).
+        embedder: the model; no text is a query or a document (`encode_symmetric`).
         seed: of the bootstrap over pairs.
 
     Returns:
@@ -179,7 +179,7 @@ def _cosines(task: RatedTask, embedder: Embedder) -> dict[str, Floats]:
     """The cosines of each subset's pairs [P]."""
     texts = list(dict.fromkeys(t for pairs in task.subsets.values() for t in (*pairs.texts1, *pairs.texts2)))
     row_of = {text: row for row, text in enumerate(texts)}
-    vectors_ND = checked(np.asarray(encode_alike(embedder, texts), dtype=np.float64), texts, task=task.name)
+    vectors_ND = checked(np.asarray(encode_symmetric(embedder, texts), dtype=np.float64), texts, task=task.name)
     return {
         name: cosines_of(vectors_ND[_rows(row_of, pairs.texts1)], vectors_ND[_rows(row_of, pairs.texts2)])
         for name, pairs in task.subsets.items()

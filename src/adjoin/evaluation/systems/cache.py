@@ -16,6 +16,8 @@ TEXTS_AT_ONCE = 2_048  # encoded and then written: what a kill loses at most
 
 logger = logging.getLogger(__name__)
 
+_METHODS: dict[Role, str] = {"query": "encode_query", "document": "encode_document", "symmetric": "encode_text"}
+
 
 class CachedSystem:
     """A system whose vectors are kept below folder/<fingerprint>/<role>, by the hashes of their texts.
@@ -54,7 +56,7 @@ class CachedSystem:
         self._system, self._folder = system, folder / system.fingerprint
         self._files: dict[Role, VectorFile] = {
             role: VectorFile(self._folder / role, {"fingerprint": system.fingerprint, "role": role})
-            for role in ("query", "document", "text")
+            for role in ("query", "document", "symmetric")
         }
 
     @property
@@ -89,7 +91,7 @@ class CachedSystem:
         Raises:
             AdjoinError: as for `encode_query`.
         """
-        return self._encode(texts, "text" if hasattr(self._system, "encode_text") else "query")
+        return self._encode(texts, "symmetric" if hasattr(self._system, "encode_text") else "query")
 
     def _encode(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         if not texts:
@@ -119,7 +121,7 @@ class CachedSystem:
 
     def _fresh(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         """What the system gives, looked at before it is written where no one will look again."""
-        vectors_BD = np.asarray(getattr(self._system, f"encode_{role}")(texts), np.float32)
+        vectors_BD = np.asarray(getattr(self._system, _METHODS[role])(texts), np.float32)
         if vectors_BD.ndim != 2 or len(vectors_BD) != len(texts) or not np.isfinite(vectors_BD).all():
             raise AdjoinError(
                 f"{self.name} gave {role} vectors of shape {vectors_BD.shape} for {len(texts):,} texts: expected "

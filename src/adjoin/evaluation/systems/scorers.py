@@ -26,7 +26,7 @@ SCORES_PER_BLOCK = 1 << 24  # 64 MiB of float32 between a matrix product and the
 class Embedder(Protocol):
     """A model as evaluation needs it: texts in, one unit vector each out.
 
-    It may have `encode_text` for texts that are compared with each other or classified; see `encode_alike`.
+    It may have `encode_text` for texts that are compared with each other or classified; see `encode_symmetric`.
     """
 
     def encode_query(self, texts: list[str], /) -> NDArray[np.float32]:
@@ -38,7 +38,7 @@ class Embedder(Protocol):
         ...
 
 
-def encode_alike(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
+def encode_symmetric(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
     """Vectors (n, D) of texts that neither ask nor answer: by `encode_text`, or as queries where there is none."""
     encode: Callable[[list[str]], NDArray[np.float32]] = getattr(embedder, "encode_text", embedder.encode_query)
     return encode(texts)

@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.evaluation.systems.scorers import Embedder, encode_alike
+from adjoin.evaluation.systems.scorers import Embedder, encode_symmetric
 from adjoin.ranking.fusion import dense_weight_of
 
-Role = Literal["query", "document", "text"]  # "text": as `encode_alike`
+Role = Literal["query", "document", "symmetric"]
 
 
 class System(Embedder, Protocol):
@@ -72,7 +72,7 @@ class Named:
 
     def encode_text(self, texts: list[str]) -> NDArray[np.float32]:
         """The embedder's vectors of n texts that neither ask nor answer (n, D)."""
-        return encode_alike(self._embedder, texts)
+        return encode_symmetric(self._embedder, texts)
 
 
 def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
