@@ -116,7 +116,8 @@ def test_gitignore_files_count_for_their_folder(tmp_path: Path) -> None:
     )  # fmt: skip
     tally = Tally()
     assert origins(tmp_path, tally=tally) == ["keep.log.txt", "other/mine.py", "sub/a.log.txt", "sub/only_here.py"]
-    assert tally.counts == {"ignored by .gitignore": 5, "hidden": 2}
+    assert tally.counts == {"ignored by .gitignore": 5, "hidden": 2, "malformed .gitignore pattern": 1}
+    assert tally.examples["malformed .gitignore pattern"] == [".gitignore:5"]
 
 
 def test_links_are_followed_only_at_the_root(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Folders and files on disk → the sources in them."""
 
-import fnmatch
 import os
 import stat
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from adjoin.corpus import ignore, provenance
 from adjoin.corpus.contents import MAX_BYTES
 from adjoin.corpus.formats import archive_kind, file_skip_reason, folder_skip_reason, stream_kind, unread_reason
+from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.repositories import repository_of_path
 from adjoin.errors import AdjoinError
@@ -67,15 +67,16 @@ def find_sources(
     walk = _Walk(tally, max_bytes, streams)
     for root in map(Path, roots):
         walk.take_root(root)
-    return [source for source in walk.found if not _is_excluded(source, exclude, tally)]
+    if not exclude:
+        return walk.found
+    excluded = Globs([shell_glob(pattern) for pattern in exclude])
+    return [source for source in walk.found if not _is_excluded(source, excluded, tally)]
 
 
-def _is_excluded(source: Source, patterns: Sequence[str], tally: Tally) -> bool:
-    if not patterns:
-        return False
+def _is_excluded(source: Source, excluded: Globs, tally: Tally) -> bool:
     parts = source.origin.split("/")
-    above = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-    hit = any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns for path in above)
+    above = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+    hit = any(excluded.last_match(map(ord, path)) >= 0 for path in above)
     if hit:
         tally.add("excluded")
     return hit
@@ -158,7 +159,7 @@ class _Walk:
 
     def _rules_within(self, rules: ignore.IgnoreRules, folder: str, path: Path) -> ignore.IgnoreRules:
         try:
-            return rules.within(folder, path) if path.is_file() and not path.is_symlink() else rules
+            return rules.within(folder, path, self.tally) if path.is_file() and not path.is_symlink() else rules
         except OSError as error:
             self.tally.add(failure_reason(error), _printable(folder + ignore.NAME))
             return rules
