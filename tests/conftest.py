@@ -4,10 +4,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adjoin.mining import Engine, MiningOptions, mine
 from adjoin.tokens import Tokenizer
 from small_sources import NOUNS, VERBS, function_source, paragraph_about
+
+# A busy machine breaks no test: examples have no deadline, and the same ones are tried in every run.
+# `pytest --hypothesis-profile explore` draws new ones.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

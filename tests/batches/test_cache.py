@@ -2,7 +2,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from adjoin.pairs import dataset
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.pair import text_hash
 from adjoin.tokens import Ragged, Tokenizer, encode_all
+from growth import lines_run
 
 SOURCES = {("docstring-function", "python"): 30, ("neighbours", "text"): 20, ("docstring-function", "go"): 5}
 SCRIPT = Path(__file__).with_name("killed_build.py")
@@ -132,7 +132,7 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
 ) -> None:
     path = _saved(tokenizer, tmp_path)
     command = [sys.executable, str(SCRIPT), str(pairs.folder), str(path), str(tmp_path / "cache"), str(parts)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with pytest.raises(AdjoinError, match=r"not finished|the file is missing"):
         TokenCache.open(tmp_path / "cache")
@@ -151,10 +151,8 @@ def test_a_killed_parent_leaves_no_worker(pairs: PairDataset, tokenizer: Tokeniz
     command = [sys.executable, str(SCRIPT), str(pairs.folder), str(path), str(tmp_path / "cache"), "3"]
     # Workers inherit the pipe: its end shows that none is left.
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.wait(60) == -signal.SIGKILL
-    began = time.perf_counter()
-    assert process.communicate(timeout=60)[0] == b""
-    assert time.perf_counter() - began < 30
+    assert process.wait() == -signal.SIGKILL
+    assert process.communicate()[0] == b""
 
 
 def test_a_finished_cache_is_kept_and_one_of_anything_else_made_anew(
@@ -188,7 +186,7 @@ def test_fewer_rows_than_were_counted_begin_afresh(
     """After a crash of the machine a file may be shorter than cache.json says."""
     path, folder = _saved(tokenizer, tmp_path), tmp_path / "cache"
     command = [sys.executable, str(SCRIPT), str(pairs.folder), str(path), str(folder), "5"]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     column = folder / "y_ids.npy"
     column.write_bytes(column.read_bytes()[:300])
@@ -235,17 +233,13 @@ def test_a_damaged_cache_is_one_line(pairs: PairDataset, tokenizer: Tokenizer, t
         assert "\n" not in str(error.value)
 
 
-def test_random_rows_of_many_are_taken_in_a_moment() -> None:
+def test_random_rows_of_many_are_taken_at_once() -> None:
+    """1 ms for 1,024 of 100,000: as many lines are run for one row as for all."""
     random = np.random.default_rng(0)
     offsets = np.r_[0, np.cumsum(random.integers(5, 255, 100_000))]
     side = Sequences(random.integers(0, 60_000, offsets[-1]).astype(np.uint16), offsets)
-    seconds = []
-    for _ in range(10):
-        rows = random.integers(0, 100_000, 1024)
-        began = time.process_time()
-        side.take(rows)
-        seconds.append(time.process_time() - began)
-    assert min(seconds) < 0.02  # 1 ms on an idle machine; a loop over rows takes more
+    rows = random.integers(0, 100_000, 1024)
+    assert 0 < lines_run(lambda: side.take(rows)) == lines_run(lambda: side.take(rows[:1]))
 
 
 def _saved(tokenizer: Tokenizer, folder: Path) -> Path:

@@ -10,7 +10,6 @@ from adjoin.errors import AdjoinError
 
 
 @given(st.integers(2, 200), st.integers(1, 20))
-@settings(deadline=None)
 def test_rows_foretell_each_token_of_the_stream_once(tokens: int, length: int) -> None:
     stream = np.arange(tokens, dtype=np.uint16)
     rows = Rows(stream, length)
@@ -22,7 +21,7 @@ def test_rows_foretell_each_token_of_the_stream_once(tokens: int, length: int) -
 
 
 @given(st.integers(20, 200), st.integers(1, 9), st.integers(4, 12), st.integers(1, 2), st.integers(0, 2))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_an_epoch_has_each_token_once_whatever_the_batch_and_the_ranks(
     tokens: int, length: int, batch: int, ranks: int, epoch: int
 ) -> None:

@@ -4,11 +4,14 @@ import itertools
 import random
 import re
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import adjoin.cleaning.near_duplicates as module
 from adjoin.cleaning.near_duplicates import (
     CODE_THRESHOLD,
     PROSE_THRESHOLD,
@@ -204,10 +207,23 @@ def test_texts_without_words_are_like_themselves_only(tmp_path: Path) -> None:
     assert marks(tmp_path, texts, ["python"] * 6).tolist() == [False, False, False, True, False, False]
 
 
-def test_a_large_family_keeps_its_first_in_linear_time(tmp_path: Path) -> None:
+def test_a_large_family_keeps_its_first_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+    neighbours: Any = module._neighbours
+
+    def counting(*given: object) -> Iterator[module.Pairs]:
+        nonlocal compared
+        for pairs in neighbours(*given):
+            compared += len(pairs[0])
+            yield pairs
+
+    monkeypatch.setattr(module, "_neighbours", counting)
     texts = [passage(1) + f" number {number}" for number in range(5000)]
     found = marks(tmp_path, texts, [PROSE] * len(texts))
     assert found.tolist() == [False] + [True] * 4999
+    assert (
+        5000 <= compared <= 32 * 4 * 5000
+    )  # in each band with the first and three before; all pairs are 12 million
 
 
 def test_signatures_are_the_same_in_any_company_and_order() -> None:

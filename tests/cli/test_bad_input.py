@@ -14,6 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from adjoin.cli import main
+from patience import wait_until
 
 COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))"
 SMALL = ["--dimension", "8", "--batch", "16", "--vocabulary", "600", "--steps", "2"]
@@ -179,7 +180,7 @@ def test_a_terminal_without_greek_letters(pairs_folder: Path, tmp_path: Path) ->
 def test_ctrl_c_while_workers_start(tmp_path: Path) -> None:
     many = tmp_path / "in"
     many.mkdir()
-    for i in range(400):
+    for i in range(4000):
         (many / f"m{i}.py").write_text(f'def f{i}(a):\n    """Return number {i}."""\n    return a\n')
     command = [
         sys.executable,
@@ -193,12 +194,10 @@ def test_ctrl_c_while_workers_start(tmp_path: Path) -> None:
         "4",
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".pairs.*")):  # the workers are started next, and import for a second
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    # The workers are started next, and import for a second.
+    wait_until(lambda: bool(list(tmp_path.glob(".pairs.*"))), process)
     time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate()
     assert process.returncode == 130
     assert error.count("\n") == 1

@@ -10,7 +10,7 @@ echo "$(basename "$0") $*" >> "$FAKES/log"
 [ -e "$FAKES/offline" ] && { echo 'Could not connect to registry.test:80, connection failed' >&2; exit 1; }
 [ -e "$FAKES/full" ] && { echo 'write error: No space left on device' >&2; exit 1; }
 give() {
-    [ -e "$FAKES/slow-${1%%==*}" ] && { printf 'half' > "$2"; touch "$FAKES/begun"; sleep 60; }
+    [ -e "$FAKES/slow-${1%%==*}" ] && { printf 'half' > "$2"; touch "$FAKES/begun"; sleep 1000000; }
     if [ -e "$FAKES/other-bytes" ]; then printf 'changed' > "$2"; else printf 'bytes of %s' "$1" > "$2"; fi
 }
 """

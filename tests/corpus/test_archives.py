@@ -363,7 +363,7 @@ BREAKABLE = {
 
 
 @pytest.mark.parametrize("name", BREAKABLE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 600))
 def test_no_bytes_break_an_archive(
     tmp_path_factory: pytest.TempPathFactory, name: str, place: float, bytes_there: bytes, dropped: int

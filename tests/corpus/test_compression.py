@@ -113,7 +113,7 @@ def test_failure_of_the_disk_is_no_damage() -> None:
 
 
 @pytest.mark.parametrize("way", ["gz", "bz2", "xz", "zst"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 40))
 def test_no_bytes_break_it(way: str, place: float, bytes_there: bytes, dropped: int) -> None:
     packed = PACKED[way]

@@ -64,7 +64,7 @@ def test_texts() -> None:
     assert licence_of_text("All rights reserved.") == ""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(max_size=60)
     | st.lists(

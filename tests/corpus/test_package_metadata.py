@@ -78,7 +78,7 @@ def test_go_and_licence_files() -> None:
 
 
 @pytest.mark.parametrize("path", [*MANIFESTS, "control", "copyright", "go.mod"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_text_breaks_it(path: str, data: st.DataObject) -> None:
     text = MANIFESTS.get(path, "Package: x\n\nFiles: *\nLicense: y\n")

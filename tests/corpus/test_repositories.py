@@ -60,7 +60,7 @@ def test_modules() -> None:
     assert go_module("example") == ""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=80) | st.text("htps:/@.gitub-com#?o", max_size=80))
 def test_no_address_breaks_it(address: str) -> None:
     assert len(normal_repository(address)) <= 201

@@ -25,7 +25,7 @@ def sources(root: Path, *, edited: bool = False) -> Path:
 
 def run(root: Path, folder: Path, point: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), str(root), str(folder), point]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(autouse=True)

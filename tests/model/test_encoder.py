@@ -65,7 +65,7 @@ def test_a_texts_vector_is_the_same_alone_and_among_a_thousand_in_any_order(mode
 
 
 @given(st.integers(1, 500))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_batch_tokens_changes_memory_not_vectors(nano_model: Path, batch_tokens: int) -> None:
     encoder = Encoder.load(nano_model)
     np.testing.assert_allclose(

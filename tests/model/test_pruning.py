@@ -62,7 +62,7 @@ def tokens_of(tokenizer: Tokenizer, text: str) -> tokenizers.Encoding:
 
 
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=25).map("".join))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @torch.no_grad()
 def test_a_text_of_kept_tokens_has_the_same_tokens_vectors_and_logits(case: Case, text: str) -> None:
     before, after = tokens_of(case.whole, text), tokens_of(case.pruned, text)
@@ -78,7 +78,7 @@ def test_a_text_of_kept_tokens_has_the_same_tokens_vectors_and_logits(case: Case
 
 
 @given(text=st.lists(st.sampled_from([*PIECES, *OTHER]) | st.text(max_size=8), max_size=8).map("".join))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_text_is_encoded_and_none_of_it_is_lost(case: Case, text: str) -> None:
     ids = case.pruned.encode([text], "query", 10_000).ids_N  # as the Encoder does
     assert ids.max() < case.pruned.vocabulary_size == case.smaller.get_input_embeddings().num_embeddings

@@ -25,7 +25,6 @@ def model() -> nn.Module:
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(2, 30), st.integers(1, 50), st.integers(0, 99))
-@settings(deadline=None)
 def test_chunked_equals_plain_in_value_and_gradients(
     tokens: int, dimension: int, vocabulary: int, chunk_rows: int, seed: int
 ) -> None:
@@ -72,7 +71,7 @@ def test_huge_logits_stay_finite() -> None:
 
 
 @given(st.integers(2, 60), st.integers(1, 15), st.integers(1, 50), st.integers(0, 99))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_step_equals_every_row_alone_through_the_whole_model(
     tokens: int, length: int, budget: int, seed: int
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
@@ -66,7 +66,6 @@ identities = st.integers(2, 7).flatmap(
     st.integers(1, 90),
     st.sampled_from([(), (2,), (3, 5), (1, 2, 5)]),
 )
-@settings(deadline=None)
 def test_equals_the_plain_loss_in_value_and_every_gradient(
     identity: list[list[int]],
     negatives: list[int],

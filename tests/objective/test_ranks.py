@@ -34,7 +34,11 @@ def run_ranks(number: int, script: Path, *arguments: str) -> None:
         )
         for rank in range(number)
     ]
-    ends = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+    try:
+        ends = [(process.communicate()[1], process.returncode) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     assert all(code == 0 for _, code in ends), "\n".join(text for text, _ in ends)
 
 

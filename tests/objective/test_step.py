@@ -29,7 +29,7 @@ def body() -> TransformerBody:
     st.integers(1, 200),
     st.integers(0, 2),
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_cached_equals_full_in_value_and_every_gradient(
     rows: int, longest: int, seed: int, budget: int, memory: int, most_negatives: int
 ) -> None:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from adjoin.training.log import StepReport
 from adjoin.training.pretrain import Reading, sample
 from adjoin.training.recipe import Recipe
 from small_sources import NOUNS, function_source
+from training.signalled import COMMAND, signalled
 
 SMALL = {"vocabulary": 600, "max_tokens": 32, "batch": 16, "threads": 1, "precision": "float32"}
 FEW_STEPS = Recipe.for_pretraining(steps=6, checkpoint_minutes=0.0, token_budget=200, **SMALL)
@@ -150,19 +150,16 @@ def test_other_documents_are_refused_until_they_are_what_they_were(source_tree: 
     assert weights(out) == before
 
 
-COMMAND = "import sys; from adjoin.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-def start(root: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+def run(root: Path, out: Path, *more: str, command: str = COMMAND) -> subprocess.CompletedProcess[str]:
     recipe = out.parent / "recipe.toml"
     recipe.write_text("checkpoint_minutes = 0.0\nthreads = 1\nprecision = 'float32'\n")
     sizes = ["--steps", "25", "--vocabulary", "600", "--max-tokens", "32", "--batch", "16", "--workers", "1"]
     options = ["--out", str(out), "--recipe", str(recipe), *sizes]
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "pretrain", str(root), *options, *more],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    return subprocess.run(
+        [sys.executable, "-c", command, "pretrain", str(root), *options, *more],
+        capture_output=True,
         text=True,
+        check=False,
     )
 
 
@@ -172,28 +169,24 @@ def test_a_killed_training_keeps_to_what_it_read(sign: signal.Signals, tmp_path:
     root.mkdir()
     for noun in NOUNS:
         (root / f"{noun}.py").write_text("\n\n".join(function_source(verb, noun) for verb in ("open", "sort")))
-    process = start(root, tmp_path / "m")
-    deadline = time.monotonic() + 120
-    while checkpoint.latest(tmp_path / "m" / "training") is None:
-        assert time.monotonic() < deadline, "no checkpoint within two minutes"
-        time.sleep(0.01)
-    process.send_signal(sign)
-    _, error = process.communicate(timeout=60)
-    if sign == signal.SIGINT:
-        assert process.returncode == 130
-        assert error.strip().splitlines()[-1] == (
+    killed = run(root, tmp_path / "m", command=signalled(sign, step=3))
+    assert checkpoint.latest(tmp_path / "m" / "training") is not None
+    if sign == signal.SIGKILL:
+        assert killed.returncode == -sign
+    else:
+        assert killed.returncode == 130
+        assert killed.stderr.strip().splitlines()[-1] == (
             "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
         )
     whole = Recipe.for_pretraining(steps=25, checkpoint_minutes=0.0, **SMALL)
     pretrain.pretrain(Reading([root], workers=1), tmp_path / "whole", whole)
     (root / "later.py").write_text("later = 1\n")  # of no matter any more
-    again = start(root, tmp_path / "m", "--resume")
-    output, error = again.communicate(timeout=120)
-    assert again.returncode == 0, error
+    again = run(root, tmp_path / "m", "--resume")
+    assert again.returncode == 0, again.stderr
     assert weights(tmp_path / "m") == weights(tmp_path / "whole")
-    assert f"Next: adjoin train PAIRS --init {tmp_path / 'm'}" in output.replace("\n", "")
-    assert "tokens/s" in output
-    assert "pairs/s" not in output
+    assert f"Next: adjoin train PAIRS --init {tmp_path / 'm'}" in again.stdout.replace("\n", "")
+    assert "tokens/s" in again.stdout
+    assert "pairs/s" not in again.stdout
 
 
 def test_the_vocabulary_is_learned_from_all_over_the_corpus(source_tree: Path) -> None:

@@ -193,7 +193,7 @@ def test_names_of_files() -> None:
     assert unread_reason("gcide.dict.dz", streams=False) == "unknown format"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from([*SPACED.split("\n"), *PACKED.split("\n"), *FLAT.split("\n"), "%%%", "[", "{a", "\\"])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adjoin.corpus.document import Document
 from adjoin.corpus.readers.html import read_html
 from adjoin.corpus.readers.sections import UnreadableError
+from growth import assert_linear
 
 PAGE = """\
 <!DOCTYPE html>
@@ -113,7 +114,7 @@ def test_attributes_may_hold_brackets() -> None:
     ["<", "<div>", "<ul><li>", "<table><tr><td>", "<p>word</p>", '<p a="', "<a href=x>y", "<h1>", "<!-- -"],
 )
 def test_takes_linear_time(piece: str) -> None:
-    read("<p>a</p>" + piece * 50_000)
+    assert_linear(lambda size: read("<p>a</p>" + piece * size), 50_000)
 
 
 _TAGS = (
@@ -122,7 +123,7 @@ _TAGS = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pieces=st.lists(st.sampled_from(_TAGS.split(" ")), max_size=60))
 def test_any_input_is_read(pieces: list[str]) -> None:
     for document in read(" ".join(pieces)):
@@ -146,7 +147,7 @@ _BLOCKS = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(blocks=st.lists(_BLOCKS, min_size=1, max_size=6))
 def test_every_word_stays_on_its_line(blocks: list[str]) -> None:
     page = "\n\n".join(blocks)

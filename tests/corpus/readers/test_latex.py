@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adjoin.corpus.document import Document
 from adjoin.corpus.readers.latex import read_latex
 from adjoin.corpus.readers.sections import UnreadableError
+from growth import assert_linear
 
 PAGE = r"""\documentclass{article}
 \newcommand{\dropped}[1]{dropped}
@@ -87,7 +88,7 @@ def test_unbalanced_braces_hide_nothing() -> None:
     ["{", "}", "\\begin{figure}", "\\begin{x}", "\\cite{", "\\(x", "$ ", "\\verb|", "\\section{", "\\x[", "%"],
 )
 def test_takes_linear_time(piece: str) -> None:
-    list(read_latex("\\title{abc}\n" + piece * 100_000, "a.tex"))
+    assert_linear(lambda size: list(read_latex("\\title{abc}\n" + piece * size, "a.tex")), 100_000)
 
 
 _WORDS = st.from_regex(r"[a-z]{3,6}", fullmatch=True)
@@ -104,7 +105,7 @@ _PIECES = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pieces=st.lists(_PIECES, min_size=1, max_size=12))
 def test_every_word_stays_on_its_line(pieces: list[str]) -> None:
     page = "\\documentclass{x}\n" + " ".join(pieces)
@@ -115,7 +116,7 @@ def test_every_word_stays_on_its_line(pieces: list[str]) -> None:
                 assert word in lines[line - 1], (line, word)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(alphabet=st.sampled_from("\\{}[]$%~&'`-|*^_ \nabegindefvrbox("), max_size=200))
 def test_any_input_is_read(text: str) -> None:
     for document in read(f"\\title{{a}} {text}"):

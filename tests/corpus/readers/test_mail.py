@@ -149,7 +149,7 @@ GOOD = (
 
 
 @pytest.mark.parametrize("name", ["a.mbox", "a.eml"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 40))
 def test_no_bytes_break_it(
     tmp_path_factory: pytest.TempPathFactory, name: str, place: float, bytes_there: bytes, dropped: int

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from adjoin.corpus.document import Document
 from adjoin.corpus.readers.markdown import read_markdown
+from growth import assert_linear
 
 PAGE = """\
 ---
@@ -95,10 +96,10 @@ def test_line_end_as_a_character_reference() -> None:
     "piece", ["[", "<", "*", "_", "`a", "> ", "- ", "![a](", "\\", "[a][b]", "*a **b ", "|a\n"]
 )
 def test_takes_linear_time(piece: str) -> None:
-    read(piece * 100_000)
+    assert_linear(lambda size: read(piece * size), 100_000)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(alphabet=st.sampled_from("[]()!`*_#-+>|~<&;:\\/ \n\ta1x=é\u2028"), max_size=120))
 def test_any_input_is_read(text: str) -> None:
     for document in read(text):
@@ -128,7 +129,7 @@ _BLOCKS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(blocks=st.lists(_BLOCKS, min_size=1, max_size=6))
 def test_every_word_stays_on_its_line(blocks: list[str]) -> None:
     page = "\n\n".join(blocks)

@@ -7,7 +7,7 @@ from adjoin.corpus.readers.plain import read_metadata, read_plain
 from adjoin.corpus.readers.sections import lines_of
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text(alphabet=st.sampled_from("ab é\n\t\x0c\u2028"), max_size=60))
 def test_every_line_stays(text: str) -> None:
     for document in read_plain(text, "a.txt"):
@@ -51,7 +51,7 @@ def test_what_surrounds_a_book_goes() -> None:
     assert (document.title, document.text, document.span) == ("A Tale", "Once.", (7, 7))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(alphabet=st.sampled_from("=-~*|+_#.1 2Ab\n\t"), max_size=80))
 def test_lines_that_stay_stand_on_their_line(text: str) -> None:
     lines = text.split("\n")

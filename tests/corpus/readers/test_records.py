@@ -110,7 +110,7 @@ _VALUES = st.recursive(
 _NAMES = st.sampled_from(["text", "title", "question", "answer", "license", "source", "id", "lang", "x", ""])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(record=st.dictionaries(_NAMES, _VALUES, max_size=8), named=st.sampled_from(["", "x", "text"]))
 def test_no_record_breaks_it(record: dict[str, Any], named: str) -> None:
     document = read(record, Columns(text=named))

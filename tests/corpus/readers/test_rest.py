@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adjoin.corpus.document import Document
 from adjoin.corpus.readers.rest import MAX_CHARACTERS, read_rest
 from adjoin.corpus.readers.sections import UnreadableError
+from growth import assert_linear
 
 PAGE = """\
 =====
@@ -126,10 +127,10 @@ def test_lists_in_lists_on_one_line() -> None:
     "piece", ["`", "*a ", "|", ":a:", ".. x::\n", "== ==\n", "a\n=\n", "::\n\n", "  a\n   b\n"]
 )
 def test_takes_linear_time(piece: str) -> None:
-    read(piece * 50_000)
+    assert_linear(lambda size: read(piece * size), 50_000)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(alphabet=st.sampled_from("`*|_:.=-+<>[]#()\\ \n\tab1"), max_size=120))
 def test_any_input_is_read(text: str) -> None:
     for document in read(text.replace("- - ", "")):
@@ -155,7 +156,7 @@ _BLOCKS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(blocks=st.lists(_BLOCKS, min_size=1, max_size=5))
 def test_every_word_stays_on_its_line(blocks: list[str]) -> None:
     page = "\n\n".join(blocks)

@@ -124,7 +124,7 @@ def test_no_parquet(tmp_path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 40))
 def test_no_bytes_break_a_stream(
     tmp_path_factory: pytest.TempPathFactory, name: str, place: float, bytes_there: bytes, dropped: int

@@ -109,7 +109,7 @@ GOOD = b"".join(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 40))
 def test_no_bytes_break_it(
     tmp_path_factory: pytest.TempPathFactory, place: float, bytes_there: bytes, dropped: int

@@ -223,7 +223,7 @@ def tasks(draw: st.DrawFn) -> RetrievalTask:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(task=tasks())
 def test_what_is_written_is_read_back(tmp_path: Path, task: RetrievalTask) -> None:
     write_task(tmp_path / "drawn", task)

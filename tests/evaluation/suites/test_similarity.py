@@ -63,7 +63,7 @@ def repeated(x: NDArray[np.float64], y: NDArray[np.float64], counts: NDArray[np.
     return float(spearmanr(x, y).statistic)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_counts_give_the_correlation_of_the_repeated_items(data: st.DataObject) -> None:
     number = data.draw(st.integers(1, 12))

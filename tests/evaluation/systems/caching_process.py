@@ -1,6 +1,10 @@
-"""Run as a script: cache the vectors of texts number first to last, a few at a time, perhaps on a full disk."""
+"""Run as a script: cache the vectors of texts number first to last, a few at a time, perhaps on a full disk.
+
+With "stay" it does not end by itself: whoever is to kill it cannot come too late.
+"""
 
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +28,8 @@ def main() -> None:
     except AdjoinError as error:
         sys.stdout.write(str(error))
         sys.exit(3)
+    if sys.argv[4:] == ["stay"]:
+        signal.pause()
     sys.exit(0 if np.array_equal(vectors, system.encode(texts, "document")) else 1)
 
 
