@@ -63,7 +63,7 @@ def test_values_are_converted_to_the_dtype_of_the_file(tmp_path: Path) -> None:
 def test_a_file_with_fewer_rows(tmp_path: Path) -> None:
     with GrowingArray(tmp_path / "a.npy", "<i8") as growing:
         growing.append(np.arange(3))
-    with pytest.raises(ValueError, match=r"a.npy is shorter than 4 rows: expected at least 160 bytes"):
+    with pytest.raises(ValueError, match="it has 152 bytes, expected at least 160 for 4 rows"):
         GrowingArray(tmp_path / "a.npy", "<i8", rows=4)
     with pytest.raises(FileNotFoundError):
         GrowingArray(tmp_path / "none.npy", "<i8", rows=1)

@@ -42,9 +42,9 @@ class GrowingArray:
         self._file = path.open("r+b" if rows else "w+b")
         self._write_header(0)  # NumPy pads the header, so the final one has the same length
         end = self._file.tell() + rows * self._dtype.itemsize * int(np.prod(row_shape, dtype=np.int64))
-        if self._file.seek(0, os.SEEK_END) < end:
+        if (size := self._file.seek(0, os.SEEK_END)) < end:
             self._file.close()
-            raise ValueError(f"{path} is shorter than {rows:,} rows: expected at least {end:,} bytes")
+            raise ValueError(f"it has {size:,} bytes, expected at least {end:,} for {rows:,} rows")
         self._file.seek(end)
         self._file.truncate()
 
