@@ -62,7 +62,7 @@ def tokens_of(tokenizer: Tokenizer, text: str) -> tokenizers.Encoding:
 
 
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=25).map("".join))
-@settings(max_examples=60)
+@settings(max_examples=20)
 @torch.no_grad()
 def test_a_text_of_kept_tokens_has_the_same_tokens_vectors_and_logits(case: Case, text: str) -> None:
     before, after = tokens_of(case.whole, text), tokens_of(case.pruned, text)

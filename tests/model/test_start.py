@@ -127,6 +127,7 @@ def from_gguf(smollm2: Path) -> tuple[transformers.PreTrainedModel, Tokenizer]:
     return model.eval(), tokenizer
 
 
+@pytest.mark.slow
 def test_the_gguf_start_agrees_with_transformers_own_reading(
     smollm2: Path, from_gguf: tuple[transformers.PreTrainedModel, Tokenizer]
 ) -> None:
@@ -145,6 +146,7 @@ def test_the_gguf_start_agrees_with_transformers_own_reading(
     assert continuation.strip() == "" or continuation.isprintable()
 
 
+@pytest.mark.slow
 def test_the_gguf_start_is_pruned_to_a_tenth_of_its_tokens(
     from_gguf: tuple[transformers.PreTrainedModel, Tokenizer],
 ) -> None:
@@ -161,6 +163,7 @@ def test_the_gguf_start_is_pruned_to_a_tenth_of_its_tokens(
     assert pruned.backend.decode(pruned.backend.encode(strange).ids) == strange
 
 
+@pytest.mark.slow
 def test_training_from_the_gguf_file_runs_and_can_be_loaded(
     smollm2: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:
