@@ -43,8 +43,8 @@ CONTRASTIVE: dict[str, dict[str, Any]] = {
 }
 
 # How far a loss or a gradient norm may be from the golden one, as a share of it. The largest deviations of loss
-# and norm that were measured on an AMD EPYC of the third generation, under the settings of tests/kernels.py (AVX-512
-# on an Intel Xeon):
+# and norm that were measured on an AMD EPYC of the third generation, under the settings of tests/kernels.py
+# (AVX-512: on an Intel Xeon):
 #
 #     contrastive-static            0         0        nothing but sums of NumPy's and of torch in float64
 #     contrastive-nano              1.4e-6    1.5e-6   ATEN_CPU_CAPABILITY=default
