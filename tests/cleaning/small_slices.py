@@ -10,5 +10,5 @@ from adjoin.cleaning import slices
 @contextmanager
 def slices_of_few(few: int) -> Iterator[None]:
     """More rows than these are cut into slices, worked on three at a time."""
-    with patch.object(slices, "_FEW", few), patch.object(slices, "_BLOCK", 3):
+    with patch.object(slices, "_SINGLE_SLICE", few), patch.object(slices, "_BLOCK", 3):
         yield

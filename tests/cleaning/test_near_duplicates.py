@@ -209,15 +209,15 @@ def test_texts_without_words_are_like_themselves_only(tmp_path: Path) -> None:
 
 def test_a_large_family_keeps_its_first_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0
-    neighbours: Any = module._neighbours
+    neighbours: Any = module._bucket_pairs
 
-    def counting(*given: object) -> Iterator[module.Pairs]:
+    def counting(*given: object) -> Iterator[module.RowPairs]:
         nonlocal compared
         for pairs in neighbours(*given):
             compared += len(pairs[0])
             yield pairs
 
-    monkeypatch.setattr(module, "_neighbours", counting)
+    monkeypatch.setattr(module, "_bucket_pairs", counting)
     texts = [passage(1) + f" number {number}" for number in range(5000)]
     found = marks(tmp_path, texts, [PROSE] * len(texts))
     assert found.tolist() == [False] + [True] * 4999

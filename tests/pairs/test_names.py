@@ -11,7 +11,7 @@ from adjoin.corpus.document import Document
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.names import KIND as NAME_FUNCTION
-from adjoin.pairs.names import hidden, spoken
+from adjoin.pairs.names import hidden, name_in_words
 from adjoin.pairs.pair import Pair
 from adjoin.tally import Tally
 
@@ -56,7 +56,7 @@ def pairs_of(
     ],
 )
 def test_a_name_in_words(name: str, words: str) -> None:
-    assert spoken(name) == words
+    assert name_in_words(name) == words
 
 
 def pair_of(name: str, y: str) -> Pair:

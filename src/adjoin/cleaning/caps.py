@@ -40,8 +40,8 @@ def over_cap(
     if len(groups) != len(ties) or (keep is not None and len(keep) != len(groups)):
         raise AdjoinError(f"{len(groups)} groups and {len(ties)} ties: expected as many of each, and of marks")
     over = np.zeros(len(groups), np.bool_)
-    for of_slice in in_slices(groups, keep):
-        rows = of_slice[_in_large(groups[of_slice], cap)]  # as a rule few
+    for rows_in_slice in in_slices(groups, keep):
+        rows = rows_in_slice[_is_over(groups[rows_in_slice], cap)]  # as a rule few
         rows = rows[np.lexsort((ties[rows], groups[rows]))]
         group = groups[rows]
         places = np.arange(len(rows))
@@ -52,7 +52,7 @@ def over_cap(
     return over
 
 
-def _in_large(groups: NDArray[np.integer[Any]], cap: int) -> NDArray[np.bool_]:
+def _is_over(groups: NDArray[np.integer[Any]], cap: int) -> NDArray[np.bool_]:
     """Whether each row's group has more than `cap` rows."""
     ordered = np.sort(groups)
     last = len(ordered) - cap

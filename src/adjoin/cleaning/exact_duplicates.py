@@ -28,11 +28,11 @@ def exact_duplicates(
     """
     if len(y_hash) != len(kind):
         raise AdjoinError(f"{len(y_hash)} hashes and {len(kind)} kinds: expected as many of each")
-    again = np.zeros(len(y_hash), np.bool_)
-    for of_slice in in_slices(y_hash, keep):
-        for number in np.unique(kind[of_slice]):
-            rows = of_slice[kind[of_slice] == number]
+    repeated = np.zeros(len(y_hash), np.bool_)
+    for rows_in_slice in in_slices(y_hash, keep):
+        for number in np.unique(kind[rows_in_slice]):
+            rows = rows_in_slice[kind[rows_in_slice] == number]
             rows = rows[np.argsort(y_hash[rows], kind="stable")]
             hashes = y_hash[rows]
-            again[rows[1:]] = hashes[1:] == hashes[:-1]
-    return again
+            repeated[rows[1:]] = hashes[1:] == hashes[:-1]
+    return repeated

@@ -35,9 +35,9 @@ def masked(text: str, what: frozenset[str]) -> tuple[str, Counter[str]]:
         raise AdjoinError(f"cannot mask {', '.join(sorted(what - WHAT))}: expected {' or '.join(sorted(WHAT))}")
     counts: Counter[str] = Counter()
     if SECRETS in what:  # first: the password in an address is followed by something like an e-mail address
-        text, counts[SECRETS] = _replaced(text, _secrets(text), SECRET_PLACEHOLDER)
+        text, counts[SECRETS] = _replace_spans(text, _secrets(text), SECRET_PLACEHOLDER)
     if EMAILS in what and "@" in text:
-        text, counts[EMAILS] = _replaced(text, _emails(text), EMAIL_PLACEHOLDER)
+        text, counts[EMAILS] = _replace_spans(text, _emails(text), EMAIL_PLACEHOLDER)
     return text, +counts
 
 
@@ -68,7 +68,7 @@ def _any_hint() -> str:
     return f"{hints}|(?i:{'|'.join(_NAMES)})"
 
 
-def _replaced(text: str, spans: Iterable[Span], placeholder: str) -> tuple[str, int]:
+def _replace_spans(text: str, spans: Iterable[Span], placeholder: str) -> tuple[str, int]:
     """The text with each span replaced, those that overlap as one."""
     pieces: list[str] = []
     end_before = 0
@@ -153,7 +153,7 @@ def _detectors() -> tuple[Detector, ...]:
     """The detectors of detect-secrets that have fixed strings to look for.
 
     Left out are those without (Discord, Telegram, Twilio, Artifactory), which take checksums for secrets, and
-    those that go by names: `_assigned` does.
+    those that go by names: `_assigned_secrets` does.
     """
     try:
         from detect_secrets.plugins import (
@@ -210,16 +210,16 @@ def _secrets(text: str) -> Iterator[Span]:
     if any(map(text.__contains__, _hints())):
         for detector in _detectors():
             if any(map(text.__contains__, detector.hints)):
-                yield from _found(detector, text)
+                yield from _detected(detector, text)
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)
     folded = _folded(text)
     for name in _NAMES:
         if name in folded:
-            yield from _assigned(text, folded, name)
+            yield from _assigned_secrets(text, folded, name)
 
 
-def _found(detector: Detector, text: str) -> Iterator[Span]:
+def _detected(detector: Detector, text: str) -> Iterator[Span]:
     for pattern in detector.patterns:
         for match in pattern.finditer(text):
             begin, end = match.span(1 if detector.first_group and pattern.groups else 0)
@@ -262,7 +262,7 @@ _ASSIGNED = re.compile(  # what follows the name: `_old: str = "..."`, `'] = '..
 )
 
 
-def _assigned(text: str, folded: str, name: str) -> Iterator[Span]:
+def _assigned_secrets(text: str, folded: str, name: str) -> Iterator[Span]:
     """What is assigned to, or compared with, something that is called like a secret, and looks like one."""
     place = folded.find(name)
     while place >= 0:
@@ -275,7 +275,7 @@ def _assigned(text: str, folded: str, name: str) -> Iterator[Span]:
 
 
 _HEXADECIMAL = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
-_STAND_IN = re.compile(
+_DUMMY = re.compile(
     r"example|change|your|dummy|placeholder|redacted|insert|x{4}|\*{3}|\.{3}|0{6}|1234|abcd|qwerty"
     r"|://|[<>{}$%()\[\]]",
     re.IGNORECASE,
@@ -289,7 +289,7 @@ def _is_secret(value: str, short: bool) -> bool:
     from detect_secrets.filters.heuristic import is_potential_uuid, is_sequential_string
     from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString, HexHighEntropyString
 
-    if _STAND_IN.search(value) or is_potential_uuid(value) or is_sequential_string(value):
+    if _DUMMY.search(value) or is_potential_uuid(value) or is_sequential_string(value):
         return False
     digits = sum(character.isdigit() for character in value)
     cases = any(character.islower() for character in value) + any(character.isupper() for character in value)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rensa import RMinHashDigestMatrix
 
 Signatures: TypeAlias = NDArray[np.uint8]
-Pairs: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]  # rows [P], later and earlier
+RowPairs: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]  # rows [P], later and earlier
 
 SIZE = 128  # bytes of a signature: the estimate of J = 0.8 is off by 0.035 (one standard deviation)
 BAND = 4  # bytes of a band
@@ -47,8 +47,8 @@ CODE_THRESHOLD, PROSE_THRESHOLD = 0.8, 0.6
 _SEED = 20
 _CHUNK_BYTES = 1 << 18  # of text at once: its arrays stay in the cache
 _ROWS_OF_LISTS = 128  # that rensa gives at once: Python integers for more leave the cache
-_ROWS = 1 << 16  # of a file read at once
-_PAIRS = 200_000  # compared at once: 50 MB of signatures at most
+_ROWS_PER_BLOCK = 1 << 16  # of a file read at once
+_MAX_PENDING_PAIRS = 200_000  # compared at once: 50 MB of signatures at most
 _PREDECESSORS = (1, 2, 3)
 
 
@@ -131,14 +131,14 @@ class SignatureFiles:
         for path in paths:
             with path.open("rb") as file:
                 rows, offset = _shape(file, path)
-            for first in range(0, rows, _ROWS):
-                last = min(first + _ROWS, rows)
+            for first in range(0, rows, _ROWS_PER_BLOCK):
+                last = min(first + _ROWS_PER_BLOCK, rows)
                 self._pieces.append((path, offset + first * SIZE, end + first, end + last))
             end += rows
         self.rows = end
 
     def blocks(self) -> Iterator[tuple[int, Signatures]]:
-        """All rows in order, with the first's number; at most `_ROWS` at once."""
+        """All rows in order, with the first's number; at most `_ROWS_PER_BLOCK` at once."""
         for path, offset, begin, end in self._pieces:
             # Opened anew: the pages that a map has touched count as this process's memory until it is closed.
             yield begin, np.memmap(path, np.uint8, "r", offset, (end - begin, SIZE))
@@ -204,24 +204,24 @@ def near_duplicates(
         raise AdjoinError(
             f"{files.rows} signatures, {len(keep)} marks and {len(kind)} kinds: expected as many of each"
         )
-    search = _Search(files, keep, kind, thresholds)
+    search = _DuplicateSearch(files, keep, kind, thresholds)
     parts = 2 << (threads - 1).bit_length()  # a thread sorts one at a time, so all hold half of a band's keys
     jobs = [(band, part) for band in range(BANDS_AT_ONCE) for part in range(parts)]
-    waiting: list[Pairs] = []
+    pending: list[RowPairs] = []
     with ThreadPoolExecutor(threads) as pool:
         for excerpt in search.excerpts():
-            of_jobs = [pool.submit(search.likely, excerpt, band, part, parts) for band, part in jobs]
+            of_jobs = [pool.submit(search.likely_pairs, excerpt, band, part, parts) for band, part in jobs]
             for pairs in (job.result() for job in of_jobs):
-                waiting += pairs
+                pending += pairs
                 # Many at once: to read a tenth of the rows takes as long as to read them all.
-                if sum(len(later) for later, _ in waiting) >= _PAIRS:
-                    search.compare(waiting)
-                    waiting = []
-    search.compare(waiting)
+                if sum(len(later) for later, _ in pending) >= _MAX_PENDING_PAIRS:
+                    search.confirm(pending)
+                    pending = []
+    search.confirm(pending)
     return search.marked
 
 
-class _Search:
+class _DuplicateSearch:
     """Near duplicates among the rows of some files.
 
     A row's mark is only ever set, and a marked row is not compared again: in which order bands are looked through,
@@ -236,8 +236,8 @@ class _Search:
     ) -> None:
         self.marked = np.zeros(files.rows, np.bool_)
         self._files, self._keep, self._kind = files, keep, kind
-        self._hinted = np.array([_bytes_hinting(value) for value in thresholds])
-        self._needed = np.array([_bytes_alike(value, SIZE) for value in thresholds])
+        self._likely_bytes = np.array([_likely_agreement(value) for value in thresholds])
+        self._needed_bytes = np.array([_expected_agreement(value, SIZE) for value in thresholds])
 
     def excerpts(self) -> Iterator[Signatures]:
         """Of each signature [N, 16] the bands of one round; the array is the same one every time."""
@@ -248,8 +248,8 @@ class _Search:
                 excerpt[row : row + len(block)] = block[:, first : first + width]
             yield excerpt
 
-    def likely(self, excerpt: Signatures, band: int, part: int, parts: int) -> list[Pairs]:
-        """Pairs of one bucket that the other bytes in memory do not tell apart, as most of them are.
+    def likely_pairs(self, excerpt: Signatures, band: int, part: int, parts: int) -> list[RowPairs]:
+        """RowPairs of one bucket that the other bytes in memory do not tell apart, as most of them are.
 
         Args:
             excerpt: see `excerpts`.
@@ -257,71 +257,73 @@ class _Search:
             part: of the band's buckets.
             parts: that the buckets are shared among.
         """
-        kind, waiting, count = self._kind, list[Pairs](), 0
-        for later, earlier in _neighbours(self._sorted_keys(excerpt, band, part, parts), self.marked):
-            alike = (excerpt[later] == excerpt[earlier]).sum(axis=1) - BAND
-            likely = (kind[later] == kind[earlier]) & (alike >= self._hinted[kind[later]])
-            waiting.append((later[likely], earlier[likely]))
-            count += len(waiting[-1][0])
-            if count >= _PAIRS:
-                self.compare(waiting)
-                waiting, count = [], 0
-        return waiting
+        kind, pending, count = self._kind, list[RowPairs](), 0
+        for later, earlier in _bucket_pairs(self._sorted_keys(excerpt, band, part, parts), self.marked):
+            agreeing = (excerpt[later] == excerpt[earlier]).sum(axis=1) - BAND
+            likely = (kind[later] == kind[earlier]) & (agreeing >= self._likely_bytes[kind[later]])
+            pending.append((later[likely], earlier[likely]))
+            count += len(pending[-1][0])
+            if count >= _MAX_PENDING_PAIRS:
+                self.confirm(pending)
+                pending, count = [], 0
+        return pending
 
     def _sorted_keys(self, excerpt: Signatures, band: int, part: int, parts: int) -> NDArray[np.uint64]:
         """Key (upper half) and row (lower) of each row kept, sorted; of those whose key falls into this part."""
         pieces, shift = [], np.uint32(33 - parts.bit_length())
-        for row in range(0, len(self._keep), _ROWS):
-            bytes_of = np.ascontiguousarray(excerpt[row : row + _ROWS, band * BAND : (band + 1) * BAND])
-            kinds = self._kind[row : row + _ROWS].astype(np.uint32)
+        for row in range(0, len(self._keep), _ROWS_PER_BLOCK):
+            bytes_of = np.ascontiguousarray(excerpt[row : row + _ROWS_PER_BLOCK, band * BAND : (band + 1) * BAND])
+            kinds = self._kind[row : row + _ROWS_PER_BLOCK].astype(np.uint32)
             key = bytes_of.view("<u4")[:, 0] ^ (kinds * np.uint32(0x9E3779B1))
-            rows = np.flatnonzero(self._keep[row : row + _ROWS] & (key >> shift == part))
+            rows = np.flatnonzero(self._keep[row : row + _ROWS_PER_BLOCK] & (key >> shift == part))
             pieces.append((key[rows].astype(np.uint64) << np.uint64(32)) | (row + rows).astype(np.uint64))
         keys = np.concatenate([np.empty(0, np.uint64), *pieces])
         keys.sort()
         return keys
 
-    def compare(self, waiting: list[Pairs]) -> None:
+    def confirm(self, pending: list[RowPairs]) -> None:
         """Mark the later rows whose whole signatures agree with the earlier ones' in as many bytes as needed."""
-        if not waiting:
+        if not pending:
             return
-        later = np.concatenate([later for later, _ in waiting])
-        earlier = np.concatenate([earlier for _, earlier in waiting])
-        rows, places = np.unique(np.concatenate([later, earlier]), return_inverse=True)
+        later = np.concatenate([later for later, _ in pending])
+        earlier = np.concatenate([earlier for _, earlier in pending])
+        rows, positions = np.unique(np.concatenate([later, earlier]), return_inverse=True)
         found = self._files.take(rows)
-        for begin in range(0, len(later), _ROWS):  # 8 MB a side
-            end = min(begin + _ROWS, len(later))
-            alike = (found[places[begin:end]] == found[places[len(later) + begin : len(later) + end]]).sum(axis=1)
+        for begin in range(0, len(later), _ROWS_PER_BLOCK):  # 8 MB a side
+            end = min(begin + _ROWS_PER_BLOCK, len(later))
+            agreeing = (
+                found[positions[begin:end]] == found[positions[len(later) + begin : len(later) + end]]
+            ).sum(axis=1)
             row = later[begin:end]
-            self.marked[row[alike >= self._needed[self._kind[row]]]] = True
+            self.marked[row[agreeing >= self._needed_bytes[self._kind[row]]]] = True
 
 
-def _bytes_alike(threshold: float, size: int) -> float:
+def _expected_agreement(threshold: float, size: int) -> float:
     """How many of `size` bytes agree, on average, at this similarity."""
     return size * (threshold + (1 - threshold) / 256)
 
 
-def _bytes_hinting(threshold: float) -> float:
+def _likely_agreement(threshold: float) -> float:
     """As many of the other bytes at hand agree in 98 of 100 pairs at the threshold, which share several bands."""
     size = BAND * (BANDS_AT_ONCE - 1)
-    mean = _bytes_alike(threshold, size)
+    mean = _expected_agreement(threshold, size)
     return mean - 2 * float(np.sqrt(mean * (1 - mean / size)))
 
 
-def _neighbours(keys: NDArray[np.uint64], marked: NDArray[np.bool_]) -> Iterator[Pairs]:
+def _bucket_pairs(keys: NDArray[np.uint64], marked: NDArray[np.bool_]) -> Iterator[RowPairs]:
     """Later and earlier rows of one bucket, without those that are marked already."""
-    step = _ROWS
+    step = _ROWS_PER_BLOCK
     bucket_first = 0  # where the bucket begins that the piece before ended in
     for begin in range(0, len(keys), step):
-        places = np.arange(begin, min(begin + step, len(keys)))
+        positions = np.arange(begin, min(begin + step, len(keys)))
         key = keys[begin : begin + step] >> np.uint64(32)
         before = keys[begin - 1] >> np.uint64(32) if begin else key[0] + np.uint64(1)
         opens = key != np.concatenate([[before], key[:-1]])
-        firsts = np.maximum.accumulate(np.where(opens, places, bucket_first))
+        firsts = np.maximum.accumulate(np.where(opens, positions, bucket_first))
         bucket_first = int(firsts[-1])
         rows = (keys[begin : begin + step] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        open_rows = np.flatnonzero((places > firsts) & ~marked[rows])
-        later, first_of, place = rows[open_rows], firsts[open_rows], places[open_rows]
+        open_rows = np.flatnonzero((positions > firsts) & ~marked[rows])
+        later, first_of, place = rows[open_rows], firsts[open_rows], positions[open_rows]
         pairs = [(later, first_of)]
         for back in _PREDECESSORS:
             further = place - back > first_of

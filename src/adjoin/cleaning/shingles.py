@@ -26,7 +26,7 @@ from adjoin.corpus.document import PROSE
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Hashes: TypeAlias = NDArray[np.uint64]
-Places: TypeAlias = NDArray[np.int64]
+Positions: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 PADDING = (
@@ -74,7 +74,7 @@ def dialect_of(language: str) -> Dialect:
 
 # Words that are never a variable's name: they stay in the neighbours. One list for all languages is enough, as a
 # variable that is called like another language's keyword costs a few features when it is renamed.
-_KEPT = re.findall(
+_KEYWORDS = re.findall(
     r"\w+",
     """
     abstract and any as assert async await bool boolean break byte case cast catch chan char class cls const
@@ -92,17 +92,18 @@ _KEPT = re.findall(
 )
 # What a line that only logs opens with, or has after its first dot: logger.debug(...), self.log.info(...),
 # fmt.Println(...).
-_LOGS = re.findall(
+_LOG_NAMES = re.findall(
     r"\w+",
     """
     log logger logging LOG LOGGER Log Logger _log _logger _LOGGER console slog klog glog logf Logf print
     println printf Print Println Printf eprintln dbg debug_print error_log puts
     """,
 )
-_MACROS = ("println", "eprintln", "print", "dbg", "debug", "info", "warn", "error", "trace")  # Rust: before a "!"
+# Rust: before a "!".
+_RUST_LOG_MACROS = ("println", "eprintln", "print", "dbg", "debug", "info", "warn", "error", "trace")
 
 
-def shingles(texts: Sequence[bytes], dialect: Dialect) -> tuple[Hashes, Places]:
+def shingles(texts: Sequence[bytes], dialect: Dialect) -> tuple[Hashes, Positions]:
     """The features of each text, repeated ones among them.
 
     Args:
@@ -118,10 +119,10 @@ def shingles(texts: Sequence[bytes], dialect: Dialect) -> tuple[Hashes, Places]:
     begins = np.concatenate([[1], 1 + np.cumsum(lengths + 1)])
     if dialect.is_prose:
         data = np.frombuffer(buffer.translate(_lower()), np.uint8)
-        starts, ends, _ = _words(data, buffer.translate(_classes(dialect)))
-        symbols = single = _hashes(data, starts, ends)
+        starts, ends, _ = _word_bounds(data, buffer.translate(_classes(dialect)))
+        symbols = single = _hash_words(data, starts, ends)
     else:
-        starts, single, symbols = _code(data, buffer.translate(_classes(dialect)), dialect, begins - 1)
+        starts, single, symbols = _code_items(data, buffer.translate(_classes(dialect)), dialect, begins - 1)
     offsets = np.searchsorted(starts, begins)
     before = np.empty_like(symbols)
     before[1:] = symbols[:-1]
@@ -150,7 +151,7 @@ def _classes(dialect: Dialect) -> bytes:
     return bytes(table)
 
 
-def _words(data: Bytes, classes: bytes) -> tuple[Places, Places, Bytes]:
+def _word_bounds(data: Bytes, classes: bytes) -> tuple[Positions, Positions, Bytes]:
     """Begin and end [W] of each word, and the class of each byte."""
     kind = np.frombuffer(classes, np.uint8)
     if data.max() >= 0xC2:
@@ -169,11 +170,11 @@ def _without_punctuation(data: Bytes, kind: Bytes) -> Bytes:
     """Punctuation that UTF-8 writes in two or three bytes separates words too."""
     kind = kind.copy()
     for first, second, length in _PUNCTUATION:
-        places = np.flatnonzero(data == first)
+        positions = np.flatnonzero(data == first)
         if second is not None:
-            places = places[data[places + 1] == second]
+            positions = positions[data[positions + 1] == second]
         for offset in range(length):
-            kind[places + offset] = 0
+            kind[positions + offset] = 0
     return kind
 
 
@@ -190,19 +191,19 @@ def _mixed(hashes: Hashes) -> Hashes:
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(9)], np.uint64)  # masks by length
 
 
-def _hashes(data: Bytes, starts: Places, ends: Places) -> Hashes:
+def _hash_words(data: Bytes, starts: Positions, ends: Positions) -> Hashes:
     """A number for each word, the same in every process: eight bytes at a time."""
     eight = np.ndarray((len(data) - 8,), "<u8", data, strides=(1,))  # the eight bytes that begin at each place
     lengths = ends - starts
     hashes = (eight[starts] & _FIRST_BYTES[np.minimum(lengths, 8)]) + lengths.astype(np.uint64)
     longer = np.flatnonzero(lengths > 8)
-    done = 8
+    hashed = 8
     while len(longer):
-        more = eight[starts[longer] + done] & _FIRST_BYTES[np.minimum(lengths[longer] - done, 8)]
+        more = eight[starts[longer] + hashed] & _FIRST_BYTES[np.minimum(lengths[longer] - hashed, 8)]
         so_far = hashes[longer] * np.uint64(0xA0761D6478BD642F)
         hashes[longer] = (so_far ^ (so_far >> np.uint64(32))) + more
-        done += 8
-        longer = longer[lengths[longer] > done]
+        hashed += 8
+        longer = longer[lengths[longer] > hashed]
     return _mixed(hashes)
 
 
@@ -211,7 +212,7 @@ def word_hashes(words: Sequence[str]) -> Hashes:
     encoded = [word.encode() for word in words]
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     ends = np.cumsum(lengths)
-    return _hashes(np.frombuffer(b"".join(encoded) + bytes(PADDING), np.uint8), ends - lengths, ends)
+    return _hash_words(np.frombuffer(b"".join(encoded) + bytes(PADDING), np.uint8), ends - lengths, ends)
 
 
 _VARIABLE, _NUMBER, _STRING = word_hashes(["\0variable", "\0number", "\0string"])
@@ -222,23 +223,25 @@ _KEYWORD, _LOG = 1, 2
 def _meanings() -> Bytes:
     """By a hash's upper 16 bits: one name in 300 is wrongly taken for one. What may log is looked at twice."""
     table = np.zeros(1 << 16, np.uint8)
-    table[word_hashes(_KEPT) >> np.uint64(48)] = _KEYWORD
-    table[word_hashes([*_LOGS, *_MACROS]) >> np.uint64(48)] |= _LOG
+    table[word_hashes(_KEYWORDS) >> np.uint64(48)] = _KEYWORD
+    table[word_hashes([*_LOG_NAMES, *_RUST_LOG_MACROS]) >> np.uint64(48)] |= _LOG
     return table
 
 
-def _code(data: Bytes, classes: bytes, dialect: Dialect, breaks: Places) -> tuple[Places, Hashes, Hashes]:
+def _code_items(
+    data: Bytes, classes: bytes, dialect: Dialect, breaks: Positions
+) -> tuple[Positions, Hashes, Hashes]:
     """Place, own hash and symbol among neighbours [I] of each item: a word, a number, a string literal."""
-    starts, ends, kind = _words(data, classes)
+    starts, ends, kind = _word_bounds(data, classes)
     marks = np.flatnonzero(kind == _MARK)
-    inside, dropped, line = _marked(data, marks, dialect, breaks)
+    inside, dropped, line = _string_and_comment_state(data, marks, dialect, breaks)
     words_after = np.diff(np.searchsorted(starts, marks), append=len(starts))
     mark = np.repeat(np.arange(len(marks)), words_after)  # the last one before each word
-    hashes = _hashes(data, starts, ends)
+    hashes = _hash_words(data, starts, ends)
     meanings = _meanings()[hashes >> np.uint64(48)]
-    dropped |= _logs(data, starts, ends, hashes, np.flatnonzero(meanings & _LOG), line[mark], int(line[-1]) + 1)[
-        line
-    ]
+    dropped |= _log_lines(
+        data, starts, ends, hashes, np.flatnonzero(meanings & _LOG), line[mark], int(line[-1]) + 1
+    )[line]
     kept = np.flatnonzero(~dropped[mark])
     starts, ends, hashes, mark = starts[kept], ends[kept], hashes[kept], mark[kept]
     if not len(kept):
@@ -255,7 +258,7 @@ def _code(data: Bytes, classes: bytes, dialect: Dialect, breaks: Places) -> tupl
     return starts[items], np.add.reduceat(hashes, items), symbols[items]
 
 
-def _symbols(data: Bytes, starts: Places, ends: Places, hashes: Hashes, meanings: Bytes) -> Hashes:
+def _symbols(data: Bytes, starts: Positions, ends: Positions, hashes: Hashes, meanings: Bytes) -> Hashes:
     """What stands for each word among its neighbours."""
     before, second, after = data[starts - 1], data[np.maximum(starts - 2, 0)], data[ends]
     member = before == ord(".")
@@ -273,8 +276,8 @@ def _since_line(flags: Flags, newline: Flags) -> NDArray[np.int32]:
     return count - np.maximum.accumulate(np.where(newline, count, np.int32(0)))
 
 
-def _marked(
-    data: Bytes, marks: Places, dialect: Dialect, breaks: Places
+def _string_and_comment_state(
+    data: Bytes, marks: Positions, dialect: Dialect, breaks: Positions
 ) -> tuple[NDArray[np.int32], Flags, NDArray[np.int32]]:
     """At each mark: the number of the string that goes on after it (0: none), whether a comment does, the line."""
     byte, before, after = data[marks], data[marks - 1], data[marks + 1]
@@ -302,12 +305,12 @@ def _marked(
     return string, comment, line
 
 
-def _logs(
+def _log_lines(
     data: Bytes,
-    starts: Places,
-    ends: Places,
+    starts: Positions,
+    ends: Positions,
     hashes: Hashes,
-    candidates: Places,
+    candidates: Positions,
     line: NDArray[np.int32],
     number: int,
 ) -> Flags:
@@ -319,17 +322,17 @@ def _logs(
     joins = [_JOINT[data[starts[np.maximum(candidates - back, 0)] - 1]] for back in range(2)]
     chained = joins[0] & (begins[1] | (joins[1] & begins[2]))
     byte = data[ends[candidates]]
-    logs = (begins[0] | chained) & _CALLED[byte] & _are(hashes[candidates], tuple(_LOGS))
-    logs |= begins[0] & (byte == ord("!")) & _are(hashes[candidates], _MACROS)
+    logs = (begins[0] | chained) & _CALLED[byte] & _is_one_of(hashes[candidates], tuple(_LOG_NAMES))
+    logs |= begins[0] & (byte == ord("!")) & _is_one_of(hashes[candidates], _RUST_LOG_MACROS)
     lines[here[logs]] = True
     return lines
 
 
-def _table(members: str) -> Flags:
+def _flags_of(members: str) -> Flags:
     return np.isin(np.arange(256), list(members.encode()))
 
 
-_JOINT, _CALLED = _table(".>"), _table(".(-")
+_JOINT, _CALLED = _flags_of(".>"), _flags_of(".(-")
 
 
 @cache
@@ -337,7 +340,7 @@ def _sorted_hashes(words: tuple[str, ...]) -> Hashes:
     return np.sort(word_hashes(words))
 
 
-def _are(hashes: Hashes, words: tuple[str, ...]) -> Flags:
+def _is_one_of(hashes: Hashes, words: tuple[str, ...]) -> Flags:
     """Whether each is one of the words: what np.isin says, without its 0.2 ms."""
     known = _sorted_hashes(words)
     found: Flags = known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes

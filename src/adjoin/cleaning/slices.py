@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 SLICES = 16
 _BLOCK = 1 << 20  # rows worked on at once
-_FEW = 1 << 20  # rows that are one slice
+_SINGLE_SLICE = 1 << 20  # rows that are one slice
 
 
 def in_slices(
@@ -23,7 +23,7 @@ def in_slices(
     Yields:
         Rows. Memory: a byte a row, besides what is given; with few rows there is one slice.
     """
-    if len(values) <= _FEW:
+    if len(values) <= _SINGLE_SLICE:
         yield np.arange(len(values)) if keep is None else np.flatnonzero(keep)
         return
     slices = np.empty(len(values), np.uint8)

@@ -94,7 +94,7 @@ def schema_of_shards(*, negatives: bool = False) -> "pyarrow.Schema":
     return pyarrow.schema([*columns, *provenance, *([(NEGATIVES, pyarrow.list_(text))] if negatives else [])])
 
 
-def _lacks(schema: "pyarrow.Schema", *, negatives: bool) -> list[str]:
+def _missing_columns(schema: "pyarrow.Schema", *, negatives: bool) -> list[str]:
     """The columns that a shard must have and has not, or has in another type."""
     wanted = [field for field in schema_of_shards(negatives=negatives) if field.name not in PROVENANCE]
     return [field.name for field in wanted if field not in list(schema)]
@@ -107,7 +107,7 @@ def _table(rows: list[Pair], schema: "pyarrow.Schema") -> "pyarrow.Table":
     return pyarrow.Table.from_arrays(columns, schema=schema)
 
 
-def _damaged(shard: object) -> bool:
+def _is_malformed(shard: object) -> bool:
     """Whether a manifest's entry is not one that `write_shards` gave."""
     declared = {"file": str, "rows": int, "sha256": str}
     if not isinstance(shard, dict) or shard.keys() < declared.keys() or wrong_types(shard, declared):
@@ -173,7 +173,7 @@ class Part:
 
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
-                lacking = _lacks(file.schema_arrow, negatives=self.negatives)
+                lacking = _missing_columns(file.schema_arrow, negatives=self.negatives)
                 if lacking or file.metadata.num_rows != self.shard_rows:
                     raise ValueError(
                         f"expected {self.shard_rows:,} rows; it has {file.metadata.num_rows:,} of"
@@ -218,7 +218,11 @@ class PairDataset:
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise AdjoinError(f"{folder / MANIFEST} is not a manifest of format {FORMAT}; mine the pairs again")
         shards = manifest.get("shards")
-        if not isinstance(manifest.get("hash"), str) or not isinstance(shards, list) or any(map(_damaged, shards)):
+        if (
+            not isinstance(manifest.get("hash"), str)
+            or not isinstance(shards, list)
+            or any(map(_is_malformed, shards))
+        ):
             raise AdjoinError(
                 f"{folder / MANIFEST} is damaged: expected a hash, and shards each with file, rows and sha256;"
                 " mine the pairs again"

@@ -11,7 +11,7 @@ from adjoin.pairs.pair import Pair, text_hash
 
 KIND = "definition-definition"
 
-MOST = 4  # pairs of one term and two dictionaries
+MAX_PAIRS = 4  # pairs of one term and two dictionaries
 
 
 class Definition(NamedTuple):
@@ -59,25 +59,25 @@ def definition_pairs(read: Callable[[], Iterable[Definition]]) -> Iterator[Pair]
     if not shared:
         return
     for definition in read():
-        if (of_term := shared.get(definition.key)) is not None:
-            of_term.setdefault(definition.dictionary, []).append(definition)
+        if (by_dictionary := shared.get(definition.key)) is not None:
+            by_dictionary.setdefault(definition.dictionary, []).append(definition)
     # In the order of the dictionaries: `shared` has that in which terms were found to be so.
-    for key, of_term in sorted(shared.items(), key=lambda item: _place(item[1])):
-        dictionaries = list(of_term.values())
+    for key, by_dictionary in sorted(shared.items(), key=lambda item: _position(item[1])):
+        dictionaries = list(by_dictionary.values())
         for number, some in enumerate(dictionaries):
             for others in dictionaries[number + 1 :]:
-                yield from _of_two(some, others, key)
+                yield from _pairs_between(some, others, key)
 
 
-def _place(of_term: dict[str, list[Definition]]) -> tuple[str, int]:
-    origin = next(iter(of_term.values()))[0].origin
+def _position(by_dictionary: dict[str, list[Definition]]) -> tuple[str, int]:
+    origin = next(iter(by_dictionary.values()))[0].origin
     path, _, lines = origin.rpartition(":")
     return path, int(lines.partition("-")[0])
 
 
-def _of_two(some: list[Definition], others: list[Definition], key: int) -> Iterator[Pair]:
+def _pairs_between(some: list[Definition], others: list[Definition], key: int) -> Iterator[Pair]:
     both = [(one, other) for one in some for other in others if one.text != other.text]
-    for one, other in both[:MOST]:
+    for one, other in both[:MAX_PAIRS]:
         x, y = (one, other) if text_hash(one.text) < text_hash(other.text) else (other, one)
         licence = y.licence if x.licence == y.licence else f"({x.licence}) AND ({y.licence})"
         yield Pair(x.text, y.text, KIND, y.language, y.origin, key, "", licence)

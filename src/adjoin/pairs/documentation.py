@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-LONGEST = 30_000  # characters of a comment that are read: a summary stands at its head, a tag not far below
+MAX_COMMENT = 30_000  # characters of a comment that are read: a summary stands at its head, a tag not far below
 
 # -- which comments are a function's ----------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ def outer_above(function: "Node", above: Sequence["Node"], source: bytes) -> lis
 def _without_marks(comment: str, line_mark: str) -> str:
     """The lines of block and line comments without `/**`, ` * `, `*/` and `line_mark`."""
     lines, in_block = [], False
-    for line in comment[:LONGEST].split("\n"):
+    for line in comment[:MAX_COMMENT].split("\n"):
         text = line.strip()
         if not in_block and text.startswith("/*"):
             in_block, text = True, text[2:].lstrip("*")
@@ -130,10 +130,10 @@ def _inline_tag(match: re.Match[str]) -> str:
     if reference is None:
         return text
     label = text[reference.end() :].strip(" |\n")
-    return label or _shortened(reference[0])
+    return label or _short_reference(reference[0])
 
 
-def _shortened(reference: str) -> str:
+def _short_reference(reference: str) -> str:
     """org.example.Store#open(String) → Store.open."""
     if "://" in reference:
         return reference
@@ -196,7 +196,7 @@ def php_comment(source: str) -> str:
 
 def go_comment(source: str) -> str:
     """Go's doc comments: plain text with [links]; directives such as `//go:noinline` are no part of it."""
-    lines = (line for line in source[:LONGEST].split("\n") if not _GO_DIRECTIVE.match(line))
+    lines = (line for line in source[:MAX_COMMENT].split("\n") if not _GO_DIRECTIVE.match(line))
     text = _without_marks("\n".join(lines), "//")
     return _GO_LINK.sub(r"\1", text) if "[" in text else text
 
@@ -209,7 +209,7 @@ _GO_LINK = re.compile(r"(?<![\w\])])\[(\*?[\w./]+)\](?![\w(\[:])")
 
 def ruby_comment(source: str) -> str:
     """RDoc and YARD: +code+, <tt>, {label}[url], {Class#method}; what `#--` hides and directives leave."""
-    source = _RUBY_BLOCK.sub(_as_lines, source[:LONGEST])
+    source = _RUBY_BLOCK.sub(_as_lines, source[:MAX_COMMENT])
     lines, hidden = [], False
     for line in source.split("\n"):
         text = line.strip()
@@ -273,7 +273,7 @@ _EMPTY_LINES = re.compile(r"\n\s*\n")
 
 def summary(docstring: str) -> str:
     """The first paragraph of a docstring that is no signature, without reST and Markdown quoting."""
-    text = docstring.strip()[:LONGEST]
+    text = docstring.strip()[:MAX_COMMENT]
     start = 0
     while start < len(text):
         gap = _EMPTY_LINES.search(text, start)

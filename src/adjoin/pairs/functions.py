@@ -21,7 +21,7 @@ from adjoin.corpus.document import Document
 from adjoin.pairs.documentation import summary as summary
 from adjoin.pairs.languages import Language, parser_for, row_for
 from adjoin.pairs.names import KIND as NAME_FUNCTION
-from adjoin.pairs.names import spoken
+from adjoin.pairs.names import name_in_words
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason, name_reason
 from adjoin.tally import Tally
@@ -324,7 +324,7 @@ def _name_pair(found: _Found, document: Document, source: bytes, language: Langu
     inside = bool(nodes) and nodes[0].start_byte >= found.text.start_byte
     code = _code(found.text, nodes if inside and _cleaned(nodes, source, language) else [], source)
     name = found.scope + language.name_of(found.node, source)
-    candidate = Candidate(name, "", spoken(name), code, language)
+    candidate = Candidate(name, "", name_in_words(name), code, language)
     return name_reason(candidate) or _made(NAME_FUNCTION, candidate, found, document)
 
 

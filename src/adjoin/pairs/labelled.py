@@ -75,10 +75,12 @@ def _pairs(file: Path, tally: Tally) -> Iterator[Pair]:
             if not line.strip():
                 tally.add("empty line", origin)
                 continue
-            entry = _entry(line, f"{file}:{number}")
+            entry = _parse_line(line, f"{file}:{number}")
             for name in entry.keys() - _FIELDS.keys():
                 tally.add(f"field {name} passed over", origin)
-            x, y, *negatives = (_valid(text) for text in (entry["x"], entry["y"], *entry.get("negatives", [])))
+            x, y, *negatives = (
+                _without_surrogates(text) for text in (entry["x"], entry["y"], *entry.get("negatives", []))
+            )
             if not x.strip() or not y.strip():
                 tally.add("empty side", origin)
                 continue
@@ -91,7 +93,7 @@ def _pairs(file: Path, tally: Tally) -> Iterator[Pair]:
             yield Pair(x, y, KIND, LANGUAGE, origin, text_hash(group), negatives=kept)
 
 
-def _entry(line: bytes, place: str) -> dict[str, Any]:
+def _parse_line(line: bytes, place: str) -> dict[str, Any]:
     try:
         entry = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -108,6 +110,6 @@ def _entry(line: bytes, place: str) -> dict[str, Any]:
     return entry
 
 
-def _valid(text: str) -> str:
+def _without_surrogates(text: str) -> str:
     """The text as Unicode: half a surrogate pair, as JSON may bring it, becomes a "?", as everywhere."""
     return text.encode("utf-8", "replace").decode()

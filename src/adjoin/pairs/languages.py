@@ -145,7 +145,7 @@ def script_name(node: "Node", source: bytes) -> str:
 
 # -- the table --------------------------------------------------------------------------------------------------
 
-_SCRIPT_WAYS = (  # from a module's level to functions: statements, and the calls that wrap a whole module
+_SCRIPT_CONTAINERS = (  # from a module's level to functions: statements, and the calls that wrap a whole module
     "program statement_block export_statement expression_statement lexical_declaration variable_declaration "
     "variable_declarator assignment_expression parenthesized_expression unary_expression sequence_expression "
     "call_expression new_expression arguments object pair class_declaration class class_body if_statement "
@@ -159,14 +159,14 @@ _JSDOC = re.compile(r"/\*\*[^*/]")
 
 
 def _script(
-    name: str, grammar: str, functions: str, ways: str, scopes: str, grammar_function: str = "language"
+    name: str, grammar: str, functions: str, containers: str, scopes: str, grammar_function: str = "language"
 ) -> Language:
     """JavaScript and what grew out of it: they differ in the grammar and in a few node types."""
     return Language(
         name=name,
         grammar=grammar,
         functions=_types(f"{_SCRIPT_FUNCTION_TYPES} {functions}"),
-        containers=_types(f"{_SCRIPT_WAYS} {ways}"),
+        containers=_types(f"{_SCRIPT_CONTAINERS} {containers}"),
         documentation=block_above,
         clean=javascript_comment,
         scopes=_types("class_declaration class variable_declarator assignment_expression pair " + scopes),
@@ -181,12 +181,12 @@ def _script(
     )
 
 
-_TYPES_FUNCTIONS = "public_field_definition function_signature abstract_method_signature method_signature"
-_TYPES_WAYS = (
+_TYPESCRIPT_FUNCTIONS = "public_field_definition function_signature abstract_method_signature method_signature"
+_TYPESCRIPT_CONTAINERS = (
     "abstract_class_declaration internal_module module ambient_declaration as_expression satisfies_expression"
 )
 
-_TYPES_SCOPES = "abstract_class_declaration internal_module"
+_TYPESCRIPT_SCOPES = "abstract_class_declaration internal_module"
 
 _ROWS = (
     Language(
@@ -224,9 +224,21 @@ _ROWS = (
     ),
     _script("javascript", "tree_sitter_javascript", "field_definition", "", ""),
     _script(
-        "typescript", "tree_sitter_typescript", _TYPES_FUNCTIONS, _TYPES_WAYS, _TYPES_SCOPES, "language_typescript"
+        "typescript",
+        "tree_sitter_typescript",
+        _TYPESCRIPT_FUNCTIONS,
+        _TYPESCRIPT_CONTAINERS,
+        _TYPESCRIPT_SCOPES,
+        "language_typescript",
     ),
-    _script("tsx", "tree_sitter_typescript", _TYPES_FUNCTIONS, _TYPES_WAYS, _TYPES_SCOPES, "language_tsx"),
+    _script(
+        "tsx",
+        "tree_sitter_typescript",
+        _TYPESCRIPT_FUNCTIONS,
+        _TYPESCRIPT_CONTAINERS,
+        _TYPESCRIPT_SCOPES,
+        "language_tsx",
+    ),
     Language(
         name="php",
         grammar="tree_sitter_php",

@@ -23,7 +23,7 @@ def words_of(identifier: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(identifier)]
 
 
-def spoken(name: str) -> str:
+def name_in_words(name: str) -> str:
     """A function's name in words: its own, or if that is a single one, the class's before it.
 
     Args:
@@ -42,20 +42,20 @@ def hidden(pair: Pair) -> Pair:
     A pair is made with the name in place, so that it can first be compared with code that is held out.
     """
     core = pair.name.rpartition(".")[2].rstrip(_ENDINGS).strip("_")
-    return pair._replace(y=_without(core, pair.y)) if core else pair
+    return pair._replace(y=_replace_name(core, pair.y)) if core else pair
 
 
-def _without(core: str, code: str) -> str:
+def _replace_name(core: str, code: str) -> str:
     # Not a pattern: to compile one for each function takes as long as to parse it.
-    pieces, done, place = [], 0, code.find(core)
-    while place >= 0:
-        first, end = place, place + len(core)
-        while first > done and code[first - 1] == "_":
+    pieces, copied, position = [], 0, code.find(core)
+    while position >= 0:
+        first, end = position, position + len(core)
+        while first > copied and code[first - 1] == "_":
             first -= 1
         while code.startswith("_", end):
             end += 1
         if not code[max(first - 1, 0) : first].isalnum() and not code[end : end + 1].isalnum():
-            pieces += [code[done:first], "_"]
-            done = end
-        place = code.find(core, max(end, place + 1))
-    return "".join([*pieces, code[done:]])
+            pieces += [code[copied:first], "_"]
+            copied = end
+        position = code.find(core, max(end, position + 1))
+    return "".join([*pieces, code[copied:]])

@@ -21,7 +21,7 @@ from adjoin.errors import AdjoinError
 from adjoin.pairs.natural_language import check_languages, language_of
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.pairs.prose_quality import NOT_ENGLISH, RULES, judge_of
-from adjoin.pairs.sentences import Script, closes
+from adjoin.pairs.sentences import Script, closes_sentence
 from adjoin.pairs.titles import (
     NO_QUERY,
     NOT_WORDS,
@@ -51,7 +51,7 @@ _SPACES = "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
 _SPACES += "".join(map(chr, range(0x2000, 0x200B)))
 _NOT_SPACE = re.compile(r"\S")
 _HALF_SENTENCE = 60  # characters
-_SEED = 48  # characters, by which a passage's length is drawn
+_LENGTH_SEED = 48  # characters, by which a passage's length is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +115,20 @@ def passages(
     only with a judge.
     """
     options = options or PassageOptions()
-    cutter = _Cutter(document.text, options)
+    cutter = _Splitter(document.text, options)
     cut = []
     line, counted = document.span[0], 0
-    for begin, end, text, words in cutter.pieces():
+    for begin, end, text, words in cutter.segments():
         first = line + cutter.text.count("\n", counted, begin)
         line, counted = first + cutter.text.count("\n", begin, end), end
         cut.append(Passage(text, (first, line), words, judge(text, words) if judge else ""))
     return cut
 
 
-_Piece = tuple[int, int, str, int]  # begin, end, text, words
+_Segment = tuple[int, int, str, int]  # begin, end, text, words
 
 
-class _Cutter:
+class _Splitter:
     """Cuts one text, by places in it: to split all of it into words would take longer than all the rest."""
 
     def __init__(self, text: str, options: PassageOptions) -> None:
@@ -143,49 +143,51 @@ class _Cutter:
         self._lengths = _lengths(options.min_words, options.max_words)
         self._script = Script.of(text)
         # The same in characters, on average.
-        self._low, self._high = (int(words * self._script.pace) for words in (self._shortest, self._longest))
+        self._low, self._high = (
+            int(words * self._script.word_length) for words in (self._shortest, self._longest)
+        )
 
-    def pieces(self, length: int = 0) -> Iterator[_Piece]:
-        """The pieces in order, of a length that is drawn for each, or of the one given.
+    def segments(self, length: int = 0) -> Iterator[_Segment]:
+        """The segments in order, of a length that is drawn for each, or of the one given.
 
         One that is too short has been joined with the one before where both fit.
         """
-        last: _Piece | None = None
-        begin = self._next(0)
+        last: _Segment | None = None
+        begin = self._next_word(0)
         while begin < self._stop:
-            end, text, words = self._piece(begin, length or self._drawn(begin))
+            end, text, words = self._segment(begin, length or self._drawn_length(begin))
             if last and words < self._shortest and last[3] + words <= self._longest:
                 last = (last[0], end, f"{last[2]} {text}", last[3] + words)
             else:
                 if last:
                     yield last
                 last = (begin, end, text, words)
-            begin = self._next(end)
+            begin = self._next_word(end)
         if last:
             yield last
 
-    def _drawn(self, begin: int) -> int:
+    def _drawn_length(self, begin: int) -> int:
         """The length for a piece, by the hash of its first characters: the same always and everywhere.
 
         Of two texts that differ in a word, the passages after that word are the same again: near duplicates are
         found by passages. With lengths drawn from the whole text 64 % of them were, so it is 97 %.
         """
-        opening = self.text[begin : begin + _SEED].encode("utf-8", "surrogatepass")
+        opening = self.text[begin : begin + _LENGTH_SEED].encode("utf-8", "surrogatepass")
         return self._lengths[(crc32(opening) * 2_654_435_761 & 0xFFFFFFFF) >> 22]  # Knuth's factor mixes the bits
 
-    def _next(self, place: int) -> int:
+    def _next_word(self, place: int) -> int:
         found = _NOT_SPACE.search(self.text, place)
         return found.start() if found else self._stop
 
-    def _piece(self, begin: int, length: int) -> tuple[int, str, int]:
+    def _segment(self, begin: int, length: int) -> tuple[int, str, int]:
         """End, text and words of the piece that begins at `begin`, of `length` words if possible."""
         all_text, stop, script = self.text, self._stop, self._script
         whole = min(self._longest, length + self._shortest - 1)  # a rest of so many words is not cut
-        if stop - begin < 1.2 * whole * script.pace:
+        if stop - begin < 1.2 * whole * script.word_length:
             text, words = script.folded(all_text[begin:stop])
             if words <= whole:
                 return stop, text, words
-        end = self._cut(begin + int(length * script.pace), begin + self._low, begin + self._high)
+        end = self._best_end(begin + int(length * script.word_length), begin + self._low, begin + self._high)
         if end:
             text, words = script.folded(all_text[begin:end])
             if self._shortest <= words <= self._longest:
@@ -193,7 +195,7 @@ class _Cutter:
         # The words here are longer or shorter than on average: one piece in 28. Now to the word.
         after_words = script.after_words
         low, high = (after_words(all_text, begin, number) for number in (self._shortest, self._longest))
-        end = self._cut(after_words(all_text, begin, length), low, high)
+        end = self._best_end(after_words(all_text, begin, length), low, high)
         if not end and high >= stop:
             end = stop
         if not end:
@@ -202,22 +204,22 @@ class _Cutter:
         end = end or after_words(all_text, begin, length)
         return end, *script.folded(all_text[begin:end])
 
-    def _cut(self, target: int, low: int, high: int) -> int:
+    def _best_end(self, target: int, low: int, high: int) -> int:
         """The best place from `low` to `high` to end a piece at, or 0 if there is none.
 
         Before all, one that leaves enough for another piece behind it.
         """
         roomy = self._stop - self._low
         if roomy >= high:
-            return self._near(target, low, high)
-        end = self._near(target, low, roomy) if roomy >= low else 0
-        return end or self._near(target, low, min(high, self._stop - 1))
+            return self._end_near(target, low, high)
+        end = self._end_near(target, low, roomy) if roomy >= low else 0
+        return end or self._end_near(target, low, min(high, self._stop - 1))
 
-    def _near(self, target: int, low: int, high: int) -> int:
+    def _end_near(self, target: int, low: int, high: int) -> int:
         """A paragraph's end about `target`; else a sentence's next to it; else that of a heading or an item."""
         text, slack = self.text, (high - low) // 4
         place = text.find("\n\n", max(low, target - slack), min(high, target + slack) + 2)
-        if place > 0 and closes(text, place):
+        if place > 0 and closes_sentence(text, place):
             return place
         # The first end after half a sentence less is as often before the target as behind it.
         middle = min(max(target - _HALF_SENTENCE, low), high)
@@ -243,8 +245,8 @@ def passage_pairs(document: Document, tally: Tally, options: PassageOptions | No
     judge = judge_of(document.text, english=language == "en")
     cut = passages(document, options, None if unwanted else judge)
     tally.add("passages", number=len(cut))
-    candidates = _under_heading(document, cut, options, judge)
-    candidates += _neighbours(cut, options)
+    candidates = _heading_candidates(document, cut, options, judge)
+    candidates += _neighbour_candidates(cut, options)
     tally.add("candidate pairs", number=len(candidates))
     origin, language, licence, repository = (
         document.origin,
@@ -264,7 +266,7 @@ def passage_pairs(document: Document, tally: Tally, options: PassageOptions | No
 _Candidate = tuple[str, Passage, str, str]  # x, y, kind, the rule against it or nothing
 
 
-def _neighbours(cut: list[Passage], options: PassageOptions) -> list[_Candidate]:
+def _neighbour_candidates(cut: list[Passage], options: PassageOptions) -> list[_Candidate]:
     if KIND not in options.kinds:
         return []
     made, least = [], options.min_words
@@ -278,7 +280,7 @@ def _neighbours(cut: list[Passage], options: PassageOptions) -> list[_Candidate]
     return made
 
 
-def _under_heading(
+def _heading_candidates(
     document: Document, cut: list[Passage], options: PassageOptions, judge: Judge
 ) -> list[_Candidate]:
     """A question with its answer; a title with the first passage, or the answer if it asks something."""
@@ -288,7 +290,7 @@ def _under_heading(
     question = folded(document.question)
     if question and QUESTION_ANSWER in options.kinds:
         answer = _opening(cut, options)
-        question, words = shortened(question, options)
+        question, words = first_sentences(question, options)
         reason = NO_QUERY if words < 2 else judge(question, words) if words >= options.min_words else ""
         made.append((question, answer, QUESTION_ANSWER, reason or _fault(question, answer)))
     heading = heading_of(document) if options.kinds & {TITLE_PASSAGE, QUESTION_ANSWER} else None
@@ -322,9 +324,9 @@ def _opening(cut: list[Passage], options: PassageOptions) -> Passage:
     return opening
 
 
-def shortened(text: str, options: PassageOptions) -> tuple[str, int]:
+def first_sentences(text: str, options: PassageOptions) -> tuple[str, int]:
     """A text's first sentences, at most `max_words`, white space folded, and how many words those are."""
-    _, _, text, words = next(_Cutter(text, options).pieces(options.max_words))
+    _, _, text, words = next(_Splitter(text, options).segments(options.max_words))
     return text, words
 
 

@@ -22,56 +22,56 @@ _PLAIN = _SMALL + _OTHER_LETTERS + b" "
 _PROSE_MARKS = _CAPITALS + b".,;:!?'\"()-\xe2"  # 0xE2 leads quotation marks and dashes
 
 
-class Look(NamedTuple):
+class PassageStatistics(NamedTuple):
     """What the rules know of a passage; of a plain one only its text and number, see `_is_plain`.
 
     Attributes:
         text: white space folded.
         number: of words.
-        odd: the characters that are no small letters of English, no letters of other scripts, and no spaces, as
-            UTF-8.
+        special: the characters that are no small letters of English, no letters of other scripts, and no spaces,
+            as UTF-8.
         size: characters other than spaces.
-        capitals: how many of the odd characters are capitals.
+        capitals: how many of the special characters are capitals.
         digits: how many of them are digits.
-        marks: how many of them are marks of code and markup.
+        code_marks: how many of them are marks of code and markup.
     """
 
     text: str
     number: int
-    odd: bytes = b""
+    special: bytes = b""
     size: int = 0
     capitals: int = 0
     digits: int = 0
-    marks: int = 0
+    code_marks: int = 0
 
     @classmethod
-    def of(cls, text: str, number: int, odd: bytes) -> "Look":
+    def of(cls, text: str, number: int, special: bytes) -> "PassageStatistics":
         """Count, once for all rules."""
-        all_odd, size = len(odd), len(text) - (number - 1 if text.isascii() else text.count(" "))
-        capitals, digits, marks = (
-            all_odd - len(odd.translate(None, _CAPITALS)),
-            all_odd - len(odd.translate(None, _DIGITS)),
-            all_odd - len(odd.translate(None, _CODE_MARKS)),
+        all_special, size = len(special), len(text) - (number - 1 if text.isascii() else text.count(" "))
+        capitals, digits, code_marks = (
+            all_special - len(special.translate(None, _CAPITALS)),
+            all_special - len(special.translate(None, _DIGITS)),
+            all_special - len(special.translate(None, _CODE_MARKS)),
         )
-        return cls(text, number, odd, size, capitals, digits, marks)
+        return cls(text, number, special, size, capitals, digits, code_marks)
 
 
-def _is_plain(size: int, number: int, odd: bytes) -> bool:
-    """Whether a passage's odd characters are so few that rules about them cannot hold: over half the passages.
+def _is_plain(size: int, number: int, special: bytes) -> bool:
+    """Whether a passage's special characters are so few that rules about them cannot hold: over half the passages.
 
     That is: at most four capitals and marks of prose to ten words, a digit or another sign to 16 words.
 
     Args:
         size: of its text, in characters.
         number: of its words.
-        odd: see `Look.odd`.
+        special: see `PassageStatistics.special`.
     """
-    rare = len(odd.translate(None, _PROSE_MARKS))
-    return rare <= 0.06 * number and len(odd) - rare <= 0.4 * number and 3.5 * number <= size <= 10 * number
+    rare = len(special.translate(None, _PROSE_MARKS))
+    return rare <= 0.06 * number and len(special) - rare <= 0.4 * number and 3.5 * number <= size <= 10 * number
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PassageRule:
     """One reason to leave a passage out.
 
     Attributes:
@@ -85,7 +85,7 @@ class Rule:
 
     name: str
     reason: str
-    holds: Callable[[Look], bool]
+    holds: Callable[[PassageStatistics], bool]
     needs: tuple[str, ...] = ()
     plain: bool = False
 
@@ -94,52 +94,54 @@ class Rule:
         return any(map(text.__contains__, self.needs))
 
 
-def _broken(look: Look) -> bool:
-    return bool(_BROKEN.search(look.text))
+def _broken(passage: PassageStatistics) -> bool:
+    return bool(_BROKEN.search(passage.text))
 
 
 # What decoding left: U+FFFD, or two bytes of UTF-8 that were read as two characters of Windows-1252.
 _BROKEN = re.compile("\ufffd|[ÃÂ][\x80-\xbf\u201a-\u2122]|â€|ï»¿")
 
 
-def _not_words(look: Look) -> bool:
+def _not_words(passage: PassageStatistics) -> bool:
     # Prose has 0.93 to 0.97 letters a character, and 4.2 to 5.5 characters a word, German 6.5.
-    endless = look.size > 14 * look.number
-    return endless or len(look.odd) - look.capitals > 0.2 * look.size
+    endless = passage.size > 14 * passage.number
+    return endless or len(passage.special) - passage.capitals > 0.2 * passage.size
 
 
-def _capitals(look: Look) -> bool:
-    return look.capitals > 0.25 * look.size
+def _capitals(passage: PassageStatistics) -> bool:
+    return passage.capitals > 0.25 * passage.size
 
 
-def _digits(look: Look) -> bool:
-    return look.digits > 0.14 * look.size
+def _digits(passage: PassageStatistics) -> bool:
+    return passage.digits > 0.14 * passage.size
 
 
-def _code(look: Look) -> bool:
-    return look.marks > 0.04 * look.size
+def _code(passage: PassageStatistics) -> bool:
+    return passage.code_marks > 0.04 * passage.size
 
 
-def _names(look: Look) -> bool:
-    if look.capitals < 0.5 * look.number:  # one passage in 30 has more
+def _names(passage: PassageStatistics) -> bool:
+    if passage.capitals < 0.5 * passage.number:  # one passage in 30 has more
         return False
-    if len(_INITIAL.findall(look.text)) > 0.06 * look.number:
+    if len(_INITIAL.findall(passage.text)) > 0.06 * passage.number:
         return True
-    return sum(word[0].isupper() for word in look.text.split()) > 0.5 * look.number
+    return sum(word[0].isupper() for word in passage.text.split()) > 0.5 * passage.number
 
 
 _INITIAL = re.compile(r"\b[A-Z]\.")
 
 
-def _links(look: Look) -> bool:
-    return look.odd.count(b"://") > 0.03 * look.number
+def _links(passage: PassageStatistics) -> bool:
+    return passage.special.count(b"://") > 0.03 * passage.number
 
 
-def _changes(look: Look) -> bool:
+def _changes(passage: PassageStatistics) -> bool:
     # A capital or a number for each change, and more of them than prose has.
-    if look.capitals + look.digits < 0.3 * look.number or not any(map(look.text.__contains__, _CHANGES)):
+    if passage.capitals + passage.digits < 0.3 * passage.number or not any(
+        map(passage.text.__contains__, _CHANGES)
+    ):
         return False
-    return len(_CHANGE.findall(look.text)) > 0.1 * look.number
+    return len(_CHANGE.findall(passage.text)) > 0.1 * passage.number
 
 
 _CHANGES = ("Fix", "Add", "Bump", "Remove")
@@ -149,8 +151,8 @@ _CHANGE = re.compile(
 )
 
 
-def _boilerplate(look: Look) -> bool:
-    return bool(_NOTICE.search(look.text.lower()))
+def _boilerplate(passage: PassageStatistics) -> bool:
+    return bool(_NOTICE.search(passage.text.lower()))
 
 
 _NOTICE = re.compile(
@@ -180,21 +182,21 @@ _NOTICE = re.compile(
 _NOTICE_NEEDS = ("opyright", "icens", "arrant", "cookies", "avaScript")
 
 
-def _filler(look: Look) -> bool:
-    text = look.text.lower()
+def _filler(passage: PassageStatistics) -> bool:
+    text = passage.text.lower()
     return "lorem ipsum" in text or "ipsum dolor" in text
 
 
-def _repeated(look: Look) -> bool:
-    text, middle = look.text, len(look.text) // 2
+def _repeated(passage: PassageStatistics) -> bool:
+    text, middle = passage.text, len(passage.text) // 2
     # Nine characters out of running text occur once or twice; only where they abound words are compared.
     if text.count(text[middle : middle + 9]) < 3:
         return False
-    return len(set(text.split())) < 0.35 * look.number
+    return len(set(text.split())) < 0.35 * passage.number
 
 
-def _not_english(look: Look) -> bool:
-    text = look.text
+def _not_english(passage: PassageStatistics) -> bool:
+    text = passage.text
     if " the " in text and " of " in text and " to " in text:
         return False
     return len(_ENGLISH & set(text.lower().split())) < 4
@@ -210,39 +212,41 @@ _ENGLISH = frozenset(_COMMON.split())
 
 # The first that holds is the one that counts, so those that say more come first.
 RULES = (
-    Rule(
+    PassageRule(
         "passage with broken characters",
         "Characters were lost in decoding, or UTF-8 was read as Latin-1.",
         _broken,
         needs=("\ufffd", "Ã", "Â", "â", "ï"),
         plain=True,
     ),
-    Rule("passage of links", "There is an address to every 33 words.", _links),
-    Rule("passage of code or markup", "Over 4 % of the characters are signs of code or markup.", _code),
-    Rule("passage mostly numbers", "Over 14 % of the characters are digits: a table, results.", _digits),
-    Rule("passage mostly capitals", "Over 25 % of the characters are capitals.", _capitals),
-    Rule(
+    PassageRule("passage of links", "There is an address to every 33 words.", _links),
+    PassageRule("passage of code or markup", "Over 4 % of the characters are signs of code or markup.", _code),
+    PassageRule("passage mostly numbers", "Over 14 % of the characters are digits: a table, results.", _digits),
+    PassageRule("passage mostly capitals", "Over 25 % of the characters are capitals.", _capitals),
+    PassageRule(
         "passage of names",
         "Half of the words begin with a capital, or initials abound: an index, authors, references.",
         _names,
     ),
-    Rule("passage of changes", "It lists changes, their versions and numbers.", _changes),
-    Rule(
+    PassageRule("passage of changes", "It lists changes, their versions and numbers.", _changes),
+    PassageRule(
         "passage of boilerplate",
         "It is a licence, a notice of copyright or cookies, a page's navigation.",
         _boilerplate,
         needs=_NOTICE_NEEDS,
         plain=True,
     ),
-    Rule("passage of filler text", "It is lorem ipsum.", _filler, needs=("m ipsum", "ipsum dolor"), plain=True),
-    Rule("passage of repeated words", "Under 35 % of the words are different ones.", _repeated, plain=True),
-    Rule(
+    PassageRule(
+        "passage of filler text", "It is lorem ipsum.", _filler, needs=("m ipsum", "ipsum dolor"), plain=True
+    ),
+    PassageRule("passage of repeated words", "Under 35 % of the words are different ones.", _repeated, plain=True),
+    PassageRule(
         "passage mostly not words",
         "Over 20 % of the characters are no letters, or the words are endless.",
         _not_words,
     ),
 )
-NOT_ENGLISH = Rule(
+NOT_ENGLISH = PassageRule(
     "passage not in English",
     "English is asked for, and it has under four of the 70 commonest words.",
     _not_english,
@@ -267,13 +271,13 @@ def judge_of(document: str, *, english: bool = False) -> Callable[[str, int], st
     return partial(_first_broken, rules, [rule for rule in rules if rule.plain])
 
 
-def _first_broken(rules: list[Rule], plain: list[Rule], text: str, number: int) -> str:
-    odd = text.encode("utf-8", "replace").translate(None, _PLAIN)
-    if _is_plain(len(text), number, odd):
-        rules, look = plain, Look(text, number)
+def _first_broken(rules: list[PassageRule], plain: list[PassageRule], text: str, number: int) -> str:
+    special = text.encode("utf-8", "replace").translate(None, _PLAIN)
+    if _is_plain(len(text), number, special):
+        rules, passage = plain, PassageStatistics(text, number)
     else:
-        look = Look.of(text, number, odd)
+        passage = PassageStatistics.of(text, number, special)
     for rule in rules:
-        if (not rule.needs or rule.is_needed(text)) and rule.holds(look):
+        if (not rule.needs or rule.is_needed(text)) and rule.holds(passage):
             return rule.name
     return ""

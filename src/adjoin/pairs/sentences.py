@@ -9,28 +9,32 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 # Thai, Lao, Burmese and Khmer without their full stops, kana, Han; Korean has spaces.
-_LETTERS = (
+_UNSPACED_LETTERS = (
     r"\u0e00-\u0eff\u1000-\u1049\u104c-\u109f\u1780-\u17d3\u17d6-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 )
-_HAS_UNSPACED = re.compile(f"[{_LETTERS}]")
+_HAS_UNSPACED = re.compile(f"[{_UNSPACED_LETTERS}]")
 _LONG_WORD = 10  # characters a word on average: above it the words may be whole sentences of such a script
 # Marks as they stand, of all scripts; that some look like others is the point.
 # ruff: noqa: RUF001
 _OPENERS = "\"'“‘„‚«‹([{<¿¡「『（《〈【*_`—–-•"
 _CLOSERS = "\"'”’“»›)]}>」』）》〉】*_`"
-_ALWAYS = "。！？．｡։।॥؟۔።။។៕"  # marks that end nothing but sentences
-_MARKS = frozenset(".!?…" + _ALWAYS)
+_FINAL_MARKS = "。！？．｡։।॥؟۔።။។៕"  # marks that end nothing but sentences
+_MARKS = frozenset(".!?…" + _FINAL_MARKS)
 
 _WORD = r"\S++\s*+"
-_UNSPACED_WORD = rf"(?:[{_LETTERS}]{{1,2}}(?:(?![「『（《〈【“‘])[^\w\s])*+|[^\s{_LETTERS}]++)\s*+"
+_UNSPACED_WORD = (
+    rf"(?:[{_UNSPACED_LETTERS}]{{1,2}}(?:(?![「『（《〈【“‘])[^\w\s])*+|[^\s{_UNSPACED_LETTERS}]++)\s*+"
+)
 _UNSPACED_WORDS = re.compile(_UNSPACED_WORD)
 
 # What may be a sentence's end; `ends_sentence` decides. Most texts are ASCII, where it is found twice as fast.
 _closing = re.escape(_CLOSERS)
 _END_ASCII = re.compile(r"[.!?](?<!\s\w\.)[\"')\]}>*_`]*+(?=\s(?![a-z]))")
-_END = re.compile(rf"[.!?…{_ALWAYS}](?<!\s\w\.)[{_closing}]*+(?=\s(?![a-z]))")
+_END = re.compile(rf"[.!?…{_FINAL_MARKS}](?<!\s\w\.)[{_closing}]*+(?=\s(?![a-z]))")
 _closing = re.escape(_CLOSERS.replace("“", ""))  # which closes in German, and opens in Chinese
-_END_UNSPACED = re.compile(rf"[…{_ALWAYS}][{_closing}]*+|[.!?][{_closing}]*+(?=\s)|(?<=[\u0e00-\u0eff])(?=\s)")
+_END_UNSPACED = re.compile(
+    rf"[…{_FINAL_MARKS}][{_closing}]*+|[.!?][{_closing}]*+(?=\s)|(?<=[\u0e00-\u0eff])(?=\s)"
+)
 
 # What a full stop follows inside a sentence, in lower case. A sentence that does end with one is cut one later.
 _SHORT = """
@@ -54,7 +58,7 @@ def ends_sentence(word: str, following: str) -> bool:
     mark = bare[-1:]
     if mark not in _MARKS:
         return False
-    if mark in _ALWAYS:
+    if mark in _FINAL_MARKS:
         return True
     if following.lstrip(_OPENERS)[:1].islower():
         return False
@@ -74,7 +78,7 @@ def _is_abbreviation(bare: str) -> bool:
     return stem.lower() in _ABBREVIATIONS
 
 
-def closes(text: str, end: int) -> bool:
+def closes_sentence(text: str, end: int) -> bool:
     """Whether what stands before a paragraph's end closes a sentence; a heading or a list's item does not."""
     return text[max(end - 4, 0) : end].rstrip(_CLOSERS + " ")[-1:] in _MARKS  # the empty string is in no set
 
@@ -85,23 +89,23 @@ class Script:
 
     Attributes:
         unspaced: whether its words stand without spaces between them.
-        pace: characters a word, with the space after it, measured on the text's beginning.
+        word_length: characters a word, with the space after it, measured on the text's beginning.
     """
 
     unspaced: bool
-    pace: float
+    word_length: float
     end: re.Pattern[str]
 
     @classmethod
     def of(cls, text: str) -> "Script":
         """Find out how a text is written."""
         sample = text[:1024]
-        pace = len(sample) / (sample.count(" ") + sample.count("\n") + 1)
+        word_length = len(sample) / (sample.count(" ") + sample.count("\n") + 1)
         if text.isascii():
-            return cls(False, pace, _END_ASCII)
-        if (pace > _LONG_WORD or " " not in sample) and _HAS_UNSPACED.search(sample):
+            return cls(False, word_length, _END_ASCII)
+        if (word_length > _LONG_WORD or " " not in sample) and _HAS_UNSPACED.search(sample):
             return cls(True, len(sample) / max(len(_UNSPACED_WORDS.findall(sample)), 1), _END_UNSPACED)
-        return cls(False, pace, _END)
+        return cls(False, word_length, _END)
 
     def folded(self, text: str) -> tuple[str, int]:
         """A text whose white space is spaces and line ends, none at its ends: with it folded, and its words."""
@@ -113,7 +117,7 @@ class Script:
 
     def after_words(self, text: str, begin: int, number: int) -> int:
         """Where the `number`-th word from `begin` ends, or the last one if there are fewer."""
-        found = _some_words(number, self.unspaced).match(text, begin)
+        found = _words_pattern(number, self.unspaced).match(text, begin)
         return len(found[0].rstrip()) + begin if found else begin
 
     def next_end(self, text: str, low: int, high: int) -> int:
@@ -121,7 +125,7 @@ class Script:
         search, place = self.end.search, max(low - 4, 0)  # a mark and its closing quotes may begin before `low`
         while found := search(text, place, high + 1):
             place = found.end()
-            if low <= place <= high and self._ends(text, place):
+            if low <= place <= high and self._is_end(text, place):
                 return place
             place = max(place, found.start() + 1)
         return 0
@@ -130,11 +134,11 @@ class Script:
         """The last end of a sentence from `low` to `high`, or 0 if there is none."""
         found = self.end.finditer(text, max(low - 4, 0), high + 1)
         for end in reversed([match.end() for match in found]):
-            if low <= end <= high and self._ends(text, end):
+            if low <= end <= high and self._is_end(text, end):
                 return end
         return 0
 
-    def _ends(self, text: str, end: int) -> bool:
+    def _is_end(self, text: str, end: int) -> bool:
         if text[end - 1] not in _CLOSING_OR_MARKS:  # Thai and Lao end a sentence, or a clause, with a space
             return self.unspaced
         word = text[max(end - 24, 0) : end].rsplit(None, 1)[-1]
@@ -145,5 +149,5 @@ _CLOSING_OR_MARKS = _MARKS | set(_CLOSERS)
 
 
 @lru_cache(maxsize=256)
-def _some_words(number: int, unspaced: bool) -> re.Pattern[str]:
+def _words_pattern(number: int, unspaced: bool) -> re.Pattern[str]:
     return re.compile(rf"(?:{_UNSPACED_WORD if unspaced else _WORD}){{1,{number}}}+")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from adjoin.corpus.document import Document
 from adjoin.pairs.natural_language import language_of
 from adjoin.pairs.pair import Pair, text_hash
-from adjoin.pairs.passages import NOT_ASKED_FOR, PassageOptions, shortened
+from adjoin.pairs.passages import NOT_ASKED_FOR, PassageOptions, first_sentences
 from adjoin.pairs.prose_quality import judge_of
 from adjoin.tally import Tally
 
@@ -30,25 +30,27 @@ def term_pairs(document: Document, tally: Tally, options: PassageOptions | None 
     """
     options = options or PassageOptions()
     tally.add("candidate pairs")
-    y, words = shortened(document.text, options)
+    y, words = first_sentences(document.text, options)
     terms = " ".join(document.term.split()).split(", ")
     place = f"{document.origin}:{document.span[0]}-{document.span[1]}"
     if reason := _reason_against(terms[0], words) or _reason_against_text(y, words, options):
         tally.add(reason, place)
         return
     group = text_hash(f"{document.origin}\0{terms[0].casefold()}")
-    yield Pair(_joined(terms), y, KIND, document.language, place, group, "", document.licence, document.repository)
+    yield Pair(
+        _joined_terms(terms), y, KIND, document.language, place, group, "", document.licence, document.repository
+    )
 
 
-def _joined(terms: list[str]) -> str:
+def _joined_terms(terms: list[str]) -> str:
     """The term and as many others as make `MAX_WORDS` at most."""
-    words, wanted = 0, []
+    words, chosen = 0, []
     for term in terms:
         words += len(term.split())
         if words > MAX_WORDS:
             break
-        wanted.append(term)
-    return ", ".join(wanted)
+        chosen.append(term)
+    return ", ".join(chosen)
 
 
 def _reason_against(term: str, words: int) -> str:

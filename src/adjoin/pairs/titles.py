@@ -13,7 +13,7 @@ UNRELATED = "heading shares no word with its text"
 MAX_WORDS = 25  # of a heading; longer ones are a text's beginning, taken for its title
 
 # Headings that could stand above any text; in lower case.
-_ANYWHERE = """
+_UNSPECIFIC_HEADINGS = """
 about|about this document|abstract|acknowledgements|acknowledgments|addendum|additional information|
 additional resources|answer|answers|appendices|appendix|applicability|assignment|author|authors|
 background|backwards compatibility|bibliography|caveats|change log|changelog|changes|comment|
@@ -35,7 +35,7 @@ syntax|table of contents|test|test cases|testing|thanks|tip|tips|title|to do|tod
 transcript|transcription|tutorial|unknown|untitled|untitled document|update|updates|usage notes|
 warning|warnings|welcome|what is this|what's new|what's next|why|wrap up|wrapping up
 """
-_EMPTY = frozenset(_ANYWHERE.replace("\n", "").split("|"))
+_UNSPECIFIC = frozenset(_UNSPECIFIC_HEADINGS.replace("\n", "").split("|"))
 # ruff: noqa: RUF001 - quotation marks and question marks of all scripts
 _PREFIX = re.compile(r"^(?:(?:re|fwd?|aw|wg|antw|sv)\s*(?:\[\d+\])?:\s*|\[[\w .-]{1,20}\]\s+)+", re.IGNORECASE)
 _SITE = re.compile(r"\s+[|·»]\s+[^|·»]{1,40}$")
@@ -98,7 +98,7 @@ def heading_of(document: Document) -> Heading | None:
     part = _PART.search(section or title)
     if part and int(part[1]) > 1:  # "Isaiah (4)", "Budget (2/3)": in the middle of something
         return Heading("", reason=NO_QUERY)
-    heading, above = _bare(section or title), _bare(title) if section else ""
+    heading, above = _stripped(section or title), _stripped(title) if section else ""
     alone = is_question(heading) or not section or len(heading.split()) > 2
     reason = _reason_against(heading) or ("" if alone else _reason_against(above))
     if reason:
@@ -111,7 +111,7 @@ def folded(text: str) -> str:
     return " ".join(text.split())
 
 
-def _bare(heading: str) -> str:
+def _stripped(heading: str) -> str:
     """A heading without its number, the site's name, a reply's mark."""
     heading = _PART.sub("", _SITE.sub("", _PREFIX.sub("", heading, count=1)))
     heading = heading.strip("#¶ ").replace("&amp;", "&")
@@ -127,7 +127,7 @@ def _reason_against(heading: str) -> str:
     words = heading.split()
     if not words:
         return NO_QUERY
-    if heading.casefold().rstrip(".:!?") in _EMPTY or _NUMERAL.fullmatch(heading.rpartition(": ")[2]):
+    if heading.casefold().rstrip(".:!?") in _UNSPECIFIC or _NUMERAL.fullmatch(heading.rpartition(": ")[2]):
         return NO_QUERY
     if _COUNTED.fullmatch(heading) or _RELEASE.search(heading):
         return NO_QUERY

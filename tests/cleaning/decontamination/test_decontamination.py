@@ -223,8 +223,8 @@ def test_the_index_does_not_depend_on_order_repetition_or_process(tmp_path: Path
     assert once.digest == twice.digest
     script = (
         "import sys; from pathlib import Path; from adjoin.tally import Tally;"
-        "from adjoin.cleaning.decontamination.decontaminate import HeldOut;"
-        "print(HeldOut.build([Path(sys.argv[1])], Path(sys.argv[2]), Tally()).digest)"
+        "from adjoin.cleaning.decontamination.decontaminate import Decontaminator;"
+        "print(Decontaminator.build([Path(sys.argv[1])], Path(sys.argv[2]), Tally()).digest)"
     )
     arguments = [sys.executable, "-c", script, str(evaluation), str(tmp_path / "three")]
     there = subprocess.run(arguments, capture_output=True, text=True, check=True)

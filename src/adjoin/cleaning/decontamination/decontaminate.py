@@ -1,7 +1,7 @@
 """Training pairs must not hold evaluation data: which pairs repeat what is held out, and why.
 
-    held_out = HeldOut.build([Path("eval")], Path("held-out"), tally)      once: reads the evaluation folders
-    HeldOut.open(Path("held-out")).reasons_against(pairs)                  in each worker: "" or a rule's name
+    Decontaminator.build([Path("eval")], Path("held-out"), tally)    once: reads the evaluation folders
+    Decontaminator.open(Path("held-out")).reasons_against(pairs)     in each worker: "" or a rule's name
 
 Decisions:
 - Texts are compared by their letters only (see `ngrams`), so white space, comments, case and marks never matter.
@@ -20,11 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.cleaning.decontamination.code import LANGUAGES_OF_CODE, code_letters, parts
-from adjoin.cleaning.decontamination.evaluation_files import CODE, QUERY, TITLE, HeldOutText, held_out_texts
-from adjoin.cleaning.decontamination.ngram_index import Found, Index, IndexBuilder, Shape
+from adjoin.cleaning.decontamination.evaluation_files import (
+    CODE,
+    QUERY,
+    TITLE,
+    EvaluationText,
+    read_evaluation_texts,
+)
+from adjoin.cleaning.decontamination.ngram_index import Matches, NgramIndex, NgramIndexBuilder, NgramShape
 from adjoin.cleaning.decontamination.ngrams import Letters
 from adjoin.cleaning.decontamination.prose import prose_letters
-from adjoin.cleaning.decontamination.repositories import HeldOutRepositories
+from adjoin.cleaning.decontamination.repositories import EvaluationRepositories
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, read_json, write_json
 from adjoin.pairs.pair import Pair
@@ -42,7 +48,7 @@ RULES: dict[str, str] = {
 DESCRIPTION = "held-out.json"
 FORMAT = 1  # counts up when anything below or a table of letters changes: old hashes then mean nothing
 
-PROSE = Shape(gram=32, anchor=16, gap=12)  # a gram is about 7 words
+PROSE = NgramShape(gram=32, anchor=16, gap=12)  # a gram is about 7 words
 # A text weighs its letters + 3 a word: of several such sums the one that best tells 15 words of a held-out text
 # from stock phrases and names ("the National Institute of Neurological Disorders and Stroke" weighs 75).
 PROSE_STRETCH = 80  # 12 words of average length; finds 99.1 % of stretches of 15 words, and all longer ones
@@ -52,7 +58,7 @@ PROSE_ANYWHERE = 50  # weight of one that counts in the middle of a sentence,
 PROSE_SENTENCE, PROSE_SENTENCE_WORDS = 36, 5  # and of one that counts where it is a sentence of its own
 
 SUMMARY_WORDS = 5  # a function's x of fewer may equal a held-out one ("Stop the server"): many functions share it
-CODE_SHAPE = Shape(gram=40, anchor=24, gap=24)
+CODE_SHAPE = NgramShape(gram=40, anchor=24, gap=24)
 CODE_STRETCH = 150  # letters in one stretch that y may not hold,
 CODE_SHARE, CODE_COVERED = 0.6, 80  # and the share of y's letters in any number of stretches, with their least sum
 CODE_WHOLE = 1  # letters of code that y may not equal
@@ -78,16 +84,16 @@ class Decontaminator:
     """
 
     digest: str
-    prose: Index
-    code: Index
-    repositories: HeldOutRepositories
+    prose: NgramIndex
+    code: NgramIndex
+    repositories: EvaluationRepositories
 
     @classmethod
     def build(cls, folders: Sequence[Path], out: Path, tally: Tally) -> "Decontaminator":
         """Read evaluation folders and write the index `out`, a folder that is replaced if it is an index.
 
         Raises:
-            AdjoinError: see `held_out_texts`; or `out` is something else than an index.
+            AdjoinError: see `read_evaluation_texts`; or `out` is something else than an index.
             OSError: the disk is full or `out` may not be written.
         """
         if out.exists() and not (out / DESCRIPTION).exists() and (not out.is_dir() or any(out.iterdir())):
@@ -95,11 +101,11 @@ class Decontaminator:
         if not folders:
             raise AdjoinError("no evaluation folder: expected one or more to hold out; name them")
         repositories: dict[str, set[str]] = {}
-        prose, code = IndexBuilder(PROSE), IndexBuilder(CODE_SHAPE)
-        for batch in _batches(held_out_texts(folders, repositories, tally), lambda text: len(text.text)):
+        prose, code = NgramIndexBuilder(PROSE), NgramIndexBuilder(CODE_SHAPE)
+        for batch in _batches(read_evaluation_texts(folders, repositories, tally), lambda text: len(text.text)):
             _add_prose(prose, [text for text in batch if text.kind != CODE])
             _add_code(code, [text for text in batch if text.kind == CODE])
-        held = HeldOutRepositories(repositories)
+        held = EvaluationRepositories(repositories)
         tally.add("held-out repositories", number=len(held.names))
         with folder_in_one_piece(out) as folder:
             files = [*prose.make().save(folder, "prose"), *code.make().save(folder, "code")]
@@ -126,8 +132,8 @@ class Decontaminator:
         try:
             if description["format"] != FORMAT:
                 raise ValueError(f"format {description['format']}, expected {FORMAT}")
-            prose, code = Index.open(path, "prose", PROSE), Index.open(path, "code", CODE_SHAPE)
-            repositories = HeldOutRepositories(description["repositories"])
+            prose, code = NgramIndex.open(path, "prose", PROSE), NgramIndex.open(path, "code", CODE_SHAPE)
+            repositories = EvaluationRepositories(description["repositories"])
             return cls(str(description["digest"]), prose, code, repositories)
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AdjoinError(f"the index of held-out texts {path} is damaged ({error}); build it again") from None
@@ -135,7 +141,7 @@ class Decontaminator:
     def reasons_against(self, pairs: Sequence[Pair]) -> list[str]:
         """[N] for each pair the first of `RULES` that keeps it out, or the empty string."""
         broken = np.zeros((len(RULES_IN_ORDER), len(pairs)), np.bool_)
-        broken[0] = [self.repositories.hold(pair.repository, pair.origin, pair.language) for pair in pairs]
+        broken[0] = [self.repositories.contain(pair.repository, pair.origin, pair.language) for pair in pairs]
         codes: dict[tuple[str, str], list[int]] = {}
         texts: dict[str, list[int]] = {}  # a passage is the y of one pair and the x of the next: looked at once
         for i, pair in enumerate(pairs):
@@ -146,9 +152,9 @@ class Decontaminator:
                 codes.setdefault((pair.y, pair.language), []).append(i)
             else:
                 texts.setdefault(pair.y, []).append(i)
-        for row, key in _flagged(codes, lambda key: len(key[0]), self._code_rules):
+        for row, key in _rule_hits(codes, lambda key: len(key[0]), self._code_rules):
             broken[row + 1, codes[key]] = True
-        for row, text in _flagged(texts, len, self._prose_rules):
+        for row, text in _rule_hits(texts, len, self._prose_rules):
             of = texts[text] if row else [i for i in texts[text] if pairs[i].x == text]
             broken[row + 2, of] = True
         names = ["", *RULES_IN_ORDER]
@@ -156,7 +162,7 @@ class Decontaminator:
 
     def _code_rules(self, batch: list[tuple[str, str]]) -> NDArray[np.bool_]:
         """[1, T] whether functions (code, language) are held out."""
-        codes, of = _pieces([code for code, _ in batch])
+        codes, of = _split_long([code for code, _ in batch])
         letters = code_letters(codes, [batch[i][1] for i in of])
         stretches, contained = self.code.search(letters)
         held, _ = self.code.equal(letters)
@@ -167,11 +173,11 @@ class Decontaminator:
         behind = np.concatenate([[0], stretches.end])[:-1]  # two stretches may overlap
         np.add.at(covered, stretches.texts, stretches.end - np.maximum(stretches.first, behind))
         held |= (covered >= CODE_COVERED) & (covered >= CODE_SHARE * np.diff(letters.bounds))
-        return _together(held[None], of, len(batch))
+        return _any_piece(held[None], of, len(batch))
 
     def _prose_rules(self, batch: list[str]) -> NDArray[np.bool_]:
         """[2, T] whether texts are held-out queries, and whether they hold a held-out text."""
-        texts, of = _pieces(batch)
+        texts, of = _split_long(batch)
         letters = prose_letters(texts)
         stretches, contained = self.prose.search(letters)
         held, is_query = self.prose.equal(letters)
@@ -186,10 +192,10 @@ class Decontaminator:
             around = letters.around(contained.first[doubtful], contained.end[doubtful])
             alone = np.array([_ends(before) and _ends(after) for before, after in around])
             held[contained.texts[doubtful[alone]]] = True
-        return _together(np.stack([is_query, held]), of, len(batch))
+        return _any_piece(np.stack([is_query, held]), of, len(batch))
 
 
-def _weights(letters: Letters, found: Found) -> NDArray[np.int64]:
+def _weights(letters: Letters, found: Matches) -> NDArray[np.int64]:
     return found.end - found.first + 3 * letters.words_between(found.first, found.end)
 
 
@@ -198,7 +204,7 @@ def _ends(between: bytes) -> bool:
     return any(mark in between for mark in b".!?:;\n\1")
 
 
-def _flagged(
+def _rule_hits(
     texts: Iterable[Item], size: Callable[[Item], int], rules: Callable[[list[Item]], NDArray[np.bool_]]
 ) -> Iterator[tuple[int, Item]]:
     """Each broken rule's row with the text that breaks it."""
@@ -221,7 +227,7 @@ def _batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[lis
         yield batch
 
 
-def _pieces(texts: Sequence[str]) -> tuple[list[str], list[int]]:
+def _split_long(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     """The texts, those above `LONGEST` in pieces that overlap, and which text each piece is of."""
     if all(len(text) <= LONGEST for text in texts):
         return list(texts), list(range(len(texts)))
@@ -230,7 +236,7 @@ def _pieces(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     return [texts[n][start : start + LONGEST] for n, start in starts], [n for n, _ in starts]
 
 
-def _together(rows: NDArray[np.bool_], of: list[int], number: int) -> NDArray[np.bool_]:
+def _any_piece(rows: NDArray[np.bool_], of: list[int], number: int) -> NDArray[np.bool_]:
     """[R, T] whether any piece of a text is flagged, of [R, pieces]."""
     result = np.zeros((len(rows), number), np.bool_)
     for row, flagged in zip(result, rows, strict=True):
@@ -238,8 +244,8 @@ def _together(rows: NDArray[np.bool_], of: list[int], number: int) -> NDArray[np
     return result
 
 
-def _add_prose(index: IndexBuilder, batch: Sequence[HeldOutText]) -> None:
-    texts, of = _pieces([text.text for text in batch])
+def _add_prose(index: NgramIndexBuilder, batch: Sequence[EvaluationText]) -> None:
+    texts, of = _split_long([text.text for text in batch])
     letters = prose_letters(texts)
     index.add_wholes(letters, PROSE_WHOLE, np.array([batch[i].kind == QUERY for i in of], np.bool_))
     letters = prose_letters([text for text, i in zip(texts, of, strict=True) if batch[i].kind != TITLE])
@@ -247,8 +253,8 @@ def _add_prose(index: IndexBuilder, batch: Sequence[HeldOutText]) -> None:
     index.add_contained(letters, *PROSE_WITHIN)
 
 
-def _add_code(index: IndexBuilder, batch: Sequence[HeldOutText]) -> None:
-    codes, of = _pieces([text.text for text in batch])
+def _add_code(index: NgramIndexBuilder, batch: Sequence[EvaluationText]) -> None:
+    codes, of = _split_long([text.text for text in batch])
     languages = [batch[i].language for i in of]
     letters = code_letters(codes, languages)
     index.add_grams(letters)

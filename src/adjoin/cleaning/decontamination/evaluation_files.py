@@ -42,7 +42,7 @@ _DATA = (
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutText:
+class EvaluationText:
     """One text that must not be trained on.
 
     Attributes:
@@ -56,9 +56,9 @@ class HeldOutText:
     language: str = ""
 
 
-def held_out_texts(
+def read_evaluation_texts(
     folders: Sequence[Path], repositories: dict[str, set[str]], tally: Tally
-) -> Iterator[HeldOutText]:
+) -> Iterator[EvaluationText]:
     """All texts below the folders, in the order of the folders and of the paths in them.
 
     Args:
@@ -108,7 +108,7 @@ def _is_dataset(files: Sequence[str]) -> bool:
     return MANIFEST in files and any(re.fullmatch(r"pairs-\d+\.parquet", name) for name in files)
 
 
-def _texts(file: Path, repositories: dict[str, set[str]], tally: Tally) -> Iterator[HeldOutText]:
+def _texts(file: Path, repositories: dict[str, set[str]], tally: Tally) -> Iterator[EvaluationText]:
     name = file.name.lower()
     if file.name == MANIFEST:
         yield from _of_dataset(file.parent, repositories)
@@ -134,7 +134,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
         raise AdjoinError(f"cannot read {file}, it is damaged or cut off ({error}): copy the file again") from None
 
 
-def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[HeldOutText]:
+def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[EvaluationText]:
     queries = file.name.lower().startswith("queries")
     for number, line in _lines(file):
         try:
@@ -151,7 +151,7 @@ def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[HeldOut
         yield from texts
 
 
-def _of_record(record: dict[str, Any], queries: bool) -> Iterator[HeldOutText]:
+def _of_record(record: dict[str, Any], queries: bool) -> Iterator[EvaluationText]:
     """Whatever is text in an object: strings, and lists of them, unless the name says that it is none."""
     language = str(record.get("language") or record.get("lang") or "").lower()
     for name, value in record.items():
@@ -161,16 +161,16 @@ def _of_record(record: dict[str, Any], queries: bool) -> Iterator[HeldOutText]:
             if not isinstance(text, str) or not text.strip():
                 continue
             if name != "title" or not record.get("text"):
-                yield _held_out(text, name, language, queries)
+                yield _classified(text, name, language, queries)
             elif len(text.split()) >= TITLE_WORDS:
-                yield HeldOutText(text, TITLE)
+                yield EvaluationText(text, TITLE)
 
 
-def _held_out(text: str, name: str, language: str, queries: bool) -> HeldOutText:
+def _classified(text: str, name: str, language: str, queries: bool) -> EvaluationText:
     if language in LANGUAGES_OF_CODE and name in ("text", "code", "y", "function", "whole_func_string", NEGATIVES):
-        return HeldOutText(text, CODE, language)
+        return EvaluationText(text, CODE, language)
     is_query = queries or name in ("query", "question", "docstring", "x")
-    return HeldOutText(text, QUERY if is_query else PASSAGE)
+    return EvaluationText(text, QUERY if is_query else PASSAGE)
 
 
 def _repositories_of(record: dict[str, Any]) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _repositories_of(record: dict[str, Any]) -> Iterator[str]:
             yield match.group()
 
 
-def _of_tsv(file: Path, tally: Tally) -> Iterator[HeldOutText]:
+def _of_tsv(file: Path, tally: Tally) -> Iterator[EvaluationText]:
     if file.name.startswith(("labels", "qrels")) or file.parent.name == "qrels":
         tally.add("file without evaluation data", file.name)
         return
@@ -199,10 +199,10 @@ def _of_tsv(file: Path, tally: Tally) -> Iterator[HeldOutText]:
         elif len(fields) < max(columns) + 1:
             raise AdjoinError(f"{file}, line {number} has {len(fields)} columns, expected {width}; correct it")
         else:
-            yield from (HeldOutText(fields[i], PASSAGE) for i in columns if fields[i].strip())
+            yield from (EvaluationText(fields[i], PASSAGE) for i in columns if fields[i].strip())
 
 
-def _of_dataset(folder: Path, repositories: dict[str, set[str]]) -> Iterator[HeldOutText]:
+def _of_dataset(folder: Path, repositories: dict[str, set[str]]) -> Iterator[EvaluationText]:
     dataset = PairDataset.open(folder)
     columns = ["x", "y", "language", "repository", *([NEGATIVES] if dataset.has_negatives else [])]
     for batch in dataset.batches(columns):
@@ -210,7 +210,7 @@ def _of_dataset(folder: Path, repositories: dict[str, set[str]]) -> Iterator[Hel
             if _REPOSITORY.fullmatch(repository):
                 repositories.setdefault(repository, set()).add(language)
         for x, y, language in zip(batch["x"], batch["y"], batch["language"], strict=True):
-            yield HeldOutText(x, QUERY)
-            yield _held_out(y, "y", language, queries=False)
+            yield EvaluationText(x, QUERY)
+            yield _classified(y, "y", language, queries=False)
         for others, language in zip(batch.get(NEGATIVES, ()), batch["language"], strict=False):
-            yield from (_held_out(text, NEGATIVES, language, queries=False) for text in others)
+            yield from (_classified(text, NEGATIVES, language, queries=False) for text in others)

@@ -17,16 +17,16 @@ from adjoin.cleaning.decontamination.ngrams import (
     EIGHT,
     Hashes,
     Letters,
-    Places,
+    Positions,
     Table,
-    held_by,
-    is_among,
-    make_filter,
+    bloom_filter,
+    bloom_hits,
+    is_in_sorted,
     mixed,
 )
 
 
-class Shape(NamedTuple):
+class NgramShape(NamedTuple):
     """Lengths, in letters; the first two are multiples of eight.
 
     Attributes:
@@ -40,21 +40,21 @@ class Shape(NamedTuple):
     gap: int
 
 
-class Found(NamedTuple):
+class Matches(NamedTuple):
     """Stretches of a batch that are held out.
 
     Attributes:
         texts: [N] which text of the batch each is in.
-        first, end: [N] places of its first letter and behind its last.
+        first, end: [N] positions of its first letter and behind its last.
     """
 
-    texts: Places
-    first: Places
-    end: Places
+    texts: Positions
+    first: Positions
+    end: Positions
 
 
 @dataclass(frozen=True)
-class Index:
+class NgramIndex:
     """Sorted hashes, and filters before them; each an array that may lie on the disk.
 
     Attributes:
@@ -79,7 +79,7 @@ class Index:
     wholes: Table
     whole_digests: Table
     query_digests: Table
-    shape: Shape
+    shape: NgramShape
 
     def save(self, folder: Path, name: str) -> list[Path]:
         """Write the arrays as `folder/name-*.npy`, which are returned."""
@@ -89,7 +89,7 @@ class Index:
         return list(files.values())
 
     @classmethod
-    def open(cls, folder: Path, name: str, shape: Shape) -> "Index":
+    def open(cls, folder: Path, name: str, shape: NgramShape) -> "NgramIndex":
         """Map the arrays into memory.
 
         Raises:
@@ -99,59 +99,59 @@ class Index:
         arrays = {field: np.load(file, mmap_mode="r").view(np.ndarray) for field, file in files.items()}
         return cls(**arrays, shape=shape)
 
-    def search(self, letters: Letters) -> tuple[Found, Found]:
+    def search(self, letters: Letters) -> tuple[Matches, Matches]:
         """The stretches of two grams or more, and the contained texts."""
         starts = letters.starts
         openings = letters.chain(starts, self.shape.anchor)
         grams = mixed(letters.chain(starts, self.shape.gram, openings, self.shape.anchor))
         openings = mixed(openings)
-        opened = held_by(self.openings, openings)
-        places = starts[held_by(self.grams, grams)]
-        return self._stretches(letters, places), self._contained(letters, starts[opened], openings[opened])
+        opened = bloom_hits(self.openings, openings)
+        positions = starts[bloom_hits(self.grams, grams)]
+        return self._stretches(letters, positions), self._contained(letters, starts[opened], openings[opened])
 
-    def _stretches(self, letters: Letters, places: Places) -> Found:
-        if not len(places):
-            return Found(places, places, places)
-        breaks = np.flatnonzero(np.diff(places) > self.shape.gap) + 1
-        first = places[np.concatenate([[0], breaks])]
-        last = places[np.concatenate([breaks, [len(places)]]) - 1]
+    def _stretches(self, letters: Letters, positions: Positions) -> Matches:
+        if not len(positions):
+            return Matches(positions, positions, positions)
+        breaks = np.flatnonzero(np.diff(positions) > self.shape.gap) + 1
+        first = positions[np.concatenate([[0], breaks])]
+        last = positions[np.concatenate([breaks, [len(positions)]]) - 1]
         several = last > first
         first, end = first[several], last[several] + self.shape.gram
         texts = letters.texts_at(first)
-        return Found(texts, first, np.minimum(end, letters.bounds[texts + 1] - 1))
+        return Matches(texts, first, np.minimum(end, letters.bounds[texts + 1] - 1))
 
-    def _contained(self, letters: Letters, places: Places, openings: Hashes) -> Found:
+    def _contained(self, letters: Letters, positions: Positions, openings: Hashes) -> Matches:
         low = np.searchsorted(self.anchors, openings)
         number = np.searchsorted(self.anchors, openings, side="right") - low
         nth = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
         row = np.repeat(low, number) + nth
-        first = np.repeat(places, number)
+        first = np.repeat(positions, number)
         end = first + self.lengths[row]
         texts = letters.texts_at(first)
         fits = np.flatnonzero(end < letters.bounds[texts + 1])
         row, texts, first, end = row[fits], texts[fits], first[fits], end[fits]
-        alike = np.flatnonzero(letters.outlines(first, end) == self.outlines[row])
-        texts, first, end = texts[alike], first[alike], end[alike]
-        same = np.flatnonzero(is_among(self.contained, letters.digests(first, end)))
-        return Found(texts[same], first[same], end[same])
+        candidates = np.flatnonzero(letters.outlines(first, end) == self.outlines[row])
+        texts, first, end = texts[candidates], first[candidates], end[candidates]
+        same = np.flatnonzero(is_in_sorted(self.contained, letters.digests(first, end)))
+        return Matches(texts[same], first[same], end[same])
 
     def equal(self, letters: Letters) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """[T] whether each text is held out as it is, and whether it is a held-out query."""
         first, end = letters.bounds[:-1], letters.bounds[1:] - 1
         short = np.flatnonzero((end > first) & (end - first < EIGHT))
         long = np.flatnonzero(end - first >= EIGHT)
-        alike = np.append(short, long[is_among(self.wholes, letters.outlines(first[long], end[long]))])
-        digests = letters.digests(first[alike], end[alike])
+        candidates = np.append(short, long[is_in_sorted(self.wholes, letters.outlines(first[long], end[long]))])
+        digests = letters.digests(first[candidates], end[candidates])
         equal = np.zeros((2, len(first)), np.bool_)
-        equal[0, alike] = is_among(self.whole_digests, digests)
-        equal[1, alike] = is_among(self.query_digests, digests)
+        equal[0, candidates] = is_in_sorted(self.whole_digests, digests)
+        equal[1, candidates] = is_in_sorted(self.query_digests, digests)
         return equal[0], equal[1]
 
 
-class IndexBuilder:
+class NgramIndexBuilder:
     """Gathers the hashes of held-out texts; memory grows by 8 bytes a word until the index is made."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NgramShape) -> None:
         self._shape = shape
         self._parts: dict[str, list[Any]] = {name: [] for name in _arrays() if name != "openings"}
 
@@ -183,7 +183,7 @@ class IndexBuilder:
         self._parts["outlines"].append(letters.outlines(first, end))
         self._parts["contained"].append(letters.digests(first, end))
 
-    def make(self) -> Index:
+    def make(self) -> NgramIndex:
         """The index; the same for the same texts in any order, however often each came."""
         joined = {
             name: np.concatenate([np.zeros(0, np.uint64), *(part.astype(np.uint64) for part in parts)])
@@ -191,9 +191,9 @@ class IndexBuilder:
         }
         rows = np.stack([joined["anchors"], joined["lengths"], joined["outlines"]])
         anchors, lengths, outlines = np.unique(rows, axis=1)
-        return Index(
-            grams=make_filter(np.unique(joined["grams"])),
-            openings=make_filter(np.unique(anchors)),
+        return NgramIndex(
+            grams=bloom_filter(np.unique(joined["grams"])),
+            openings=bloom_filter(np.unique(anchors)),
             anchors=np.ascontiguousarray(anchors),
             lengths=lengths.astype(np.int64),
             outlines=np.ascontiguousarray(outlines),
@@ -206,4 +206,4 @@ class IndexBuilder:
 
 
 def _arrays() -> list[str]:
-    return [field.name for field in fields(Index) if field.name != "shape"]
+    return [field.name for field in fields(NgramIndex) if field.name != "shape"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 Table = NDArray[Any]
 
 SEPARATOR = 1  # the byte between texts; a control character, which no table keeps as a letter
@@ -39,14 +39,14 @@ class Letters:
 
     Attributes:
         flat: [L] all letters and separators, and some padding.
-        starts: [W] places in `flat` where a word starts, ascending.
+        starts: [W] positions in `flat` where a word starts, ascending.
         bounds: [T+1] text i has the letters bounds[i] ... bounds[i+1] - 2; its separator follows.
         source: the texts that were reduced, joined by separators.
     """
 
     flat: NDArray[np.uint8]
-    starts: Places
-    bounds: Places
+    starts: Positions
+    bounds: Positions
     source: bytes
     _kept: NDArray[np.bool_]
 
@@ -76,45 +76,45 @@ class Letters:
         ends = np.flatnonzero(flat[: len(flat) - len(_PADDING)] == SEPARATOR)
         return cls(flat, starts, np.concatenate([[0], ends + 1]), source, kept)
 
-    def chain(self, places: Places, length: int, before: Hashes | None = None, skip: int = 0) -> Hashes:
+    def chain(self, positions: Positions, length: int, before: Hashes | None = None, skip: int = 0) -> Hashes:
         """[N] a running hash of the letters from each place on; not for looking up before it is `mixed`.
 
         Args:
-            places: [N] where the grams start.
+            positions: [N] where the grams start.
             length: of the grams, in letters: a multiple of eight.
             before: the running hash of the first `skip` letters, to go on from.
             skip: likewise.
         """
         eights: NDArray[np.uint64] = np.ndarray((len(self.flat) - EIGHT,), "<u8", self.flat, strides=(1,))
-        state = np.full(len(places), _SEED) if before is None else before
+        state = np.full(len(positions), _SEED) if before is None else before
         for offset in range(skip, length, EIGHT):
             step = state >> np.uint64(29)
             step ^= state  # in place: fresh memory costs more than the arithmetic
             step *= _STEP
-            step += eights.take(places + offset)
+            step += eights.take(positions + offset)
             state = step
         return state
 
-    def outlines(self, first: Places, end: Places) -> Hashes:
+    def outlines(self, first: Positions, end: Positions) -> Hashes:
         """[N] a hash of the first eight and the last eight letters of stretches, and of their length."""
         state = self.chain(first, EIGHT)
         return mixed(self.chain(end - EIGHT, EIGHT, state) + (end - first).astype(np.uint64))
 
-    def digests(self, first: Places, end: Places) -> Hashes:
+    def digests(self, first: Positions, end: Positions) -> Hashes:
         """[N] a hash of all letters of each stretch, one by one."""
         flat = self.flat.tobytes() if len(first) else b""
         hashes = (hashlib.blake2b(flat[i:j], digest_size=8).digest() for i, j in zip(first, end, strict=True))
         return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
-    def texts_at(self, places: Places) -> Places:
+    def texts_at(self, positions: Positions) -> Positions:
         """[N] which text each place belongs to."""
-        return np.searchsorted(self.bounds, places, side="right") - 1
+        return np.searchsorted(self.bounds, positions, side="right") - 1
 
-    def words_between(self, first: Places, end: Places) -> Places:
+    def words_between(self, first: Positions, end: Positions) -> Positions:
         """[N] the number of words that start in each stretch."""
         return np.searchsorted(self.starts, end) - np.searchsorted(self.starts, first)
 
-    def around(self, first: Places, end: Places) -> list[tuple[bytes, bytes]]:
+    def around(self, first: Positions, end: Positions) -> list[tuple[bytes, bytes]]:
         """[N] the source between each stretch and the letters before and after it, or the separators."""
         origin = np.flatnonzero(self._kept) + 1  # of the separator that is put before the first text, 0
         source = bytes([SEPARATOR]) + self.source
@@ -129,37 +129,37 @@ def mixed(state: Hashes) -> Hashes:
     return state ^ (state >> np.uint64(31))
 
 
-def make_filter(keys: Hashes) -> Hashes:
+def bloom_filter(keys: Hashes) -> Hashes:
     """A Bloom filter of these keys, in blocks of 64 bits so that a question costs one access to memory."""
     blocks = max(len(keys) * BITS_A_KEY // 64, 1)
     table = np.zeros(blocks, np.uint64)
     bits = _bits(keys, 0) | _bits(keys, 6) | _bits(keys, 12) | _bits(keys, 18)
-    np.bitwise_or.at(table, _places(keys, blocks), bits)
+    np.bitwise_or.at(table, _blocks_of(keys, blocks), bits)
     return table
 
 
-def _places(keys: Hashes, blocks: int) -> Places:
-    places: Places = (((keys >> np.uint64(32)) * np.uint64(blocks)) >> np.uint64(32)).view(np.int64)
-    return places
+def _blocks_of(keys: Hashes, blocks: int) -> Positions:
+    positions: Positions = (((keys >> np.uint64(32)) * np.uint64(blocks)) >> np.uint64(32)).view(np.int64)
+    return positions
 
 
 def _bits(keys: Hashes, shift: int) -> Hashes:
     return np.uint64(1) << ((keys >> np.uint64(shift)) & np.uint64(63))
 
 
-def held_by(table: Table, keys: Hashes) -> Places:
+def bloom_hits(table: Table, keys: Hashes) -> Positions:
     """Which of the keys, as indices, the filter was made of: all that it was, and 1 in 550 others."""
-    blocks = table[_places(keys, len(table))]
+    blocks = table[_blocks_of(keys, len(table))]
     found = np.flatnonzero(blocks & _bits(keys, 0))  # five of six strange keys end here
     keys, blocks = keys[found], blocks[found]
     bits = _bits(keys, 6) | _bits(keys, 12) | _bits(keys, 18)
-    held: Places = found[(blocks & bits) == bits]
+    held: Positions = found[(blocks & bits) == bits]
     return held
 
 
-def is_among(sorted_keys: Table, keys: Hashes) -> NDArray[np.bool_]:
+def is_in_sorted(sorted_keys: Table, keys: Hashes) -> NDArray[np.bool_]:
     """Whether each key is among the sorted ones."""
     if not len(sorted_keys):
         return np.zeros(len(keys), np.bool_)
-    places = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return np.asarray(sorted_keys[places] == keys)
+    positions = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
+    return np.asarray(sorted_keys[positions] == keys)

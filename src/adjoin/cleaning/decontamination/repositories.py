@@ -70,17 +70,17 @@ _VERSION = re.compile(r"[-_@]v?\d+(?:[.:~+_-].*)?$|[-_@]v?\d+$")
 _PACKAGERS = re.compile(
     r"^(?:python3?-|ruby-|php-|node-|golang-|rust-|librust-|r-cran-|lib(?=.*-java$))|-(?:dev|java|doc|src)$"
 )
-_PLACES = frozenset(
+_PACKAGE_FOLDERS = frozenset(
     ("site-packages", "dist-packages", "node_modules", "vendor", "third_party", "gems", "vendor_ruby")
 )
 _LEAST_LETTERS = 4
 
 
-def _bare(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-class HeldOutRepositories:
+class EvaluationRepositories:
     """The repositories that evaluation sets were made of.
 
     Attributes:
@@ -96,10 +96,10 @@ class HeldOutRepositories:
             owner, _, own = name.partition("/")
             for package in (own if is_distinctive(own) else "", f"github-{owner}-{own}"):
                 if package:
-                    self._packages.setdefault(_bare(package), set()).update(self.names[name.lower()])
-        self._of_place = lru_cache(1 << 12)(self._look_up)
+                    self._packages.setdefault(_normalized(package), set()).update(self.names[name.lower()])
+        self._of_folder = lru_cache(1 << 12)(self._look_up)
 
-    def hold(self, repository: str, origin: str, language: str) -> bool:
+    def contain(self, repository: str, origin: str, language: str) -> bool:
         """Whether a pair comes from one of them.
 
         Args:
@@ -112,7 +112,7 @@ class HeldOutRepositories:
         if repository and self._is_named(repository):
             return True
         folder = origin.rpartition("/")[0] or origin.rpartition(":")[0]
-        known, languages = self._of_place(folder)
+        known, languages = self._of_folder(folder)
         return known or language in languages
 
     def _is_named(self, repository: str) -> bool:
@@ -136,7 +136,7 @@ class HeldOutRepositories:
 def is_distinctive(name: str) -> bool:
     """Whether a package that bears a repository's name must be that repository."""
     words = [word.lower() for word in re.split(r"[-_.]", name) if word]
-    return len(_bare(name)) >= _LEAST_LETTERS and not all(word in ORDINARY for word in words)
+    return len(_normalized(name)) >= _LEAST_LETTERS and not all(word in ORDINARY for word in words)
 
 
 def packages_of(origin: str) -> set[str]:
@@ -151,6 +151,6 @@ def packages_of(origin: str) -> set[str]:
         bare = _VERSION.sub("", name)
         if part and (wanted or is_archive or bare != name):
             shorter = _PACKAGERS.sub("", _PACKAGERS.sub("", bare))
-            found |= {_bare(bare), _bare(shorter)}
-        wanted = is_archive or part in _PLACES
+            found |= {_normalized(bare), _normalized(shorter)}
+        wanted = is_archive or part in _PACKAGE_FOLDERS
     return found
