@@ -19,13 +19,13 @@ from adjoin.cleaning.near_duplicates import (
     SignatureFiles,
     near_duplicates,
     signatures,
-    threshold_of,
 )
 from adjoin.cleaning.shingles import dialect_of, shingles
 from adjoin.corpus.document import PROSE
 from adjoin.errors import AdjoinError
 from small_sources import NOUNS, VERBS, function_source
 
+THRESHOLDS = {PROSE: PROSE_THRESHOLD, "python": CODE_THRESHOLD, "java": CODE_THRESHOLD}
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ha", "ki", "lo"), ("rst", "lm", "nd", "x", "po")
 WORDS = ["".join(parts) for parts in itertools.product(*SYLLABLES)]
 
@@ -60,22 +60,19 @@ def marks(
     kind: np.ndarray | None = None,
     parts: int = 2,
 ) -> np.ndarray:
-    found = signed(texts, languages)
     paths = []
-    for number, part in enumerate(np.array_split(found, parts)):
+    for number, part in enumerate(np.array_split(signed(texts, languages), parts)):
         paths.append(folder / f"{number}.npy")
         np.save(paths[-1], part)
     kinds = np.zeros(len(texts), np.uint8) if kind is None else kind
     keeps = np.ones(len(texts), np.bool_) if keep is None else keep
-    return near_duplicates(
-        SignatureFiles(paths), keeps, kinds, [threshold_of(language) for language in languages[:2]]
-    )
+    return near_duplicates(SignatureFiles(paths), keeps, kinds, [THRESHOLDS[name] for name in languages[:2]])
 
 
 def near_duplicates_plain(texts: list[str], language: str) -> list[bool]:
     """All pairs, exact Jaccard: slow and sure."""
     sets = [set(shingles([text.encode()], dialect_of(language))[0].tolist()) for text in texts]
-    threshold = threshold_of(language)
+    threshold = THRESHOLDS[language]
     return [
         any(len(later & earlier) >= threshold * len(later | earlier) for earlier in sets[:place])
         for place, later in enumerate(sets)

@@ -1,10 +1,11 @@
-"""Evaluation folders → the texts in them. What cannot be read is refused: skipped, it might be trained on.
+"""Reader of evaluation folders: every text that must not be trained on.
 
-Read, at any depth below a folder:
-    *.jsonl, *.jsonl.gz   BEIR's corpus and queries, or any objects with text in them
-    *.tsv                 with a header that names a column of text (text, text1, sentence, question, ...)
-    manifest.json         a dataset that `adjoin mine` made: x and y of its pairs
-Judgments (qrels) and names of labels hold no text. Documentation beside the data is counted and passed over.
+It reads, at any depth below a folder:
+    *.jsonl, *.jsonl.gz   BEIR corpora and queries, or any objects with text
+    *.tsv                 with a header that names a text column (text, text1, sentence, question, ...)
+    manifest.json         a dataset that `adjoin mine` wrote: x and y of its pairs
+Files in another data format are errors: if they were skipped, their texts might be trained on. Relevance judgments
+(qrels), label names and documentation hold no evaluation text; they are counted and skipped.
 """
 
 import gzip
@@ -24,7 +25,7 @@ from adjoin.pairs.dataset import MANIFEST, NEGATIVES, PairDataset
 from adjoin.tally import Tally
 
 CODE, PASSAGE, QUERY, TITLE = "held-out code", "held-out passages", "held-out queries", "held-out titles"
-TITLE_WORDS = 5  # a shorter title ("Ingrid Bergman") is a name, which others may use
+TITLE_WORDS = 5  # a shorter title ("Ingrid Bergman") is a name, which may occur anywhere
 
 EXPECTED = "corpus.jsonl(.gz), queries.jsonl, *.jsonl, *.tsv with a header, or a dataset made by `adjoin mine`"
 _TEXT_COLUMN = re.compile(
@@ -43,12 +44,12 @@ _DATA = (
 
 @dataclass(frozen=True, slots=True)
 class EvaluationText:
-    """One text that must not be trained on.
+    """One text of an evaluation set, which must not be trained on.
 
     Attributes:
-        text: as it stands in the file.
+        text: as in the file.
         kind: `CODE`, `PASSAGE`, `QUERY`, or `TITLE` of a passage.
-        language: of code; empty for others.
+        language: the programming language of code; empty for other kinds.
     """
 
     text: str
@@ -59,45 +60,45 @@ class EvaluationText:
 def read_evaluation_texts(
     folders: Sequence[Path], repositories: dict[str, set[str]], tally: Tally
 ) -> Iterator[EvaluationText]:
-    """All texts below the folders, in the order of the folders and of the paths in them.
+    """Yield every text below the folders, in the order of the folders, then of paths.
 
     Args:
-        folders: evaluation folders, or folders of those. One named twice is read once.
-        repositories: receives "owner/name" of each repository that texts were taken from, with their languages.
-        tally: receives how many texts of each kind there are, and which files were passed over.
+        folders: evaluation folders, or folders that contain some. A file reached twice is read once.
+        repositories: filled with "owner/name" of each repository that texts come from → their languages.
+        tally: counts the texts of each kind and the files that are skipped.
 
     Raises:
-        AdjoinError: a folder is missing or holds nothing that is recognised, a file is damaged or of a format
-            that is not read, or a line lacks text.
+        AdjoinError: a folder is missing or has no evaluation data; a file is damaged or of another data format; a
+            line has no text.
     """
     seen: set[Path] = set()
     for folder in folders:
         if not folder.is_dir():
             raise AdjoinError(f"no evaluation data at {folder}: expected a folder with {EXPECTED}; check the path")
-        found = 0
+        has_texts = False
         for file in _files(folder):
             real = file.resolve()
             if real in seen:
-                found += 1
+                has_texts = True
                 continue
             seen.add(real)
             for text in _texts(file, repositories, tally):
-                found += 1
+                has_texts = True
                 tally.add(text.kind)
                 yield text
-        if not found:
+        if not has_texts:
             raise AdjoinError(f"nothing to hold out in {folder}: expected {EXPECTED}; check the path")
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, by name; of a dataset of pairs only its manifest."""
+    """All files below a folder, sorted by name; for a dataset of pairs, only its manifest."""
 
     def refuse(error: OSError) -> None:
         raise AdjoinError(f"cannot read {error.filename}: {error.strerror}; give a folder you may read") from None
 
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if len(Path(place).resolve().parts) > 64:  # a link to a folder above it
+        if len(Path(place).resolve().parts) > 64:  # a link to a parent folder
             raise AdjoinError(f"{place} is too deep: expected no folder that links to itself; remove the link")
         if _is_dataset(files):
             files = [MANIFEST]
@@ -123,7 +124,7 @@ def _texts(file: Path, repositories: dict[str, set[str]], tally: Tally) -> Itera
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Number and text of every line that is not blank."""
+    """Number and text of each line that is not blank."""
     try:
         with gzip.open(file, "rb") if file.name.lower().endswith(".gz") else file.open("rb") as content:
             for number, data in numbered_lines(content, file):
@@ -152,7 +153,7 @@ def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[Evaluat
 
 
 def _of_record(record: dict[str, Any], queries: bool) -> Iterator[EvaluationText]:
-    """Whatever is text in an object: strings, and lists of them, unless the name says that it is none."""
+    """Every string in an object, also in lists, except in fields whose name says that they hold no text."""
     language = str(record.get("language") or record.get("lang") or "").lower()
     for name, value in record.items():
         if _NO_TEXT.fullmatch(name.lower()):

@@ -1,9 +1,9 @@
-"""What one kind of text (prose, or code) may not repeat: an index of hashes that workers map into their memory.
+"""A memory-mapped index of hashed n-grams and whole texts of evaluation data; one for prose, one for code.
 
-Three questions are asked of a batch of texts, all about their letters only (see `ngrams`):
-    equal      is the whole text one that is held out?
-    contained  does it contain a short held-out text, or a held-out function or its body, from end to end?
-    stretches  which of its stretches stand in held-out texts?
+It answers three questions about a batch of normalized texts (see `ngrams`):
+    equal      is the whole text a held-out one?
+    contained  does it contain a whole short held-out text, or a whole held-out function or body?
+    stretches  which of its spans also occur in held-out texts?
 """
 
 from dataclasses import dataclass, fields
@@ -27,12 +27,12 @@ from adjoin.cleaning.decontamination.ngrams import (
 
 
 class NgramShape(NamedTuple):
-    """Lengths, in letters; the first two are multiples of eight.
+    """Lengths in letters. `gram` and `anchor` are multiples of eight.
 
     Attributes:
-        gram: of the stretches that are looked up, one from the start of each word.
-        anchor: of the beginnings by which texts to be contained are found; shorter ones are not. At most a gram.
-        gap: between the starts of two grams of one stretch: a word may be missing that was cut differently.
+        gram: length of the n-grams that are looked up, one from the start of each word.
+        anchor: length of the prefix by which a contained text is found, at most `gram`; shorter ones are not.
+        gap: largest distance between the starts of two n-grams of one stretch. It allows for a missing word.
     """
 
     gram: int
@@ -41,11 +41,12 @@ class NgramShape(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Stretches of a batch that are held out.
+    """Spans of a batch of texts that occur in held-out texts.
 
     Attributes:
-        texts: [N] which text of the batch each is in.
-        first, end: [N] positions of its first letter and behind its last.
+        texts: [N] index of the text that each span is in.
+        first: [N] position of the first letter.
+        end: [N] position after the last letter.
     """
 
     texts: Positions
@@ -55,19 +56,21 @@ class Matches(NamedTuple):
 
 @dataclass(frozen=True)
 class NgramIndex:
-    """Sorted hashes, and filters before them; each an array that may lie on the disk.
+    """Bloom filters and sorted hashes of held-out texts; each array may be memory-mapped.
+
+    "Contained" texts are those that a training text may not contain as a whole.
 
     Attributes:
-        grams: filter of all grams.
-        openings: filter of `anchors`.
-        anchors: [N] hashes of the beginnings of the contained, ascending.
-        lengths: [N] of those, in letters.
-        outlines: [N] their outlines.
-        contained: digests of the contained.
-        wholes: outlines of whole texts.
-        whole_digests: their digests.
-        query_digests: of those that are queries.
-        shape: lengths of what is looked up.
+        grams: Bloom filter of all n-grams.
+        openings: Bloom filter of `anchors`.
+        anchors: [N] hashes of the prefixes of contained texts, ascending.
+        lengths: [N] length of each contained text, in letters.
+        outlines: [N] `Letters.outlines` of each contained text.
+        contained: sorted `Letters.digests` of contained texts.
+        wholes: sorted outlines of whole texts.
+        whole_digests: sorted digests of whole texts.
+        query_digests: sorted digests of those whole texts that are queries.
+        shape: lengths of n-grams, prefixes and gaps.
     """
 
     grams: Table
@@ -82,7 +85,7 @@ class NgramIndex:
     shape: NgramShape
 
     def save(self, folder: Path, name: str) -> list[Path]:
-        """Write the arrays as `folder/name-*.npy`, which are returned."""
+        """Write each array to `folder/name-<array>.npy` and return the paths."""
         files = {field: folder / f"{name}-{field}.npy" for field in _arrays()}
         for field, file in files.items():
             np.save(file, getattr(self, field))
@@ -90,17 +93,22 @@ class NgramIndex:
 
     @classmethod
     def open(cls, folder: Path, name: str, shape: NgramShape) -> "NgramIndex":
-        """Map the arrays into memory.
+        """Map the arrays that `save` wrote into memory.
 
         Raises:
-            OSError, ValueError: one is missing or damaged.
+            OSError: a file is missing.
+            ValueError: a file is damaged.
         """
         files = {field: folder / f"{name}-{field}.npy" for field in _arrays()}
         arrays = {field: np.load(file, mmap_mode="r").view(np.ndarray) for field, file in files.items()}
         return cls(**arrays, shape=shape)
 
     def search(self, letters: Letters) -> tuple[Matches, Matches]:
-        """The stretches of two grams or more, and the contained texts."""
+        """Find held-out spans in texts.
+
+        Returns:
+            Stretches of two or more neighbouring n-grams, and whole contained texts.
+        """
         starts = letters.starts
         openings = letters.chain(starts, self.shape.anchor)
         grams = mixed(letters.chain(starts, self.shape.gram, openings, self.shape.anchor))
@@ -136,7 +144,7 @@ class NgramIndex:
         return Matches(texts[same], first[same], end[same])
 
     def equal(self, letters: Letters) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """[T] whether each text is held out as it is, and whether it is a held-out query."""
+        """Return two masks [T]: texts that equal a held-out text, and those that equal a held-out query."""
         first, end = letters.bounds[:-1], letters.bounds[1:] - 1
         short = np.flatnonzero((end > first) & (end - first < EIGHT))
         long = np.flatnonzero(end - first >= EIGHT)
@@ -149,20 +157,26 @@ class NgramIndex:
 
 
 class NgramIndexBuilder:
-    """Gathers the hashes of held-out texts; memory grows by 8 bytes a word until the index is made."""
+    """Collects the hashes of held-out texts for an `NgramIndex`; it takes 8 bytes of memory per word."""
 
     def __init__(self, shape: NgramShape) -> None:
         self._shape = shape
         self._parts: dict[str, list[Any]] = {name: [] for name in _arrays() if name != "openings"}
 
     def add_grams(self, letters: Letters) -> None:
-        """Hold out the stretches of these texts."""
+        """Add the n-grams of texts: no stretch of them may occur in a training text."""
         ends = letters.bounds[letters.texts_at(letters.starts) + 1]
         inside = letters.starts[letters.starts + self._shape.gram < ends]
         self._parts["grams"].append(np.unique(mixed(letters.chain(inside, self._shape.gram))))
 
     def add_wholes(self, letters: Letters, least: int, is_query: NDArray[np.bool_]) -> None:
-        """Hold out texts equal to these, from `least` letters on."""
+        """Add whole texts: no training text may equal one.
+
+        Args:
+            letters: the texts [T].
+            least: shorter texts, in letters, are passed over.
+            is_query: [T] which of them are queries.
+        """
         enough = np.diff(letters.bounds) - 1 >= max(least, 1)
         first, end = letters.bounds[:-1][enough], letters.bounds[1:][enough] - 1
         digests = letters.digests(first, end)
@@ -172,7 +186,13 @@ class NgramIndexBuilder:
         self._parts["wholes"].append(letters.outlines(first[long], end[long]))
 
     def add_contained(self, letters: Letters, least: int, most: int) -> None:
-        """Hold out texts that contain these from the first word to the end, `least` to `most` letters."""
+        """Add texts that no training text may contain from the first word to the end.
+
+        Args:
+            letters: the texts [T].
+            least: shorter texts, in letters, are passed over.
+            most: longer texts, in letters, are passed over.
+        """
         nth = np.searchsorted(letters.starts, letters.bounds[:-1])
         first = np.append(letters.starts, letters.bounds[-1])[nth]
         end = letters.bounds[1:] - 1
@@ -184,7 +204,7 @@ class NgramIndexBuilder:
         self._parts["contained"].append(letters.digests(first, end))
 
     def make(self) -> NgramIndex:
-        """The index; the same for the same texts in any order, however often each came."""
+        """Build the index. The order of the texts and repeated ones make no difference."""
         joined = {
             name: np.concatenate([np.zeros(0, np.uint64), *(part.astype(np.uint64) for part in parts)])
             for name, parts in self._parts.items()
