@@ -1,8 +1,9 @@
-"""What of prose is no running text: rules with a name, a reason and a predicate, applied to each passage once.
+"""Quality rules for prose: passages that are not running text, each rule with a name, a reason and a predicate.
 
-The thresholds come from reading passages just above and just below them, in the prose corpus and in the
-documentation, licences and change logs of Python packages. To be quick the rules look at the few characters that
-are neither small letters nor spaces, one in 15, and rules with a pattern only at documents that have a rare word.
+The thresholds were set by reading passages just above and just below them. These came from the prose corpus and
+from the documentation, licences and change logs of Python packages. For speed, the rules count only the characters
+that are neither lower-case letters nor spaces, which are one in 15. Rules with a pattern run only on documents
+that contain one of a few rare words.
 """
 
 import re
@@ -15,25 +16,24 @@ _SMALL = bytes(range(ord("a"), ord("z") + 1))
 _CAPITALS = _SMALL.upper()
 _DIGITS = b"0123456789"
 _CODE_MARKS = b"{}[]<>=|\\_#$@~^+*/&%"
-# Of UTF-8: the bytes that follow, and the lead bytes of blocks with letters. The others' stay, one a character:
-# 0xC2 Latin-1 signs, 0xE2 punctuation, arrows and drawings, 0xF0 emoji.
+# UTF-8 continuation bytes, and lead bytes of blocks with letters. Other lead bytes are counted, one per character:
+# 0xC2 Latin-1 signs, 0xE2 punctuation, arrows and box drawing, 0xF0 emoji.
 _OTHER_LETTERS = bytes({*range(0x80, 0xC0), *range(0xC3, 0xF0)} - {0xE2})
 _PLAIN = _SMALL + _OTHER_LETTERS + b" "
 _PROSE_MARKS = _CAPITALS + b".,;:!?'\"()-\xe2"  # 0xE2 leads quotation marks and dashes
 
 
 class PassageStatistics(NamedTuple):
-    """What the rules know of a passage; of a plain one only its text and number, see `_is_plain`.
+    """Counts over a passage that the rules use. Plain passages have text and number only, see `_is_plain`.
 
     Attributes:
-        text: white space folded.
-        number: of words.
-        special: the characters that are no small letters of English, no letters of other scripts, and no spaces,
-            as UTF-8.
-        size: characters other than spaces.
-        capitals: how many of the special characters are capitals.
-        digits: how many of them are digits.
-        code_marks: how many of them are marks of code and markup.
+        text: the passage, white space folded.
+        number: number of words.
+        special: all characters but spaces, lower-case ASCII letters and letters of other scripts, as UTF-8.
+        size: number of characters other than spaces.
+        capitals: number of special characters that are ASCII capitals.
+        digits: number of special characters that are digits.
+        code_marks: number of special characters that are marks of code or markup.
     """
 
     text: str
@@ -46,7 +46,13 @@ class PassageStatistics(NamedTuple):
 
     @classmethod
     def of(cls, text: str, number: int, special: bytes) -> "PassageStatistics":
-        """Count, once for all rules."""
+        """Compute all counts of a passage.
+
+        Args:
+            text: the passage, white space folded.
+            number: its number of words.
+            special: its special characters.
+        """
         all_special, size = len(special), len(text) - (number - 1 if text.isascii() else text.count(" "))
         capitals, digits, code_marks = (
             all_special - len(special.translate(None, _CAPITALS)),
@@ -57,13 +63,13 @@ class PassageStatistics(NamedTuple):
 
 
 def _is_plain(size: int, number: int, special: bytes) -> bool:
-    """Whether a passage's special characters are so few that rules about them cannot hold: over half the passages.
+    """Whether a passage has so few special characters that no rule about them can hold, as over half of them do.
 
-    That is: at most four capitals and marks of prose to ten words, a digit or another sign to 16 words.
+    It has at most 4 capitals and prose marks per 10 words, and at most 1 digit or other mark per 16 words.
 
     Args:
-        size: of its text, in characters.
-        number: of its words.
+        size: number of characters of the passage.
+        number: number of words.
         special: see `PassageStatistics.special`.
     """
     rare = len(special.translate(None, _PROSE_MARKS))
@@ -72,15 +78,15 @@ def _is_plain(size: int, number: int, special: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PassageRule:
-    """One reason to leave a passage out.
+    """A rule by which passages are left out.
 
     Attributes:
-        name: as it stands in the counts.
+        name: the rule's name in the manifest's counts.
         reason: one sentence for the manifest.
-        holds: whether a passage is to be left out.
-        needs: the rule holds only for a text that has one of these strings; empty if there is no such condition.
-            They are looked for in the whole document first: for most that settles it.
-        plain: whether it may hold for a plain passage, see `_is_plain`.
+        holds: whether a passage is left out.
+        needs: strings of which a text must contain one for the rule to hold; empty for no such condition. The
+            whole document is searched for them first, which rules most documents out.
+        plain: whether the rule can hold for plain passages.
     """
 
     name: str
@@ -90,7 +96,7 @@ class PassageRule:
     plain: bool = False
 
     def is_needed(self, text: str) -> bool:
-        """Whether a text has one of the strings without which the rule never holds."""
+        """Return whether a text contains one of the strings that the rule needs."""
         return any(map(text.__contains__, self.needs))
 
 
@@ -98,12 +104,12 @@ def _broken(passage: PassageStatistics) -> bool:
     return bool(_BROKEN.search(passage.text))
 
 
-# What decoding left: U+FFFD, or two bytes of UTF-8 that were read as two characters of Windows-1252.
+# Decoding errors: U+FFFD, or UTF-8 that was read as Windows-1252.
 _BROKEN = re.compile("\ufffd|[ÃÂ][\x80-\xbf\u201a-\u2122]|â€|ï»¿")
 
 
 def _not_words(passage: PassageStatistics) -> bool:
-    # Prose has 0.93 to 0.97 letters a character, and 4.2 to 5.5 characters a word, German 6.5.
+    # In prose, 93 to 97 % of the characters are letters. It has 4.2 to 5.5 characters per word, German 6.5.
     endless = passage.size > 14 * passage.number
     return endless or len(passage.special) - passage.capitals > 0.2 * passage.size
 
@@ -136,7 +142,7 @@ def _links(passage: PassageStatistics) -> bool:
 
 
 def _changes(passage: PassageStatistics) -> bool:
-    # A capital or a number for each change, and more of them than prose has.
+    # Each change has a capital or a number, so there are more of them than in prose.
     if passage.capitals + passage.digits < 0.3 * passage.number or not any(
         map(passage.text.__contains__, _CHANGES)
     ):
@@ -178,7 +184,7 @@ _NOTICE = re.compile(
         )
     )
 )
-# Each of the notices has one of these; to look for one takes 0.3 µs a passage.
+# Each notice contains one of these; the search takes 0.3 µs per passage.
 _NOTICE_NEEDS = ("opyright", "icens", "arrant", "cookies", "avaScript")
 
 
@@ -189,7 +195,7 @@ def _filler(passage: PassageStatistics) -> bool:
 
 def _repeated(passage: PassageStatistics) -> bool:
     text, middle = passage.text, len(passage.text) // 2
-    # Nine characters out of running text occur once or twice; only where they abound words are compared.
+    # In running text, any nine characters occur once or twice. Words are counted only if they occur more often.
     if text.count(text[middle : middle + 9]) < 3:
         return False
     return len(set(text.split())) < 0.35 * passage.number
@@ -202,7 +208,7 @@ def _not_english(passage: PassageStatistics) -> bool:
     return len(_ENGLISH & set(text.lower().split())) < 4
 
 
-# The commonest words: running text of 40 words has five different ones and more, a list next to none.
+# The commonest words. Running text of 40 words has five or more different ones, a list hardly any.
 _COMMON = """
 the of and to a in is it that for on with as was are be this by at or from not have you but an they which he his we
 can has if will all one their there been would when were so no had her she my me do what him our your i
@@ -210,7 +216,7 @@ can has if will all one their there been would when were so no had her she my me
 _ENGLISH = frozenset(_COMMON.split())
 
 
-# The first that holds is the one that counts, so those that say more come first.
+# The first rule that holds is counted, so the more specific ones come first.
 RULES = (
     PassageRule(
         "passage with broken characters",
@@ -255,15 +261,15 @@ NOT_ENGLISH = PassageRule(
 
 
 def judge_of(document: str, *, english: bool = False) -> Callable[[str, int], str]:
-    """The judge over the passages of a document.
+    """Return the function that judges the passages of a document.
 
     Args:
-        document: its text, all of it.
-        english: whether it has to be English.
+        document: the whole text of the document.
+        english: whether passages must be in English.
 
     Returns:
-        From a passage, white space folded, and its number of words to the first rule that it breaks, or to the
-        empty string.
+        A function of a passage, white space folded, and its number of words. It returns the name of the first rule
+        that holds, or the empty string.
     """
     rules = [rule for rule in RULES if not rule.needs or rule.is_needed(document)]
     if english:

@@ -1,24 +1,25 @@
-"""Words, and the places between them where a sentence ends: where a text may be cut.
+"""Words and sentence boundaries in any script.
 
-A word is what white space surrounds. Chinese, Japanese, Thai, Lao, Khmer and Burmese put no space between words;
-there two letters count as one word, about the mean length of one, and marks go with the letters before them.
+Words are separated by white space. Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words.
+There, two letters count as one word, which is about the mean length of a word, and punctuation belongs to the
+letters before it.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Thai, Lao, Burmese and Khmer without their full stops, kana, Han; Korean has spaces.
+# Thai, Lao, Burmese and Khmer without their full stops, kana, Han. Korean has spaces.
 _UNSPACED_LETTERS = (
     r"\u0e00-\u0eff\u1000-\u1049\u104c-\u109f\u1780-\u17d3\u17d6-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 )
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED_LETTERS}]")
-_LONG_WORD = 10  # characters a word on average: above it the words may be whole sentences of such a script
-# Marks as they stand, of all scripts; that some look like others is the point.
+_LONG_WORD = 10  # average characters per word; above it, the words may be sentences in such a script
+# Punctuation of all scripts; some marks look alike on purpose.
 # ruff: noqa: RUF001
 _OPENERS = "\"'“‘„‚«‹([{<¿¡「『（《〈【*_`—–-•"
 _CLOSERS = "\"'”’“»›)]}>」』）》〉】*_`"
-_FINAL_MARKS = "。！？．｡։।॥؟۔።။។៕"  # marks that end nothing but sentences
+_FINAL_MARKS = "。！？．｡։।॥؟۔።။។៕"  # marks that always end a sentence
 _MARKS = frozenset(".!?…" + _FINAL_MARKS)
 
 _WORD = r"\S++\s*+"
@@ -27,7 +28,7 @@ _UNSPACED_WORD = (
 )
 _UNSPACED_WORDS = re.compile(_UNSPACED_WORD)
 
-# What may be a sentence's end; `ends_sentence` decides. Most texts are ASCII, where it is found twice as fast.
+# Candidates for the end of a sentence; `ends_sentence` decides. ASCII texts, the majority, take half the time.
 _closing = re.escape(_CLOSERS)
 _END_ASCII = re.compile(r"[.!?](?<!\s\w\.)[\"')\]}>*_`]*+(?=\s(?![a-z]))")
 _END = re.compile(rf"[.!?…{_FINAL_MARKS}](?<!\s\w\.)[{_closing}]*+(?=\s(?![a-z]))")
@@ -36,7 +37,7 @@ _END_UNSPACED = re.compile(
     rf"[…{_FINAL_MARKS}][{_closing}]*+|[.!?][{_closing}]*+(?=\s)|(?<=[\u0e00-\u0eff])(?=\s)"
 )
 
-# What a full stop follows inside a sentence, in lower case. A sentence that does end with one is cut one later.
+# Abbreviations that a full stop follows, in lower case. If one ends a sentence, that boundary is missed.
 _SHORT = """
     dr mr mrs ms messrs mme mlle prof rev hon gen col capt lt sgt sen rep gov pres st ste jr sr esq
     eg ie cf viz vs fig figs eq eqs eqn ref refs sec sect ch chap vol vols no nos nr pp par para
@@ -48,11 +49,11 @@ _ABBREVIATIONS = frozenset(_SHORT.split())
 
 
 def ends_sentence(word: str, following: str) -> bool:
-    """Whether a sentence ends between two neighbouring words.
+    """Return whether a sentence ends between two neighbouring words.
 
     Args:
-        word: with the marks that follow it.
-        following: the beginning of the next word.
+        word: the first word, with the punctuation after it.
+        following: the start of the next word.
     """
     bare = word.rstrip(_CLOSERS)
     mark = bare[-1:]
@@ -67,7 +68,7 @@ def ends_sentence(word: str, following: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_abbreviation(bare: str) -> bool:
-    """Whether a word's full stop belongs to it: an abbreviation, an initial, a number before an item."""
+    """Whether a word's full stop belongs to the word: an abbreviation, an initial, the number of an item."""
     stem = bare[:-1].lstrip(_OPENERS)
     if stem.endswith("."):  # an ellipsis
         return False
@@ -79,17 +80,18 @@ def _is_abbreviation(bare: str) -> bool:
 
 
 def closes_sentence(text: str, end: int) -> bool:
-    """Whether what stands before a paragraph's end closes a sentence; a heading or a list's item does not."""
-    return text[max(end - 4, 0) : end].rstrip(_CLOSERS + " ")[-1:] in _MARKS  # the empty string is in no set
+    """Return whether a paragraph that ends at `end` ends with a sentence; a heading or list item does not."""
+    return text[max(end - 4, 0) : end].rstrip(_CLOSERS + " ")[-1:] in _MARKS  # false for an empty paragraph
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How a text writes words and ends sentences.
+    """How a text separates words and ends sentences; create it with `Script.of`.
 
     Attributes:
-        unspaced: whether its words stand without spaces between them.
-        word_length: characters a word, with the space after it, measured on the text's beginning.
+        unspaced: whether there are no spaces between words.
+        word_length: average characters per word, with the space after it, in the first 1,024 characters.
+        end: pattern of possible ends of sentences.
     """
 
     unspaced: bool
@@ -98,7 +100,7 @@ class Script:
 
     @classmethod
     def of(cls, text: str) -> "Script":
-        """Find out how a text is written."""
+        """Detect the script of a text from its first 1,024 characters."""
         sample = text[:1024]
         word_length = len(sample) / (sample.count(" ") + sample.count("\n") + 1)
         if text.isascii():
@@ -108,7 +110,11 @@ class Script:
         return cls(False, word_length, _END)
 
     def folded(self, text: str) -> tuple[str, int]:
-        """A text whose white space is spaces and line ends, none at its ends: with it folded, and its words."""
+        """Return a text with its white space folded, and its number of words.
+
+        Args:
+            text: its white space is spaces and line ends, and it does not start with any.
+        """
         if "\n" in text:
             text = " ".join([line for line in text.split("\n") if line])
         if "  " in text or text[-1:] == " ":
@@ -116,30 +122,30 @@ class Script:
         return text, len(_UNSPACED_WORDS.findall(text)) if self.unspaced else text.count(" ") + 1
 
     def after_words(self, text: str, begin: int, number: int) -> int:
-        """Where the `number`-th word from `begin` ends, or the last one if there are fewer."""
-        found = _words_pattern(number, self.unspaced).match(text, begin)
-        return len(found[0].rstrip()) + begin if found else begin
+        """Return the position after the `number`-th word from `begin`, or after the last if there are fewer."""
+        words = _words_pattern(number, self.unspaced).match(text, begin)
+        return len(words[0].rstrip()) + begin if words else begin
 
     def next_end(self, text: str, low: int, high: int) -> int:
-        """The first end of a sentence from `low` to `high`, or 0 if there is none."""
-        search, place = self.end.search, max(low - 4, 0)  # a mark and its closing quotes may begin before `low`
-        while found := search(text, place, high + 1):
-            place = found.end()
-            if low <= place <= high and self._is_end(text, place):
-                return place
-            place = max(place, found.start() + 1)
+        """Return the position of the first end of a sentence from `low` to `high`, or 0 if there is none."""
+        search, position = self.end.search, max(low - 4, 0)  # a mark and its closing quotes may start before `low`
+        while match := search(text, position, high + 1):
+            position = match.end()
+            if low <= position <= high and self._is_end(text, position):
+                return position
+            position = max(position, match.start() + 1)
         return 0
 
     def last_end(self, text: str, low: int, high: int) -> int:
-        """The last end of a sentence from `low` to `high`, or 0 if there is none."""
-        found = self.end.finditer(text, max(low - 4, 0), high + 1)
-        for end in reversed([match.end() for match in found]):
+        """Return the position of the last end of a sentence from `low` to `high`, or 0 if there is none."""
+        matches = self.end.finditer(text, max(low - 4, 0), high + 1)
+        for end in reversed([match.end() for match in matches]):
             if low <= end <= high and self._is_end(text, end):
                 return end
         return 0
 
     def _is_end(self, text: str, end: int) -> bool:
-        if text[end - 1] not in _CLOSING_OR_MARKS:  # Thai and Lao end a sentence, or a clause, with a space
+        if text[end - 1] not in _CLOSING_OR_MARKS:  # a space ends a sentence or clause in Thai and Lao
             return self.unspaced
         word = text[max(end - 24, 0) : end].rsplit(None, 1)[-1]
         return ends_sentence(word, text[end : end + 8].lstrip())

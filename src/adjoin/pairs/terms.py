@@ -1,7 +1,6 @@
-"""An entry of a dictionary → a pair: the term and other words for it with the definition.
+"""Term-definition pairs from dictionaries: the term and its synonyms with the definition.
 
-No label is needed: whoever wrote the entry put the term above what it means. A definition avoids the word that it
-defines, which is what the pair teaches: no word has to be on both sides.
+A definition avoids the word that it defines. Such pairs therefore teach matches without common words.
 """
 
 from collections.abc import Iterator
@@ -16,17 +15,20 @@ from adjoin.tally import Tally
 KIND = "term-definition"
 KINDS = frozenset({KIND})
 
-MAX_WORDS = 8  # of a term, and of it and its synonyms together
-MIN_WORDS = 4  # of a definition: "Without a lip." is a synonym as good as none
+MAX_WORDS = 8  # of a term, and of the term with its synonyms
+MIN_WORDS = 4  # of a definition: a shorter one ("Without a lip.") is hardly one
 TOO_LONG = "term too long"
 NOT_WORDS = "term is not words"
 TOO_SHORT = "definition too short"
 
 
 def term_pairs(document: Document, tally: Tally, options: PassageOptions | None = None) -> Iterator[Pair]:
-    """The pair of one entry, or none; entries of a dictionary under one term are not negatives of each other.
+    """Yield the pair of one dictionary entry, or nothing. Entries of one dictionary and term share a group.
 
-    Counts "candidate pairs"; each becomes a pair or is counted under a rule of prose or one of `TERM_RULES`.
+    Args:
+        document: one entry, with its `term`; synonyms follow the term after commas.
+        tally: counts "candidate pairs", and under a rule of prose or of `TERM_RULES` those that make no pair.
+        options: the length of a definition and the languages to keep.
     """
     options = options or PassageOptions()
     tally.add("candidate pairs")
@@ -43,7 +45,7 @@ def term_pairs(document: Document, tally: Tally, options: PassageOptions | None 
 
 
 def _joined_terms(terms: list[str]) -> str:
-    """The term and as many others as make `MAX_WORDS` at most."""
+    """The term and as many synonyms as fit into `MAX_WORDS`."""
     words, chosen = 0, []
     for term in terms:
         words += len(term.split())
