@@ -1,4 +1,4 @@
-"""Slices of few rows, so that small tests have several."""
+"""Small slices, so that tests with few rows have several."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

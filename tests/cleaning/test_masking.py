@@ -1,4 +1,4 @@
-"""What is masked, and what only looks like it."""
+"""Secrets and e-mail addresses are masked, and text that resembles them is not."""
 
 import random
 import string

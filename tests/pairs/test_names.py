@@ -1,4 +1,4 @@
-"""A function's name in words for x, and its code without the name for y."""
+"""Name-function pairs: the name in words is x, and y does not contain the name."""
 
 import re
 
@@ -23,8 +23,8 @@ def pairs_of(
 ) -> list[Pair]:
     """Pairs as they are mined, names taken away."""
     document = Document.of(text, language, f"a/b.{language}", licence="MIT", repository="a/b")
-    found = function_pairs(document, Tally() if tally is None else tally, kinds)
-    return [hidden(pair) if pair.kind == NAME_FUNCTION else pair for pair in found]
+    mined = function_pairs(document, Tally() if tally is None else tally, kinds)
+    return [hidden(pair) if pair.kind == NAME_FUNCTION else pair for pair in mined]
 
 
 @pytest.mark.parametrize(

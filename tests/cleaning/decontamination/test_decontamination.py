@@ -1,4 +1,4 @@
-"""What is held out is found however it was changed; what only resembles it stays."""
+"""Changed copies of held-out texts are found, and similar texts are not."""
 
 import gzip
 import json
