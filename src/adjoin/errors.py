@@ -1,4 +1,4 @@
-"""The one exception a user sees."""
+"""The exception for user errors."""
 
 
 class AdjoinError(Exception):

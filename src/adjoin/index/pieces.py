@@ -3,7 +3,8 @@
 - A function of a language that has a grammar is one piece as it stands, with its docstring, its decorators
   and the comment right above it.
 - All other lines of code (module level, class headers, languages without a grammar, functions with a syntax
-  error) are windows of at most `WINDOW_LINES` lines, cut at empty lines where there are some.
+  error, files that cannot be parsed) are windows of at most `WINDOW_LINES` lines, cut at empty lines where there
+  are some.
 - Prose is cut into the passages that training knows.
 
 Every line with a letter is in exactly one piece: what is not in a piece cannot be found.
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
-from adjoin.pairs.functions import Function, functions, summary
-from adjoin.pairs.languages import LANGUAGES, parser_for
+from adjoin.pairs.functions import Function, functions_below, summary
+from adjoin.pairs.languages import LANGUAGES, Language, row_for
+from adjoin.pairs.parsing import parsed
 from adjoin.pairs.passages import passages
 from adjoin.tally import Tally
 
@@ -97,20 +99,23 @@ def _function_lines(document: Document) -> list[tuple[Function, int, int]]:
     """Each function, its first line and the line after its last; lines from 0 within the document's text."""
     if document.language not in LANGUAGES:
         return []
-    offset = document.span[0]
-    begins = _first_lines(document)
+    language = row_for(document.language, document.origin)
+    source = document.text.encode("utf-8", "surrogatepass")
+    root = parsed(source, language)
     # What does not parse becomes windows: it is not skipped, so it is not counted.
-    found = functions(document, Tally())
-    starts = [(function, function.span[0] - offset, function.span[1] - offset + 1) for function in found]
+    if isinstance(root, str):
+        return []
+    offset = document.span[0]
+    begins = _first_lines(root, source, language)
+    functions = functions_below(root, source, document, language, Tally())
+    starts = [(function, function.span[0] - offset, function.span[1] - offset + 1) for function in functions]
     return [(function, begins.get(start, start), end) for function, start, end in starts]
 
 
-def _first_lines(document: Document) -> dict[int, int]:
+def _first_lines(root: "Node", source: bytes, language: Language) -> dict[int, int]:
     """Line on which a function starts → line on which what belongs to it starts, both from 0 in the text."""
-    language = LANGUAGES[document.language]
-    source = document.text.encode("utf-8", "surrogatepass")
     found = {}
-    stack = [parser_for(language.name).parse(source).root_node]
+    stack = [root]
     while stack:
         node = stack.pop()
         if node.type in language.functions:

@@ -1,10 +1,10 @@
-"""The part of a dataset that one task makes, on disk: whole or absent.
+"""The part that one task makes, on disk. A part counts only when its report, written last, exists.
 
-part-00000.parquet            its pairs, in order, and the number of each one's input; null for an x that is the y
-                              of the row before
-part-00000.keys.npy           the numbers by which the merge decides, a row a pair, see `KEYS`
-part-00000.signatures.npy     MinHash signatures of y, a row a pair
-part-00000.json               its inputs with hashes and counts; written last
+part-00000.parquet            pairs in order, with the number of each pair's input; x is null where it repeats the
+                              y of the row before
+part-00000.keys.npy           the numbers that the merge decides by, one row per pair, see `KEYS`
+part-00000.signatures.npy     MinHash signatures of y, one row per pair
+part-00000.json               the report: inputs with hashes and counts
 """
 
 from collections.abc import Iterator
@@ -25,23 +25,23 @@ KEYS = np.dtype(
     [
         ("x_hash", np.int64),
         ("y_hash", np.int64),
-        ("template", np.int64),  # of x: what is left of it without names and numbers; of a name all
+        ("template", np.int64),  # hash of x without names and numbers; of a name, all of it
         ("input", np.int32),  # within the part
-        ("kind", np.int8),  # place in ALL_KINDS
-        ("licensed", np.bool_),  # whether the pair brings a licence of its own; else its input's counts
+        ("kind", np.int8),  # index in ALL_KINDS
+        ("licensed", np.bool_),  # whether the pair has its own licence; otherwise its input's counts
     ]
 )
 _BLOCK = 1 << 16  # rows of keys read at a time
-ROWS = 4096  # pairs that are worked on at a time: 6 MB of text
+ROWS = 4096  # pairs processed at a time: about 6 MB of text
 
 
 @dataclass(frozen=True, slots=True)
 class PartFiles:
-    """Where a part lies.
+    """The files of one part.
 
     Attributes:
         folder: the work folder.
-        number: of its task.
+        number: the number of its task.
     """
 
     folder: Path
@@ -57,26 +57,26 @@ class PartFiles:
 
     @property
     def keys(self) -> Path:
-        """An array of `KEYS`."""
+        """The .npy file of `KEYS`."""
         return self._named(".keys.npy")
 
     @property
     def signatures(self) -> Path:
-        """A matrix with a signature a row."""
+        """The .npy file of signatures, one row per pair."""
         return self._named(".signatures.npy")
 
     @property
     def report(self) -> Path:
-        """The JSON file that says the part is whole."""
+        """The JSON file whose existence marks the part as complete."""
         return self._named(".json")
 
     @property
     def done(self) -> bool:
-        """Whether the part is whole."""
+        """Whether the part is complete."""
         return self.report.exists()
 
     def key_blocks(self) -> Iterator[npt.NDArray[np.void]]:
-        """The keys of all rows, `_BLOCK` rows at a time: the pages of a memory map would all count as ours."""
+        """The keys of all rows, `_BLOCK` rows at a time. A memory map would count as this process's memory."""
         with self.keys.open("rb") as file:
             np.lib.format.read_magic(file)
             np.lib.format.read_array_header_1_0(file)
@@ -84,10 +84,10 @@ class PartFiles:
                 yield block
 
     def read_report(self) -> dict[str, Any]:
-        """Its inputs with their hashes and counts.
+        """The part's report: its inputs with hashes and counts.
 
         Raises:
-            AdjoinError: it is missing or damaged.
+            AdjoinError: the report is missing or damaged.
         """
         report = read_json(self.report, "report of a part")
         if not isinstance(report, dict) or not isinstance(report.get("inputs"), list):
@@ -96,7 +96,7 @@ class PartFiles:
 
 
 def schema() -> "pyarrow.Schema":
-    """The columns of a part."""
+    """The Parquet schema of a part."""
     import pyarrow
 
     text = pyarrow.string()
@@ -107,11 +107,11 @@ def schema() -> "pyarrow.Schema":
 
 
 def without_repeats(x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> "pyarrow.Int32Array":
-    """Places of x among texts, null where it is the y of the row before: a passage is written once, not twice.
+    """Indices of x, null where x repeats the y of the row before, so that a passage is written once.
 
     Args:
-        x: which text is each row's x [R].
-        y: which is its y [R].
+        x: text index of each row's x [R].
+        y: text index of each row's y [R].
     """
     import pyarrow
 
@@ -122,7 +122,7 @@ def without_repeats(x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> "pyar
 
 
 def with_repeats(table: "pyarrow.Table") -> "pyarrow.Table":
-    """Some rows of a part from the first of a row group on, each x in its place again."""
+    """Undo `without_repeats`: rows from the start of a row group on, with every x filled in."""
     import pyarrow
     import pyarrow.compute
 
@@ -134,7 +134,7 @@ def with_repeats(table: "pyarrow.Table") -> "pyarrow.Table":
 
 
 class _GrowingArray:
-    """An .npy file that rows are added to: its header leaves room for any number of them."""
+    """An .npy file that grows by rows. Its header has room for any number of them."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any], width: tuple[int, ...]) -> None:
         self._dtype, self._width, self._rows = dtype, width, 0
@@ -160,11 +160,11 @@ class _GrowingArray:
 
 
 class PartWriter:
-    """Writes a part, `ROWS` pairs at a time; memory holds no more than those, however long the part becomes.
+    """Writes a part `ROWS` pairs at a time, in bounded memory.
 
     Args:
-        files: where to.
-        width: bytes of a signature.
+        files: the files to write.
+        width: bytes per signature.
     """
 
     def __init__(self, files: PartFiles, width: int) -> None:
@@ -179,21 +179,21 @@ class PartWriter:
         )
 
     def write(self, table: "pyarrow.Table", keys: npt.NDArray[np.void], signatures: npt.NDArray[np.uint8]) -> None:
-        """Add pairs with their keys and signatures."""
+        """Append pairs with their keys and signatures."""
         self.rows += len(table)
         self._parquet.write_table(table, row_group_size=ROWS)
         self._keys.append(keys)
         self._signatures.append(signatures)
 
     def finish(self, report: dict[str, Any]) -> None:
-        """Make the part whole."""
+        """Complete the part: flush its files to disk and write its report."""
         self.close()
         for path in (self._files.pairs, self._files.keys, self._files.signatures):
             flush_to_disk(path)
         write_json(self._files.report, {"rows": self.rows, **report})
 
     def close(self) -> None:
-        """Close the files; without its report the part counts as absent."""
+        """Close the files. Without a report the part does not count."""
         self._parquet.close()
         self._keys.close()
         self._signatures.close()

@@ -10,8 +10,6 @@ The paper (section 2): "the top-level docstring of a function and its implementa
 Not the paper's: of a function without such documentation, its name in words may be x, if that is asked for.
 """
 
-import ctypes
-import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -19,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
 from adjoin.pairs.documentation import summary as summary
-from adjoin.pairs.languages import Language, parser_for, row_for
+from adjoin.pairs.languages import Language, row_for
 from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.names import name_in_words
 from adjoin.pairs.pair import Pair, text_hash
-from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason, name_reason
+from adjoin.pairs.parsing import parsed
+from adjoin.pairs.quality import Candidate, file_reason, function_reason, name_reason
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:
@@ -74,14 +73,30 @@ class _Found:
 def functions(document: Document, tally: Tally) -> list[Function]:
     """Find the functions of a source document that have an implementation, in order.
 
-    A function that does not parse is counted as "syntax error" and left out; its neighbours stay.
+    A function that does not parse is counted as "syntax error" and left out; its neighbours stay. A document that
+    cannot be parsed within bounds is counted with the reason that `adjoin.pairs.parsing.parsed` gives.
     """
     language = row_for(document.language, document.origin)
     source = document.text.encode("utf-8", "surrogatepass")
     root = parsed(source, language)
-    if root is None:
-        tally.add(UNPARSABLE, document.origin)
+    if isinstance(root, str):
+        tally.add(root, document.origin)
         return []
+    return functions_below(root, source, document, language, tally)
+
+
+def functions_below(
+    root: "Node", source: bytes, document: Document, language: Language, tally: Tally
+) -> list[Function]:
+    """Find the functions as `functions` does, in a document that is parsed already.
+
+    Args:
+        root: of the syntax tree.
+        source: the document's text as it was parsed, in UTF-8.
+        document: where the text is from.
+        language: the row by which it was parsed.
+        tally: where functions that do not parse are counted.
+    """
     result = []
     for found in _found(root, source, language):
         if found.text.has_error:
@@ -93,53 +108,6 @@ def functions(document: Document, tally: Tally) -> list[Function]:
             name = found.scope + language.name_of(found.node, source)
             result.append(Function(name, docstring, code, _span(found.text, document.span[0])))
     return result
-
-
-# -- parsing ----------------------------------------------------------------------------------------------------
-
-_forget = ctypes.pythonapi.Py_DecRef
-_forget.argtypes, _forget.restype = (ctypes.py_object,), None
-_CHUNK = 4096  # bytes that the parser is given at once
-_READINGS, _READINGS_OF_A_CHUNK = 1000, 20  # whole files of well-formed source are read 1 to 2 times
-
-
-def parsed(source: bytes, language: Language) -> "Node | None":
-    """The root of a source's tree; None if the parser goes over it again and again.
-
-    A comment or string that never ends is read to the end of the file from each place where it may begin:
-    0.3 MB of them take two minutes. Readings are counted, not seconds, so a slow machine gives the same pairs.
-    """
-    if len(source) <= _CHUNK:
-        return parser_for(language.name).parse(source).root_node
-    left = _READINGS + _READINGS_OF_A_CHUNK * (len(source) // _CHUNK)
-    given: list[bytes] = []
-
-    def read(offset: int, _: object) -> bytes:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            return b""
-        given.append(source[offset : offset + _CHUNK])
-        return given[-1]
-
-    try:
-        tree = parser_for(language.name).parse(read)
-    finally:
-        _release(given)
-    return tree.root_node if left > 0 else None
-
-
-def _release(given: list[bytes]) -> None:
-    """Free what the parser was given.
-
-    tree-sitter's binding (0.26) never gives up its reference to what a callback returns: 1.4 bytes stayed for each
-    byte of source, 2.4 GB in a worker after half of our code corpus. What it holds after its end is taken back.
-    """
-    while given:
-        chunk = given.pop()
-        if len(chunk) > 1:  # shorter ones are Python's own, one for all
-            for _ in range(sys.getrefcount(chunk) - 2):  # but for ours and the argument's
-                _forget(chunk)
 
 
 # -- the walk ---------------------------------------------------------------------------------------------------
@@ -285,8 +253,8 @@ def function_pairs(document: Document, tally: Tally, kinds: Collection[str] = (K
         return
     source = document.text.encode("utf-8", "surrogatepass")
     root = parsed(source, language)
-    if root is None:
-        tally.add(UNPARSABLE, document.origin)
+    if isinstance(root, str):
+        tally.add(root, document.origin)
         return
     for found in _found(root, source, language):
         tally.add("functions")

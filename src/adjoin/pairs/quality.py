@@ -229,8 +229,9 @@ def _names_another(candidate: Candidate) -> bool:
 
 # -- the tables -------------------------------------------------------------------------------------------------
 
-UNPARSABLE = "too entangled to parse"
+UNPARSABLE, TOO_DEEP = "too entangled to parse", "nested too deeply"
 FILE_RULES = (
+    Rule(TOO_DEEP, "Code that no person wrote: it would crash the parser or take it hours."),
     Rule(UNPARSABLE, "What never ends is read again from each place where it may begin: minutes for one file."),
     Rule("test code", "A test describes what is checked, not what the code does, and data of tests is made up."),
     Rule("generated code", "A generator writes one text over many functions, whatever they do."),
