@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from adjoin.batches.batch import Batch
 from adjoin.model.bodies import TransformerBody
-from adjoin.model.start import library_quiet
+from adjoin.model.pretrained import library_quiet
 from adjoin.objective.contrastive import START_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks

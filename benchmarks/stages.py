@@ -22,7 +22,8 @@ from adjoin.batches.sampler import Sampler
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
 from adjoin.mining import MiningOptions, mine
-from adjoin.model.start import Start, random_transformer
+from adjoin.model.build import random_transformer
+from adjoin.model.start import Start
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset

@@ -10,7 +10,7 @@ from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model import quantization as packing
 from adjoin.model import quantized_weights as quantized_weights
-from adjoin.model.encoder import number_of_parameters
+from adjoin.model.description import number_of_parameters
 from adjoin.model.locations import quantized_files
 from adjoin.model.quantization import pack
 from adjoin.training.contrast import train

@@ -17,7 +17,7 @@ from adjoin.cli import main
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.model.encoder import Encoder
-from adjoin.model.start import load_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.tally import Tally
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, pretrain

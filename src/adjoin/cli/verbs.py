@@ -307,10 +307,11 @@ def embed(options: argparse.Namespace) -> None:
     """`adjoin embed`."""
     from adjoin.cli.progress import counting
     from adjoin.embed import embed_texts, read_texts
-    from adjoin.model.encoder import ALL_ROLES, Encoder
+    from adjoin.model.encoder import Encoder
+    from adjoin.tokens import ROLES
 
-    if options.role not in ALL_ROLES:
-        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ALL_ROLES)}")
+    if options.role not in ROLES:
+        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ROLES)}")
     encoder = Encoder.load(options.model)
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:

@@ -269,6 +269,9 @@ class TransformerBody(nn.Module):
         return vectors
 
 
+AnyBody = StaticBody | TransformerBody
+
+
 def _read_at_end_only(model: nn.Module) -> Iterator[nn.Module]:
     """The modules of the last block whose output goes straight into the residual stream, by their usual names."""
     blocks = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
-from adjoin.model.encoder import Description
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model
 from adjoin.model.static import OPENINGS, START_WEIGHTS, VECTORS, Layout, StaticTable, Tensors, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE

@@ -9,7 +9,8 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
-from adjoin.model.encoder import Description, Encoder
+from adjoin.model.description import Description
+from adjoin.model.encoder import Encoder
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, quantized_files
 from adjoin.model.quantized_weights import PRECISIONS, write_packed
 from adjoin.model.static import StaticTable, packed, read_tensors

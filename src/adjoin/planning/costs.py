@@ -11,9 +11,10 @@ from torch import nn
 
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.build import random_transformer
 from adjoin.model.locations import WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named
-from adjoin.model.start import describe_checkpoint, random_transformer
+from adjoin.model.pretrained import describe_checkpoint
 from adjoin.model.static import read_tensors, start_vectors
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep

@@ -19,10 +19,10 @@ from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import Description
+from adjoin.model.build import checkpoint_body, random_transformer, static_body
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named
-from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
 from adjoin.objective.contrastive import MAX_SCALE, START_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep

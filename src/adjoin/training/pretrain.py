@@ -27,8 +27,9 @@ from adjoin.corpus import Source, find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically, write_json
 from adjoin.model.bodies import TransformerBody
+from adjoin.model.build import random_generative
 from adjoin.model.presets import preset_named
-from adjoin.model.start import load_generative, random_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.objective.causal import CausalStep, check_head
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tally import Tally
