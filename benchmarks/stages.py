@@ -52,7 +52,7 @@ def plain_step(body: torch.nn.Module, temperature: Temperature, sampler: Sampler
         return torch.cat([body(side.take(rows)) for rows in np.array_split(np.arange(len(side)), 8)])
 
     identity = Identity.of(batch.identity_3M)
-    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.scale, identity=identity)
+    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.logit_scale, identity=identity)
     torch.autograd.backward(loss)
 
 

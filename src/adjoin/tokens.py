@@ -93,7 +93,7 @@ class Ragged:
         return replace(self, neighbours_2N=self.ids_N[np.stack([before, after])])
 
     @property
-    def places_N(self) -> NDArray[np.int64]:
+    def positions_N(self) -> NDArray[np.int64]:
         """Where each token stands in its own sequence, counted from 0."""
         return np.arange(len(self.ids_N)) - np.repeat(self.starts_B, self.lengths_B)
 

@@ -21,7 +21,7 @@ from adjoin.model.pretrained import describe_checkpoint, load_generative
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.start import Start
 from adjoin.model.static import (
-    PLACES,
+    POSITIONS,
     START_WEIGHTS,
     VECTORS,
     WEIGHTS,
@@ -31,7 +31,7 @@ from adjoin.model.static import (
     read_tensors,
     start_vectors,
 )
-from adjoin.model.vocabulary_transfer import transplanted_vectors
+from adjoin.model.vocabulary_transfer import transferred_vectors
 from adjoin.tokens import DELIMITERS, Tokenizer
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def build_untrained_table(start: Start, tokenizer: Tokenizer, trained: Tensors) 
             the first member's table is built.
     """
     vectors_VD = first_vectors(tokenizer, start, Layout.of(trained).width)
-    tensors = {VECTORS: vectors_VD, PLACES: np.ones(1, np.float32)}
+    tensors = {VECTORS: vectors_VD, POSITIONS: np.ones(1, np.float32)}
     if START_WEIGHTS in trained:
         tensors[WEIGHTS] = trained[START_WEIGHTS]
     return StaticTable(tensors)
@@ -194,7 +194,7 @@ def first_vectors(tokenizer: Tokenizer, start: Start, dimension: int) -> NDArray
         return start_vectors(tokenizer.vocabulary_size, dimension, start.seed)
     model, theirs = load_generative(locate_model(start.vectors_from), layers=1)
     embeddings = model.get_input_embeddings().weight.detach().numpy()
-    return transplanted_vectors(tokenizer, embeddings, theirs, dimension, start.seed)
+    return transferred_vectors(tokenizer, embeddings, theirs, dimension, start.seed)
 
 
 def random_transformer(start: Start, vocabulary_size: int, max_tokens: int) -> "TransformerBody":

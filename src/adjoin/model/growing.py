@@ -253,11 +253,11 @@ class _Writer:
 
     def sum_up(self, block: Any, table: StaticTable) -> None:  # noqa: ANN401
         """The closing delimiter attends by weight, and takes the tokens' vectors, a piece of them a head."""
-        log_places_RP = np.log(np.maximum(table.places_KRP, 1e-6)).mean(axis=0)
-        near_P = _PLACE / (_PLACE + np.arange(log_places_RP.shape[1]))
+        log_positions_RP = np.log(np.maximum(table.positions_KRP, 1e-6)).mean(axis=0)
+        near_P = _PLACE / (_PLACE + np.arange(log_positions_RP.shape[1]))
         slopes = {
             role: float(np.polyfit(near_P, log_P, 1)[0])
-            for role, log_P in zip(DELIMITERS, log_places_RP, strict=True)
+            for role, log_P in zip(DELIMITERS, log_positions_RP, strict=True)
         }
         # What a weight's logarithm is the sum of: channels of a token, and by how much each role counts them.
         parts: list[tuple[tuple[str, ...], dict[str, float]]] = [

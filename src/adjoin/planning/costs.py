@@ -171,7 +171,7 @@ def step_of(
     settled: Settled,
     dimensions: Sequence[int] = (),
     *,
-    products: torch.dtype | None = None,
+    matmul_dtype: torch.dtype | None = None,
     workers: int = 1,
 ) -> ContrastiveStep:
     """A training's step, on one rank."""
@@ -183,7 +183,7 @@ def step_of(
         kept_tokens=settled.kept_tokens,
         autocast=settled.autocast,
         dimensions=tuple(dimensions),
-        products=products,
+        matmul_dtype=matmul_dtype,
         workers=workers,
         ranks=Ranks(device=device),
     )
