@@ -1,4 +1,4 @@
-"""A packed model is small, gives nearly the same vectors, and can be trained on."""
+"""A quantized model is small, gives nearly the same vectors, and can be trained on."""
 
 import zlib
 from pathlib import Path
@@ -114,7 +114,7 @@ def test_a_packed_transformer_without_one_of_its_files_is_one_line(nano: Path, t
     quantize(nano, tmp_path / "small")
     (file,) = quantized_files(tmp_path / "small")
     file.rename(file.with_name("packed-00001-of-00002.safetensors"))
-    with pytest.raises(AdjoinError, match="has 1 of 2 packed files"):
+    with pytest.raises(AdjoinError, match="has 1 of 2 quantized files"):
         Encoder.load(tmp_path / "small")
     (tmp_path / "small" / file.name).write_bytes(b"cut")
     (file.with_name("packed-00001-of-00002.safetensors")).unlink()
@@ -134,7 +134,7 @@ def test_what_cannot_be_packed_is_one_line(
     with pytest.raises(AdjoinError, match="is a transformer: expected the precision int8 or bfloat16"):
         quantize(nano, tmp_path / "out", "coarse")
     monkeypatch.setattr(packing, "LEAST_COSINE", 1.1)
-    with pytest.raises(AdjoinError, match="vectors would turn"):
+    with pytest.raises(AdjoinError, match="embeddings would change"):
         quantize(nano, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
