@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, Readable, TooMuchError, Unpacked
-from adjoin.corpus.contents import Reading, read_file
+from adjoin.corpus.contents import ReadContext, read_file
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import archive_kind, folder_skip_reason, stream_kind, unread_reason
 from adjoin.corpus.licences import MAX_TEXT
@@ -50,7 +50,7 @@ class _Archive:
 
     Attributes:
         origin: of the archive.
-        reading: how members are read, and where every skip is counted.
+        context: how members are read, and where every skip is counted.
         package: what its members say of the package in it.
         bound: for `unpacked`.
         members: how many have been seen.
@@ -58,7 +58,7 @@ class _Archive:
     """
 
     origin: str
-    reading: Reading
+    context: ReadContext
     package: Package
     bound: int
     members: int = 0
@@ -76,11 +76,11 @@ class _Archive:
             _TooLargeError: with it the archive exceeds its bounds.
         """
         self.members += 1
-        reason = _path_reason(name, self.reading.streams) or skip_reason
-        if not reason and size > self.reading.max_bytes and not stream_kind(_base_name(name)):
+        reason = _path_reason(name, self.context.streams) or skip_reason
+        if not reason and size > self.context.max_bytes and not stream_kind(_base_name(name)):
             reason = "too large"
         if reason:
-            self.reading.tally.add(reason, self.member_origin(name))
+            self.context.tally.add(reason, self.member_origin(name))
         else:
             self.unpacked += size
         if self.members > MAX_MEMBERS or self.unpacked > self.bound:
@@ -99,7 +99,7 @@ class _Archive:
     def documents(self, name: str, content: IO[bytes]) -> Iterator[Document]:
         """Read a member."""
         repository = repository_of_path(name)
-        for document in read_file(content, _base_name(name), self.member_origin(name), self.reading):
+        for document in read_file(content, _base_name(name), self.member_origin(name), self.context):
             yield replace(document, repository=repository) if repository else document
 
     def member_origin(self, name: str) -> str:
@@ -109,7 +109,7 @@ class _Archive:
 
 
 def read_archive(
-    file: IO[bytes], kind: str, origin: str, reading: Reading, package: Package
+    file: IO[bytes], kind: str, origin: str, context: ReadContext, package: Package
 ) -> Iterator[Document]:
     """Read the Documents of an open archive; problems are counted, what was read before one is kept.
 
@@ -117,24 +117,24 @@ def read_archive(
         file: the archive, open for reading; a zip must be able to seek.
         kind: "zip", "tar", "gem" or "deb", see `adjoin.corpus.formats.archive_kind`.
         origin: of the archive; its members' are "origin!path/in/it".
-        reading: how members are read, and where every skip is counted.
+        context: how members are read, and where every skip is counted.
         package: takes in what the members say of the package.
 
     Raises:
         OSError: the disk failed.
     """
     bound = min(MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * os.fstat(file.fileno()).st_size))
-    archive = _Archive(origin, reading, package, bound)
+    archive = _Archive(origin, context, package, bound)
     try:
         yield from _READERS[kind](file, archive)
     except (_TooLargeError, TooMuchError):
-        reading.tally.add("archive too large", origin)
+        context.tally.add("archive too large", origin)
     except OSError as error:  # of the disk if it has a number, of the decompressors if not
         if error.errno not in (None, errno.EINVAL):  # which is that of a place before the beginning of the file
             raise
-        reading.tally.add("corrupt archive", origin)
+        context.tally.add("corrupt archive", origin)
     except Exception:  # a damaged archive makes zipfile, tarfile and the decompressors raise anything
-        reading.tally.add("corrupt archive", origin)
+        context.tally.add("corrupt archive", origin)
 
 
 def _path_reason(name: str, streams: bool) -> str:
@@ -204,7 +204,7 @@ def _zip_directory_bytes(file: IO[bytes]) -> int:
 
 def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> Iterator[Document]:
     """Read a tar file, compressed or not; of one with metadata only what it says of the package."""
-    stream = _Stream(Unpacked(file), longest_read=max(archive.reading.max_bytes + _STEP, 1 << 20))
+    stream = _ForwardStream(Unpacked(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
     with tarfile.TarFile(fileobj=stream, mode="r") as opened:
         while (member := opened.next()) is not None:
             opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
@@ -224,7 +224,7 @@ def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> I
 
 def _read_gem(file: Readable, archive: _Archive) -> Iterator[Document]:
     """Read a Ruby package: a tar file with metadata.gz and data.tar.gz, whose members are the package's."""
-    stream = _Stream(Unpacked(file), longest_read=max(archive.reading.max_bytes + _STEP, 1 << 20))
+    stream = _ForwardStream(Unpacked(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
     with tarfile.TarFile(fileobj=stream, mode="r") as opened:
         while (member := opened.next()) is not None:
             opened.members = []  # type: ignore[attr-defined]
@@ -249,7 +249,7 @@ def _read_deb(file: Readable, archive: _Archive) -> Iterator[Document]:
         size = int(header[48:58])
         if header[58:] != b"`\n" or size < 0:
             raise tarfile.ReadError("broken header")
-        name, part = header[:16].strip().rstrip(b"/"), _Part(file, size)
+        name, part = header[:16].strip().rstrip(b"/"), _FileSlice(file, size)
         if name.startswith((b"control.tar", b"data.tar")):
             yield from _read_tar(part, archive, metadata=name.startswith(b"control"))
         whole = whole or name.startswith(b"data.tar")
@@ -260,7 +260,7 @@ def _read_deb(file: Readable, archive: _Archive) -> Iterator[Document]:
         raise tarfile.ReadError("no data.tar")
 
 
-class _Part:
+class _FileSlice:
     """The next `size` bytes of a file, as a file."""
 
     def __init__(self, file: Readable, size: int) -> None:
@@ -280,7 +280,7 @@ def _tar_reason(member: tarfile.TarInfo) -> str:
     return "" if member.isreg() and not member.issparse() else "special file"
 
 
-class _Stream(io.RawIOBase):
+class _ForwardStream(io.RawIOBase):
     """A stream that only goes forward, in bounded steps: what a tar file inside a compressed one needs.
 
     tarfile by itself would load a header field of any stated size at once.

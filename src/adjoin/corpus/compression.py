@@ -45,7 +45,7 @@ class Readable(Protocol):
         ...
 
 
-class _Steps(Protocol):
+class _ChunkReader(Protocol):
     """What gives its bytes as they come: `read1(size)` gives `size` of them at most, none at the end."""
 
     def read1(self, size: int, /) -> bytes: ...
@@ -59,8 +59,8 @@ class Unpacked:
     """
 
     def __init__(self, file: Readable) -> None:
-        self._packed = _Packed(file)
-        self._inner = _opened(self._packed)
+        self._compressed = _CompressedFile(file)
+        self._inner = _opened(self._compressed)
         self._unpacked = 0
         self._ready = b""  # what has been unpacked and not yet asked for, from `_place` on
         self._place = 0
@@ -110,15 +110,15 @@ class Unpacked:
             self._damage = DamagedError("damaged")
             return b""
         self._unpacked += len(piece)
-        if self._unpacked > FREE_BYTES and self._unpacked > MAX_RATIO * self._packed.taken:
+        if self._unpacked > FREE_BYTES and self._unpacked > MAX_RATIO * self._compressed.bytes_read:
             self._damage = TooMuchError()
         return piece
 
 
-def _opened(packed: "_Packed") -> "_Steps":
+def _opened(compressed: "_CompressedFile") -> "_ChunkReader":
     """The stream inside, by the first bytes."""
-    start = packed.start
-    file = cast(IO[bytes], packed)  # the decompressors ask for `read` alone
+    start = compressed.start
+    file = cast(IO[bytes], compressed)  # the decompressors ask for `read` alone
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)
     if start.startswith(b"BZh"):
@@ -127,20 +127,20 @@ def _opened(packed: "_Packed") -> "_Steps":
         return lzma.LZMAFile(file)
     # A Zstandard frame, or one that its readers skip, as parallel compressors put before it.
     zstd = start.startswith(b"\x28\xb5\x2f\xfd") or (start[1:4] == b"\x2a\x4d\x18" and start[0] >> 4 == 5)
-    return _Zstd(packed) if zstd else packed
+    return _ZstdReader(compressed) if zstd else compressed
 
 
-class _Packed(io.RawIOBase):
+class _CompressedFile(io.RawIOBase):
     """A file whose first bytes have been looked at.
 
     Attributes:
         start: those bytes.
-        taken: how many have been read so far.
+        bytes_read: how many have been read so far.
     """
 
     def __init__(self, file: Readable) -> None:
         self.start = file.read(6)
-        self.taken = 0
+        self.bytes_read = 0
         self._waiting = self.start
         self._file = file
 
@@ -155,22 +155,22 @@ class _Packed(io.RawIOBase):
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         if len(data) < size:
             data += self._file.read(size - len(data))
-        self.taken += len(data)
+        self.bytes_read += len(data)
         return data
 
     read1 = read
 
 
-class _Zstd:
+class _ZstdReader:
     """The frames of a Zstandard file, one after the other.
 
     zstandard's own stream does not tell a file that ends in the middle from one that ends.
     """
 
-    def __init__(self, packed: _Packed) -> None:
+    def __init__(self, compressed: _CompressedFile) -> None:
         import zstandard
 
-        self._packed = packed
+        self._compressed = compressed
         self._frames = zstandard.ZstdDecompressor()
         self._frame = self._frames.decompressobj()
         self._begun = False  # whether the frame has had any bytes
@@ -184,15 +184,15 @@ class _Zstd:
             zstandard.ZstdError: the frame is damaged.
         """
         while not self._ready:
-            packed = self._frame.unused_data if self._frame.eof else b""
+            compressed = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:
                 self._frame, self._begun = self._frames.decompressobj(), False
-            packed = packed or self._packed.read(_ZSTD_STEP)
-            if not packed:
+            compressed = compressed or self._compressed.read(_ZSTD_STEP)
+            if not compressed:
                 if self._begun:
                     raise EOFError
                 return b""
             self._begun = True
-            self._ready = memoryview(self._frame.decompress(packed))
+            self._ready = memoryview(self._frame.decompress(compressed))
         piece, self._ready = self._ready[:size], self._ready[size:]
         return bytes(piece)

@@ -22,7 +22,7 @@ _ODD_CODECS = frozenset({"punycode", "idna", "utf_7", "unicode_escape", "raw_uni
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadContext:
     """How files are to be read.
 
     Attributes:
@@ -38,14 +38,14 @@ class Reading:
     streams: bool = True
 
 
-def read_file(file: IO[bytes], name: str, origin: str, reading: Reading) -> Iterator[Document]:
+def read_file(file: IO[bytes], name: str, origin: str, context: ReadContext) -> Iterator[Document]:
     """Read one open file that is no archive: whole, or record by record; compressed or not.
 
     Args:
         file: open at its beginning; nothing before where it stands is asked for again, but by Parquet.
         name: its name, which says what it is.
         origin: the origin its Documents carry, also the example in the tally.
-        reading: how, and where every skip is counted.
+        context: how, and where every skip is counted.
 
     Raises:
         OSError: the disk failed.
@@ -53,29 +53,29 @@ def read_file(file: IO[bytes], name: str, origin: str, reading: Reading) -> Iter
     if kind := stream_kind(name):
         from adjoin.corpus.readers.streams import read_stream
 
-        yield from read_stream(file, kind, origin, reading)
+        yield from read_stream(file, kind, origin, context)
         return
     form = format_of(name)
     if form is None:
-        reading.tally.add("unknown format", origin)
+        context.tally.add("unknown format", origin)
         return
     if plain_name(name) == name:
-        data = file.read(reading.max_bytes + 1)
+        data = file.read(context.max_bytes + 1)
     else:
         from adjoin.corpus.compression import DamagedError, Unpacked
 
         try:
             unpacked = Unpacked(file)
-            data = unpacked.read(reading.max_bytes + 1)
-            if len(data) <= reading.max_bytes:
+            data = unpacked.read(context.max_bytes + 1)
+            if len(data) <= context.max_bytes:
                 unpacked.read(1)  # what came before damage is given before the damage is told
         except DamagedError as error:
-            reading.tally.add(error.reason, origin)
+            context.tally.add(error.reason, origin)
             return
-    if len(data) > reading.max_bytes:
-        reading.tally.add("too large", origin)
+    if len(data) > context.max_bytes:
+        context.tally.add("too large", origin)
     else:
-        yield from read_bytes(data, form, origin, reading.tally)
+        yield from read_bytes(data, form, origin, context.tally)
 
 
 def read_bytes(data: bytes, form: Format | BinaryFormat, origin: str, tally: Tally) -> Iterator[Document]:

@@ -3,14 +3,14 @@
 import re
 from functools import lru_cache
 
-LONGEST = 100  # characters of a licence in its source's own words
+MAX_CHARACTERS = 100  # characters of a licence in its source's own words
 MAX_TEXT = 1 << 18  # bytes of a licence's text; the longest of the common ones has 35,000
 
 # A name is looked up by its words, without these and without ".0": `Apache License, Version 2.0` is "apache 2".
-_NOISE_WORDS = "the license licence licensed version v public software foundation only a an"
-_NOISE = frozenset(_NOISE_WORDS.split())
+_IGNORED_WORD_LIST = "the license licence licensed version v public software foundation only a an"
+_IGNORED_WORDS = frozenset(_IGNORED_WORD_LIST.split())
 _WORDS = re.compile(r"[a-z]+|\d+(?:\.\d+)*\+?")
-_ASIDE = re.compile(r"\([^()]*\)")  # GNU General Public License v3 (GPLv3)
+_IN_PARENTHESES = re.compile(r"\([^()]*\)")  # GNU General Public License v3 (GPLv3)
 _NAMES = {
     name: licence
     for licence, names in {
@@ -42,15 +42,15 @@ _GNU = re.compile(
     r"(?:gnu )?(?P<kind>affero|agpl|lesser|library|lgpl|general|gpl|gfdl|free documentation)(?: general)?"
     r" (?P<version>\d(?:\.\d)?)(?P<later>\+| or (?:any )?(?:later|newer|greater|above))?"
 )
-_GNU_NAMES = {
+_GNU_IDENTIFIERS = {
     "affero": "AGPL", "agpl": "AGPL", "lesser": "LGPL", "library": "LGPL", "lgpl": "LGPL", "general": "GPL",
     "gpl": "GPL", "gfdl": "GFDL", "free documentation": "GFDL",
 }  # fmt: skip
-_CREATIVE = re.compile(
+_CC = re.compile(
     r"(?:cc|creative commons) (?:by|attribution)(?P<terms>(?: (?:nc|nd|sa|[a-z]*commercial|sharealike|share alike|"
     r"noderiv[a-z]*|non))*) (?P<version>[1-4](?:\.\d)?)(?: international| unported| generic)?"
 )
-_TERMS = (("NC", ("nc", "commercial")), ("ND", ("nd", "deriv")), ("SA", ("sa", "alike")))
+_CC_TERMS = (("NC", ("nc", "commercial")), ("ND", ("nd", "deriv")), ("SA", ("sa", "alike")))
 _DEPRECATED = re.compile(r"\b((?:A|L)?GPL-\d\.\d|GFDL-\d\.\d)(\+?)(?=$|[ )])")
 _ALTERNATIVES = re.compile(r"(?<=\S)/(?=\S)|\s*(?:\||;|,?\s+or\s)\s*", re.IGNORECASE)
 _CONJUNCTIONS = re.compile(r"\s*(?:&|,?\s+and\s)\s*", re.IGNORECASE)
@@ -94,7 +94,7 @@ def normal_licence(words: str) -> str:
     two. A version of the GPL without "or later" is that version only.
     """
     words = " ".join(words[: MAX_TEXT // 64].split())
-    return _expression(words) or words[:LONGEST].rstrip()
+    return _expression(words) or words[:MAX_CHARACTERS].rstrip()
 
 
 def is_expression(licence: str) -> bool:
@@ -120,65 +120,72 @@ def _licence_of_text(text: str) -> str:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", suffix=".txt") as file:
         file.write(text)
         file.flush()
-        found = license_id(file.name)
-    return _current(found) if found else licence_in_words(text)
+        identifier = license_id(file.name)
+    return _without_deprecated(identifier) if identifier else licence_in_words(text)
 
 
 def licence_in_words(text: str) -> str:
     """The licence whose sentences stand in this text, such as a Debian copyright file; empty if none do."""
     flat = re.sub(r"[\s*#]+", " ", text[:MAX_TEXT].lower())
-    found = [(place.start(), name) for sentence, name in _SENTENCES if (place := sentence.search(flat))]
+    places = [(place.start(), name) for sentence, name in _SENTENCES if (place := sentence.search(flat))]
     # The first in the text is the package's own; below it stand those of what it bundles, and those it refers to.
-    return min(found, key=lambda one: one[0])[1] if found else ""
+    return min(places, key=lambda one: one[0])[1] if places else ""
 
 
 def _expression(words: str) -> str:
     """The SPDX expression of these words, or the empty string."""
-    return _one(words) or _joined(words, _ALTERNATIVES, " OR ") or _joined(words, _CONJUNCTIONS, " AND ")
+    return (
+        _single_licence(words)
+        or _combined(words, _ALTERNATIVES, " OR ")
+        or _combined(words, _CONJUNCTIONS, " AND ")
+    )
 
 
-def _joined(words: str, joint: re.Pattern[str], operator: str) -> str:
+def _combined(words: str, joint: re.Pattern[str], operator: str) -> str:
     parts = joint.split(words)
     if not 1 < len(parts) <= _MAX_PARTS:
         return ""
-    names = [_one(part) or (operator == " OR " and _joined(part, _CONJUNCTIONS, " AND ")) for part in parts]
+    names = [
+        _single_licence(part) or (operator == " OR " and _combined(part, _CONJUNCTIONS, " AND ")) for part in parts
+    ]
     return operator.join(dict.fromkeys(name for name in names if name)) if all(names) else ""
 
 
-def _one(words: str) -> str:
+def _single_licence(words: str) -> str:
     """The expression that SPDX knows by these words, or the licence that people do."""
-    return _valid(words) or _named(words)
+    return _spdx_expression(words) or _by_common_name(words)
 
 
-def _valid(words: str) -> str:
+def _spdx_expression(words: str) -> str:
     """The words as an SPDX expression, if they are one but for the case of letters."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-    if not words or len(words) > 2 * LONGEST:
+    if not words or len(words) > 2 * MAX_CHARACTERS:
         return ""
     try:
-        return _current(canonicalize_license_expression(words))
+        return _without_deprecated(canonicalize_license_expression(words))
     except (InvalidLicenseExpression, ValueError, SyntaxError, RecursionError):
         return ""
 
 
-def _current(expression: str) -> str:
+def _without_deprecated(expression: str) -> str:
     """The identifiers of today: SPDX has GPL-2.0-only and GPL-2.0-or-later for what were GPL-2.0 and GPL-2.0+."""
-    return _DEPRECATED.sub(lambda found: found[1] + ("-or-later" if found[2] else "-only"), expression)
+    return _DEPRECATED.sub(lambda match: match[1] + ("-or-later" if match[2] else "-only"), expression)
 
 
-def _named(words: str) -> str:
+def _by_common_name(words: str) -> str:
     """The identifier of one licence by its common names."""
-    lower = re.sub(r"(?<=pl)v(?=\d)", " ", _ASIDE.sub(" ", words.lower()).strip() or words.lower())
-    found = [word.replace(".0", "", 1) if word[0].isdigit() else word for word in _WORDS.findall(lower)]
-    name = " ".join(word for word in found if word not in _NOISE)
+    lower = re.sub(r"(?<=pl)v(?=\d)", " ", _IN_PARENTHESES.sub(" ", words.lower()).strip() or words.lower())
+    words_found = [word.replace(".0", "", 1) if word[0].isdigit() else word for word in _WORDS.findall(lower)]
+    name = " ".join(word for word in words_found if word not in _IGNORED_WORDS)
     if gnu := _GNU.fullmatch(name):
-        return f"{_GNU_NAMES[gnu['kind']]}-{_full(gnu['version'])}-{'or-later' if gnu['later'] else 'only'}"
-    if creative := _CREATIVE.fullmatch(name):
-        terms = [term for term, signs in _TERMS if any(sign in creative["terms"] for sign in signs)]
-        return "-".join(["CC-BY", *terms, _full(creative["version"])])
+        suffix = "or-later" if gnu["later"] else "only"
+        return f"{_GNU_IDENTIFIERS[gnu['kind']]}-{_full_version(gnu['version'])}-{suffix}"
+    if creative := _CC.fullmatch(name):
+        terms = [term for term, signs in _CC_TERMS if any(sign in creative["terms"] for sign in signs)]
+        return "-".join(["CC-BY", *terms, _full_version(creative["version"])])
     return _NAMES.get(name, "")
 
 
-def _full(version: str) -> str:
+def _full_version(version: str) -> str:
     return version if "." in version else f"{version}.0"

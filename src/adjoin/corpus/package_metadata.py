@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adjoin.corpus.licences import LONGEST, is_expression, licence_in_words, licence_of_text, normal_licence
+from adjoin.corpus.licences import MAX_CHARACTERS, is_expression, licence_in_words, licence_of_text, normal_licence
 from adjoin.corpus.repositories import go_module, is_hosted, normal_repository
 
 if TYPE_CHECKING:
@@ -46,10 +46,12 @@ def facts_of(path: str, text: str) -> Facts:
 def manifest_reader(path: str) -> Callable[[str], Facts] | None:
     """How a file of this path is read, None if it says nothing of its package."""
     folder, _, name = path.rpartition("/")
-    if name in _READERS:
-        return _READERS[name]
-    if name in _DEBIAN and (folder in ("", "debian") or folder.endswith("/debian") or _DOC_FOLDER.search(folder)):
-        return _DEBIAN[name]
+    if name in _MANIFEST_READERS:
+        return _MANIFEST_READERS[name]
+    if name in _DEBIAN_READERS and (
+        folder in ("", "debian") or folder.endswith("/debian") or _DOC_FOLDER.search(folder)
+    ):
+        return _DEBIAN_READERS[name]
     if name.endswith((".gemspec", ".nuspec")):
         return _gemspec if name.endswith(".gemspec") else _maven
     return _licence_file if _LICENCE_FILE.match(name) else None
@@ -60,9 +62,9 @@ def is_licence_file(path: str) -> bool:
     return bool(_LICENCE_FILE.match(path.rpartition("/")[2]))
 
 
-def _named(name: object, version: object, licence: str, repository: str) -> Facts:
+def _normalised(name: object, version: object, licence: str, repository: str) -> Facts:
     """Facts in their normal form."""
-    words = [value[:LONGEST] if isinstance(value, str) else "" for value in (name, version)]
+    words = [value[:MAX_CHARACTERS] if isinstance(value, str) else "" for value in (name, version)]
     return Facts(normal_licence(licence), normal_repository(repository), *words)
 
 
@@ -86,7 +88,7 @@ def _python(text: str) -> Facts:
     fields = _headers(text)
     stated = str(fields.get("License-Expression") or "")
     words = str(fields.get("License") or "")
-    if not stated and 0 < len(words) <= 2 * LONGEST and words != "UNKNOWN":
+    if not stated and 0 < len(words) <= 2 * MAX_CHARACTERS and words != "UNKNOWN":
         stated = words
     classified = [
         str(line).rsplit("::", 1)[1].strip()
@@ -102,7 +104,7 @@ def _python(text: str) -> Facts:
     links.sort(key=lambda link: not _SOURCE_LABEL.search(link[0]))
     addresses = [address.strip() for _, address in links]
     home = str(fields.get("Home-page") or "")
-    return _named(
+    return _normalised(
         fields.get("Name"),
         fields.get("Version"),
         stated,
@@ -111,44 +113,44 @@ def _python(text: str) -> Facts:
 
 
 def _pyproject(text: str) -> Facts:
-    table = _toml(text, "project")
+    table = _toml_table(text, "project")
     licence = table.get("license")
-    links = _table(table.get("urls"))
+    links = _as_dict(table.get("urls"))
     addresses = [links[label] for label in sorted(links, key=lambda label: not _SOURCE_LABEL.search(label))]
-    return _named(table.get("name"), table.get("version"), _words(licence, "text"), _best_address(addresses))
+    return _normalised(table.get("name"), table.get("version"), _string(licence, "text"), _best_address(addresses))
 
 
 def _cargo(text: str) -> Facts:
-    table = _toml(text, "package")
+    table = _toml_table(text, "package")
     address = _best_address([table.get("repository", ""), table.get("homepage", "")])
-    return _named(table.get("name"), table.get("version"), _words(table.get("license")), address)
+    return _normalised(table.get("name"), table.get("version"), _string(table.get("license")), address)
 
 
 def _npm(text: str) -> Facts:
     """package.json of npm; composer.json of PHP has the same fields."""
-    table = _table(json.loads(text))
+    table = _as_dict(json.loads(text))
     licence = table.get("license") or table.get("licenses")
     if isinstance(licence, list):
-        licence = " OR ".join(_words(part, "type") for part in licence)
-    address = _words(table.get("repository"), "url") or _words(_table(table.get("support")).get("source"))
-    address = address or _words(table.get("homepage"))
-    if not address and re.fullmatch(r"[\w.-]+/[\w.-]+", _words(table.get("name"))):
+        licence = " OR ".join(_string(part, "type") for part in licence)
+    address = _string(table.get("repository"), "url") or _string(_as_dict(table.get("support")).get("source"))
+    address = address or _string(table.get("homepage"))
+    if not address and re.fullmatch(r"[\w.-]+/[\w.-]+", _string(table.get("name"))):
         address = ""  # composer's "vendor/name" is no repository
-    return _named(table.get("name"), table.get("version"), _words(licence, "type"), address)
+    return _normalised(table.get("name"), table.get("version"), _string(licence, "type"), address)
 
 
-def _toml(text: str, name: str) -> dict[str, Any]:
+def _toml_table(text: str, name: str) -> dict[str, Any]:
     """One table of a TOML file."""
     import tomllib
 
-    return _table(tomllib.loads(text).get(name))
+    return _as_dict(tomllib.loads(text).get(name))
 
 
-def _table(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON and TOML are any value
+def _as_dict(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON and TOML are any value
     return value if isinstance(value, dict) else {}
 
 
-def _words(value: Any, key: str = "") -> str:  # noqa: ANN401
+def _string(value: Any, key: str = "") -> str:  # noqa: ANN401
     """A string, or the string under `key` in a table."""
     value = value.get(key) if isinstance(value, dict) else value
     return value if isinstance(value, str) else ""
@@ -165,11 +167,11 @@ def _maven(text: str) -> Facts:
     addresses += [attribute[1] if attribute else "", _element("projectUrl", text), _element("url", text)]
     own = re.sub(r"<parent>.*?</parent>|<dependenc(y|ies)>.*?</dependenc\1>", "", text, flags=re.DOTALL)
     name = _element("artifactId", own) or _element("id", own)
-    return _named(name, _element("version", own), licence, _best_address(addresses))
+    return _normalised(name, _element("version", own), licence, _best_address(addresses))
 
 
 def _elements(name: str, text: str) -> list[str]:
-    return [found.strip() for found in re.findall(rf"<{name}(?:\s[^>]*)?>([^<]*)</{name}>", text)]
+    return [content.strip() for content in re.findall(rf"<{name}(?:\s[^>]*)?>([^<]*)</{name}>", text)]
 
 
 def _element(name: str, text: str) -> str:
@@ -180,7 +182,7 @@ def _debian_control(text: str) -> Facts:
     fields = _headers(text)
     addresses = [str(fields.get(name) or "") for name in ("Homepage", "Vcs-Browser", "Vcs-Git")]
     name = str(fields.get("Source") or fields.get("Package") or "").split(" ")[0]
-    return _named(name, fields.get("Version"), "", _best_address(addresses))
+    return _normalised(name, fields.get("Version"), "", _best_address(addresses))
 
 
 def _debian_copyright(text: str) -> Facts:
@@ -190,14 +192,14 @@ def _debian_copyright(text: str) -> Facts:
     licences = [words.split("\n")[0] for files, words in stated if files and words]
     whole = [words.split("\n")[0] for files, words in stated if words and "*" in files]
     source = next((str(part["Source"]) for part in stanzas if part.get("Source")), "").split()
-    found = (whole or licences or [""])[0] or licence_in_words(text) or _common_licence(text)
-    return _named("", "", found, next((word for word in source if is_hosted(word)), ""))
+    licence = (whole or licences or [""])[0] or licence_in_words(text) or _common_licence(text)
+    return _normalised("", "", licence, next((word for word in source if is_hosted(word)), ""))
 
 
 def _common_licence(text: str) -> str:
     """The licence that a copyright file points to on a Debian system."""
-    found = re.search(r"/usr/share/common-licenses/([A-Za-z]+(?:-\d(?:\.\d)?)?)", text)
-    return found[1] if found else ""
+    match = re.search(r"/usr/share/common-licenses/([A-Za-z]+(?:-\d(?:\.\d)?)?)", text)
+    return match[1] if match else ""
 
 
 def _gem(text: str) -> Facts:
@@ -208,23 +210,23 @@ def _gem(text: str) -> Facts:
     home = re.search(r"^homepage: *[\"']?([^\s\"']+)", text, re.MULTILINE)
     name = re.search(r"^name: *[\"']?([^\s\"']+)", text, re.MULTILINE)
     version = re.search(r"^version:[^\n]*\n  version: *[\"']?([^\s\"']+)", text, re.MULTILINE)
-    address = _best_address([found[1] for found in (code, home) if found])
-    return _named(name and name[1], version and version[1], licence, address)
+    address = _best_address([match[1] for match in (code, home) if match])
+    return _normalised(name and name[1], version and version[1], licence, address)
 
 
 def _gemspec(text: str) -> Facts:
     def value(field: str) -> str:
-        found = re.search(rf"\.{field}\s*=\s*(?:\[\s*)?[\"']([^\"']+)[\"']", text)
-        return found[1] if found else ""
+        match = re.search(rf"\.{field}\s*=\s*(?:\[\s*)?[\"']([^\"']+)[\"']", text)
+        return match[1] if match else ""
 
     code = re.search(r"source_code_uri[\"']\]?\s*=>?\s*[\"']([^\"'#]+)[\"']", text)
     address = _best_address([code[1] if code else "", value("homepage")])
-    return _named(value("name"), value("version"), value("licenses?"), address)
+    return _normalised(value("name"), value("version"), value("licenses?"), address)
 
 
 def _go(text: str) -> Facts:
-    found = re.search(r"^module\s+\"?([^\s\"]+)", text, re.MULTILINE)
-    return Facts(repository=go_module(found[1])) if found else Facts()
+    match = re.search(r"^module\s+\"?([^\s\"]+)", text, re.MULTILINE)
+    return Facts(repository=go_module(match[1])) if match else Facts()
 
 
 def _licence_file(text: str) -> Facts:
@@ -236,8 +238,8 @@ _LICENCE_FILE = re.compile(
     re.IGNORECASE,
 )
 _DOC_FOLDER = re.compile(r"(?:^|/)usr/share/doc/[^/]+$")
-_DEBIAN: dict[str, Callable[[str], Facts]] = {"control": _debian_control, "copyright": _debian_copyright}
-_READERS: dict[str, Callable[[str], Facts]] = {
+_DEBIAN_READERS: dict[str, Callable[[str], Facts]] = {"control": _debian_control, "copyright": _debian_copyright}
+_MANIFEST_READERS: dict[str, Callable[[str], Facts]] = {
     "METADATA": _python,
     "PKG-INFO": _python,
     "pyproject.toml": _pyproject,

@@ -49,14 +49,14 @@ class Package:
     def offer(self, path: str, data: bytes) -> None:
         """Take in what a member says."""
         self._read += 1
-        found = facts_of(path, data.decode("utf-8", "replace").replace("\r\n", "\n"))
+        stated = facts_of(path, data.decode("utf-8", "replace").replace("\r\n", "\n"))
         depth = _depth(path)
-        if self._is_better("licence", found.licence, _licence_rank(path, depth, found.licence)):
-            self.facts = replace(self.facts, licence=found.licence)
-        if self._is_better("repository", found.repository, (depth, 0)):
-            self.facts = replace(self.facts, repository=found.repository)
-        if self._is_better("name", found.name, (depth, 0)):
-            self.facts = replace(self.facts, name=found.name, version=found.version)
+        if self._is_better("licence", stated.licence, _licence_rank(path, depth, stated.licence)):
+            self.facts = replace(self.facts, licence=stated.licence)
+        if self._is_better("repository", stated.repository, (depth, 0)):
+            self.facts = replace(self.facts, repository=stated.repository)
+        if self._is_better("name", stated.name, (depth, 0)):
+            self.facts = replace(self.facts, name=stated.name, version=stated.version)
 
     def _is_better(self, field: str, value: str, rank: _Rank) -> bool:
         better = bool(value) and rank < self._ranks[field]
@@ -122,16 +122,16 @@ def facts_of_installed(folder: Path, names: Collection[str]) -> dict[str, Facts]
 
     An entry that two packages share, such as a namespace, is left out.
     """
-    found: dict[str, Facts] = {}
+    facts_of_entry: dict[str, Facts] = {}
     shared: set[str] = set()
     for name in sorted(names):
         if not name.endswith((".dist-info", ".egg-info")):
             continue
         facts = _installed(folder / name)
         for entry in {*_top_level(folder / name), name}:
-            if found.setdefault(entry, facts) != facts:
+            if facts_of_entry.setdefault(entry, facts) != facts:
                 shared.add(entry)
-    return {entry: facts for entry, facts in found.items() if entry not in shared}
+    return {entry: facts for entry, facts in facts_of_entry.items() if entry not in shared}
 
 
 def _installed(info: Path) -> Facts:
@@ -166,8 +166,8 @@ def _names(folder: Path) -> list[str]:
 
 def _git_origin(folder: Path) -> str:
     """The repository that a working copy was cloned from."""
-    found = _ORIGIN.search(_small_file(folder / ".git" / "config", MAX_TEXT).decode("utf-8", "replace"))
-    return normal_repository(found[1]) if found else ""
+    match = _ORIGIN.search(_small_file(folder / ".git" / "config", MAX_TEXT).decode("utf-8", "replace"))
+    return normal_repository(match[1]) if match else ""
 
 
 def _small_file(path: Path, longest: int) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adjoin.corpus.contents import MAX_BYTES, Reading, read_file
+from adjoin.corpus.contents import MAX_BYTES, ReadContext, read_file
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import archive_kind, stream_kind
 from adjoin.corpus.package_metadata import Facts
@@ -65,7 +65,7 @@ def read_source(
         columns: the names of the fields of records.
         record: filled when the last Document has been given.
     """
-    reading = Reading(tally, max_bytes, columns, source.streams)
+    context = ReadContext(tally, max_bytes, columns, source.streams)
     counted, given = tally.counts.total(), False
     package = Package(Facts(source.licence, source.repository))
     try:
@@ -73,9 +73,9 @@ def read_source(
             if kind := archive_kind(source.path.name):
                 from adjoin.corpus.archives import read_archive  # its imports take as long as all others here
 
-                documents = read_archive(file, kind, source.origin, reading, package)
+                documents = read_archive(file, kind, source.origin, context, package)
             else:
-                documents = read_file(file, source.path.name, source.origin, reading)
+                documents = read_file(file, source.path.name, source.origin, context)
             for document in documents:
                 given = True
                 yield document
@@ -87,7 +87,7 @@ def read_source(
         tally.add(failure_reason(error), source.origin)
 
 
-class _Hashed(io.FileIO):
+class _HashingFile(io.FileIO):
     """A file whose bytes are hashed as they are read, from the beginning to the end.
 
     Attributes:
@@ -114,7 +114,7 @@ def _opened(source: Source, record: SourceRecord | None) -> "io.BufferedReader[i
         return io.BufferedReader(io.FileIO(source.path), _BUFFER)
     seeks = archive_kind(source.path.name) == "zip" or stream_kind(source.path.name) == "parquet"
     if not seeks:
-        return io.BufferedReader(_Hashed(source.path), _BUFFER)
+        return io.BufferedReader(_HashingFile(source.path), _BUFFER)
     file = io.BufferedReader(io.FileIO(source.path), _BUFFER)
     record.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     record.bytes = file.tell()
@@ -124,7 +124,7 @@ def _opened(source: Source, record: SourceRecord | None) -> "io.BufferedReader[i
 
 def _fill(record: SourceRecord, file: "io.BufferedReader[io.FileIO]", package: Package) -> None:
     """Note what is known at the end; what no reader asked for of the file is hashed now."""
-    if isinstance(file.raw, _Hashed):
+    if isinstance(file.raw, _HashingFile):
         while file.read(_BUFFER):
             pass
         record.sha256, record.bytes = file.raw.sha256.hexdigest(), file.raw.size

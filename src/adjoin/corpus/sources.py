@@ -68,9 +68,9 @@ def find_sources(
     for root in map(Path, roots):
         walk.take_root(root)
     if not exclude:
-        return walk.found
+        return walk.sources
     excluded = Globs([shell_glob(pattern) for pattern in exclude])
-    return [source for source in walk.found if not _is_excluded(source, excluded, tally)]
+    return [source for source in walk.sources if not _is_excluded(source, excluded, tally)]
 
 
 def _is_excluded(source: Source, excluded: Globs, tally: Tally) -> bool:
@@ -95,7 +95,7 @@ class _Walk:
         tally: where every skip is counted.
         max_bytes: of a file that is no archive and no stream.
         streams: whether streams are taken.
-        found: the sources, in order.
+        sources: the sources, in order.
         seen: their paths without links, to notice overlapping roots.
         above: folder → what is known of the roots in it from above.
     """
@@ -103,7 +103,7 @@ class _Walk:
     tally: Tally
     max_bytes: int
     streams: bool
-    found: list[Source] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     above: dict[Path, Facts] = field(default_factory=dict)
 
@@ -210,7 +210,7 @@ class _Walk:
         else:
             self.seen.add(real)
             repository = repository_of_path(_printable(real)) or facts.repository
-            self.found.append(Source(Path(path), origin, facts.licence, repository, self.streams))
+            self.sources.append(Source(Path(path), origin, facts.licence, repository, self.streams))
 
 
 def _printable(path: str) -> str:

@@ -100,18 +100,18 @@ def definitions_of(lines: list[str], first: int) -> list[Definition]:
         first: the number of the first line in the file, counted from 0.
     """
     if "\\" in lines[0]:
-        found = list(_webster(lines, first))
+        definitions = list(_webster(lines, first))
     elif _FIRST_SENSE.match("\n".join(lines[1:2])):
-        found = list(_wordnet(lines[0], "\n".join(lines[1:]), first + 1))
+        definitions = list(_wordnet(lines[0], "\n".join(lines[1:]), first + 1))
     else:
-        found = [_plain(lines, first)]
-    return [one for one in found if one.rows and one.terms]
+        definitions = [_plain(lines, first)]
+    return [one for one in definitions if one.rows and one.terms]
 
 
 def _plain(lines: list[str], first: int) -> Definition:
     """The definition of an entry that has no marks of its own but, perhaps, in its head."""
     if inside := _IN_HEAD.match(lines[0]):
-        found = Definition([inside[1].lower()])
+        definition = Definition([inside[1].lower()])
         body, begin = [lines[0][inside.end() :].lstrip(), *lines[1:]], first
         margin = 0
     else:
@@ -119,7 +119,7 @@ def _plain(lines: list[str], first: int) -> Definition:
         while _SAME_HEADS in lines[0] and under < len(lines) and lines[under][:1].strip():
             under += 1
         heads = " ".join(lines[:under]).split(_SAME_HEADS)
-        found = Definition([one_line(head) for head in heads][:MAX_TERMS])
+        definition = Definition([one_line(head) for head in heads][:MAX_TERMS])
         while under < len(lines) and _indentation(lines[under]) == 1:  # of the Jargon File: " /fo'bar/, n."
             under += 1
         while under < len(lines) and _VALUE.fullmatch(lines[under]):
@@ -129,13 +129,13 @@ def _plain(lines: list[str], first: int) -> Definition:
     for number, paragraph in _paragraphs(body, begin):
         set_off = min(map(_indentation, paragraph)) - margin
         if set_off < (_SET_OFF if margin else 1):
-            found.put(number, cleaned("\n".join(paragraph)))
-    return found
+            definition.put(number, cleaned("\n".join(paragraph)))
+    return definition
 
 
 def _indentation(line: str) -> int:
-    found = _INDENTATION.match(line)
-    return found.end() if found and line else 0
+    match = _INDENTATION.match(line)
+    return match.end() if match and line else 0
 
 
 def _paragraphs(lines: list[str], first: int) -> Iterator[tuple[int, list[str]]]:
@@ -200,10 +200,10 @@ def _wordnet(head: str, text: str, first: int) -> Iterator[Definition]:
             for link in LINK.findall(listed) if kind == "syn" else ():
                 synonym = _PLACE.sub("", words_of(link))
                 terms.setdefault(synonym.casefold(), synonym)
-        found = Definition(list(terms.values())[:MAX_TERMS])
+        definition = Definition(list(terms.values())[:MAX_TERMS])
         said = _EXAMPLES.sub("", _LIST.sub(lambda listed: blank(listed[0]), whole))
         gloss = whole_words(LINK.sub(r"\1", said)).rstrip(" \n;:,")
         if gloss.rstrip("\"'")[-1:] not in (".", "!", "?", ""):
             gloss += "."
-        found.put(first + text.count("\n", 0, sense.end()), gloss)
-        yield found
+        definition.put(first + text.count("\n", 0, sense.end()), gloss)
+        yield definition

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import Reading
+from adjoin.corpus.contents import ReadContext
 from adjoin.corpus.dictd.definitions import begins_definition, definitions_of
 from adjoin.corpus.dictd.translations import read_translations, translates_into_english
 from adjoin.corpus.document import Document, content_hash
@@ -89,13 +89,13 @@ class _Entry:
             raise UnreadableError("not UTF-8") from None
 
 
-def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
+def read_dictionary(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
     """Read the Documents of a dictionary, each with what it defines as `Document.term`.
 
     Args:
         file: unpacked; it only goes forward.
         origin: of the dictionary, and of its Documents.
-        reading: how, and where every entry that gives nothing is counted.
+        context: how, and where every entry that gives nothing is counted.
 
     Raises:
         DamagedError: the file is damaged or no dictionary; what came before has been given.
@@ -110,10 +110,10 @@ def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[D
         raise damage[0] if damage else DamagedError("no dictionary")
     licence = licence_of(beginning)
     if translates_into_english(beginning):
-        yield from read_translations(chain(beginning, rows), origin, licence, reading.tally)
+        yield from read_translations(chain(beginning, rows), origin, licence, context.tally)
     else:
         entries = _entries(chain(beginning, rows), is_packed=_is_packed(beginning))
-        yield from _definitions(entries, origin, licence, reading.tally)
+        yield from _definitions(entries, origin, licence, context.tally)
     if damage:
         raise damage[0]
 
@@ -124,13 +124,13 @@ def _definitions(entries: Iterator[_Entry], origin: str, licence: str, tally: Ta
     for entry in entries:
         place = f"{origin}:{entry.first + 1}"
         try:
-            found = definitions_of(entry.text(), entry.first)
+            definitions = definitions_of(entry.text(), entry.first)
         except UnreadableError as error:
             tally.add(error.reason, place)
             continue
-        if not found:
+        if not definitions:
             tally.add("no definition", place)
-        for definition in found:
+        for definition in definitions:
             document = definition.document(origin, licence)
             if (key := int(content_hash(document.text), 16)) in seen:
                 tally.add("definition repeated", place)
@@ -149,7 +149,7 @@ def licence_of(beginning: list[bytes | None]) -> str:
     front = next((number for number, row in enumerate(beginning) if row and row.startswith(_ABOUT)), 0)
     about = b" ".join(row or b"" for row in beginning[front : front + _FRONT])
     text = " ".join(about.decode("utf-8", "replace").lower().split())
-    return next((found.expand(name) for sentence, name in _LICENCES if (found := sentence.search(text))), "")
+    return next((match.expand(name) for sentence, name in _LICENCES if (match := sentence.search(text))), "")
 
 
 def _until_damage(rows: Iterator[bytes | None], damage: list[DamagedError]) -> Iterator[bytes | None]:

@@ -69,9 +69,9 @@ def cleaned(text: str) -> str:
     text, addresses = _ADDRESS.subn(" ", _CATEGORY.sub(r"\1", text))
     if _DATE.match(text) or (addresses and _LABEL.match(text)):
         return ""
-    text = without_brackets(_SOURCE.sub(lambda found: blank(found[0]), text))
+    text = without_brackets(_SOURCE.sub(lambda match: blank(match[0]), text))
     for pattern in (_SYNONYMS, _NOTE, _NUMBER, _FIELD, _DERIVED, _OTHER_SPEECH, _AUTHOR):
-        text = pattern.sub(lambda found: blank(found[0]), text)
+        text = pattern.sub(lambda match: blank(match[0]), text)
     text = whole_words(_REFERENCE.sub(_referred, text))
     return text.replace("{", "").replace("}", "").lstrip(" ,;:")
 
@@ -83,7 +83,7 @@ def whole_words(text: str) -> str:
 
 def without_brackets(text: str) -> str:
     """A text without its remarks in brackets, and those within them."""
-    while (less := _BRACKETS.sub(lambda found: blank(found[0]), text)) != text:
+    while (less := _BRACKETS.sub(lambda match: blank(match[0]), text)) != text:
         text = less
     return text
 
@@ -103,15 +103,15 @@ def blank(text: str) -> str:
     return " " + "\n" * text.count("\n")
 
 
-def _letter(found: re.Match[str]) -> str:
-    if found["name"]:
-        return _LETTERS[found["name"]]
-    if found["short"]:
-        return found["short"]
-    return unicodedata.normalize("NFC", found["letter"] + _ACCENTS.get(found["accent"], ""))
+def _letter(match: re.Match[str]) -> str:
+    if match["name"]:
+        return _LETTERS[match["name"]]
+    if match["short"]:
+        return match["short"]
+    return unicodedata.normalize("NFC", match["letter"] + _ACCENTS.get(match["accent"], ""))
 
 
-def _referred(found: re.Match[str]) -> str:
+def _referred(match: re.Match[str]) -> str:
     """What is left of a reference to another entry: within a sentence, the sentence's end."""
-    before = found.string[: found.start()].rstrip()
-    return blank(found[0]) + ("" if not before or before[-1] in ".;:!?" else found["end"] or "")
+    before = match.string[: match.start()].rstrip()
+    return blank(match[0]) + ("" if not before or before[-1] in ".;:!?" else match["end"] or "")

@@ -68,18 +68,18 @@ def _meanings(
     head: str, lines: list[str], origin: str, first: int, licence: str, tally: Tally
 ) -> Iterator[Document]:
     """Those of one entry, whose head stands on the line `first`, counted from 0."""
-    found, is_open = 0, True
+    number_of_meanings, is_open = 0, True
     for number, line in enumerate(lines, first + 2):
         is_open |= bool(_MEANING.match(line))
         if not is_open or _NO_MEANING.match(line):
             continue
         if expressions := expressions_of(_MEANING.sub("", line, count=1)):
-            found, is_open = found + 1, False
+            number_of_meanings, is_open = number_of_meanings + 1, False
             text = ", ".join(expressions)
             yield Document.of(
                 text, PROSE, origin, first_line=number, licence=licence, term=head, expressions=expressions
             )
-    if not found:
+    if not number_of_meanings:
         tally.add(NO_EXPRESSIONS, f"{origin}:{first + 1}")
 
 

@@ -118,25 +118,25 @@ def _read_book(book: _Book, origin: str, tally: Tally) -> Iterator[Document]:
 
 
 def _first(pattern: re.Pattern[str], package: str) -> str:
-    found = pattern.search(package)
-    return one_line(unescape(found[1])) if found else ""
+    match = pattern.search(package)
+    return one_line(unescape(match[1])) if match else ""
 
 
 def _is_encrypted(book: _Book) -> bool:
     if _ENCRYPTION not in book:
         return False
     return any(
-        not any(method in found[1] for method in _FONT_SCRAMBLING)
-        for found in _ENCRYPTED.finditer(book.text(_ENCRYPTION))
+        not any(method in match[1] for method in _FONT_SCRAMBLING)
+        for match in _ENCRYPTED.finditer(book.text(_ENCRYPTION))
     )
 
 
 def _spine(package: str, folder: str) -> list[str]:
     """The members that hold the book's text, in the order of reading."""
-    items = {item.get("id", ""): item for found in _ITEM.finditer(package) for item in (_attributes(found[1]),)}
+    items = {item.get("id", ""): item for match in _ITEM.finditer(package) for item in (_attributes(match[1]),)}
     names: dict[str, None] = {}  # each once, and in order
-    for found in _ITEM_REFERENCE.finditer(package):
-        reference = _attributes(found[1])
+    for match in _ITEM_REFERENCE.finditer(package):
+        reference = _attributes(match[1])
         item = items.get(reference.get("idref", ""), {})
         path = unquote(item.get("href", ""))
         stem = posixpath.splitext(posixpath.basename(path))[0]

@@ -68,10 +68,10 @@ def read_html(text: str, origin: str) -> Iterator[Document]:
     """
     text = _without_raw("\n".join(lines_of(text)))
     text = _LINE_END_REFERENCE.sub(" ", _EMBEDDED_DATA.sub("", text))
-    page = _Page()
-    page.read(text)
-    blocks = [block for block in page.blocks if block.is_heading or not _surrounds(block)]
-    if page.deepest <= _DEEPEST and any(not block.is_heading for block in blocks):
+    collector = _ParagraphCollector()
+    collector.read(text)
+    blocks = [block for block in collector.blocks if block.is_heading or not _surrounds(block)]
+    if collector.deepest <= _DEEPEST and any(not block.is_heading for block in blocks):
         blocks = _content(blocks, _main_text(text))
     title = _title(text, blocks)
     for section, rows in _sections(blocks):
@@ -82,12 +82,12 @@ def _without_raw(text: str) -> str:
     """Comments, scripts and the like, replaced by their line ends; one that is never closed takes the rest."""
     pieces: list[str] = []
     position = 0
-    while found := _RAW.search(text, position):
-        closing = re.compile(f"</{found[1]}" if found[1] else "--", re.IGNORECASE)
-        end = closing.search(text, found.end())
+    while match := _RAW.search(text, position):
+        closing = re.compile(f"</{match[1]}" if match[1] else "--", re.IGNORECASE)
+        end = closing.search(text, match.end())
         stop = text.find(">", end.end()) + 1 if end else 0
         stop = stop or len(text)
-        pieces += (text[position : found.start()], "\n" * text.count("\n", found.start(), stop))
+        pieces += (text[position : match.start()], "\n" * text.count("\n", match.start(), stop))
         position = stop
     return "".join([*pieces, text[position:]])
 
@@ -111,7 +111,7 @@ class _Block(NamedTuple):
         return self.size >= _PROSE and not self.is_heading
 
 
-class _Page:
+class _ParagraphCollector:
     """Walks over the tags of a page and collects its paragraphs.
 
     Attributes:
@@ -285,13 +285,13 @@ def _sections(blocks: list[_Block]) -> Iterator[tuple[str, Rows]]:
             yield section, _joined(rows)
             section, rows, last = one_line(" ".join(block.lines)), {}, (-1, -1)
             continue
-        found = {line: part for line, part in enumerate(block.lines, start=block.line) if part}
-        if not found:
+        parts = {line: part for line, part in enumerate(block.lines, start=block.line) if part}
+        if not parts:
             continue
-        here = (min(found), max(found))
+        here = (min(parts), max(parts))
         if here[0] == last[1] + 1 and last[0] < last[1] and last[1] in rows:
             rows.setdefault(last[1] - 1, []).extend(rows.pop(last[1]))
-        for line, part in found.items():
+        for line, part in parts.items():
             rows.setdefault(line, []).append(part)
         last = here
     yield section, _joined(rows)
@@ -303,8 +303,8 @@ def _joined(rows: dict[int, list[str]]) -> Rows:
 
 def _title(text: str, blocks: list[_Block]) -> str:
     """The page's title, or a main heading where that is the part of the title that names the page."""
-    found = _TITLE.search(text, 0, 1 << 17)
-    title = one_line(unescape(found[1])) if found else ""
+    match = _TITLE.search(text, 0, 1 << 17)
+    title = one_line(unescape(match[1])) if match else ""
     headings = [one_line(" ".join(block.lines)) for block in blocks if block.tag in _MAIN_HEADINGS][:10]
     shown = [heading for heading in headings if heading.casefold() in title.casefold()]
     first = next((heading for heading in shown if title.casefold().startswith(heading.casefold())), "")

@@ -80,9 +80,9 @@ def read_latex(text: str, origin: str) -> Iterator[Document]:
     text = "\n".join(lines_of(text))
     if not re.search(r"\\[A-Za-z]{3}", text):
         raise UnreadableError("not LaTeX")
-    source = _Source(_COMMENT.sub(r"\1", _without_verbatim(text)))
-    title = source.title()
-    for section, rows in source.sections():
+    parser = _LatexParser(_COMMENT.sub(r"\1", _without_verbatim(text)))
+    title = parser.title()
+    for section, rows in parser.sections():
         yield from section_documents(rows, section, origin, title)
 
 
@@ -90,10 +90,10 @@ def _without_verbatim(text: str) -> str:
     """Verbatim text goes first, since a per cent sign begins no comment there."""
     pieces: list[str] = []
     position = 0
-    while found := _VERBATIM_BEGIN.search(text, position):
-        end = text.find(f"\\end{{{found[1]}", found.end())
+    while match := _VERBATIM_BEGIN.search(text, position):
+        end = text.find(f"\\end{{{match[1]}", match.end())
         stop = text.find("}", end) + 1 if end >= 0 else len(text)
-        pieces += (text[position : found.start()], "\n" * text.count("\n", found.start(), stop))
+        pieces += (text[position : match.start()], "\n" * text.count("\n", match.start(), stop))
         position = stop or len(text)
     return "".join([*pieces, text[position:]])
 
@@ -102,15 +102,15 @@ def _matching_braces(text: str) -> dict[int, int]:
     """Where each brace that is closed opens → where it closes."""
     open_at: list[int] = []
     pairs: dict[int, int] = {}
-    for found in re.finditer(r"\\.|[{}]", text):
-        if found[0] == "{":
-            open_at.append(found.start())
-        elif found[0] == "}" and open_at:
-            pairs[open_at.pop()] = found.start()
+    for match in re.finditer(r"\\.|[{}]", text):
+        if match[0] == "{":
+            open_at.append(match.start())
+        elif match[0] == "}" and open_at:
+            pairs[open_at.pop()] = match.start()
     return pairs
 
 
-class _Source:
+class _LatexParser:
     """Reads a source from a cursor that only moves forward; what is passed over leaves its line ends."""
 
     def __init__(self, text: str, pairs: dict[int, int] | None = None) -> None:
@@ -132,8 +132,8 @@ class _Source:
 
     def title(self) -> str:
         r"""What `\title` is given."""
-        found = re.search(r"\\title\s{0,9}(?:\[[^\]]{0,400}\]\s{0,9})?(?=\{)", self._text)
-        return self._heading(found.end()) if found else ""
+        match = re.search(r"\\title\s{0,9}(?:\[[^\]]{0,400}\]\s{0,9})?(?=\{)", self._text)
+        return self._heading(match.end()) if match else ""
 
     def sections(self) -> list[tuple[str, Rows]]:
         """Each section of the body: its heading, and line → text."""
@@ -147,19 +147,19 @@ class _Source:
 
     def _read(self, end: int) -> None:
         text = self._text
-        while found := _TOKEN.search(text, self._at, end):
-            if found.start() > self._at:
-                self._pieces.append(text[self._at : found.start()])
-            self._at = found.end()
-            name, escaped = found.groups()
+        while match := _TOKEN.search(text, self._at, end):
+            if match.start() > self._at:
+                self._pieces.append(text[self._at : match.start()])
+            self._at = match.end()
+            name, escaped = match.groups()
             if name is not None:
                 self._command(name)
             elif escaped is not None:
                 self._escape(escaped)
-            elif found[0] == "$":
+            elif match[0] == "$":
                 self._dollar()
             else:
-                self._pieces.append(_SIGNS[found[0]])
+                self._pieces.append(_SIGNS[match[0]])
         self._pieces.append(text[self._at : max(end, self._at)])
         self._at = max(end, self._at)
 
@@ -192,9 +192,9 @@ class _Source:
             self._pieces.append("\n" if mark == "\n" else " ")
 
     def _accent(self, mark: str) -> None:
-        if found := _ACCENTED.match(self._text, self._at):
-            self._at = found.end()
-            self._pieces.append(unicodedata.normalize("NFC", (found[1] or found[2]) + _ACCENTS[mark]))
+        if match := _ACCENTED.match(self._text, self._at):
+            self._at = match.end()
+            self._pieces.append(unicodedata.normalize("NFC", (match[1] or match[2]) + _ACCENTS[mark]))
 
     def _dollar(self) -> None:
         width = 2 if self._text.startswith("$", self._at) else 1
@@ -259,7 +259,7 @@ class _Source:
         text = self._text[start + 1 : close]
         if not _TOKEN.search(text):
             return one_line(text)
-        inner = _Source(text)
+        inner = _LatexParser(text)
         inner._handlers |= dict.fromkeys(("begin", "end", *_SECTIONS), inner._drop_arguments)
         inner._read(close - start - 1)
         return one_line(_HOLES.sub("", "".join(inner._pieces)))
@@ -306,8 +306,8 @@ class _Source:
 
     def _gap(self) -> int:
         """Where the white space before an argument ends, at most one line's end."""
-        found = _GAP.match(self._text, self._at)
-        return found.end() if found else self._at
+        match = _GAP.match(self._text, self._at)
+        return match.end() if match else self._at
 
     def _skip_to(self, end: int) -> None:
         self._pieces.append("\n" * self._text.count("\n", self._at, end))

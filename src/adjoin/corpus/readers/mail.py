@@ -14,7 +14,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import Reading, read_bytes, to_utf8
+from adjoin.corpus.contents import ReadContext, read_bytes, to_utf8
 from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.formats import Format
 from adjoin.corpus.readers.html import read_html
@@ -54,13 +54,13 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,200}>")
 
 
-def read_mbox(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
+def read_mbox(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
     """Read the Documents of a mailbox; a message's are named "mailbox!number", the first message being 1.
 
     Args:
         file: unpacked; it only goes forward.
         origin: of the mailbox.
-        reading: how, and where every message that gives nothing is counted.
+        context: how, and where every message that gives nothing is counted.
 
     Raises:
         DamagedError: the file is damaged or no mailbox; what came before has been given.
@@ -68,17 +68,17 @@ def read_mbox(file: Readable, origin: str, reading: Reading) -> Iterator[Documen
     """
     threads = _Threads()
     for number, message in enumerate(_messages(file), start=1):
-        yield from _read_message(message, f"{origin}!{number}", reading, threads)
+        yield from _read_message(message, f"{origin}!{number}", context, threads)
 
 
-def read_one_mail(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
+def read_one_mail(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
     """Read the Documents of a file that holds one message.
 
     Raises:
         DamagedError: the file is damaged.
         OSError: the disk failed.
     """
-    yield from _read_message(file.read(MAX_MESSAGE), origin, reading, _Threads())
+    yield from _read_message(file.read(MAX_MESSAGE), origin, context, _Threads())
 
 
 def _messages(file: Readable) -> Iterator[bytes]:
@@ -95,9 +95,9 @@ def _messages(file: Readable) -> Iterator[bytes]:
     damage: DamagedError | None = None
     kept, searched = b"", 0  # what has left `waiting` of the message that is being read; no start before there
     while True:
-        while found := _next_start(waiting, searched):
-            yield kept + waiting[: found.start()]
-            waiting, kept, searched = waiting[found.end() :], b"", 0
+        while match := _next_start(waiting, searched):
+            yield kept + waiting[: match.start()]
+            waiting, kept, searched = waiting[match.end() :], b"", 0
         searched = max(0, len(waiting) - _LONGEST_START)
         if len(waiting) > MAX_MESSAGE:
             kept = (kept + waiting[:searched])[:MAX_MESSAGE]
@@ -118,8 +118,8 @@ def _messages(file: Readable) -> Iterator[bytes]:
 def _next_start(data: bytes, position: int) -> re.Match[bytes] | None:
     """The next first line of a message, after an empty line."""
     while (position := data.find(b"\nFrom ", position)) >= 0:
-        if data[max(0, position - 1) : position] in (b"\n", b"\r") and (found := _START.match(data, position + 1)):
-            return found
+        if data[max(0, position - 1) : position] in (b"\n", b"\r") and (match := _START.match(data, position + 1)):
+            return match
         position += 1
     return None
 
@@ -143,18 +143,18 @@ class _Threads:
             del self._texts[next(iter(self._texts))]
 
 
-def _read_message(data: bytes, origin: str, reading: Reading, threads: _Threads) -> Iterator[Document]:
+def _read_message(data: bytes, origin: str, context: ReadContext, threads: _Threads) -> Iterator[Document]:
     if len(data) >= MAX_MESSAGE:
-        reading.tally.add("message cut", origin)
+        context.tally.add("message cut", origin)
     try:
         fields, body = _split(data)
-        text = _written(_text(fields, body, data, origin, reading))
+        text = _written(_text(fields, body, data, origin, context))
         title = _title(fields)
     except UnreadableError as error:
-        reading.tally.add(error.reason, origin)
+        context.tally.add(error.reason, origin)
         return
     except Exception:  # the parser of mail raises anything on broken fields
-        reading.tally.add("unreadable", origin)
+        context.tally.add("unreadable", origin)
         return
     ids = _MESSAGE_ID.findall(fields.get("in-reply-to", "")) or _MESSAGE_ID.findall(fields.get("references", ""))
     question = threads.question(ids[-1]) if ids else ""
@@ -173,11 +173,11 @@ def _split(data: bytes) -> tuple[dict[str, str], bytes]:
     return fields, body
 
 
-def _text(fields: dict[str, str], body: bytes, data: bytes, origin: str, reading: Reading) -> str:
+def _text(fields: dict[str, str], body: bytes, data: bytes, origin: str, context: ReadContext) -> str:
     """The text of a message. That of a plain one is decoded at once: the parser of mail reads 10 MB/s."""
     kind = fields.get("content-type", "").lower()
     if not kind.startswith("text/plain") and "/" in kind:
-        return _body(message_from_bytes(data), origin, reading)
+        return _body(message_from_bytes(data), origin, context)
     coding = fields.get("content-transfer-encoding", "").lower()
     if coding == "base64":
         body = binascii.a2b_base64(body)
@@ -187,7 +187,7 @@ def _text(fields: dict[str, str], body: bytes, data: bytes, origin: str, reading
     return _decoded(body, charset[1] if charset else None)
 
 
-def _body(message: Message, origin: str, reading: Reading) -> str:
+def _body(message: Message, origin: str, context: ReadContext) -> str:
     """The text of a message: its first plain part, or its first HTML part as plain text.
 
     Raises:
@@ -206,7 +206,7 @@ def _body(message: Message, origin: str, reading: Reading) -> str:
             html = part
     if html is None:
         raise UnreadableError("no text")
-    page = read_bytes(_decoded(*_payload(html)).encode(), _HTML, origin, reading.tally)
+    page = read_bytes(_decoded(*_payload(html)).encode(), _HTML, origin, context.tally)
     return "\n\n".join(document.text for document in page)
 
 

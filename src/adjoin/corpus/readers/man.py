@@ -90,15 +90,15 @@ def read_man(text: str, origin: str) -> Iterator[Document]:
         raise UnreadableError("redirect")
     if not _IS_MAN.search(text):
         raise UnreadableError("not a man page")
-    page = _Page()
+    parser = _ManPageParser()
     for line, content in enumerate(lines_of(text)):
-        page.read_line(line, content)
-    page.end_section("")
-    for section, rows in page.sections:
-        yield from section_documents(rows, section, origin, page.title)
+        parser.read_line(line, content)
+    parser.end_section("")
+    for section, rows in parser.sections:
+        yield from section_documents(rows, section, origin, parser.title)
 
 
-class _Page:
+class _ManPageParser:
     """Reads a page line by line.
 
     Attributes:
@@ -174,14 +174,14 @@ class _Page:
 
     def _read_condition(self, line: int, bare: str) -> None:
         """`.if`, `.ie` and `.el`: we are nroff, and groff; all other conditions are taken not to hold."""
-        found = re.match(r"(?:(?:if|ie) *(!?)(\S*)|el) *(.*)", bare)
-        if not found:
+        match = re.match(r"(?:(?:if|ie) *(!?)(\S*)|el) *(.*)", bare)
+        if not match:
             return
         if bare.startswith("el"):
             holds = not self._took
         else:
-            holds = self._took = not found[1] and (found[2] == "n" or found[2].startswith(r"\n(.g"))
-        rest = found[3]
+            holds = self._took = not match[1] and (match[2] == "n" or match[2].startswith(r"\n(.g"))
+        rest = match[3]
         if not holds:
             self._skipped = max(bare.count("\\{") - bare.count("\\}"), 0)
         elif rest.startswith(("\\{", ".", "'")):
@@ -245,11 +245,11 @@ class _Page:
     def _plain(self, text: str) -> str:
         return _ESCAPE.sub(self._escaped, text) if "\\" in text else text
 
-    def _escaped(self, found: re.Match[str]) -> str:
-        kind = found.lastgroup
+    def _escaped(self, match: re.Match[str]) -> str:
+        kind = match.lastgroup
         if kind is None or kind == "comment":
             return ""
-        value = found[kind]
+        value = match[kind]
         if kind == "other":
             return _OTHERS.get(value, "")
         if kind in ("string", "string1", "string2"):

@@ -36,10 +36,10 @@ def read_markdown(text: str, origin: str) -> Iterator[Document]:
         raise UnreadableError("too large")
     lines, title = _without_front_matter(lines_of(text))
     source = "\n".join(lines).encode()
-    page = _Page(source)
-    page.read(_parser().events_with_range(source.decode()))
-    title = title or page.first_title
-    for section, rows in page.sections:
+    collector = _SectionCollector(source)
+    collector.read(_parser().events_with_range(source.decode()))
+    title = title or collector.first_title
+    for section, rows in collector.sections:
         yield from section_documents(rows, section, origin, title)
 
 
@@ -49,7 +49,7 @@ def _without_front_matter(lines: list[str]) -> tuple[list[str], str]:
     if ends is None or not "".join(lines[1:2]):  # an empty line next: a mere rule across the page
         return lines, ""
     closing = next((index for index, line in enumerate(lines[1:], start=1) if line.rstrip() in ends), -1)
-    named = next((found[1] for line in lines[1 : max(closing, 0)] if (found := _TITLE.match(line))), "")
+    named = next((match[1] for line in lines[1 : max(closing, 0)] if (match := _TITLE.match(line))), "")
     return [""] * (closing + 1) + lines[closing + 1 :], one_line(named.strip().strip("\"'"))
 
 
@@ -67,7 +67,7 @@ def _parser() -> Any:  # noqa: ANN401 - its types need typing_extensions
     )
 
 
-class _Page:
+class _SectionCollector:
     """Collects the text of a page by section and line from the parser's events, each with its place in bytes.
 
     Attributes:

@@ -51,9 +51,9 @@ def _marked_lines(text: str, first: int, last: int) -> list[int]:
     marked = []
     line = position = 0
     text = f"\n{text}"
-    for found in _MARK.finditer(text):
-        line += text.count("\n", position, found.end())
-        position = found.end()
+    for match in _MARK.finditer(text):
+        line += text.count("\n", position, match.end())
+        position = match.end()
         if first < line <= last:
             marked.append(line - 1)
     return marked
@@ -78,8 +78,8 @@ def _book(lines: list[str]) -> tuple[int, int, str]:
     for index, line in enumerate(lines):
         if line.startswith("Title:") and not title:
             title = line[6:].strip()
-        elif found := _GUTENBERG_MARK.match(line):
-            if found[1] == "START":
+        elif match := _GUTENBERG_MARK.match(line):
+            if match[1] == "START":
                 first = index + 1
             else:
                 last = index
@@ -98,8 +98,8 @@ def _headings(lines: list[str], marks: list[int]) -> dict[int, str]:
                 headings[index - 1] = one_line(above)
                 lines[index - 1] = ""
             lines[index] = ""
-        elif found := _NUMBERED.fullmatch(line):
-            if not any(lines[max(index - 1, 0) : index] + lines[index + 1 : index + 2]) and found[1][0].isupper():
+        elif match := _NUMBERED.fullmatch(line):
+            if not any(lines[max(index - 1, 0) : index] + lines[index + 1 : index + 2]) and match[1][0].isupper():
                 headings[index] = one_line(line)
                 lines[index] = ""
         elif not line[0].isdigit() and _is_drawing(line.strip()):

@@ -128,23 +128,23 @@ class RecordReader:
 
     def _document(self, record: Mapping[str, Any], number: int) -> Document:
         present = self._present_names(tuple(record))
-        found = {ours: _first(record, names) for ours, names in present.items()}
-        text, question, answer = found["text"], found["question"], found["answer"]
+        values = {ours: _first(record, names) for ours, names in present.items()}
+        text, question, answer = values["text"], values["question"], values["answer"]
         if not (question and (answer or self._asks)):
             question = ""
         if question and answer:
             text = answer
         elif not text and not present["text"]:
             raise UnreadableError("no text column")
-        language = PROSE if question else code_language(found["language"])
+        language = PROSE if question else code_language(values["language"])
         return Document.of(
             prose(text) if language == PROSE else _code(text),
             language,
-            f"{self._origin}#{_short(found['id'], _LONGEST_NAME) or number}",
-            title=_short(found["title"], _LONGEST_TITLE),
+            f"{self._origin}#{_short(values['id'], _LONGEST_NAME) or number}",
+            title=_short(values["title"], _LONGEST_TITLE),
             question=prose(question) if question else "",
-            licence=normal_licence(found["licence"]),
-            repository=normal_repository(found["repository"]),
+            licence=normal_licence(values["licence"]),
+            repository=normal_repository(values["repository"]),
         )
 
 

@@ -80,14 +80,14 @@ def read_rest(text: str, origin: str) -> Iterator[Document]:
     lines = [line.expandtabs(8).rstrip() for line in lines_of(text)]
     if any(map(_LISTS_IN_LISTS.match, lines)):
         raise UnreadableError("unreadable")
-    page = _Page(lines)
-    page.read()
-    title = page.title()
-    for section, rows in page.sections:
+    parser = _RestParser(lines)
+    parser.read()
+    title = parser.title()
+    for section, rows in parser.sections:
         yield from section_documents(rows, section, origin, title)
 
 
-class _Page:
+class _RestParser:
     """Goes over the lines of a page once; every method leaves the cursor behind what it has read.
 
     Attributes:
@@ -160,14 +160,14 @@ class _Page:
 
     def _explicit(self, bare: str, indent: int) -> None:
         """A directive, a footnote, a target or a comment."""
-        if found := _FOOTNOTE.match(bare):
-            self._replace(indent, bare[found.end() :])
+        if match := _FOOTNOTE.match(bare):
+            self._replace(indent, bare[match.end() :])
             return
-        found = _DIRECTIVE.match(bare)
-        name = found[1].rpartition(":")[2].lower() if found and "|" not in found[0] else ""
+        match = _DIRECTIVE.match(bare)
+        name = match[1].rpartition(":")[2].lower() if match and "|" not in match[0] else ""
         self._at += 1
-        if name in _NOTES and found:
-            if rest := bare[found.end() :]:
+        if name in _NOTES and match:
+            if rest := bare[match.end() :]:
                 self._at -= 1
                 self._replace(indent, rest)
                 return
@@ -277,24 +277,24 @@ def _without_markup(text: str) -> str:
     if not marks or len(text) > _MAX_PARAGRAPH or (len(text) > _LONG and marks * 3 > len(text)):
         return text
     text = _INLINE.sub(_plain, text)
-    return _SWALLOWED.sub(lambda found: found[2] + "\n" * len(found[1]), text) if "\0" in text else text
+    return _SWALLOWED.sub(lambda match: match[2] + "\n" * len(match[1]), text) if "\0" in text else text
 
 
 def _unescaped(text: str) -> str:
     return re.sub(r"\\([\s\S])", r"\1", text) if "\\" in text else text
 
 
-def _plain(found: re.Match[str]) -> str:
-    kind = found.lastgroup
+def _plain(match: re.Match[str]) -> str:
+    kind = match.lastgroup
     if kind == "escaped":
-        return "" if found["escaped"] == " " else found["escaped"]
-    text = found["text"]
+        return "" if match["escaped"] == " " else match["escaped"]
+    text = match["text"]
     if text is None:
-        shown = found[kind] if kind else ""
+        shown = match[kind] if kind else ""
         if kind == "note":
             return "" if shown[0] in "#*" else shown
         return shown if kind == "literal" else _unescaped(shown)
-    role = (found["before"] or found["after"] or "").lower()
+    role = (match["before"] or match["after"] or "").lower()
     if role in _TEXTLESS_ROLES:
         return "\n" * text.count("\n")
     titled = _TITLED.fullmatch(text)

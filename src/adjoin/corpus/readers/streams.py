@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from adjoin.corpus.compression import DamagedError, Readable, Unpacked
-from adjoin.corpus.contents import Reading
+from adjoin.corpus.contents import ReadContext
 from adjoin.corpus.document import Document
 from adjoin.corpus.readers.records import MAX_RECORD, RecordReader
 
@@ -20,38 +20,38 @@ _BATCH_BYTES = 1 << 20  # of unpacked values at a time
 _MAX_BATCH = 4096  # rows
 
 
-def read_stream(file: IO[bytes], kind: str, origin: str, reading: Reading) -> Iterator[Document]:
+def read_stream(file: IO[bytes], kind: str, origin: str, context: ReadContext) -> Iterator[Document]:
     """Read a stream's records, one by one.
 
     Args:
         file: open at its beginning; Parquet needs one that can seek, or holds it.
         kind: see `adjoin.corpus.formats.stream_kind`.
         origin: of the file; its records' are "origin#name", or "origin#number" for those without a name.
-        reading: how, and where every skip is counted.
+        context: how, and where every skip is counted.
 
     Raises:
         OSError: the disk failed.
     """
     try:
         if kind == "parquet":
-            yield from _read_parquet(file, origin, reading)
+            yield from _read_parquet(file, origin, context)
         elif kind == "jsonl":
-            yield from _read_jsonl(Unpacked(file), origin, reading)
+            yield from _read_jsonl(Unpacked(file), origin, context)
         elif kind == "warc":
             from adjoin.corpus.readers.webarchive import read_warc
 
-            yield from read_warc(Unpacked(file), origin, reading)
+            yield from read_warc(Unpacked(file), origin, context)
         elif kind == "dict":
             from adjoin.corpus.dictd.dictionaries import read_dictionary
 
-            yield from read_dictionary(Unpacked(file), origin, reading)
+            yield from read_dictionary(Unpacked(file), origin, context)
         else:
             from adjoin.corpus.readers.mail import read_mbox, read_one_mail
 
             read = read_mbox if kind == "mbox" else read_one_mail
-            yield from read(Unpacked(file), origin, reading)
+            yield from read(Unpacked(file), origin, context)
     except DamagedError as error:
-        reading.tally.add(error.reason, origin)
+        context.tally.add(error.reason, origin)
 
 
 def lines(file: Readable, longest: int) -> Iterator[bytes | None]:
@@ -79,8 +79,8 @@ def lines(file: Readable, longest: int) -> Iterator[bytes | None]:
         yield b"".join(waiting) if size <= longest else None
 
 
-def _read_jsonl(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
-    records = RecordReader(reading.columns, origin, reading.tally)
+def _read_jsonl(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
+    records = RecordReader(context.columns, origin, context.tally)
     for number, line in enumerate(lines(file, MAX_RECORD), start=1):
         reason, record = _record(line)
         if reason:
@@ -105,21 +105,21 @@ def _record(line: bytes | None) -> tuple[str, dict[str, Any]]:
     return ("", value) if isinstance(value, dict) else ("no JSON object", {})
 
 
-def _read_parquet(file: IO[bytes], origin: str, reading: Reading) -> Iterator[Document]:
+def _read_parquet(file: IO[bytes], origin: str, context: ReadContext) -> Iterator[Document]:
     import pyarrow.parquet as pq
 
     held = _seekable(file)
     if held is None:
-        reading.tally.add("too large", origin)
+        context.tally.add("too large", origin)
         return
-    records = RecordReader(reading.columns, origin, reading.tally)
+    records = RecordReader(context.columns, origin, context.tally)
     number = 0
     try:
         # A buffer, so that the column of a row group is read page by page; without one it is held whole.
         table = pq.ParquetFile(held, buffer_size=_CHUNK, pre_buffer=False)
         names = records.wanted(table.schema_arrow.names)
         if not names:
-            reading.tally.add("no text column", origin, number=table.metadata.num_rows)
+            context.tally.add("no text column", origin, number=table.metadata.num_rows)
             return
         rows = max(1, min(_MAX_BATCH, _BATCH_BYTES // _row_bytes(table.metadata)))
         for batch in table.iter_batches(rows, columns=names, use_threads=False):
@@ -132,9 +132,9 @@ def _read_parquet(file: IO[bytes], origin: str, reading: Reading) -> Iterator[Do
     except OSError as error:
         if error.errno is not None:
             raise
-        reading.tally.add("damaged", origin)
+        context.tally.add("damaged", origin)
     except Exception:  # Arrow has its own for each kind of damage
-        reading.tally.add("damaged", origin)
+        context.tally.add("damaged", origin)
 
 
 def _seekable(file: IO[bytes]) -> IO[bytes] | None:

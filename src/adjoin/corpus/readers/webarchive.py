@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import Reading, read_bytes, to_utf8
+from adjoin.corpus.contents import ReadContext, read_bytes, to_utf8
 from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.formats import Format
 from adjoin.corpus.readers.html import read_html
@@ -25,39 +25,39 @@ _LONGEST_ADDRESS = 300  # characters of an address within an origin
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 
 
-def read_warc(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
+def read_warc(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
     """Read the Documents of a WARC or WET file.
 
     Args:
         file: unpacked; it only goes forward.
         origin: of the file.
-        reading: how, and where every record that gives nothing is counted.
+        context: how, and where every record that gives nothing is counted.
 
     Raises:
         DamagedError: the file is damaged; what came before has been given.
         OSError: the disk failed.
     """
-    stream = _Positioned(file)
+    stream = _PositionedStream(file)
     if not stream.begins(b"WARC/"):
         raise DamagedError("no web archive")
     for number, record in enumerate(_records(stream), start=1):
         address = one_line(str(record.headers.get("WARC-Target-URI") or ""))[:_LONGEST_ADDRESS]
         place = f"{origin}#{address or number}"
         try:
-            kind, data = _content(record, reading.max_bytes)
+            kind, data = _content(record, context.max_bytes)
             if kind != "text/plain":
-                yield from read_bytes(data, _HTML, place, reading.tally)
+                yield from read_bytes(data, _HTML, place, context.tally)
                 continue
             document = Document.of(prose(data.decode()), PROSE, place)
         except UnicodeDecodeError:
-            reading.tally.add("not UTF-8", place)
+            context.tally.add("not UTF-8", place)
         except UnreadableError as error:
-            reading.tally.add(error.reason, place)
+            context.tally.add(error.reason, place)
         else:
             yield document
 
 
-def _records(stream: "_Positioned") -> Iterator["WarcRecord"]:
+def _records(stream: "_PositionedStream") -> Iterator["WarcRecord"]:
     from fastwarc.warc import ArchiveIterator
 
     try:
@@ -125,7 +125,7 @@ def _decoded(response: "WarcRecord", size: int) -> bytes:
         raise UnreadableError("damaged") from None
 
 
-class _Positioned:
+class _PositionedStream:
     """A stream that knows its position, which fastwarc asks for."""
 
     def __init__(self, file: Readable) -> None:
