@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus.contents import MAX_LINE, decode, read_bytes
-from adjoin.corpus.formats import Format, format_of
-from adjoin.corpus.readers.sections import UnreadableError
+from adjoin.corpus.contents import Format, decode, read_bytes
+from adjoin.corpus.formats import format_of
+from adjoin.corpus.readers.sections import MAX_LINE, UnreadableError
 from adjoin.tally import Tally
 from growth import assert_linear
 

@@ -20,11 +20,12 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, Readable, TooMuchError, Unpacked
-from adjoin.corpus.contents import ReadContext, read_file
-from adjoin.corpus.document import Document
+from adjoin.corpus.dispatch import read_file
+from adjoin.corpus.document import Document, printable_path
 from adjoin.corpus.formats import archive_kind, folder_skip_reason, stream_kind, unread_reason
 from adjoin.corpus.licences import MAX_TEXT
 from adjoin.corpus.provenance import Package
+from adjoin.corpus.read_context import ReadContext
 from adjoin.corpus.repositories import repository_of_path
 
 MAX_MEMBERS = 1_000_000
@@ -104,8 +105,7 @@ class _Archive:
 
     def member_origin(self, name: str) -> str:
         """The origin of a member's Documents, as valid Unicode."""
-        name = name.removeprefix("./")
-        return f"{self.origin}!{name.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')}"
+        return f"{self.origin}!{printable_path(name.removeprefix('./'))}"
 
 
 def read_archive(

@@ -11,6 +11,11 @@ def content_hash(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def printable_path(path: str) -> str:
+    """Make a path valid Unicode, so that tables can hold it: bytes that are not UTF-8 become U+FFFD."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One readable piece of what people have: a source file, or a section of prose.

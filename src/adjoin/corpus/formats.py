@@ -1,48 +1,18 @@
 """The table of what can be read: by a file's name, its language and its reader."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from adjoin.corpus.code_languages import CODE_SUFFIXES
+from adjoin.corpus.contents import BinaryFormat, Format
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.readers.html import read_html
+from adjoin.corpus.readers.html import HTML_FORMAT
 from adjoin.corpus.readers.latex import read_latex
 from adjoin.corpus.readers.man import read_man
 from adjoin.corpus.readers.markdown import read_markdown
 from adjoin.corpus.readers.plain import code_reader, read_metadata, read_plain
 from adjoin.corpus.readers.rest import read_rest
-from adjoin.corpus.readers.sections import Reader
 from adjoin.tally import Tally
-
-BinaryReader = Callable[[bytes, str, Tally], Iterator[Document]]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How one kind of file is read.
-
-    Attributes:
-        language: of its Documents: a programming language, or `PROSE`.
-        reader: (text, origin) → Documents.
-        long_lines: whether lines of any length are welcome; elsewhere they betray data and minified code.
-    """
-
-    language: str
-    reader: Reader
-    long_lines: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BinaryFormat:
-    """How a kind of file is read that is no text but holds prose.
-
-    Attributes:
-        reader: (bytes, origin, tally) → Documents.
-        language: of its Documents.
-    """
-
-    reader: BinaryReader
-    language: str = PROSE
 
 
 def _read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
@@ -51,52 +21,13 @@ def _read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
     return read_epub(data, origin, tally)
 
 
-_CODE_SUFFIXES = {
-    "bash": ".bash",
-    "c": ".c .h",
-    "clojure": ".clj .cljs",
-    "cpp": ".cc .cpp .cxx .hh .hpp .hxx .cu .cuh",
-    "csharp": ".cs",
-    "cython": ".pyx .pxd",
-    "dart": ".dart",
-    "elixir": ".ex .exs",
-    "erlang": ".erl .hrl",
-    "fortran": ".f .f90 .f95 .f03",
-    "go": ".go",
-    "groovy": ".groovy .gradle",
-    "haskell": ".hs",
-    "java": ".java",
-    "javascript": ".js .mjs .cjs .jsx",
-    "julia": ".jl",
-    "kotlin": ".kt .kts",
-    "lua": ".lua",
-    "objectivec": ".m .mm",
-    "ocaml": ".ml .mli",
-    "perl": ".pl .pm",
-    "php": ".php",
-    "powershell": ".ps1 .psm1",
-    "python": ".py",  # not .pyi: stubs repeat the signatures of the source and have no bodies
-    "r": ".r",
-    "ruby": ".rb",
-    "rust": ".rs",
-    "scala": ".scala .sc",
-    "shell": ".sh .zsh .ksh",
-    "sql": ".sql",
-    "swift": ".swift",
-    "typescript": ".ts .tsx .mts .cts",
-    "zig": ".zig",
-}
 _PLAIN = Format(PROSE, read_plain)
-_OTHER_LANGUAGE_NAMES = {
-    "c#": "csharp", "c++": "cpp", "golang": "go", "js": "javascript", "objective-c": "objectivec", "py": "python",
-    "ts": "typescript",
-}  # fmt: skip
 _MAN_PAGE = Format(PROSE, read_man)
 _PROSE_FORMATS: dict[str, Format | BinaryFormat] = {
     ".txt .text": _PLAIN,
     ".md .markdown": Format(PROSE, read_markdown),
     ".rst": Format(PROSE, read_rest),
-    ".html .htm .xhtml": Format(PROSE, read_html, long_lines=True),
+    ".html .htm .xhtml": HTML_FORMAT,
     ".tex .latex": Format(PROSE, read_latex),
     ".epub": BinaryFormat(_read_epub),
 }
@@ -106,7 +37,7 @@ _BY_SUFFIX: dict[str, Format | BinaryFormat] = {
     suffix: form
     for suffixes, form in [
         *_PROSE_FORMATS.items(),
-        *((suffixes, Format(name, code_reader(name))) for name, suffixes in _CODE_SUFFIXES.items()),
+        *((suffixes, Format(name, code_reader(name))) for name, suffixes in CODE_SUFFIXES.items()),
     ]
     for suffix in suffixes.split()
 }
@@ -162,13 +93,6 @@ def format_of(name: str) -> Format | BinaryFormat | None:
     name = plain_name(name)
     form = _BY_NAME.get(name) or _BY_SUFFIX.get(_suffix(name))
     return _MAN_PAGE if form is None and _MAN_NAME.search(name) else form
-
-
-def code_language(name: str) -> str:
-    """Our name of a programming language that a record names, `PROSE` for any other language."""
-    name = name.lower()
-    name = _OTHER_LANGUAGE_NAMES.get(name, name)
-    return name if name in _CODE_SUFFIXES else PROSE
 
 
 def archive_kind(name: str) -> str:

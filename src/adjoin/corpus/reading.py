@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adjoin.corpus.contents import MAX_BYTES, ReadContext, read_file
+from adjoin.corpus.dispatch import read_file
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import archive_kind, stream_kind
 from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.provenance import Package
+from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.records import DEFAULT_COLUMNS, Columns
 from adjoin.corpus.sources import Source, failure_reason
 from adjoin.tally import Tally

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adjoin.corpus import ignore, provenance
-from adjoin.corpus.contents import MAX_BYTES
+from adjoin.corpus.document import printable_path
 from adjoin.corpus.formats import archive_kind, file_skip_reason, folder_skip_reason, stream_kind, unread_reason
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.corpus.package_metadata import Facts
+from adjoin.corpus.read_context import MAX_BYTES
 from adjoin.corpus.repositories import repository_of_path
 from adjoin.errors import AdjoinError
 from adjoin.tally import Tally
@@ -126,7 +127,7 @@ class _Walk:
             raise AdjoinError(f"cannot read {root}: {error}; give a folder or a file") from None
         if stat.S_ISREG(mode):
             reason = "" if archive_kind(root.name) else unread_reason(root.name, streams=self.streams)
-            origin = _printable(root.name or real.name)
+            origin = printable_path(root.name or real.name)
             self._take(str(root), root.name, origin, str(real), reason, self._facts_above(real))
         else:
             self._walk(root, real)
@@ -140,11 +141,11 @@ class _Walk:
                 with os.scandir(root / folder) as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)
             except OSError as error:
-                self.tally.add(failure_reason(error), _printable(folder))
+                self.tally.add(failure_reason(error), printable_path(folder))
                 continue
             names = {entry.name for entry in entries}
             if folder and "pyvenv.cfg" in names:
-                self.tally.add("virtual environment", _printable(folder))
+                self.tally.add("virtual environment", printable_path(folder))
                 continue
             if ignore.NAME in names:
                 rules = self._rules_within(rules, folder, root / folder / ignore.NAME)
@@ -161,7 +162,7 @@ class _Walk:
         try:
             return rules.within(folder, path, self.tally) if path.is_file() and not path.is_symlink() else rules
         except OSError as error:
-            self.tally.add(failure_reason(error), _printable(folder + ignore.NAME))
+            self.tally.add(failure_reason(error), printable_path(folder + ignore.NAME))
             return rules
 
     def _take_entry(
@@ -180,9 +181,9 @@ class _Walk:
         if not reason and rules.files and rules.ignore(f"{below}/" if is_folder else below):
             reason = "ignored by .gitignore"
         if not is_folder:
-            self._take(entry.path, entry.name, _printable(below), f"{real}/{below}", reason, facts)
+            self._take(entry.path, entry.name, printable_path(below), f"{real}/{below}", reason, facts)
         elif reason:
-            self.tally.add(reason, _printable(below))
+            self.tally.add(reason, printable_path(below))
         return is_folder and not reason
 
     def _facts_above(self, real: Path) -> Facts:
@@ -209,10 +210,5 @@ class _Walk:
             self.tally.add(reason, origin)
         else:
             self.seen.add(real)
-            repository = repository_of_path(_printable(real)) or facts.repository
+            repository = repository_of_path(printable_path(real)) or facts.repository
             self.sources.append(Source(Path(path), origin, facts.licence, repository, self.streams))
-
-
-def _printable(path: str) -> str:
-    """A path as valid Unicode: the bytes of a name that is no UTF-8 could not be written to any table."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

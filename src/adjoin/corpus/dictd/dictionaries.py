@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import ReadContext
 from adjoin.corpus.dictd.definitions import begins_definition, definitions_of
 from adjoin.corpus.dictd.translations import read_translations, translates_into_english
 from adjoin.corpus.document import Document, content_hash
-from adjoin.corpus.readers.sections import UnreadableError, one_kind_of_line_end
-from adjoin.corpus.readers.streams import lines
+from adjoin.corpus.read_context import ReadContext
+from adjoin.corpus.readers.lines import lines
+from adjoin.corpus.readers.sections import UnreadableError, only_newlines
 from adjoin.tally import Tally
 
 MAX_LINE = 20_000  # bytes
@@ -84,7 +84,7 @@ class _Entry:
         if b"\0" in data:
             raise UnreadableError("binary")
         try:
-            return [line.rstrip() for line in one_kind_of_line_end(data.decode()).split("\n")]
+            return [line.rstrip() for line in only_newlines(data.decode()).split("\n")]
         except UnicodeDecodeError:
             raise UnreadableError("not UTF-8") from None
 

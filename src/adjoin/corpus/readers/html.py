@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NamedTuple
 
-from adjoin.corpus.document import Document
+from adjoin.corpus.contents import Format
+from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.readers.sections import Rows, UnreadableError, lines_of, one_line, section_documents
 
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -309,3 +310,6 @@ def _title(text: str, blocks: list[_Block]) -> str:
     shown = [heading for heading in headings if heading.casefold() in title.casefold()]
     first = next((heading for heading in shown if title.casefold().startswith(heading.casefold())), "")
     return first or (shown or [title])[0] or (headings or [""])[0]
+
+
+HTML_FORMAT = Format(PROSE, read_html, long_lines=True)

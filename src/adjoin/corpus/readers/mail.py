@@ -14,10 +14,10 @@ from email.header import decode_header, make_header
 from email.message import Message
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import ReadContext, read_bytes, to_utf8
+from adjoin.corpus.contents import read_bytes, to_utf8
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.formats import Format
-from adjoin.corpus.readers.html import read_html
+from adjoin.corpus.read_context import ReadContext
+from adjoin.corpus.readers.html import HTML_FORMAT
 from adjoin.corpus.readers.records import prose
 from adjoin.corpus.readers.sections import UnreadableError, one_line
 
@@ -26,7 +26,6 @@ MAX_QUESTIONS = 20_000  # first messages that are remembered, the latest
 MAX_QUESTION = 2000  # characters of each
 
 _CHUNK = 1 << 18
-_HTML = Format(PROSE, read_html, long_lines=True)
 # `From somebody Mon Jan  1 12:00:00 2001` after an empty line, and a header field: text may begin "From", too.
 _START = re.compile(rb"From [^\n]{0,500}\d:\d\d[^\n]{0,100}\n(?=[A-Za-z][\w-]{0,80}:)")
 _LONGEST_START = 800  # bytes that `_START` may look at
@@ -206,7 +205,7 @@ def _body(message: Message, origin: str, context: ReadContext) -> str:
             html = part
     if html is None:
         raise UnreadableError("no text")
-    page = read_bytes(_decoded(*_payload(html)).encode(), _HTML, origin, context.tally)
+    page = read_bytes(_decoded(*_payload(html)).encode(), HTML_FORMAT, origin, context.tally)
     return "\n\n".join(document.text for document in page)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.readers.markdown import read_markdown
 from adjoin.corpus.readers.rest import read_rest
-from adjoin.corpus.readers.sections import Reader, one_kind_of_line_end, one_line
+from adjoin.corpus.readers.sections import Reader, one_line, only_newlines
 
 # How the field Description-Content-Type names its readers; reStructuredText is what its absence means.
 _DESCRIPTION_READERS: dict[str, Reader] = {"text/markdown": read_markdown, "text/x-rst": read_rest}
@@ -29,7 +29,7 @@ def read_plain(text: str, origin: str) -> Iterator[Document]:
     Underlined lines and numbered ones that stand alone ("3.2.  Title") name sections. Rules, boxes, drawings, the
     heads and feet of printed pages go, and what Project Gutenberg writes around its books.
     """
-    text = one_kind_of_line_end(text)
+    text = only_newlines(text)
     if any(f"{space}\n" in text for space in _SPACES):  # in half of all files there is none
         text = "\n".join([line.rstrip() for line in text.split("\n")])
     text = text.rstrip()

@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import ReadContext, read_bytes, to_utf8
+from adjoin.corpus.contents import read_bytes, to_utf8
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.formats import Format
-from adjoin.corpus.readers.html import read_html
+from adjoin.corpus.read_context import ReadContext
+from adjoin.corpus.readers.html import HTML_FORMAT
 from adjoin.corpus.readers.records import prose
 from adjoin.corpus.readers.sections import UnreadableError, one_line
 
 if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
 
-_HTML = Format(PROSE, read_html, long_lines=True)
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _LONGEST_ADDRESS = 300  # characters of an address within an origin
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
@@ -46,7 +45,7 @@ def read_warc(file: Readable, origin: str, context: ReadContext) -> Iterator[Doc
         try:
             kind, data = _content(record, context.max_bytes)
             if kind != "text/plain":
-                yield from read_bytes(data, _HTML, place, context.tally)
+                yield from read_bytes(data, HTML_FORMAT, place, context.tally)
                 continue
             document = Document.of(prose(data.decode()), PROSE, place)
         except UnicodeDecodeError:
