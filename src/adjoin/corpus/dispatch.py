@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from adjoin.corpus.compression import DamagedError, Readable, Unpacked
+from adjoin.corpus.compression import DamagedError, DecompressedStream, Readable
 from adjoin.corpus.contents import read_bytes
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import format_of, plain_name, stream_kind
@@ -35,10 +35,12 @@ def read_file(file: IO[bytes], name: str, origin: str, context: ReadContext) -> 
         data = file.read(context.max_bytes + 1)
     else:
         try:
-            unpacked = Unpacked(file)
+            unpacked = DecompressedStream(file)
             data = unpacked.read(context.max_bytes + 1)
             if len(data) <= context.max_bytes:
-                unpacked.read(1)  # `Unpacked` returns what precedes damage first and raises on the next read
+                unpacked.read(
+                    1
+                )  # `DecompressedStream` returns what precedes damage first and raises on the next read
         except DamagedError as error:
             context.tally.add(error.reason, origin)
             return
@@ -55,7 +57,7 @@ def _read_stream(file: IO[bytes], kind: str, origin: str, context: ReadContext) 
 
             yield from read_parquet(file, origin, context)
         else:
-            yield from _stream_reader(kind)(Unpacked(file), origin, context)
+            yield from _stream_reader(kind)(DecompressedStream(file), origin, context)
     except DamagedError as error:
         context.tally.add(error.reason, origin)
 

@@ -1,7 +1,7 @@
-"""What a package's own files say of it: its licence, its repository, its name and version.
+"""Reads the licence, repository, name and version of a package from its manifests and licence files.
 
-Each function takes the text of one kind of file. Fields that are missing or broken stay empty; of an error in the
-text as a whole, `facts_of` makes no facts.
+Each private reader takes the text of one kind of file and leaves missing or broken fields empty. It may raise on a
+broken file, for which `facts_of` returns empty facts.
 """
 
 import json
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a package; an empty field is not known.
+    """Facts about a package; an empty field is unknown.
 
     Attributes:
-        licence: an SPDX expression, or the package's own words.
+        licence: SPDX expression, or the package's own words.
         repository: "owner/name", or an address.
-        name: as the package calls itself.
-        version: likewise.
+        name: name that the package states.
+        version: version that the package states.
     """
 
     licence: str = ""
@@ -35,7 +35,12 @@ class Facts:
 
 
 def facts_of(path: str, text: str) -> Facts:
-    """What a file says of its package, by its path; nothing for a broken one, and for one that is no manifest."""
+    """Return the facts that a file states about its package; empty for a broken file or one that is no manifest.
+
+    Args:
+        path: path of the file in the package; it decides how the text is read.
+        text: content of the file.
+    """
     read = manifest_reader(path)
     try:
         return read(text) if read else Facts()
@@ -44,7 +49,7 @@ def facts_of(path: str, text: str) -> Facts:
 
 
 def manifest_reader(path: str) -> Callable[[str], Facts] | None:
-    """How a file of this path is read, None if it says nothing of its package."""
+    """Return the function (text → facts) that reads a file of this path; None if it is no manifest."""
     folder, _, name = path.rpartition("/")
     if name in _MANIFEST_READERS:
         return _MANIFEST_READERS[name]
@@ -58,18 +63,18 @@ def manifest_reader(path: str) -> Callable[[str], Facts] | None:
 
 
 def is_licence_file(path: str) -> bool:
-    """Whether a file of this path holds the text of a licence."""
+    """Return whether a file of this path holds the text of a licence."""
     return bool(_LICENCE_FILE.match(path.rpartition("/")[2]))
 
 
 def _normalised(name: object, version: object, licence: str, repository: str) -> Facts:
-    """Facts in their normal form."""
-    words = [value[:MAX_CHARACTERS] if isinstance(value, str) else "" for value in (name, version)]
-    return Facts(normal_licence(licence), normal_repository(repository), *words)
+    """Facts with licence and repository normalised."""
+    strings = [value[:MAX_CHARACTERS] if isinstance(value, str) else "" for value in (name, version)]
+    return Facts(normal_licence(licence), normal_repository(repository), *strings)
 
 
 def _best_address(addresses: list[str]) -> str:
-    """The first at a well-known host of repositories, else the first."""
+    """The first address at a well-known host of repositories, else the first."""
     addresses = [address for address in addresses if isinstance(address, str) and address]
     return next((address for address in addresses if is_hosted(address)), addresses[0] if addresses else "")
 
@@ -156,15 +161,23 @@ def _string(value: Any, key: str = "") -> str:  # noqa: ANN401
     return value if isinstance(value, str) else ""
 
 
+def _group(pattern: str, text: str, flags: int = 0) -> str:
+    """The first group of the first match, or ""."""
+    match = re.search(pattern, text, flags)
+    return match[1] if match else ""
+
+
+_REPOSITORY_URL = r"<repository[^>]*\burl=\"([^\"]*)\""  # of NuGet
+
+
 def _maven(text: str) -> Facts:
-    """pom.xml, and the nuspec of NuGet: few fields, so no parser of XML, which would unfold entities."""
+    """pom.xml of Maven, nuspec of NuGet. Few fields are read, so patterns do, also in XML that is broken."""
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    licences = re.search(r"<licenses>(.*?)</licenses>", text, re.DOTALL)
-    licence = " OR ".join(_elements("name", licences[1])) if licences else _element("license", text)
-    code = re.search(r"<scm>(.*?)</scm>", text, re.DOTALL)
-    addresses = [_element("url", code[1]), _element("connection", code[1])] if code else []
-    attribute = re.search(r"<repository[^>]*\burl=\"([^\"]*)\"", text)
-    addresses += [attribute[1] if attribute else "", _element("projectUrl", text), _element("url", text)]
+    licences = _group(r"<licenses>(.*?)</licenses>", text, re.DOTALL)
+    licence = " OR ".join(_elements("name", licences)) if licences else _element("license", text)
+    code = _group(r"<scm>(.*?)</scm>", text, re.DOTALL)
+    addresses = [_element("url", code), _element("connection", code), _group(_REPOSITORY_URL, text)]
+    addresses += [_element("projectUrl", text), _element("url", text)]
     own = re.sub(r"<parent>.*?</parent>|<dependenc(y|ies)>.*?</dependenc\1>", "", text, flags=re.DOTALL)
     name = _element("artifactId", own) or _element("id", own)
     return _normalised(name, _element("version", own), licence, _best_address(addresses))
@@ -186,47 +199,40 @@ def _debian_control(text: str) -> Facts:
 
 
 def _debian_copyright(text: str) -> Facts:
-    """The licence of `Files: *` where the file is for machines, else what its sentences say."""
+    """The licence of `Files: *` in a machine-readable file, else that of its sentences or of the file it names."""
     stanzas = [_headers(stanza) for stanza in re.split(r"\n[ \t]*\n", text)]
     stated = [(str(part.get("Files") or "").split(), str(part.get("License") or "")) for part in stanzas]
     licences = [words.split("\n")[0] for files, words in stated if files and words]
     whole = [words.split("\n")[0] for files, words in stated if words and "*" in files]
     source = next((str(part["Source"]) for part in stanzas if part.get("Source")), "").split()
-    licence = (whole or licences or [""])[0] or licence_in_words(text) or _common_licence(text)
+    common = r"/usr/share/common-licenses/([A-Za-z]+(?:-\d(?:\.\d)?)?)"
+    licence = (whole or licences or [""])[0] or licence_in_words(text) or _group(common, text)
     return _normalised("", "", licence, next((word for word in source if is_hosted(word)), ""))
 
 
-def _common_licence(text: str) -> str:
-    """The licence that a copyright file points to on a Debian system."""
-    match = re.search(r"/usr/share/common-licenses/([A-Za-z]+(?:-\d(?:\.\d)?)?)", text)
-    return match[1] if match else ""
-
-
 def _gem(text: str) -> Facts:
-    """The YAML of a gem's metadata: top-level fields, and two levels down where its addresses are."""
-    licences = re.search(r"^licenses:\n((?:- .*\n)+)", text, re.MULTILINE)
-    licence = " OR ".join(re.findall(r"- [\"']?([^\"'\n]+)", licences[1])) if licences else ""
-    code = re.search(r"^  source_code_uri: *[\"']?([^\s\"']+)", text, re.MULTILINE)
-    home = re.search(r"^homepage: *[\"']?([^\s\"']+)", text, re.MULTILINE)
-    name = re.search(r"^name: *[\"']?([^\s\"']+)", text, re.MULTILINE)
-    version = re.search(r"^version:[^\n]*\n  version: *[\"']?([^\s\"']+)", text, re.MULTILINE)
-    address = _best_address([match[1] for match in (code, home) if match])
-    return _normalised(name and name[1], version and version[1], licence, address)
+    """The YAML metadata of a gem: top-level fields, and addresses two levels down."""
+    licences = _group(r"^licenses:\n((?:- .*\n)+)", text, re.MULTILINE)
+    licence = " OR ".join(re.findall(r"- [\"']?([^\"'\n]+)", licences))
+    code = _group(r"^  source_code_uri: *[\"']?([^\s\"']+)", text, re.MULTILINE)
+    home = _group(r"^homepage: *[\"']?([^\s\"']+)", text, re.MULTILINE)
+    name = _group(r"^name: *[\"']?([^\s\"']+)", text, re.MULTILINE)
+    version = _group(r"^version:[^\n]*\n  version: *[\"']?([^\s\"']+)", text, re.MULTILINE)
+    return _normalised(name, version, licence, _best_address([code, home]))
 
 
 def _gemspec(text: str) -> Facts:
     def value(field: str) -> str:
-        match = re.search(rf"\.{field}\s*=\s*(?:\[\s*)?[\"']([^\"']+)[\"']", text)
-        return match[1] if match else ""
+        return _group(rf"\.{field}\s*=\s*(?:\[\s*)?[\"']([^\"']+)[\"']", text)
 
-    code = re.search(r"source_code_uri[\"']\]?\s*=>?\s*[\"']([^\"'#]+)[\"']", text)
-    address = _best_address([code[1] if code else "", value("homepage")])
-    return _normalised(value("name"), value("version"), value("licenses?"), address)
+    code = _group(r"source_code_uri[\"']\]?\s*=>?\s*[\"']([^\"'#]+)[\"']", text)
+    return _normalised(
+        value("name"), value("version"), value("licenses?"), _best_address([code, value("homepage")])
+    )
 
 
 def _go(text: str) -> Facts:
-    match = re.search(r"^module\s+\"?([^\s\"]+)", text, re.MULTILINE)
-    return Facts(repository=go_module(match[1])) if match else Facts()
+    return Facts(repository=go_module(_group(r"^module\s+\"?([^\s\"]+)", text, re.MULTILINE)))
 
 
 def _licence_file(text: str) -> Facts:

@@ -1,9 +1,9 @@
-"""Addresses and paths → the repository they stand for, as "owner/name" where it lies with a well-known host."""
+"""Addresses and file paths → repositories, as "owner/name" at a well-known host."""
 
 import re
 from functools import lru_cache
 
-MAX_CHARACTERS = 200  # characters of an address in its source's own words
+MAX_CHARACTERS = 200  # of an address that is not at a well-known host
 
 _HOSTS = r"(?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)"
 _PART = r"[A-Za-z0-9_.~-]{1,100}"
@@ -15,7 +15,7 @@ _RESERVED_OWNERS = frozenset(
 )
 _SCHEME = re.compile(r"(?:scm:)?(?:git[:+])?(?:[a-z]+:)?//(?:[^/@\s]*@)?", re.IGNORECASE)
 
-# Where Go keeps the source of a module: its address is its path. `!x` stands for a capital letter.
+# Go keeps the source of a module under its address. `!x` stands for a capital letter.
 _GO_PATH = re.compile(r"(?:^|/)(?:gocode/src|pkg/mod|go/src)/(.+)")
 _GO_HOST_PATH = re.compile(rf"{_HOSTS}/({_PART})/({_PART})")
 _GO_X = re.compile(r"golang\.org/x/([a-z0-9_-]+)")
@@ -24,9 +24,9 @@ _GOPKG = re.compile(r"gopkg\.in/(?:([A-Za-z0-9_-]+)/)?([A-Za-z0-9_-]+)\.v\d+")
 
 @lru_cache(maxsize=4096)
 def normal_repository(address: str) -> str:
-    """The repository at an address: "owner/name" at a well-known host, else the address without its scheme.
+    """Normalise an address to "owner/name" at a well-known host, or else to the address without its scheme.
 
-    Names and passwords in an address are left out; of what is neither address nor name, the words, cut.
+    User names and passwords are removed. Text that is neither is returned, truncated to 200 characters.
     """
     address = " ".join(address[: 10 * MAX_CHARACTERS].split())
     if match := _ADDRESS.search(address) or _SHORT.fullmatch(address):
@@ -39,15 +39,15 @@ def normal_repository(address: str) -> str:
 
 
 def is_hosted(address: str) -> bool:
-    """Whether an address lies with one of the well-known hosts of repositories."""
+    """Return whether an address is at GitHub, GitLab, Bitbucket or Codeberg."""
     match = _ADDRESS.search(address)
     return match is not None and match[1].lower() not in _RESERVED_OWNERS
 
 
 def repository_of_path(path: str) -> str:
-    """The repository of a file by where it lies, as Go's do; the empty string elsewhere.
+    """Return the repository of a Go file by its path; "" for any other path.
 
-    `usr/share/gocode/src/github.com/o/n/a.go` and `pkg/mod/github.com/o/n@v1.2.0/a.go` are of "o/n".
+    `usr/share/gocode/src/github.com/o/n/a.go` and `pkg/mod/github.com/o/n@v1.2.0/a.go` belong to "o/n".
     """
     if "go" not in path and "pkg/mod" not in path:
         return ""
@@ -67,7 +67,7 @@ def _go_module(path: str) -> str:
 
 
 def go_module(name: str) -> str:
-    """The repository of a Go module by its name, as go.mod has it."""
+    """Return the repository of a Go module by its name in go.mod; "" for a name without a slash."""
     return _go_module(name) if "/" in name else ""
 
 

@@ -3,7 +3,7 @@ r"""Entries of each style: what they define, and the definition as one reads it.
 import pytest
 
 from adjoin.corpus.dictd.definitions import definitions_of
-from adjoin.corpus.dictd.marks import with_letters
+from adjoin.corpus.dictd.marks import decode_letters
 from growth import assert_linear
 
 
@@ -152,7 +152,7 @@ def test_marks(text: str, read: str) -> None:
 
 def test_letters() -> None:
     assert (
-        with_letters("[ae][AE] F. [^e]['e][`e] [~n] [,c] [=o] [o^] [.a] [aum] [1913]")
+        decode_letters("[ae][AE] F. [^e]['e][`e] [~n] [,c] [=o] [o^] [.a] [aum] [1913]")
         == "æÆ F. êéè ñ ç ō o a ä [1913]"
     )
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from typing import IO, Any
 
-from adjoin.corpus.compression import Unpacked
+from adjoin.corpus.compression import DecompressedStream
 from adjoin.corpus.document import Document
 from adjoin.corpus.read_context import ReadContext
 from adjoin.corpus.readers.records import RecordReader
@@ -66,7 +66,7 @@ def _seekable(file: IO[bytes]) -> IO[bytes] | None:
         file.seek(0)
         if start == b"PAR1":
             return file
-    data = Unpacked(file).read(MAX_HELD + 1)
+    data = DecompressedStream(file).read(MAX_HELD + 1)
     return io.BytesIO(data) if len(data) <= MAX_HELD else None
 
 
