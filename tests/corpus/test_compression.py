@@ -1,4 +1,4 @@
-"""Compressed files are read as streams: whole members, damage after what came before it, and no bombs."""
+"""Compressed files are read as streams: all members, damage only after what precedes it, no bombs."""
 
 import bz2
 import gzip

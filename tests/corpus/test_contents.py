@@ -1,4 +1,4 @@
-"""Bytes → text: encodings, line ends, and the reasons why a file gives nothing."""
+"""Bytes → text: encodings, line ends, and the reasons why a file gives no Document."""
 
 import codecs
 
@@ -24,9 +24,9 @@ _PIECES = [
 
 
 def form(name: str) -> Format:
-    found = format_of(name)
-    assert found is not None
-    return found
+    known_format = format_of(name)
+    assert known_format is not None
+    return known_format
 
 
 def count(data: bytes, name: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What people call licences, as SPDX expressions, and the texts of licences."""
+"""Names and texts of licences → SPDX expressions."""
 
 import pytest
 from hypothesis import given, settings

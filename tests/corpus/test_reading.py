@@ -1,4 +1,4 @@
-"""What is known of a source when it has been read, and compressed files of all kinds."""
+"""The record of a source after reading, and compressed files of all kinds."""
 
 import bz2
 import gzip

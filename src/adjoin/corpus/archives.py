@@ -39,6 +39,8 @@ _LICENCE_FOLDER = folder_skip_reason("licenses")  # its files give no Documents,
 _AR_START = b"!<arch>\n"
 _AR_HEADER = 60  # bytes: name 16, dates and owners 32, size 10, end mark 2
 
+_Extract = Callable[[tarfile.TarInfo], IO[bytes] | None]
+
 
 class _TooLargeError(Exception):
     """The archive exceeds a bound on its members or bytes."""
@@ -203,38 +205,39 @@ def _zip_directory_bytes(file: IO[bytes]) -> int:
 
 def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> Iterator[Document]:
     """Read a tar file, compressed or not. With `metadata`, its members only describe the package."""
-    stream = _ForwardStream(DecompressedStream(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
-    with tarfile.TarFile(fileobj=stream, mode="r") as opened:
-        while (member := opened.next()) is not None:
-            opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
-            if member.isdir():
-                continue
-            reason = _tar_reason(member)
-            wanted = not metadata and archive.wants(member.name, member.size, reason)
-            content = None if reason else opened.extractfile(member)
-            if content is not None:
-                member_file = archive.offered(member.name, member.size, content)
-                if wanted:
-                    yield from archive.documents(member.name, member_file)
-    # tarfile takes a broken header for the end. A true end is a block of zeros, or the end of the file.
-    if stream.last.strip(b"\0"):
-        raise tarfile.ReadError("broken header")
+    for member, extract in _tar_members(file, archive):
+        if member.isdir():
+            continue
+        reason = _tar_reason(member)
+        wanted = not metadata and archive.wants(member.name, member.size, reason)
+        content = None if reason else extract(member)
+        if content is not None:
+            member_file = archive.offered(member.name, member.size, content)
+            if wanted:
+                yield from archive.documents(member.name, member_file)
 
 
 def _read_gem(file: Readable, archive: _Archive) -> Iterator[Document]:
     """Read a Ruby gem: a tar file with metadata.gz and data.tar.gz, which holds the files."""
+    for member, extract in _tar_members(file, archive):
+        archive.members += 1
+        content = extract(member) if member.isreg() else None
+        if content is None or archive.members > MAX_MEMBERS:
+            continue
+        if member.name == "metadata.gz":
+            archive.package.offer("gem metadata", DecompressedStream(content).read(MAX_TEXT))
+        elif member.name == "data.tar.gz":
+            yield from _read_tar(content, archive)
+
+
+def _tar_members(file: Readable, archive: _Archive) -> Iterator[tuple[tarfile.TarInfo, _Extract]]:
+    """The members of a tar file, each with the function that opens it before the next is read."""
     stream = _ForwardStream(DecompressedStream(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
     with tarfile.TarFile(fileobj=stream, mode="r") as opened:
         while (member := opened.next()) is not None:
-            opened.members = []  # type: ignore[attr-defined]
-            archive.members += 1
-            content = opened.extractfile(member) if member.isreg() else None
-            if content is None or archive.members > MAX_MEMBERS:
-                continue
-            if member.name == "metadata.gz":
-                archive.package.offer("gem metadata", DecompressedStream(content).read(MAX_TEXT))
-            elif member.name == "data.tar.gz":
-                yield from _read_tar(content, archive)
+            opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
+            yield member, opened.extractfile
+    # tarfile takes a broken header for the end. A true end is a block of zeros, or the end of the file.
     if stream.last.strip(b"\0"):
         raise tarfile.ReadError("broken header")
 

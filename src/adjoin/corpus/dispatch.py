@@ -38,9 +38,7 @@ def read_file(file: IO[bytes], name: str, origin: str, context: ReadContext) -> 
             unpacked = DecompressedStream(file)
             data = unpacked.read(context.max_bytes + 1)
             if len(data) <= context.max_bytes:
-                unpacked.read(
-                    1
-                )  # `DecompressedStream` returns what precedes damage first and raises on the next read
+                unpacked.read(1)  # damage is raised only after all that precedes it has been read
         except DamagedError as error:
             context.tally.add(error.reason, origin)
             return

@@ -1,4 +1,4 @@
-r"""Entries of each style: what they define, and the definition as one reads it."""
+r"""Entries of each style: their terms and their definitions without markup."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from growth import assert_linear
 
 def defined(entry: str) -> list[tuple[list[str], str]]:
     """Terms and text of each definition, in one line."""
-    found = definitions_of([line.rstrip() for line in entry.strip("\n").split("\n")], 0)
-    return [(one.terms, " ".join(one.rows[line] for line in sorted(one.rows))) for one in found]
+    definitions = definitions_of([line.rstrip() for line in entry.strip("\n").split("\n")], 0)
+    return [(one.terms, " ".join(one.rows[line] for line in sorted(one.rows))) for one in definitions]
 
 
 GYPSUM = r"""
@@ -103,9 +103,9 @@ dictionary%%%four%%%five
 
    (1994-11-08)
 """
-    (found,) = defined(entry)
-    assert found[0] == ["Dictionary of Computing", "FOLDOC", "a dictionary", "four"]
-    assert found[1] == "A dictionary of acro nyms. Another. It is at. An example."
+    ((terms, text),) = defined(entry)
+    assert terms == ["Dictionary of Computing", "FOLDOC", "a dictionary", "four"]
+    assert text == "A dictionary of acro nyms. Another. It is at. An example."
 
 
 def test_the_jargon_files_second_line() -> None:

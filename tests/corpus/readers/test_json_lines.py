@@ -1,4 +1,4 @@
-"""JSON lines are read record by record, and no file makes us hold more than one line of it."""
+"""JSON lines are read record by record, and at most one line of a file is in memory."""
 
 import gzip
 import json
