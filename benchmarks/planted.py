@@ -34,7 +34,7 @@ from rich.table import Table
 
 from adjoin.cleaning.decontamination.code import without_comments
 from adjoin.cleaning.decontamination.decontaminate import RULES
-from adjoin.cleaning.decontamination.evaluation_files import CODE, held_out_texts
+from adjoin.cleaning.decontamination.evaluation_files import CODE, read_evaluation_texts
 from adjoin.cleaning.near_duplicates import signatures
 from adjoin.corpus.document import PROSE
 from adjoin.mining import Engine, MiningOptions, mine
@@ -96,7 +96,7 @@ def rightly_lost(rows: Sequence[Row], folder: Path) -> set[int]:
                 looked_up[True][gram].add(n)
     lines = [f" {' '.join(words)} " for words in prose]
     right: set[int] = set()
-    for text in held_out_texts([folder], {}, Tally()) if rows else ():
+    for text in read_evaluation_texts([folder], {}, Tally()) if rows else ():
         is_code, words = text.kind == CODE, words_of(text.text)
         shared = Counter(n for gram in grams(words, GRAM[is_code]) for n in looked_up[is_code].get(gram, ()))
         if is_code:

@@ -21,7 +21,7 @@ from planted_texts import (
     words_of,
 )
 
-from adjoin.cleaning.decontamination.evaluation_files import HeldOutText
+from adjoin.cleaning.decontamination.evaluation_files import EvaluationText
 from adjoin.corpus import Document, find_sources, read_source
 from adjoin.corpus.document import PROSE
 from adjoin.mining import MiningOptions
@@ -133,7 +133,7 @@ class Corpus:
         self.chance.shuffle(files)
         return files
 
-    def plant_functions(self, functions: Sequence[tuple[HeldOutText, str]], number: int) -> None:
+    def plant_functions(self, functions: Sequence[tuple[EvaluationText, str]], number: int) -> None:
         """Plant evaluation functions, each with its query or with other words."""
         ways = ("verbatim", "re-indented", "comments added", "comments removed", "comments changed")
         hosts = {suffix: [p for p in self.clean_files() if p.suffix == suffix] for suffix in (".py", ".go")}
@@ -152,7 +152,7 @@ class Corpus:
                     break
 
     def _plant_function(
-        self, function: HeldOutText, documentation: str, shape: Shape, way: str, hosts: dict[str, list[Path]]
+        self, function: EvaluationText, documentation: str, shape: Shape, way: str, hosts: dict[str, list[Path]]
     ) -> None:
         language, code = function.language, function.text
         if way == "re-indented":

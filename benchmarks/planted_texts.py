@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tree_sitter
 
-from adjoin.cleaning.decontamination.evaluation_files import CODE, HeldOutText
+from adjoin.cleaning.decontamination.evaluation_files import CODE, EvaluationText
 from adjoin.pairs.languages import parser_for
 
 NEAR_CODE = ("variable renamed", "literal changed", "log line added", "comment added", "re-indented")
@@ -202,7 +202,7 @@ def in_a_file(code: str, documentation: str, language: str, shape: Shape) -> str
     return shape.before + textwrap.indent(text + shape.tail, shape.indent) + "\n" + shape.after
 
 
-def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[HeldOutText, str]], list[str]]:
+def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[EvaluationText, str]], list[str]]:
     """Functions with their queries, and passages of 40 words and more, in an order drawn by chance.
 
     Args:
@@ -210,7 +210,7 @@ def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[He
             languages that are mined.
         chance: what the order is drawn from.
     """
-    functions: list[tuple[HeldOutText, str]] = []
+    functions: list[tuple[EvaluationText, str]] = []
     passages: list[str] = []
     for path in sorted(folder.rglob("corpus.jsonl*")):
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
@@ -221,7 +221,7 @@ def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[He
         for name, record in corpus.items():
             language = record.get("language", "")
             if language in TONGUES and name in asked and "source" in record:
-                functions.append((HeldOutText(record["text"], CODE, language), asked[name]))
+                functions.append((EvaluationText(record["text"], CODE, language), asked[name]))
             elif not language and len(record["text"].split()) >= 40:
                 passages.append(record["text"])
     chance.shuffle(functions)

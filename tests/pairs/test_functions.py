@@ -1,4 +1,4 @@
-"""Functions of nine grammars: what is one, what is its documentation, its name, its code and its place."""
+"""Functions in nine grammars: which are found, and their documentation, name, code and lines."""
 
 import pytest
 from sample_files import LANGUAGE_OF, SAMPLES

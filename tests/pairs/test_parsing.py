@@ -1,4 +1,4 @@
-"""Parsing within bounds: what would crash the parsers or take them hours is refused before they see it."""
+"""Sources that would crash a parser or take it hours are rejected before they are parsed."""
 
 import tracemalloc
 

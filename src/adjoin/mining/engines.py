@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 from adjoin.errors import AdjoinError
 from adjoin.workers import Pool
 
-TaskT = TypeVar("Task")
-ResultT = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
