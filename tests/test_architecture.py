@@ -27,8 +27,8 @@ ROOMS = {
     "training": {"corpus", "pairs", "tokens", "batches", "model", "ranks", "objective"},
     "planning": {"pairs", "tokens", "batches", "model", "ranks", "objective", "training"},
     "ranking": set(),
-    "embed": {"corpus", "index"},
-    "index": {"corpus", "pairs", "model", "ranking"},
+    "embed": {"corpus", "tokens", "index"},
+    "index": {"corpus", "pairs", "tokens", "model", "ranking"},
     "evaluation": {"ranking"},
     "cli": {
         "corpus",

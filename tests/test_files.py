@@ -1,7 +1,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -15,6 +15,7 @@ class Record:
     name: str
     score: float
     rows: dict[str, int]
+    role: Literal["x", "y"] = "x"
     note: str | None = None
     parts: list[int] = field(default_factory=list)
 
@@ -32,7 +33,8 @@ def read(path: Path, content: object) -> Record:
 
 
 def test_defaults_and_unknown_keys(tmp_path: Path) -> None:
-    assert read(tmp_path / "r.json", CONTENT | {"later": True}) == Record(2, "a", 1, {"b": 3})
+    assert read(tmp_path / "r.json", CONTENT | {"later": True}) == Record(2, "a", 1, {"b": 3}, "x")
+    assert read(tmp_path / "r.json", CONTENT | {"role": "y"}).role == "y"
     assert read(tmp_path / "r.json", CONTENT | {"note": "n", "parts": [1]}).parts == [1]
     without_check = read_as(tmp_path / "r.json", Record, "record", "write it again")
     assert without_check.note == "n"
@@ -49,6 +51,8 @@ def test_defaults_and_unknown_keys(tmp_path: Path) -> None:
         (CONTENT | {"name": 7, "rows": []}, r"name is 7, expected str, rows is \[\], expected dict"),
         (CONTENT | {"score": True}, r"score is True, expected float"),
         ('{"format": 2, "name": "a", "rows": {}, "score": NaN}', r"score is nan, expected float"),
+        (CONTENT | {"role": "z"}, r"role is 'z', expected one of x, y; write it again"),
+        (CONTENT | {"role": ["x"]}, r"role is \['x'\], expected one of x, y"),
         (CONTENT | {"note": 1}, r"note is 1, expected str \| None"),
         (CONTENT | {"score": -1}, r"r.json is damaged: score is -1, expected at least 0; write it again"),
         ("{", r"cannot read the record .*r.json: "),

@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError, first_line
 from adjoin.files import flush_to_disk, numbered_lines, read_as, write_json
-from adjoin.index.embedder import Embedder, Role, encode
+from adjoin.index.embedder import Embedder, encode
 from adjoin.index.pieces import pieces_of
 from adjoin.locks import LOCK, exclusive
 from adjoin.npy import GrowingArray
 from adjoin.tally import Tally
+from adjoin.tokens import Role
 
 FORMAT = 1
 VECTORS, IDS, STATE = "vectors.npy", "ids.jsonl", "embedding.json"
@@ -67,7 +68,7 @@ class _EmbeddingState:
 
     format: int
     fingerprint: str
-    role: str
+    role: Role
     rows: int
     dimension: int
     input: str

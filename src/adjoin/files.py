@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from adjoin.errors import AdjoinError
 
@@ -180,19 +180,27 @@ def wrong_types(values: Mapping[str, Any], declared: Mapping[str, Any]) -> str:
 
     Args:
         values: names to values. Names that `declared` lacks are ignored.
-        declared: names to types, such as a dataclass's annotations: plain, generic or a union of those.
+        declared: names to types, such as a dataclass's annotations: plain, generic, a union of those or a Literal.
 
     Returns:
         What is wrong, such as `batch is 'many', expected int`; empty if nothing is.
     """
     return ", ".join(
-        f"{name} is {value!r:.60}, expected {getattr(declared[name], '__name__', declared[name])}"
+        f"{name} is {value!r:.60}, expected {_described(declared[name])}"
         for name, value in values.items()
         if name in declared and not _fits(value, declared[name])
     )
 
 
+def _described(declared: Any) -> str:  # noqa: ANN401 - a type in any of its forms
+    if get_origin(declared) is Literal:
+        return f"one of {', '.join(map(str, get_args(declared)))}"
+    return str(getattr(declared, "__name__", declared))
+
+
 def _fits(value: object, declared: Any) -> bool:  # noqa: ANN401 - a type in any of its forms
+    if get_origin(declared) is Literal:
+        return value in get_args(declared)
     kinds = get_args(declared) if isinstance(declared, UnionType) else (declared,)
     plain = [get_origin(kind) or kind for kind in kinds]
     if isinstance(value, float) and not math.isfinite(value):

@@ -19,7 +19,8 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
+from adjoin.texts import valid_unicode
 
 Role = Literal["query", "document", "symmetric"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -220,7 +221,7 @@ class Tokenizer:
         except AdjoinError:
             raise
         except Exception as error:  # the library raises bare Exceptions
-            raise AdjoinError(f"the tokenizer {path} is damaged: {str(error).splitlines()[0]}") from None
+            raise AdjoinError(f"the tokenizer {path} is damaged: {first_line(error)}") from None
 
     def to_json(self) -> str:
         """Return the content of tokenizer.json."""
@@ -262,19 +263,14 @@ class Tokenizer:
         kept. It is tokenized whole only if the clipped text has too few tokens.
         """
         characters = 16 * needed
-        clipped = [_valid(text[:characters]) for text in texts]
+        clipped = [valid_unicode(text[:characters]) for text in texts]
         for text, encoding in zip(
             texts, self.backend.encode_batch_fast(clipped, add_special_tokens=False), strict=True
         ):
             ids = encoding.ids
             if len(text) > characters and len(ids) <= needed:
-                ids = self.backend.encode(_valid(text), add_special_tokens=False).ids
+                ids = self.backend.encode(valid_unicode(text), add_special_tokens=False).ids
             yield ids
-
-
-def _valid(text: str) -> str:
-    """The text with lone surrogates, which JSON and the command line may contain, replaced by "?"."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def encode_all(

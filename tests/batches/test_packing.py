@@ -126,5 +126,5 @@ def test_a_folder_is_packed_anew_and_a_damaged_one_is_one_line(
         assert not packing.holds(folder, content.data)
     later = replace(content, format=9)
     state.write_text(json.dumps({name: getattr(later, name) for name in later.__slots__}))
-    with pytest.raises(AdjoinError, match="of format 9, expected 1"):
+    with pytest.raises(AdjoinError, match="has format 9, this version reads 1"):
         PackedStreams.open(folder)

@@ -16,7 +16,7 @@ not depend on the number of workers. In memory are a few workers' results, and o
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.columns import GrowingColumn, open_column
+from adjoin.batches.columns import open_column
 from adjoin.batches.tokenizing import tokenizer_of_worker
 from adjoin.corpus import Source, read_source
 from adjoin.errors import AdjoinError
-from adjoin.files import read_json, write_atomically, write_json, wrong_types
+from adjoin.files import read_as, write_atomically, write_json
+from adjoin.npy import GrowingArray
 from adjoin.pairs.pair import text_hash
 from adjoin.tally import Tally
 from adjoin.tokens import FILE as TOKENIZER
@@ -87,15 +88,7 @@ class PackedStreams:
         Raises:
             AdjoinError: the folder is missing, unfinished or damaged.
         """
-        value = read_json(folder / STATE, "state of the packed tokens")
-        declared: dict[str, Any] = {entry.name: entry.type for entry in fields(Content)}
-        if not isinstance(value, dict) or value.keys() != declared.keys() or wrong_types(value, declared):
-            raise AdjoinError(f"{folder / STATE} is damaged: expected {', '.join(declared)}; remove {folder}")
-        content = Content(**value)
-        if content.format != FORMAT:
-            raise AdjoinError(
-                f"{folder / STATE} is of format {content.format}, expected {FORMAT}; remove {folder}"
-            )
+        content = read_as(folder / STATE, Content, "state of the packed tokens", f"remove {folder}", format=FORMAT)
         rows = {TRAINED: content.tokens, HELD_OUT: content.held_out_tokens}
         return cls(content, *(open_column(folder / f"{name}.npy", number) for name, number in rows.items()))
 
@@ -190,7 +183,7 @@ class _StreamWriter:
 
     def __init__(self, folder: Path, ids: str, tally: Tally) -> None:
         self._folder, self._tally = folder, tally
-        self._columns = {name: GrowingColumn(folder / f"{name}.npy", ids) for name in (TRAINED, HELD_OUT)}
+        self._columns = {name: GrowingArray(folder / f"{name}.npy", ids) for name in (TRAINED, HELD_OUT)}
         self._documents, self._bytes = dict.fromkeys(self._columns, 0), dict.fromkeys(self._columns, 0)
         self._seen: set[int] = set()
         self._data = hashlib.sha256()

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.columns import GrowingColumn
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, write_json, wrong_types
+from adjoin.npy import GrowingArray
 
 FORMAT = 2
 STATE = "cache.json"
@@ -143,7 +143,7 @@ class Writer:
             work: state of the build before its first part.
         """
         self._folder = folder
-        self._columns: dict[str, GrowingColumn] = {}
+        self._columns: dict[str, GrowingArray] = {}
         self._counts_2V = np.zeros((2, work.vocabulary), np.int64)
         self._unsaved = 0
         self.state = self._begin(work)
@@ -168,7 +168,7 @@ class Writer:
                 self._open_column(name, dtype, row_shape, state.rows.get(name, 0))
 
     def _open_column(self, name: str, dtype: str, row_shape: tuple[int, ...], rows: int) -> None:
-        column = GrowingColumn(self._folder / f"{name}.npy", dtype, row_shape, rows=rows)
+        column = GrowingArray(self._folder / f"{name}.npy", dtype, row_shape, rows=rows)
         self._columns[name] = column
         if name in OFFSETS and not rows:
             column.append(np.zeros(1, np.int64))

@@ -1,14 +1,13 @@
 """The interface of an encoder that the index and `adjoin embed` use."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-
-Role = Literal["query", "document", "symmetric"]
+from adjoin.tokens import Role
 
 
 class Embedder(Protocol):
@@ -33,7 +32,7 @@ class Embedder(Protocol):
         """Embed N documents as unit vectors, float32, shape (N, D)."""
 
 
-def encode(encoder: Embedder, texts: Sequence[str], role: str) -> NDArray[np.float32]:
+def encode(encoder: Embedder, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
     """Embed texts in a role and check the vectors before they are stored.
 
     Args:

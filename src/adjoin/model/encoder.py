@@ -24,6 +24,7 @@ from adjoin.model.start import Start
 from adjoin.model.static import StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import ROLES, SYMMETRIC, Role, Tokenizer
+from adjoin.vectors import unit_rows
 
 if TYPE_CHECKING:
     from adjoin.model.bodies import AnyBody
@@ -207,9 +208,7 @@ class Encoder:
                 vectors_ND[start + rows] = self.body.embed(tokens.take(rows), symmetric=symmetric)
         if truncate_dim is None:
             return vectors_ND
-        truncated = vectors_ND[:, :truncate_dim]
-        unit: NDArray[np.float32] = truncated / np.maximum(np.linalg.norm(truncated, axis=1, keepdims=True), 1e-12)
-        return unit
+        return unit_rows(vectors_ND[:, :truncate_dim])
 
     def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
         """Encode queries: what is searched for.

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
+from adjoin.vectors import unit_rows
 
 # Names of the tensors in model.safetensors.
 VECTORS, WEIGHTS, POSITIONS, START_WEIGHTS = "vectors", "weights", "places", "start_weights"
@@ -197,8 +198,8 @@ class StaticTable:
             for part, weights_N in heads:
                 np.dot(weights_N[start:end], vectors_ND[:, part], out=result_BD[row, part])
         for number, (part, _) in enumerate(heads):
-            result_BD[:, part] = _unit(self._through_layer(_unit(result_BD[:, part]), number))
-        return result_BD if len(heads) == 1 else _unit(result_BD)
+            result_BD[:, part] = unit_rows(self._through_layer(unit_rows(result_BD[:, part]), number))
+        return result_BD if len(heads) == 1 else unit_rows(result_BD)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Return the tensors in which heads differ, as a model file has them, in float32."""
@@ -268,11 +269,6 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 def _float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
     return np.ascontiguousarray(tensor, dtype=np.float32)
-
-
-def _unit(rows_BD: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit_BD: NDArray[np.float32] = rows_BD / np.maximum(np.linalg.norm(rows_BD, axis=1, keepdims=True), 1e-12)
-    return unit_BD
 
 
 def roles_of(tokens: Ragged, openings: list[int]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.files import read_json, write_atomically, wrong_types
 from adjoin.pairs.pair import Pair
 
@@ -200,8 +200,9 @@ class Part:
             values: dict[str, list[Any]] = table.to_pydict()
             return values
         except (pyarrow.ArrowException, OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise AdjoinError(f"the shard {self.path} cannot be read ({reason}); mine the pairs again") from None
+            raise AdjoinError(
+                f"the shard {self.path} cannot be read ({first_line(error)}); mine the pairs again"
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from adjoin.files import folder_in_one_piece, numbered_lines, wrong_types
 from adjoin.pairs.dataset import MANIFEST, NEGATIVES, write_manifest, write_shards
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.tally import Tally
+from adjoin.texts import valid_unicode
 
 KIND, LANGUAGE = "labelled", "text"
 
@@ -83,7 +84,7 @@ def _pairs(file: Path, tally: Tally) -> Iterator[Pair]:
             for name in entry.keys() - _FIELDS.keys():
                 tally.add(f"field {name} passed over", origin)
             x, y, *negatives = (
-                _without_surrogates(text) for text in (entry["x"], entry["y"], *entry.get("negatives", []))
+                valid_unicode(text) for text in (entry["x"], entry["y"], *entry.get("negatives", []))
             )
             if not x.strip() or not y.strip():
                 tally.add("empty side", origin)
@@ -112,8 +113,3 @@ def _parse_line(line: bytes, place: str) -> dict[str, Any]:
         if not isinstance(negative, str):
             raise AdjoinError(f"{place}: a negative is {negative!r:.60}, expected str; correct the line")
     return entry
-
-
-def _without_surrogates(text: str) -> str:
-    """Replace lone surrogates, which JSON allows, by "?"."""
-    return text.encode("utf-8", "replace").decode()

@@ -20,6 +20,7 @@ from adjoin.corpus.read_context import ReadContext
 from adjoin.corpus.readers.html import HTML_FORMAT
 from adjoin.corpus.readers.records import prose
 from adjoin.corpus.readers.sections import UnreadableError, one_line
+from adjoin.texts import valid_unicode
 
 MAX_MESSAGE = 1 << 20  # bytes; a longer message is truncated, since its text precedes its attachments
 MAX_QUESTIONS = 20_000  # first messages of threads that are remembered: the latest ones
@@ -288,6 +289,6 @@ def _title(fields: dict[str, str]) -> str:
             subject = str(make_header(decode_header(subject)))
         except (HeaderParseError, LookupError, ValueError):
             return ""
-    subject = one_line(subject.encode("utf-8", "replace").decode())
+    subject = one_line(valid_unicode(subject))
     bare = _REPLY.sub("", _LIST_NAME.sub("", _REPLY.sub("", subject)))
     return bare[:_LONGEST_TITLE].strip()
