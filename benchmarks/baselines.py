@@ -37,7 +37,7 @@ def table(report: Report, suite: str, metric: str, names: dict[str, str]) -> str
     lines = [f"| {metric} | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
     for task in tasks:
         found = [report.find(name, suite, task, metric) for name in systems]
-        values = [finding.estimate.value if finding else None for finding in found]
+        values = [result.estimate.value if result else None for result in found]
         best = max(value for value in values if value is not None)
         cells = ["" if v is None else f"**{fraction(v)}**" if v == best else fraction(v) for v in values]
         lines.append(f"| {task} | {' | '.join(cells)} |")
@@ -53,7 +53,7 @@ def table(report: Report, suite: str, metric: str, names: dict[str, str]) -> str
 def only(report: Report, beginning: str) -> Report:
     """The report of those tasks whose names begin so."""
     systems = {
-        name: [finding for finding in found if finding.task.startswith(beginning)]
+        name: [result for result in found if result.task.startswith(beginning)]
         for name, found in report.systems.items()
     }
     return replace(report, systems=systems)
@@ -61,13 +61,13 @@ def only(report: Report, beginning: str) -> Report:
 
 def other_metrics(report: Report, suite: str, names: dict[str, str]) -> str:
     """All figures of a suite that is described, not judged: a row a task and metric."""
-    systems = [name for name in names if any(finding.suite == suite for finding in report.systems.get(name, ()))]
+    systems = [name for name in names if any(result.suite == suite for result in report.systems.get(name, ()))]
     lines = [f"| | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
     for task in report.tasks(suite):
         for metric in report.metrics(suite):
             found = [report.find(name, suite, task, metric) for name in systems]
             if any(found):
-                values = [None if finding is None else f"{finding.estimate.value:.3f}" for finding in found]
+                values = [None if result is None else f"{result.estimate.value:.3f}" for result in found]
                 cells = ("< 0.001" if metric == "p" and v == "0.000" else v or "" for v in values)
                 lines.append(f"| {task}, {metric} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """Evaluation: what a model is worth, beside baselines that hurt, on the same items, with intervals.
 
-    folder ─ jobs ─→ (systems measure each: probe, similarity, retrieval, code, bias, space) ─→ findings ─→ report
+    folder ─ jobs ─→ (systems measure each: probe, similarity, retrieval, code, bias, space) ─→ results ─→ report
 
 Figures over n items are all resampled with one seed, so any two systems are compared item by item.
 """

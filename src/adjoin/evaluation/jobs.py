@@ -20,9 +20,9 @@ from adjoin.evaluation.data.labelled import (
 )
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL, RetrievalTask
 from adjoin.evaluation.report.report import BIAS, PROBE, SIMILARITY, SPACE, SUITES
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.bias import bias
-from adjoin.evaluation.suites.nearest_neighbours import neighbours
+from adjoin.evaluation.suites.knn_zero_shot import knn_and_zero_shot
 from adjoin.evaluation.suites.probe import embedded, probe
 from adjoin.evaluation.suites.similarity import similarity
 from adjoin.evaluation.suites.space import space
@@ -33,7 +33,7 @@ _FOLDERS = {PROBE: "classification", SIMILARITY: "sts", RETRIEVAL: "retrieval", 
 _CROWD = 10  # documents a query that a limited search task keeps, and at least `_LEAST_DOCUMENTS`
 _LEAST_DOCUMENTS = 1000
 
-Measure = Callable[[Embedder, int], list[Finding]]
+Measure = Callable[[Embedder, int], list[Result]]
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,12 @@ def _digest(*parts: Any) -> str:  # noqa: ANN401 - anything that JSON holds
 
 
 def _probe_job(task: ClassificationTask) -> Job:
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         vectors = embedded(task, embedder)
-        return [*probe(task, embedder, seed, vectors=vectors), *neighbours(task, embedder, seed, vectors=vectors)]
+        return [
+            *probe(task, embedder, seed, vectors=vectors),
+            *knn_and_zero_shot(task, embedder, seed, vectors=vectors),
+        ]
 
     texts = _distinct([*task.texts, *task.seconds])
     digest = _digest(PROBE, task.texts, task.seconds, task.labels.tolist(), list(task.splits), task.names)
@@ -156,7 +159,7 @@ def _probe_job(task: ClassificationTask) -> Job:
 
 
 def _similarity_job(task: SimilarityTask) -> Job:
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         return similarity(task, embedder, seed)
 
     subsets = {name: [s.texts1, s.texts2, s.scores.tolist()] for name, s in task.subsets.items()}
@@ -165,7 +168,7 @@ def _similarity_job(task: SimilarityTask) -> Job:
 
 
 def _space_job(task: RetrievalTask) -> Job:
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         queries_QD, documents_ND = embedder.encode_query(task.queries), embedder.encode_document(task.documents)
         return space(task, queries_QD, documents_ND, seed)
 

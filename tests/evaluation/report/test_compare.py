@@ -10,17 +10,17 @@ from adjoin.evaluation.bootstrap import Estimate, mean_of
 from adjoin.evaluation.report.compare import compare, differences, render_comparison, write_comparison
 from adjoin.evaluation.report.display import markdown_of
 from adjoin.evaluation.report.report import Report
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 
 SPREAD = np.linspace(-0.02, 0.02, 401)
 
 
-def finding(suite: str, task: str, value: float, metric: str, n: int = 100, resamples: int = 401) -> Finding:
-    return Finding(suite, task, metric, Estimate(value, n, value + np.linspace(-0.02, 0.02, resamples)))
+def result(suite: str, task: str, value: float, metric: str, n: int = 100, resamples: int = 401) -> Result:
+    return Result(suite, task, metric, Estimate(value, n, value + np.linspace(-0.02, 0.02, resamples)))
 
 
-def search(a: float, b: float, n: int = 100) -> list[Finding]:
-    return [finding("retrieval", "a", a, "ndcg@10"), finding("retrieval", "b", b, "ndcg@10", n)]
+def search(a: float, b: float, n: int = 100) -> list[Result]:
+    return [result("retrieval", "a", a, "ndcg@10"), result("retrieval", "b", b, "ndcg@10", n)]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     better = np.clip(hard + 0.02 + generator.normal(0, 0.02, 200), 0, 1)
 
     def of(values: np.ndarray) -> Report:
-        return Report("m", {"model": [Finding("retrieval", "a", "ndcg@10", mean_of(values, seed=7))]}, {"seed": 7})
+        return Report("m", {"model": [Result("retrieval", "a", "ndcg@10", mean_of(values, seed=7))]}, {"seed": 7})
 
     one, two = of(hard), of(better)
     apart = [run.results[0].estimate.interval() for run in (one, two)]
@@ -92,20 +92,20 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
 
 
 def test_only_what_was_measured_on_the_same_items_is_paired() -> None:
-    first = Report("m", {"model": [*search(0.5, 0.6), finding("retrieval", "c", 0.3, "ndcg@10")]}, {"seed": 0})
+    first = Report("m", {"model": [*search(0.5, 0.6), result("retrieval", "c", 0.3, "ndcg@10")]}, {"seed": 0})
 
-    def unpaired(findings: list[Finding], seed: int = 0) -> list[str]:
-        found, lines = differences(first, Report("o", {"model": findings}, {"seed": seed}), "retrieval", "ndcg@10")
+    def unpaired(results: list[Result], seed: int = 0) -> list[str]:
+        found, lines = differences(first, Report("o", {"model": results}, {"seed": seed}), "retrieval", "ndcg@10")
         assert ("mean" in found) == (not lines)
         return lines
 
-    c = finding("retrieval", "c", 0.3, "ndcg@10")
+    c = result("retrieval", "c", 0.3, "ndcg@10")
     assert unpaired([*search(0.5, 0.6), c]) == []
     assert unpaired([*search(0.5, 0.6), c], seed=1)[0] == "a: not resampled with the same seed, 1 against 0."
-    assert unpaired([*search(0.5, 0.6), finding("retrieval", "c", 0.3, "ndcg@10", resamples=99)]) == [
+    assert unpaired([*search(0.5, 0.6), result("retrieval", "c", 0.3, "ndcg@10", resamples=99)]) == [
         "c: not resampled as often, 99 against 401 times."
     ]
-    assert unpaired([*search(0.5, 0.6), finding("retrieval", "d", 0.3, "ndcg@10")]) == [
+    assert unpaired([*search(0.5, 0.6), result("retrieval", "d", 0.3, "ndcg@10")]) == [
         "c: ndcg@10 was measured of one of the two only.",
         "d: ndcg@10 was measured of one of the two only.",
     ]
@@ -113,7 +113,7 @@ def test_only_what_was_measured_on_the_same_items_is_paired() -> None:
 
 def test_association_tests_have_differences_but_no_mean() -> None:
     def of(value: float) -> Report:
-        return Report("m", {"model": [finding("bias", task, value, "effect size") for task in ("x", "y")]})
+        return Report("m", {"model": [result("bias", task, value, "effect size") for task in ("x", "y")]})
 
     found, _ = differences(of(0.5), of(0.2), "bias", "effect size")
     assert list(found) == ["x", "y"]
@@ -141,7 +141,7 @@ def test_figures_where_the_runs_say_what_they_differ_in(runs: dict[str, Report],
 
 
 def test_suites_that_one_run_lacks(runs: dict[str, Report]) -> None:
-    runs["second"].systems["model"].append(finding("probe", "MR", 0.8, "accuracy"))
+    runs["second"].systems["model"].append(result("probe", "MR", 0.8, "accuracy"))
     lines = section(markdown_of(compare(runs)), "Linear probes")
     assert "| second | .800 [.781, .819] |" in lines
     assert lines[-1] == "- second, MR: accuracy was measured of one of the two only."
@@ -149,8 +149,8 @@ def test_suites_that_one_run_lacks(runs: dict[str, Report]) -> None:
 
 
 def test_the_tables_of_the_terminal(runs: dict[str, Report]) -> None:
-    runs["second"].systems["model"].append(finding("probe", "MR", 0.8, "accuracy"))
-    runs["first"].systems["model"].append(finding("probe", "MR", 0.801, "accuracy"))
+    runs["second"].systems["model"].append(result("probe", "MR", 0.8, "accuracy"))
+    runs["first"].systems["model"].append(result("probe", "MR", 0.801, "accuracy"))
     output = StringIO()
     search_table, probe_table = render_comparison(runs)
     Console(file=output, width=80).print(search_table, probe_table)

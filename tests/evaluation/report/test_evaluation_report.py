@@ -12,7 +12,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.report.display import fraction, markdown, render_table, report_page, write_report
 from adjoin.evaluation.report.report import Comparison, Report, environment
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 
 SPREAD = np.linspace(-0.02, 0.02, 401)  # its 95 % interval is .019 on both sides
 
@@ -21,8 +21,8 @@ def estimate(value: float, n: int = 100) -> Estimate:
     return Estimate(value, n, value + SPREAD)
 
 
-def finding(suite: str, task: str, value: float, metric: str = "ndcg@10", *notes: str) -> Finding:
-    return Finding(suite, task, metric, estimate(value), notes)
+def result(suite: str, task: str, value: float, metric: str = "ndcg@10", *notes: str) -> Result:
+    return Result(suite, task, metric, estimate(value), notes)
 
 
 @pytest.fixture
@@ -32,27 +32,27 @@ def report() -> Report:
         "mine",
         {
             "model": [
-                finding("code", "a", 0.412, "mrr@1000"),
-                finding("code", "b", 0.6, "mrr@1000"),
-                finding("code", "b", 0.5, "mrr"),
-                finding("retrieval", "c", 0.9),
-                finding("similarity", "STS", 0.7, "spearman", "all subsets together"),
-                finding("similarity", "STS/news", 0.8, "spearman"),
-                finding("bias", "WEAT names", 1.2, "effect size"),
-                finding("bias", "WEAT arts", -0.4, "effect size"),
+                result("code", "a", 0.412, "mrr@1000"),
+                result("code", "b", 0.6, "mrr@1000"),
+                result("code", "b", 0.5, "mrr"),
+                result("retrieval", "c", 0.9),
+                result("similarity", "STS", 0.7, "spearman", "all subsets together"),
+                result("similarity", "STS/news", 0.8, "spearman"),
+                result("bias", "WEAT names", 1.2, "effect size"),
+                result("bias", "WEAT arts", -0.4, "effect size"),
             ],
             "bm25": [
-                finding("code", "a", 0.4, "mrr@1000"),
-                finding("code", "b", 0.8, "mrr@1000"),
-                finding("code", "b", 0.6, "mrr"),
-                finding("retrieval", "c", 0.9001),
+                result("code", "a", 0.4, "mrr@1000"),
+                result("code", "b", 0.8, "mrr@1000"),
+                result("code", "b", 0.6, "mrr"),
+                result("retrieval", "c", 0.9001),
             ],
-            "hybrid": [finding("code", "a", 0.41, "mrr@1000"), finding("retrieval", "c", 0.99)],
+            "hybrid": [result("code", "a", 0.41, "mrr@1000"), result("retrieval", "c", 0.99)],
             "other": [
-                finding("similarity", "STS", 0.6, "spearman", "all subsets together"),
-                finding("similarity", "STS/news", 0.85, "spearman"),
-                finding("bias", "WEAT names", 0.3, "effect size"),
-                finding("bias", "WEAT arts", 0.5, "effect size"),
+                result("similarity", "STS", 0.6, "spearman", "all subsets together"),
+                result("similarity", "STS/news", 0.85, "spearman"),
+                result("bias", "WEAT names", 0.3, "effect size"),
+                result("bias", "WEAT arts", 0.5, "effect size"),
             ],
         },
         {"date": "2026-01-02", "parameters": 5_900_000},
@@ -86,15 +86,15 @@ def test_what_there_is(report: Report) -> None:
     assert report.subsets("similarity") == ["STS/news"]
     assert report.metrics("code") == ["mrr@1000", "mrr"]
     assert report.metric_of("code") == "mrr@1000"
-    few = Report("m", {"model": [finding("code", "a", 0.4, "mrr@100")]}, {"distractors": 99})
+    few = Report("m", {"model": [result("code", "a", 0.4, "mrr@100")]}, {"distractors": 99})
     assert few.metric_of("code") == "mrr@100"
-    assert Report("m", {"model": [finding("probe", "a", 0.4, "f1")]}).metric_of("probe") == "f1"
+    assert Report("m", {"model": [result("probe", "a", 0.4, "f1")]}).metric_of("probe") == "f1"
 
 
 def test_the_best_baseline_is_made_without_the_model(report: Report) -> None:
     assert report.best_baseline("retrieval", "ndcg@10") == "bm25"
     assert report.best_baseline("similarity", "spearman") == "other"
-    assert Report("m", {"model": [finding("code", "a", 0.4)]}).best_baseline("code", "ndcg@10") is None
+    assert Report("m", {"model": [result("code", "a", 0.4)]}).best_baseline("code", "ndcg@10") is None
 
 
 def test_differences_are_paired(report: Report) -> None:
@@ -105,7 +105,7 @@ def test_differences_are_paired(report: Report) -> None:
     assert a.relative == pytest.approx(0.03)
     assert mean.difference.value == pytest.approx(0.506 - 0.6)
     assert [each.task for each in report.comparisons("code", "mrr@1000", "hybrid")] == ["a"]
-    report.systems["bm25"][0] = Finding("code", "a", "mrr@1000", estimate(0.4, n=99))
+    report.systems["bm25"][0] = Result("code", "a", "mrr@1000", estimate(0.4, n=99))
     with pytest.raises(AdjoinError, match="100 and 99 items"):
         report.comparisons("code", "mrr@1000", "bm25")
 
@@ -127,8 +127,8 @@ def test_nothing_is_so_many_per_cent_better_than_nothing() -> None:
         report = Report(
             "m",
             {
-                "model": [finding("similarity", "a", 0.3, "spearman")],
-                "bm25": [finding("similarity", "a", value, "spearman")],
+                "model": [result("similarity", "a", 0.3, "spearman")],
+                "bm25": [result("similarity", "a", value, "spearman")],
             },
         )
         (compared,) = report.comparisons("similarity", "spearman", "bm25")
@@ -159,8 +159,8 @@ def test_a_report_is_read_as_it_was_written(report: Report, tmp_path: Path) -> N
     again = Report.read(tmp_path)
     assert (again.model, again.environment) == (report.model, report.environment)
     assert list(again.systems) == list(report.systems)
-    for system, findings in report.systems.items():
-        for one, two in zip(findings, again.systems[system], strict=True):
+    for system, results in report.systems.items():
+        for one, two in zip(results, again.systems[system], strict=True):
             assert (one.key, one.notes) == (two.key, two.notes)
             assert (one.estimate.value, one.estimate.n) == (two.estimate.value, two.estimate.n)
             np.testing.assert_allclose(two.estimate.replicates, one.estimate.replicates, atol=1e-6)
@@ -240,11 +240,11 @@ def test_markdown_by_hand(report: Report) -> None:
 
 
 def test_figures_that_read_the_same_are_both_best() -> None:
-    rows = {"model": [finding("code", "a", 0.90002)], "bm25": [finding("code", "a", 0.9001)], "x": []}
+    rows = {"model": [result("code", "a", 0.90002)], "bm25": [result("code", "a", 0.9001)], "x": []}
     text = markdown(Report("m", rows))
     assert "| model | **.900 [.881, .919]** |" in text
     assert "| bm25 | **.900 [.881, .919]** |" in text
-    alone = markdown(Report("m", {"model": [finding("code", "a", 0.9)]}))
+    alone = markdown(Report("m", {"model": [result("code", "a", 0.9)]}))
     assert "| model | .900 [.881, .919] |" in alone  # no best of one
 
 
@@ -277,8 +277,8 @@ def test_nothing_wins_an_association_test(report: Report) -> None:
 
 def test_the_space_is_a_table_a_task() -> None:
     of_space = [("alignment", 0.8, ("lower is better",)), ("effective dimension", 143.25, ())]
-    findings = [finding("space", "sci", value, metric, *notes) for metric, value, notes in of_space]
-    assert section(markdown(Report("m", {"model": findings})), "The vector space")[2:] == [
+    results = [result("space", "sci", value, metric, *notes) for metric, value, notes in of_space]
+    assert section(markdown(Report("m", {"model": results})), "The vector space")[2:] == [
         "### sci",
         "",
         "| | model |",
@@ -295,14 +295,14 @@ def test_the_space_is_a_table_a_task() -> None:
 def test_notes_stand_once_and_where_they_belong() -> None:
     overlap, few = "2 % of the test stands in the training data", "without weights"
     model = [
-        finding("probe", "MR", 0.8, "accuracy", overlap),
-        finding("probe", "CR", 0.8, "accuracy", overlap),
-        finding("probe", "CR", 0.8, "f1"),
+        result("probe", "MR", 0.8, "accuracy", overlap),
+        result("probe", "CR", 0.8, "accuracy", overlap),
+        result("probe", "CR", 0.8, "f1"),
     ]
     other = [
-        finding("probe", "MR", 0.7, "accuracy", overlap, few),
-        finding("probe", "CR", 0.7, "accuracy", overlap),
-        finding("probe", "CR", 0.7, "f1"),
+        result("probe", "MR", 0.7, "accuracy", overlap, few),
+        result("probe", "CR", 0.7, "accuracy", overlap),
+        result("probe", "CR", 0.7, "f1"),
     ]
     lines = section(markdown(Report("m", {"model": model, "other": other})), "Linear probes")
     assert lines[-2:] == [f"- MR, CR (accuracy): {overlap}", f"- MR (accuracy of other): {few}"]
@@ -310,14 +310,14 @@ def test_notes_stand_once_and_where_they_belong() -> None:
 
 def test_markdown_stays_text() -> None:
     name = "my|<b>\n*model*"
-    text = markdown(Report(name, {"model": [finding("code", "t|1", 0.4)]}, {"path": "a|b"}))
+    text = markdown(Report(name, {"model": [result("code", "t|1", 0.4)]}, {"path": "a|b"}))
     assert text.splitlines()[0] == r"# Evaluation of my\|\<b> \*model\*"
     assert r"| | t\|1 |" in text
     assert r"- path: a\|b" in text
 
 
 def test_constant_replicates_have_no_interval() -> None:
-    certain = Finding("bias", "WEAT names", "p", Estimate(0.012, 16, np.full(401, 0.012)))
+    certain = Result("bias", "WEAT names", "p", Estimate(0.012, 16, np.full(401, 0.012)))
     assert "| WEAT names | .012 |" in markdown(Report("m", {"model": [certain]}))
 
 
@@ -342,7 +342,7 @@ def test_the_table_of_the_terminal(report: Report) -> None:
 
 def test_long_names_that_differ_at_their_end_are_told_apart_in_the_terminal() -> None:
     names = [f"of-one-training/size-{size}" for size in (111, 222, 333, 444)]
-    report = Report(names[0], {name: [finding("code", "t", 0.4)] for name in names})
+    report = Report(names[0], {name: [result("code", "t", 0.4)] for name in names})
     output = StringIO()
     Console(file=output, width=80).print(render_table(report, "code", "ndcg@10"))
     heads = [
@@ -353,7 +353,7 @@ def test_long_names_that_differ_at_their_end_are_told_apart_in_the_terminal() ->
 
 def test_names_are_no_markup_for_the_terminal() -> None:
     output = StringIO()
-    report = Report("m", {"model": [finding("code", "[bold]t", 0.4)], "[red]x": [finding("code", "[bold]t", 0.3)]})
+    report = Report("m", {"model": [result("code", "[bold]t", 0.4)], "[red]x": [result("code", "[bold]t", 0.3)]})
     Console(file=output, width=80).print(render_table(report, "code", "ndcg@10"))
     assert "[bold]t" in output.getvalue()
     assert "[red]x" in output.getvalue()

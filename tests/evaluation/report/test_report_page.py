@@ -9,7 +9,7 @@ from adjoin.evaluation.report.display import Cell, Grid, Heading, Lines, Page, P
 from adjoin.evaluation.report.figures import COLOURS, PAPER
 from adjoin.evaluation.report.html import DARK_COLOURS, DARK_PAPER, html, html_of
 from adjoin.evaluation.report.report import Report
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 NASTY = '<script>alert("1")</script>&amp;'
@@ -53,23 +53,23 @@ class Reader(HTMLParser):
             self.tables[-1][-1][-1] = f"{self.tables[-1][-1][-1]} {data}".strip()
 
 
-def finding(suite: str, task: str, value: float, metric: str, *notes: str) -> Finding:
-    return Finding(suite, task, metric, Estimate(value, 100, value + np.linspace(-0.02, 0.02, 401)), notes)
+def result(suite: str, task: str, value: float, metric: str, *notes: str) -> Result:
+    return Result(suite, task, metric, Estimate(value, 100, value + np.linspace(-0.02, 0.02, 401)), notes)
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
     rows = {
         name: [
-            finding("probe", "MR", 0.8 + better, "accuracy", NASTY),
-            finding("probe", "CR", 0.7 + better, "accuracy"),
-            finding("probe", "CR", 0.6 + better, "f1"),
-            finding("similarity", "STS", 0.7 - better, "spearman"),
-            finding("similarity", f"STS/{NASTY}", 0.75 - better, "spearman"),
-            finding("retrieval", "scifact", 0.6 + better, "ndcg@10"),
-            finding("code", "csn", 0.5 + better, "mrr@1000"),
-            finding("bias", "WEAT names", 1.1 + better, "effect size"),
-            finding("space", "scifact", 120 + better, "effective dimension"),
+            result("probe", "MR", 0.8 + better, "accuracy", NASTY),
+            result("probe", "CR", 0.7 + better, "accuracy"),
+            result("probe", "CR", 0.6 + better, "f1"),
+            result("similarity", "STS", 0.7 - better, "spearman"),
+            result("similarity", f"STS/{NASTY}", 0.75 - better, "spearman"),
+            result("retrieval", "scifact", 0.6 + better, "ndcg@10"),
+            result("code", "csn", 0.5 + better, "mrr@1000"),
+            result("bias", "WEAT names", 1.1 + better, "effect size"),
+            result("space", "scifact", 120 + better, "effective dimension"),
         ]
         for name, better in (("model", 0.0), ("bm25", 0.01), (NASTY, 0.02))
     }

@@ -50,10 +50,10 @@ def plain_dimension(texts: Array, items: NDArray[np.int64]) -> float:
 
 
 def found_of(task: RetrievalTask, queries: Floats, documents: Floats) -> dict[str, Estimate]:
-    findings = space(task, queries, documents)
-    assert {(finding.suite, finding.task) for finding in findings} == {("space", task.name)}
-    assert len({finding.key for finding in findings}) == len(findings)
-    return {finding.metric: finding.estimate for finding in findings}
+    results = space(task, queries, documents)
+    assert {(result.suite, result.task) for result in results} == {("space", task.name)}
+    assert len({result.key for result in results}) == len(results)
+    return {result.metric: result.estimate for result in results}
 
 
 def noisy(number: int, dimension: int, noise: float, documents: int = 0) -> tuple[RetrievalTask, Floats, Floats]:
@@ -207,8 +207,8 @@ def test_signs_rank_by_hamming_distance() -> None:
 
 def test_everything_of_a_task() -> None:
     task, queries, documents = noisy(200, 128, 2.0, documents=1500)
-    findings = space(task, 3 * queries, 0.5 * documents, seed=2)  # lengths do not matter
-    found = {finding.metric: finding.estimate for finding in findings}
+    results = space(task, 3 * queries, 0.5 * documents, seed=2)  # lengths do not matter
+    found = {result.metric: result.estimate for result in results}
     assert list(found) == [
         "alignment",
         "uniformity",
@@ -221,7 +221,7 @@ def test_everything_of_a_task() -> None:
         "ndcg@10 int8",
         "ndcg@10 binary",
     ]
-    assert {finding.metric: finding.notes for finding in findings[:4]} == {
+    assert {result.metric: result.notes for result in results[:4]} == {
         "alignment": ("lower is better",),
         "uniformity": ("lower is better", "1,000 of 1,500 documents"),
         "effective dimension": ("1,000 of 1,500 documents",),

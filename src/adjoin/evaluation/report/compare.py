@@ -129,7 +129,7 @@ def differences(first: Report, other: Report, suite: str, metric: str) -> tuple[
     unpaired = []
     for task in dict.fromkeys([*first.tasks(suite), *other.tasks(suite)]):
         pair = [run.find(MODEL, suite, task, metric) for run in (first, other)]
-        estimates = [finding.estimate for finding in pair if finding is not None]
+        estimates = [result.estimate for result in pair if result is not None]
         if len(estimates) == 2:
             data = {run.data.get(f"{suite}/{task}") for run in (first, other)} - {None}
             if why := _unpaired(estimates, [run.environment.get("seed") for run in (first, other)], len(data) < 2):

@@ -247,12 +247,12 @@ def _notes(report: Report, suite: str) -> list[str]:
     """Each note once, behind the tasks it stands with; with metrics and systems, where it is not of all."""
     measured: dict[str, set[tuple[str, str]]] = {}
     noted: dict[str, dict[str, dict[tuple[str, str], None]]] = {}
-    for system, findings in report.systems.items():
-        for finding in findings:
-            if finding.suite == suite:
-                measured.setdefault(finding.task, set()).add((finding.metric, system))
-                for note in finding.notes:
-                    noted.setdefault(note, {}).setdefault(finding.task, {})[finding.metric, system] = None
+    for system, results in report.systems.items():
+        for result in results:
+            if result.suite == suite:
+                measured.setdefault(result.task, set()).add((result.metric, system))
+                for note in result.notes:
+                    noted.setdefault(note, {}).setdefault(result.task, {})[result.metric, system] = None
 
     def place(task: str, places: Mapping[tuple[str, str], None]) -> str:
         if set(places) == measured[task]:
@@ -290,7 +290,7 @@ def _turned(corner: str, report: Report, suite: str, values: Mapping[str, Values
 
 def _values(report: Report, suite: str, task: str, metric: str) -> Values:
     found = {system: report.find(system, suite, task, metric) for system in report.systems}
-    return {system: finding.estimate if finding else None for system, finding in found.items()}
+    return {system: result.estimate if result else None for system, result in found.items()}
 
 
 def columns_of(report: Report, suite: str, metric: str) -> dict[str, Values]:

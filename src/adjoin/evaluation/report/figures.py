@@ -158,7 +158,7 @@ def _panels(runs: Sequence[Report], key: str) -> list[Panel]:
     panels = []
     placed = [(place, run) for run in runs if (place := number_in(run, key)) is not None]
     for suite in JUDGED:
-        held = [(place, run) for place, run in placed if any(finding.suite == suite for finding in run.results)]
+        held = [(place, run) for place, run in placed if any(result.suite == suite for result in run.results)]
         if len({place for place, _ in held}) < 2:
             continue
         tasks, means = mean_over_common([run for _, run in held], suite)
@@ -224,7 +224,7 @@ def _rows(report: Report, suite: str, metric: str) -> dict[str, dict[str, Estima
     rows: dict[str, dict[str, Estimate]] = {}
     for task in report.tasks(suite):
         found = {system: report.find(system, suite, task, metric) for system in report.systems}
-        if of_task := {system: finding.estimate for system, finding in found.items() if finding}:
+        if of_task := {system: result.estimate for system, result in found.items() if result}:
             rows[task] = of_task
     if len(rows) > 1 and suite in JUDGED:
         means = {system: report.mean(system, suite, metric) for system in report.systems}

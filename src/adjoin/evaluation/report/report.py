@@ -16,7 +16,7 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.files import read_json, write_atomically, write_json, wrong_types
 
 MODEL = "model"  # the row of the evaluated model; baselines have their own names
@@ -92,18 +92,18 @@ class Report:
     """
 
     model: str
-    systems: dict[str, list[Finding]] = field(default_factory=lambda: {MODEL: []})
+    systems: dict[str, list[Result]] = field(default_factory=lambda: {MODEL: []})
     environment: dict[str, str | int] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
 
     @property
-    def results(self) -> list[Finding]:
+    def results(self) -> list[Result]:
         """Of the model."""
         return self.systems.get(MODEL, [])
 
     def suites(self) -> list[str]:
         """The suites that were measured, in order of appearance."""
-        return _different(finding.suite for finding in self._all())
+        return _different(result.suite for result in self._all())
 
     def tasks(self, suite: str) -> list[str]:
         """The suite's tasks, in order of appearance; their subsets ("STS12/MSRpar") are not tasks of their own."""
@@ -115,13 +115,13 @@ class Report:
 
     def metrics(self, suite: str) -> list[str]:
         """The suite's metrics, in order of appearance."""
-        return _different(finding.metric for finding in self._all() if finding.suite == suite)
+        return _different(result.metric for result in self._all() if result.suite == suite)
 
-    def find(self, system: str, suite: str, task: str, metric: str) -> Finding | None:
+    def find(self, system: str, suite: str, task: str, metric: str) -> Result | None:
         """The figure of one row and column, or None if that was not measured."""
-        for finding in self.systems.get(system, []):
-            if finding.key == (suite, task, metric):
-                return finding
+        for result in self.systems.get(system, []):
+            if result.key == (suite, task, metric):
+                return result
         return None
 
     def mean(self, system: str, suite: str, metric: str) -> Estimate | None:
@@ -132,7 +132,7 @@ class Report:
         tasks = self.tasks(suite)
         having = [task for task in tasks if any(self.find(other, suite, task, metric) for other in self.systems)]
         found = [self.find(system, suite, task, metric) for task in having]
-        estimates = [finding.estimate for finding in found if finding is not None]
+        estimates = [result.estimate for result in found if result is not None]
         if not estimates or len(estimates) < len(found):
             return None
         replicates = np.mean([estimate.replicates for estimate in estimates], axis=0)
@@ -158,7 +158,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The content of report.json."""
-        rows = {system: [_row(finding) for finding in findings] for system, findings in self.systems.items()}
+        rows = {system: [_row(result) for result in results] for system, results in self.systems.items()}
         compared = [
             comparison
             for suite in self.suites()
@@ -187,9 +187,9 @@ class Report:
             OSError: the folder cannot be written.
         """
         arrays = {
-            f"{number}-{row}": finding.estimate.replicates.astype(np.float32)
-            for number, findings in enumerate(self.systems.values())
-            for row, finding in enumerate(findings)
+            f"{number}-{row}": result.estimate.replicates.astype(np.float32)
+            for number, results in enumerate(self.systems.values())
+            for row, result in enumerate(results)
         }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -211,16 +211,16 @@ class Report:
             rows = {MODEL: content["results"], **content["baselines"]}
             with np.load(folder / REPLICATES_FILE, allow_pickle=False) as arrays:
                 systems = {
-                    name: [_finding(found, arrays[f"{number}-{row}"]) for row, found in enumerate(of_system)]
+                    name: [_result(found, arrays[f"{number}-{row}"]) for row, found in enumerate(of_system)]
                     for number, (name, of_system) in enumerate(rows.items())
                 }
             return cls(str(content["model"]), systems, dict(content["environment"]), dict(content.get("data", {})))
         except _DAMAGE as error:
             raise AdjoinError(f"the report {folder} is damaged or cut short ({error}): evaluate again") from None
 
-    def _all(self) -> Iterable[Finding]:
-        for findings in self.systems.values():
-            yield from findings
+    def _all(self) -> Iterable[Result]:
+        for results in self.systems.values():
+            yield from results
 
 
 def _different(names: Iterable[str]) -> list[str]:
@@ -232,18 +232,18 @@ def _compared(suite: str, task: str, metric: str, other: str, one: Estimate, two
     return Comparison(suite, task, metric, other, one.minus(two), relative)
 
 
-def _row(finding: Finding) -> dict[str, Any]:
-    low, high = finding.estimate.interval()
+def _row(result: Result) -> dict[str, Any]:
+    low, high = result.estimate.interval()
     row = {
-        "suite": finding.suite,
-        "task": finding.task,
-        "metric": finding.metric,
-        "value": finding.estimate.value,
+        "suite": result.suite,
+        "task": result.task,
+        "metric": result.metric,
+        "value": result.estimate.value,
         "low": low,
         "high": high,
-        "n": finding.estimate.n,
+        "n": result.estimate.n,
     }
-    return row | ({"notes": list(finding.notes)} if finding.notes else {})
+    return row | ({"notes": list(result.notes)} if result.notes else {})
 
 
 def _difference_row(comparison: Comparison) -> dict[str, Any]:
@@ -261,11 +261,11 @@ def _difference_row(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _finding(row: dict[str, Any], replicates: Any) -> Finding:  # noqa: ANN401 - as NumPy's archive gives it
+def _result(row: dict[str, Any], replicates: Any) -> Result:  # noqa: ANN401 - as NumPy's archive gives it
     if wrong := wrong_types({name: row[name] for name in _ROW}, _ROW):
         raise ValueError(wrong)
     estimate = Estimate(row["value"], row["n"], np.asarray(replicates, np.float64))
-    return Finding(row["suite"], row["task"], row["metric"], estimate, tuple(row.get("notes", ())))
+    return Result(row["suite"], row["task"], row["metric"], estimate, tuple(row.get("notes", ())))
 
 
 def environment(date: str, packages: Sequence[str] = ()) -> dict[str, str | int]:

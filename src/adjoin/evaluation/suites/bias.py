@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.evaluation.bootstrap import RESAMPLES, Estimate
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.bias_lists import (
     FEMALE_PRONOUNS,
     MALE_PRONOUNS,
@@ -42,7 +42,7 @@ LEVELS = ("WEAT", "SEAT")
 Floats = NDArray[np.float64]
 
 
-def bias(embedder: Embedder, seed: int = 0) -> list[Finding]:
+def bias(embedder: Embedder, seed: int = 0) -> list[Result]:
     """Effect size and p of every test, for words ("WEAT ...") and for sentences ("SEAT ...", "Winogender ...").
 
     Args:
@@ -50,7 +50,7 @@ def bias(embedder: Embedder, seed: int = 0) -> list[Finding]:
         seed: of resamples and partitions.
 
     Returns:
-        two findings a task over its n target words: "effect size", d from -2 to 2, above 0 when the association is
+        two results a task over its n target words: "effect size", d from -2 to 2, above 0 when the association is
         the one that people were found to have; and "p", one-sided: how often words without any difference would
         give at least this d. Its replicates are all the same.
 
@@ -58,20 +58,20 @@ def bias(embedder: Embedder, seed: int = 0) -> list[Finding]:
         AdjoinError: the embedder's vectors are not finite, or not one per text.
     """
     vectors = _Vectors(embedder, list(dict.fromkeys(_texts())))
-    findings = []
+    results = []
     for test in TESTS:
         lists = (test.x, test.y, test.a, test.b)
         for level in LEVELS:
             x_NTD, y_MTD, a_ATD, b_BTD = parts = [vectors.of(_table(words, level)) for words in lists]
             x_NT, y_MT = associations(x_NTD, a_ATD, b_BTD), associations(y_MTD, a_ATD, b_BTD)
             notes = _without_vector(parts)
-            findings += _findings(f"{level} {test.name}", test, x_NT, y_MT, notes, seed)
+            results += _results(f"{level} {test.name}", test, x_NT, y_MT, notes, seed)
     x_vectors, y_vectors = (
         [vectors.of(table) for table in _pronoun_tables(group)] for group in (PRONOUNS.x, PRONOUNS.y)
     )
     notes = _without_vector(x_vectors + y_vectors)
     x_NT, y_MT = pronoun_associations(*x_vectors), pronoun_associations(*y_vectors)
-    return findings + _findings("Winogender occupations", PRONOUNS, x_NT, y_MT, notes, seed)
+    return results + _results("Winogender occupations", PRONOUNS, x_NT, y_MT, notes, seed)
 
 
 def associations(words_NTD: Floats, a_ATD: Floats, b_BTD: Floats) -> Floats:
@@ -204,9 +204,9 @@ def _texts() -> Iterator[str]:
         yield from (text for table in _pronoun_tables(group) for texts in table for text in texts)
 
 
-def _findings(
+def _results(
     task: str, test: AssociationTest, x_NT: Floats, y_MT: Floats, notes: tuple[str, ...], seed: int
-) -> list[Finding]:
+) -> list[Result]:
     """Effect size, with what it says in words, and p, from the associations of the targets."""
     size = effect_size(x_NT, y_MT, seed=seed)
     x_N, y_M = x_NT.mean(axis=1), y_MT.mean(axis=1)
@@ -219,7 +219,7 @@ def _findings(
     if test.harmless and p >= SIGNIFICANT:
         notes = (*notes, "a harmless association that any model of English should have is not found")
     same = Estimate(p, size.n, np.full(len(size.replicates), p))
-    return [Finding("bias", task, "effect size", size, notes), Finding("bias", task, "p", same)]
+    return [Result("bias", task, "effect size", size, notes), Result("bias", task, "p", same)]
 
 
 def _without_vector(parts: Sequence[Floats]) -> tuple[str, ...]:

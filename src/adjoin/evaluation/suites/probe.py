@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of, statistic_of
 from adjoin.evaluation.data.labelled import ALL, DEV, TEST, TRAIN, ClassificationTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 SUITE = "probe"
@@ -70,7 +70,7 @@ class _Trial:
 
 def probe(
     task: ClassificationTask, embedder: Embedder, seed: int = 0, *, vectors: Vectors | None = None
-) -> list[Finding]:
+) -> list[Result]:
     """Accuracy of a linear probe; of pairs labelled 0 and 1 also the F1 of label 1.
 
     An item's value is 1 if its label is found, else 0; intervals are over tested items, not over trainings.
@@ -99,10 +99,10 @@ def probe(
     notes = overlap_notes(task, plan)
     if stopped:
         notes += (f"{stopped} of {len(plan)} fits ended after {_MOST_STEPS:,} steps, before they converged",)
-    findings = [Finding(SUITE, task.name, "accuracy", mean_of(found_T == labels_T, seed=seed), notes)]
+    results = [Result(SUITE, task.name, "accuracy", mean_of(found_T == labels_T, seed=seed), notes)]
     if task.seconds and task.names.keys() == {0, 1}:
-        findings.append(Finding(SUITE, task.name, "f1", _f1(found_T == 1, labels_T == 1, seed), notes))
-    return findings
+        results.append(Result(SUITE, task.name, "f1", _f1(found_T == 1, labels_T == 1, seed), notes))
+    return results
 
 
 def embedded(task: ClassificationTask, embedder: Embedder) -> Vectors:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, statistic_of
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 SUITE = "similarity"
@@ -112,7 +112,7 @@ class _Groups:
         return ranks_BG[:, self._group_P], squares_B
 
 
-def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Finding]:
+def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Result]:
     """Spearman of the cosine on a task and on each of its subsets; each distinct text is embedded once.
 
     Args:
@@ -140,8 +140,8 @@ def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Findi
         together = np.concatenate(list(cosines.values())), np.concatenate(list(golds.values()))
         whole, note = _estimate(*together, seed), "the pairs of all subsets in one ranking"
     return [
-        Finding(SUITE, task.name, METRIC, whole, (note,)),
-        *(Finding(SUITE, f"{task.name}/{name}", METRIC, estimate) for name, estimate in estimates.items()),
+        Result(SUITE, task.name, METRIC, whole, (note,)),
+        *(Result(SUITE, f"{task.name}/{name}", METRIC, estimate) for name, estimate in estimates.items()),
     ]
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of, statistic_of
 from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems.scorers import DenseScorer
 
@@ -35,7 +35,7 @@ Counts = NDArray[np.int64]
 
 def space(
     task: RetrievalTask, queries_QD: NDArray[Any], documents_ND: NDArray[Any], seed: int = 0
-) -> list[Finding]:
+) -> list[Result]:
     """Everything this file measures, from the vectors of one retrieval task.
 
     Args:
@@ -70,12 +70,12 @@ def space(
         ("effective dimension", effective_dimension(small_SD, seed), (small,)),
         (f"components of {SHARE:.0%} variance", components(large_SD, seed), (large,)),
     ]
-    findings = [Finding(SUITE, task.name, metric, estimate, notes) for metric, estimate, notes in found]
+    results = [Result(SUITE, task.name, metric, estimate, notes) for metric, estimate, notes in found]
     metric = "mrr" if task.suite == CODE else "ndcg@10"
     for name, vectors in smaller_vectors(queries_QD, documents_ND):
         values_Q = evaluate_task(task, DenseScorer(name, _Prepared(*vectors)), seed=seed)[metric]
-        findings.append(Finding(SUITE, task.name, f"{metric} {name}", mean_of(values_Q, seed=seed)))
-    return findings
+        results.append(Result(SUITE, task.name, f"{metric} {name}", mean_of(values_Q, seed=seed)))
+    return results
 
 
 def alignment(x_PD: NDArray[Any], y_PD: NDArray[Any], seed: int = 0) -> Estimate:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import Role, text_hash, unit_rows
+from adjoin.evaluation.systems.system import Role, text_digest, unit_rows
 from adjoin.evaluation.systems.words import Vocabulary, Words, WordTable, sparse_counts
 
 DIMENSION = 256
@@ -62,7 +62,7 @@ class RandomVectors:
         vectors_ND = np.empty((len(texts), self._dimension), np.float32)
         for row_D, text in zip(vectors_ND, texts, strict=True):
             digest = hashlib.blake2b(
-                text_hash(text), digest_size=16, key=self._seed, person=role.encode()
+                text_digest(text), digest_size=16, key=self._seed, person=role.encode()
             ).digest()
             generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big")))
             generator.standard_normal(dtype=np.float32, out=row_D)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.systems.system import Role, System, text_hash
+from adjoin.evaluation.systems.system import Role, System, text_digest
 from adjoin.evaluation.systems.vector_file import DamagedError, VectorFile, size_of
 from adjoin.ranking.fusion import dense_weight_of
 
@@ -97,7 +97,7 @@ class CachedSystem:
         if not texts:
             return self._fresh([], role)
         file = self._files[role]
-        keys = [text_hash(text) for text in texts]
+        keys = [text_digest(text) for text in texts]
         text_of = dict(zip(keys, texts, strict=True))
         for _ in range(2):
             try:

@@ -139,7 +139,7 @@ class DenseScorer:
 
 
 @dataclass(frozen=True)
-class Reading:
+class BM25Settings:
     """How BM25 reads and weighs words.
 
     Attributes:
@@ -166,14 +166,14 @@ class LexicalVariant:
     """
 
     name: str
-    prose: Reading = field(default_factory=Reading)
-    code: Reading = field(default_factory=Reading)
+    prose: BM25Settings = field(default_factory=BM25Settings)
+    code: BM25Settings = field(default_factory=BM25Settings)
 
 
 OURS = LexicalVariant("ours")
 # What is mostly quoted: Lucene's words with Anserini's k1 and b for prose, parts of identifiers for code.
 REFERENCE = LexicalVariant(
-    "reference", Reading(stemmed_words, 0.9, 0.4), Reading(identifier_parts, 1.2, 0.75, repeats=False)
+    "reference", BM25Settings(stemmed_words, 0.9, 0.4), BM25Settings(identifier_parts, 1.2, 0.75, repeats=False)
 )
 
 

@@ -83,7 +83,7 @@ def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
     return unit_ND
 
 
-def text_hash(text: str) -> bytes:
+def text_digest(text: str) -> bytes:
     """128 bits that stand for a text; half a surrogate pair, as broken files have it, counts as it is."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 

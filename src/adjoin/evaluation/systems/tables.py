@@ -32,7 +32,7 @@ MODEL2VEC_TOKENS = 512  # longest text where the folder does not say
 
 
 @dataclass(frozen=True)
-class Reading:
+class Preprocessing:
     """How a table's package reads a text.
 
     Attributes:
@@ -55,7 +55,12 @@ class TokenTable:
     """
 
     def __init__(
-        self, name: str, fingerprint: str, table_VD: NDArray[np.float32], tokenizer: Tokenizer, reading: Reading
+        self,
+        name: str,
+        fingerprint: str,
+        table_VD: NDArray[np.float32],
+        tokenizer: Tokenizer,
+        preprocessing: Preprocessing,
     ) -> None:
         """Take a table.
 
@@ -63,16 +68,16 @@ class TokenTable:
             name: what the report calls it.
             fingerprint: of the files.
             table_VD: the vector of each token, times its weight; a token beyond the end has the last one.
-            tokenizer: it is changed to cut where `reading` says, and not to pad.
-            reading: how texts are read.
+            tokenizer: it is changed to cut where `preprocessing` says, and not to pad.
+            preprocessing: how texts are read.
         """
         self.name, self.fingerprint = name, fingerprint
-        self._table_VD, self._tokenizer, self._reading = table_VD, tokenizer, reading
+        self._table_VD, self._tokenizer, self._preprocessing = table_VD, tokenizer, preprocessing
         tokenizer.no_padding()
-        if reading.max_tokens is None:
+        if preprocessing.max_tokens is None:
             tokenizer.no_truncation()
         else:
-            tokenizer.enable_truncation(reading.max_tokens)
+            tokenizer.enable_truncation(preprocessing.max_tokens)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
         """Unit vectors (n, D); zero for a text without a known token."""
@@ -85,10 +90,12 @@ class TokenTable:
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         means_ND = np.zeros((len(texts), self._table_VD.shape[1]), np.float32)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = [valid(text[: self._reading.max_characters]) for text in texts[start : start + TEXTS_AT_ONCE]]
+            some = [
+                valid(text[: self._preprocessing.max_characters]) for text in texts[start : start + TEXTS_AT_ONCE]
+            ]
             for row, tokens in enumerate(self._tokenizer.encode_batch_fast(some, add_special_tokens=False), start):
                 ids = np.array(tokens.ids, np.int64)
-                ids = ids[ids != self._reading.without] if self._reading.without is not None else ids
+                ids = ids[ids != self._preprocessing.without] if self._preprocessing.without is not None else ids
                 if len(ids):
                     means_ND[row] = self._table_VD[np.minimum(ids, len(self._table_VD) - 1)].mean(axis=0)
         return unit_rows(means_ND)
@@ -107,7 +114,7 @@ def open_wordllama(weights: Path, tokenizer: Path, name: str = "wordllama") -> T
     """
     table_VD = _matrix(_tensors(weights), WORDLLAMA_TENSOR, weights)
     fingerprint = fingerprint_of("wordllama", weights, tokenizer)
-    return TokenTable(name, fingerprint, table_VD, _tokenizer(tokenizer), Reading())
+    return TokenTable(name, fingerprint, table_VD, _tokenizer(tokenizer), Preprocessing())
 
 
 def installed_wordllama() -> TokenTable:
@@ -161,9 +168,11 @@ def open_model2vec(folder: Path, name: str | None = None) -> TokenTable:
     tokens = tokenizer.get_vocab()
     table_VD = _model2vec_table(_tensors(weights), weights, 1 + max(tokens.values(), default=0))
     typical = int(np.median([len(token) for token in tokens]))
-    reading = Reading(_unknown(tokenizer), max_tokens, None if max_tokens is None else max_tokens * typical)
+    preprocessing = Preprocessing(
+        _unknown(tokenizer), max_tokens, None if max_tokens is None else max_tokens * typical
+    )
     fingerprint = fingerprint_of("model2vec", weights, folder / TOKENIZER, str(max_tokens))
-    return TokenTable(name or folder.resolve().name, fingerprint, table_VD, tokenizer, reading)
+    return TokenTable(name or folder.resolve().name, fingerprint, table_VD, tokenizer, preprocessing)
 
 
 def _model2vec_table(tensors: dict[str, NDArray[Any]], path: Path, tokens: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.probe import (
     SUITE,
     Turn,
@@ -27,7 +27,7 @@ from adjoin.evaluation.suites.probe import (
 )
 from adjoin.evaluation.systems.scorers import Embedder
 
-NEIGHBOURS = 256
+K_NEIGHBOURS = 256
 
 _SIMILARITIES_PER_BLOCK = 1 << 22  # 16 MiB of float32
 _SAME = 1e-6  # similarities that differ by less are equal: a product of float32 unit vectors is no more exact
@@ -57,9 +57,9 @@ _WORDS = {
 _READABLE = re.compile(r"[A-Za-z]?[a-z]{2,}([ _-][a-z]+)*")
 
 
-def neighbours(
+def knn_and_zero_shot(
     task: ClassificationTask, embedder: Embedder, seed: int = 0, *, vectors: Vectors | None = None
-) -> list[Finding]:
+) -> list[Result]:
     """Accuracy by nearest examples ("knn"), and by nearest label as a word and as a sentence ("zero-shot ...").
 
     Tested are the items that the probe tests, in the same turns. An item's value is 1 if its label is found; where
@@ -81,16 +81,16 @@ def neighbours(
     x_ND = embedded(task, embedder) if vectors is None else vectors
     fewest = min(len(turn.train) for turn in plan)
     notes = overlap_notes(task, plan)
-    if fewest < NEIGHBOURS:
-        notes += (f"the {fewest} nearest training examples, which are all, not {NEIGHBOURS}",)
+    if fewest < K_NEIGHBOURS:
+        notes += (f"the {fewest} nearest training examples, which are all, not {K_NEIGHBOURS}",)
     tested = items_tested(task)
-    right_T = _right_by_examples(task.labels, x_ND, plan, min(fewest, NEIGHBOURS))[tested]
-    findings = [Finding(SUITE, task.name, "knn", mean_of(right_T, seed=seed), notes)]
+    right_T = _right_by_examples(task.labels, x_ND, plan, min(fewest, K_NEIGHBOURS))[tested]
+    results = [Result(SUITE, task.name, "knn", mean_of(right_T, seed=seed), notes)]
     for form, texts in label_texts(task).items():
         labels_CD = embed(list(texts.values()), embedder)
         right_T = _right_by_labels(task.labels[tested], x_ND[tested], list(texts), labels_CD)
-        findings.append(Finding(SUITE, task.name, f"zero-shot {form}", mean_of(right_T, seed=seed)))
-    return findings
+        results.append(Result(SUITE, task.name, f"zero-shot {form}", mean_of(right_T, seed=seed)))
+    return results
 
 
 def label_texts(task: ClassificationTask) -> dict[str, dict[int, str]]:
