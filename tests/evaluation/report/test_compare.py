@@ -8,7 +8,7 @@ from rich.console import Console
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of
 from adjoin.evaluation.report.compare import compare, differences, render_comparison, write_comparison
-from adjoin.evaluation.report.display import markdown_of
+from adjoin.evaluation.report.render import render_markdown
 from adjoin.evaluation.report.report import Report
 from adjoin.evaluation.result import Result
 
@@ -37,7 +37,7 @@ def section(text: str, title: str) -> list[str]:
 
 
 def test_by_hand(runs: dict[str, Report]) -> None:
-    text = markdown_of(compare(runs))
+    text = render_markdown(compare(runs))
     assert text.startswith("# 3 runs compared\n")
     assert "paired item by item" in text
     assert section(text, "The runs") == [
@@ -52,16 +52,16 @@ def test_by_hand(runs: dict[str, Report]) -> None:
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",
-        "| first | .500 [.481, .519] | **.600 [.581, .619]** | **.550 [.531, .569]** |",
-        "| second | .520 [.501, .539] | .500 [.481, .519] | .510 [.491, .529] |",
-        "| third | **.600 [.581, .619]** | .500 [.481, .519] | **.550 [.531, .569]** |",
+        "| first | 0.500 [0.481, 0.519] | **0.600 [0.581, 0.619]** | **0.550 [0.531, 0.569]** |",
+        "| second | 0.520 [0.501, 0.539] | 0.500 [0.481, 0.519] | 0.510 [0.491, 0.529] |",
+        "| third | **0.600 [0.581, 0.619]** | 0.500 [0.481, 0.519] | **0.550 [0.531, 0.569]** |",
         "",
         "### Minus first",
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",
-        "| second | **+.020 p .005** | **-.100 p .005** | **-.040 p .005** |",
-        "| third | **+.100 p .005** | - | - |",
+        "| second | **+0.020 p 0.005** | **-0.100 p 0.005** | **-0.040 p 0.005** |",
+        "| third | **+0.100 p 0.005** | - | - |",
         "",
         "### Not compared with first",
         "",
@@ -126,9 +126,9 @@ def test_figures_where_the_runs_say_what_they_differ_in(runs: dict[str, Report],
     assert 'id="over-batch-points-0"' in page
     assert "over-step" not in page
     assert 'id="scores-retrieval-points-2-0"' in page
-    assert (tmp_path / "new" / "comparison.md").read_text() == markdown_of(compare(runs))
+    assert (tmp_path / "new" / "comparison.md").read_text() == render_markdown(compare(runs))
     assert "Size and training" in [each.title for each in compare(runs).sections]
-    assert "Size and training" not in markdown_of(compare(runs))  # nothing but figures
+    assert "Size and training" not in render_markdown(compare(runs))  # nothing but figures
     for report in runs.values():
         report.environment["batch"] = 256
     assert "Size and training" not in [each.title for each in compare(runs).sections]
@@ -142,8 +142,8 @@ def test_figures_where_the_runs_say_what_they_differ_in(runs: dict[str, Report],
 
 def test_suites_that_one_run_lacks(runs: dict[str, Report]) -> None:
     runs["second"].systems["model"].append(result("probe", "MR", 0.8, "accuracy"))
-    lines = section(markdown_of(compare(runs)), "Linear probes")
-    assert "| second | .800 [.781, .819] |" in lines
+    lines = section(render_markdown(compare(runs)), "Linear probes")
+    assert "| second | 0.800 [0.781, 0.819] |" in lines
     assert lines[-1] == "- second, MR: accuracy was measured of one of the two only."
     assert "### Minus first" not in lines
 
@@ -157,14 +157,14 @@ def test_the_tables_of_the_terminal(runs: dict[str, Report]) -> None:
     lines = [
         [cell.strip() for cell in line.split("│")[1:-1]] for line in output.getvalue().splitlines() if "│" in line
     ]
-    assert lines[0] == ["a", ".500", ".520", ".600"]
+    assert lines[0] == ["a", "0.500", "0.520", "0.600"]
     assert lines[4:8] == [
-        ["mean", ".550", ".510", ".550"],
-        ["", "[.531, .569]", "[.491, .529]", "[.531, .569]"],
-        ["minus first", "", "-.040", "-"],  # of the third not all tasks could be paired
-        ["", "", "p .005", ""],
+        ["mean", "0.550", "0.510", "0.550"],
+        ["", "[0.531, 0.569]", "[0.491, 0.529]", "[0.531, 0.569]"],
+        ["minus first", "", "-0.040", "-"],  # of the third not all tasks could be paired
+        ["", "", "p 0.005", ""],
     ]
-    assert lines[-2:] == [["minus first", "", "-.001", "-"], ["", "", "p .005", ""]]
+    assert lines[-2:] == [["minus first", "", "-0.001", "-"], ["", "", "p 0.005", ""]]
 
 
 def test_runs_are_compared_under_any_names(runs: dict[str, Report], tmp_path: Path) -> None:
@@ -172,11 +172,11 @@ def test_runs_are_compared_under_any_names(runs: dict[str, Report], tmp_path: Pa
         report.model = "mine"
         report.write(tmp_path / name)
     found = {f"runs/{name}": Report.read(tmp_path / name) for name in runs}
-    lines = section(markdown_of(compare(found)), "The runs")
+    lines = section(render_markdown(compare(found)), "The runs")
     assert lines[2] == "| runs/first | 256 |"
-    assert "- model: mine" in section(markdown_of(compare(found)), "Environment")
+    assert "- model: mine" in section(render_markdown(compare(found)), "Environment")
     found["runs/first"].model = "other"
-    assert section(markdown_of(compare(found)), "The runs")[2] == "| runs/first | other | 256 |"
+    assert section(render_markdown(compare(found)), "The runs")[2] == "| runs/first | other | 256 |"
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -10,11 +10,16 @@ from rich.console import Console
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
-from adjoin.evaluation.report.display import fraction, markdown, render_table, report_page, write_report
+from adjoin.evaluation.report.display import fraction, render_table, report_page, write_report
+from adjoin.evaluation.report.render import render_markdown
 from adjoin.evaluation.report.report import Comparison, Report, environment
 from adjoin.evaluation.result import Result
 
-SPREAD = np.linspace(-0.02, 0.02, 401)  # its 95 % interval is .019 on both sides
+SPREAD = np.linspace(-0.02, 0.02, 401)  # its 95 % interval is 0.019 on both sides
+
+
+def markdown(report: Report) -> str:
+    return render_markdown(report_page(report))
 
 
 def estimate(value: float, n: int = 100) -> Estimate:
@@ -212,16 +217,16 @@ def test_markdown_by_hand(report: Report) -> None:
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",
-        "| model | **.412 [.393, .431]** | .600 [.581, .619] | .506 [.487, .525] |",
-        "| bm25 | .400 [.381, .419] | **.800 [.781, .819]** | **.600 [.581, .619]** |",
-        "| hybrid | .410 [.391, .429] | - | - |",
+        "| model | **0.412 [0.393, 0.431]** | 0.600 [0.581, 0.619] | 0.506 [0.487, 0.525] |",
+        "| bm25 | 0.400 [0.381, 0.419] | **0.800 [0.781, 0.819]** | **0.600 [0.581, 0.619]** |",
+        "| hybrid | 0.410 [0.391, 0.429] | - | - |",
         "",
         "### Further metrics",
         "",
         "| | b mrr |",
         "| --- | ---: |",
-        "| model | .500 [.481, .519] |",
-        "| bm25 | **.600 [.581, .619]** |",
+        "| model | 0.500 [0.481, 0.519] |",
+        "| bm25 | **0.600 [0.581, 0.619]** |",
         "",
         "### Against bm25, the best baseline",
         "",
@@ -232,9 +237,9 @@ def test_markdown_by_hand(report: Report) -> None:
     prose = section(text, "Text search")
     assert prose[4] == "| | c |"  # a single task is its own mean
     assert prose[6:9] == [
-        "| model | .900 [.881, .919] |",
-        "| bm25 | .900 [.881, .919] |",
-        "| hybrid | **.990 [.971, 1.009]** |",
+        "| model | 0.900 [0.881, 0.919] |",
+        "| bm25 | 0.900 [0.881, 0.919] |",
+        "| hybrid | **0.990 [0.971, 1.009]** |",
     ]
     assert section(text, "Environment") == ["- date: 2026-01-02", "- parameters: 5,900,000"]
 
@@ -242,26 +247,27 @@ def test_markdown_by_hand(report: Report) -> None:
 def test_figures_that_read_the_same_are_both_best() -> None:
     rows = {"model": [result("code", "a", 0.90002)], "bm25": [result("code", "a", 0.9001)], "x": []}
     text = markdown(Report("m", rows))
-    assert "| model | **.900 [.881, .919]** |" in text
-    assert "| bm25 | **.900 [.881, .919]** |" in text
+    assert "| model | **0.900 [0.881, 0.919]** |" in text
+    assert "| bm25 | **0.900 [0.881, 0.919]** |" in text
     alone = markdown(Report("m", {"model": [result("code", "a", 0.9)]}))
-    assert "| model | .900 [.881, .919] |" in alone  # no best of one
+    assert "| model | 0.900 [0.881, 0.919] |" in alone  # no best of one
 
 
 def test_at_a_glance_each_judged_suite_has_a_row_of_its_own(report: Report) -> None:
     assert section(markdown(report), "At a glance") == [
         "| | metric | model | best baseline | its mean | difference | p |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| Code search | mrr@1000 | .506 [.487, .525] | bm25 | .600 [.581, .619] | **-.094** | .005 |",
-        "| Text search | ndcg@10 | .900 [.881, .919] | bm25 | .900 [.881, .919] | **-.000** | .005 |",
-        "| Sentence similarity | spearman | .700 [.681, .719] | other | .600 [.581, .619] | **+.100** | .005 |",
+        "| Code search | mrr@1000 | 0.506 [0.487, 0.525] | bm25 | 0.600 [0.581, 0.619] | **-0.094** | 0.005 |",
+        "| Text search | ndcg@10 | 0.900 [0.881, 0.919] | bm25 | 0.900 [0.881, 0.919] | **-0.000** | 0.005 |",
+        "| Sentence similarity | spearman | 0.700 [0.681, 0.719]"
+        " | other | 0.600 [0.581, 0.619] | **+0.100** | 0.005 |",
     ]
 
 
 def test_subsets_have_a_table_of_their_own(report: Report) -> None:
     lines = section(markdown(report), "Sentence similarity")
     start = lines.index("| subset | model | other |")
-    assert lines[start + 2] == "| STS/news | .800 [.781, .819] | **.850 [.831, .869]** |"
+    assert lines[start + 2] == "| STS/news | 0.800 [0.781, 0.819] | **0.850 [0.831, 0.869]** |"
     assert "| | STS |" in lines
 
 
@@ -270,8 +276,8 @@ def test_nothing_wins_an_association_test(report: Report) -> None:
     assert lines[-4:] == [
         "| | model | other |",
         "| --- | ---: | ---: |",
-        "| WEAT names | 1.200 [1.181, 1.219] | .300 [.281, .319] |",
-        "| WEAT arts | -.400 [-.419, -.381] | .500 [.481, .519] |",
+        "| WEAT names | 1.200 [1.181, 1.219] | 0.300 [0.281, 0.319] |",
+        "| WEAT arts | -0.400 [-0.419, -0.381] | 0.500 [0.481, 0.519] |",
     ]
 
 
@@ -283,7 +289,7 @@ def test_the_space_is_a_table_a_task() -> None:
         "",
         "| | model |",
         "| --- | ---: |",
-        "| alignment | .800 [.781, .819] |",
+        "| alignment | 0.800 [0.781, 0.819] |",
         "| effective dimension | 143.2 [143.2, 143.3] |",
         "",
         "### Notes",
@@ -318,7 +324,7 @@ def test_markdown_stays_text() -> None:
 
 def test_constant_replicates_have_no_interval() -> None:
     certain = Result("bias", "WEAT names", "p", Estimate(0.012, 16, np.full(401, 0.012)))
-    assert "| WEAT names | .012 |" in markdown(Report("m", {"model": [certain]}))
+    assert "| WEAT names | 0.012 |" in markdown(Report("m", {"model": [certain]}))
 
 
 def test_the_table_of_the_terminal(report: Report) -> None:
@@ -329,12 +335,12 @@ def test_the_table_of_the_terminal(report: Report) -> None:
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert lines[0].strip() == "Code search, mrr@1000"
     assert rows == [
-        ["a", ".412", ".400", ".410", "-"],
-        ["", "[.393, .431]", "[.381, .419]", "[.391, .429]", ""],
-        ["b", ".600", ".800", "-", "-"],
-        ["", "[.581, .619]", "[.781, .819]", "", ""],
-        ["mean", ".506", ".600", "-", "-"],
-        ["", "[.487, .525]", "[.581, .619]", "", ""],
+        ["a", "0.412", "0.400", "0.410", "-"],
+        ["", "[0.393, 0.431]", "[0.381, 0.419]", "[0.391, 0.429]", ""],
+        ["b", "0.600", "0.800", "-", "-"],
+        ["", "[0.581, 0.619]", "[0.781, 0.819]", "", ""],
+        ["mean", "0.506", "0.600", "-", "-"],
+        ["", "[0.487, 0.525]", "[0.581, 0.619]", "", ""],
     ]
     console.print(render_table(report, "bias", "effect size"))
     assert "mean" not in output.getvalue().split("Association tests")[1]  # they don't add up to anything
@@ -362,11 +368,11 @@ def test_names_are_no_markup_for_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("value", "expected", "signed"),
     [
-        (0.0, ".000", "+.000"),
-        (0.4125, ".412", "+.412"),
+        (0.0, "0.000", "+0.000"),
+        (0.4125, "0.412", "+0.412"),
         (0.9999, "1.000", "+1.000"),
-        (-0.05, "-.050", "-.050"),
-        (-0.0001, ".000", "-.000"),
+        (-0.05, "-0.050", "-0.050"),
+        (-0.0001, "0.000", "-0.000"),
         (-1.25, "-1.250", "-1.250"),
         (12.3456, "12.346", "+12.346"),
         (1234.56, "1,234.6", "+1,234.6"),

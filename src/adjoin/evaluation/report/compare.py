@@ -15,24 +15,16 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.report.display import (
     MISSING,
-    Block,
-    Cell,
-    Grid,
-    Heading,
-    Lines,
-    Page,
-    Picture,
-    Section,
     cell_of_difference,
     fraction,
-    markdown_of,
     picture_of_scores,
     render_table,
     score_grid,
     setting,
-    write_text,
 )
 from adjoin.evaluation.report.figures import batch_figure, number_in, size_figure, steps_figure
+from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
+from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import JUDGED, MODEL, TITLES, Report
 
 if TYPE_CHECKING:
@@ -53,15 +45,13 @@ def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
         AdjoinError: fewer than two runs, or matplotlib is not installed.
         OSError: the folder cannot be written.
     """
-    from adjoin.evaluation.report.html import html_of  # as in display.py
-
     page = compare(reports)
-    write_text(folder / MARKDOWN_FILE, markdown_of(page))
-    write_text(folder / PAGE_FILE, html_of(page))
+    write_text(folder / MARKDOWN_FILE, render_markdown(page))
+    write_text(folder / PAGE_FILE, render_html(page))
 
 
 def compare(reports: Mapping[str, Report]) -> Page:
-    """All runs on one page, which `markdown_of` and `html_of` write.
+    """All runs on one page, which `render_markdown` and `render_html` write.
 
     Args:
         reports: name → run; the first is what the others are compared with.
@@ -75,7 +65,7 @@ def compare(reports: Mapping[str, Report]) -> Page:
         "The main metric of each suite with 95 % bootstrap intervals; a task's best run is in bold. Search,"
         " similarity and classification are different products: none is averaged with another.",
         f"Differences are those from {first}, paired item by item; in bold where the interval excludes 0. Each p"
-        " is that of one comparison, and of twenty without any difference about one has a p below .05.",
+        " is that of one comparison, and of twenty without any difference about one has a p below 0.05.",
     )
     runs, common = _settings(reports)
     sections = [Section("The runs", (runs,))]
@@ -89,7 +79,7 @@ def compare(reports: Mapping[str, Report]) -> Page:
         sections.append(Section("Size and training", tuple(pictures)))
     sections += [_section(joined, reports, suite) for suite in joined.suites()]
     if common.items:
-        sections.append(Section("Environment", ("The same for all runs:", common)))
+        sections.append(Section("Environment", (Paragraph("The same for all runs:"), common)))
     return Page(f"{len(reports)} runs compared", lead, tuple(sections))
 
 

@@ -1,13 +1,14 @@
 """A report as it is read: a page of blocks, as Markdown here and as HTML in html.py; tables for the terminal."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL
 from adjoin.evaluation.report.figures import scores_figure
+from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
+from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import (
     BIAS,
     BM25_NAME,
@@ -22,7 +23,6 @@ from adjoin.evaluation.report.report import (
     Comparison,
     Report,
 )
-from adjoin.files import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,74 +46,7 @@ ROWS = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One place of a grid: the value, its interval or "", and whether it is set in bold."""
-
-    text: str
-    interval: str = ""
-    strong: bool = False
-
-    @property
-    def whole(self) -> str:
-        """Value and interval in one line."""
-        return f"{self.text} {self.interval}".rstrip()
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table: headings, the first of which stands over the rows' names, and rows of a name and its cells."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading inside a section."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A list."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure, which is drawn only where it is shown: Markdown needs no matplotlib.
-
-    Attributes:
-        caption: what it shows, in words.
-        draw: gives the SVG, or None where there is nothing to draw.
-    """
-
-    caption: str
-    draw: Callable[[], str | None]
-
-
 Values = dict[str, Estimate | None]  # system → what it reached
-Block = str | Heading | Lines | Grid | Picture
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a page."""
-
-    title: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Page:
-    """All that is read of a report or of a comparison, before it is Markdown or HTML."""
-
-    title: str
-    lead: tuple[str, ...]
-    sections: tuple[Section, ...]
 
 
 def write_report(folder: Path, report: Report) -> None:
@@ -125,21 +58,10 @@ def write_report(folder: Path, report: Report) -> None:
         AdjoinError: matplotlib is not installed.
         OSError: the folder cannot be written.
     """
-    from adjoin.evaluation.report.html import html  # here, because it lays out the pages that this file collects
-
     report.write(folder)
-    write_text(folder / MARKDOWN_FILE, markdown(report))
-    write_text(folder / PAGE_FILE, html(report))
-
-
-def write_text(path: Path, text: str) -> None:
-    r"""Write a page, atomically; half a surrogate pair, as in a file name that is not UTF-8, becomes \udcff."""
-    write_atomically(path, text.encode("utf-8", "backslashreplace"))
-
-
-def markdown(report: Report) -> str:
-    """The whole report as Markdown, but for its figures."""
-    return markdown_of(report_page(report))
+    page = report_page(report)
+    write_text(folder / MARKDOWN_FILE, render_markdown(page))
+    write_text(folder / PAGE_FILE, render_html(page))
 
 
 def report_page(report: Report) -> Page:
@@ -177,7 +99,7 @@ def _glance(report: Report) -> Grid:
 
 def _section(report: Report, suite: str) -> Section:
     title, main = TITLES.get(suite, suite), report.metric_of(suite)
-    blocks: list[Block] = [MEASURED[suite]] if suite in MEASURED else []
+    blocks: list[Block] = [Paragraph(MEASURED[suite])] if suite in MEASURED else []
     blocks += [picture_of_scores(report, suite), *_grids(report, suite, main)]
     if suite in JUDGED:
         blocks += _against(report, suite, main)
@@ -201,7 +123,7 @@ def _grids(report: Report, suite: str, main: str) -> list[Block]:
             alone |= {f"{task} {metric}": values for task, values in columns.items()}
             continue
         candidates = _candidates(metric)
-        blocks += [Heading(metric), *([candidates] if candidates else []), *grids]
+        blocks += [Heading(metric), *([Paragraph(candidates)] if candidates else []), *grids]
     return [*blocks, Heading("Further metrics"), _grid("", report, suite, alone)] if alone else blocks
 
 
@@ -322,11 +244,11 @@ def cell(estimate: Estimate, *, signed: bool = False, strong: bool = False) -> C
 
 
 def fraction(value: float, *, signed: bool = False) -> str:
-    """Three decimals without the leading zero: .412; one decimal from 100, for what is no fraction."""
+    """A figure with three decimals, such as 0.412. From 100 it has one decimal and thousands separators."""
     text = f"{value:+,.3f}" if abs(value) < 100 else f"{value:+,.1f}"
-    sign, digits = text[0], text[1:]
-    digits = digits[1:] if digits.startswith("0.") else digits
-    return (sign if signed or (sign == "-" and digits != ".000") else "") + digits
+    if signed or (text[0] == "-" and float(text.replace(",", ""))):
+        return text
+    return text[1:]
 
 
 def setting(value: str | int) -> str:
@@ -367,34 +289,3 @@ def render_table(report: Report, suite: str, metric: str) -> "Table":
         ]
         table.add_row(Text(heading), *cells)
     return table
-
-
-def markdown_of(page: Page) -> str:
-    """A page as Markdown, without its figures."""
-    parts = [f"# {_escaped(page.title)}", *(_escaped(text) for text in page.lead)]
-    for section in page.sections:
-        if blocks := [_markdown_block(block) for block in section.blocks if not isinstance(block, Picture)]:
-            parts += [f"## {_escaped(section.title)}", *blocks]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _markdown_block(block: str | Heading | Lines | Grid) -> str:
-    if isinstance(block, str):
-        return _escaped(block)
-    if isinstance(block, Heading):
-        return f"### {_escaped(block.text)}"
-    if isinstance(block, Lines):
-        return "\n".join(f"- {_escaped(item)}" for item in block.items)
-    head = " | ".join(_escaped(heading) for heading in block.head[1:])
-    lines = [f"| {block.head[0]} | {head} |".replace("|  |", "| |"), "| --- |" + " ---: |" * (len(block.head) - 1)]
-    for name, cells in block.rows:
-        texts = [f"**{_escaped(each.whole)}**" if each.strong else _escaped(each.whole) for each in cells]
-        lines.append("| " + " | ".join([_escaped(name), *texts]) + " |")
-    return "\n".join(lines)
-
-
-def _escaped(text: str) -> str:
-    """Text that stays text: neither a column, nor HTML, nor emphasis."""
-    for mark in "\\|<*`":
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())
