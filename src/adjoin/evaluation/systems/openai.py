@@ -8,11 +8,9 @@ import json
 import logging
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException, HTTPMessage, IncompleteRead
-from typing import IO, Any
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -26,7 +24,6 @@ BATCH = 64  # texts a request
 TRIES = 6
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before another try; doubled each time, so 15.5 s in all
 TIMEOUT = 300.0  # seconds for an answer: 64 long texts on a server without a GPU
-LONGEST_ANSWER = 256 << 20  # bytes; 64 vectors of 8,192 numbers written out are 12 MB
 KEY = "OPENAI_API_KEY"
 
 logger = logging.getLogger(__name__)
@@ -61,6 +58,11 @@ class OpenAIServer:
             raise AdjoinError(
                 f"{spec!r} is no address of a model: expected one such as https://host/v1#model-name"
             )
+        try:
+            import httpx2
+        except ImportError:
+            raise AdjoinError("a server of embeddings needs httpx2: pip install 'adjoin[evaluate]'") from None
+        self._http = httpx2
         self._url = address.rstrip("/").removesuffix("/embeddings") + "/embeddings"
         self._model = model
         self._wait = wait
@@ -125,8 +127,8 @@ class OpenAIServer:
         return answer
 
     def _post(self, body: dict[str, Any]) -> bytes:
-        """The answer's body, after another try where that may help."""
-        request = urllib.request.Request(self._url, json.dumps(body).encode(), _headers())
+        """The body of the answer. Requests that may succeed later are repeated."""
+        headers = {"Accept": "application/json", "User-Agent": "adjoin", **_authorization()}
         pause, reason = FIRST_WAIT, ""
         for attempt in range(TRIES):
             if attempt:
@@ -134,19 +136,17 @@ class OpenAIServer:
                 self._wait(pause)
             pause = FIRST_WAIT * 2**attempt
             try:
-                with _opener.open(request, timeout=TIMEOUT) as answer:
-                    content: bytes = answer.read(LONGEST_ANSWER)
-                    if answer.length:  # what was announced and did not come; None where nothing was
-                        raise IncompleteRead(content, answer.length)
-                return content
-            except urllib.error.HTTPError as error:
-                reason = f"answers {_said(error)}"
-                if error.code != 429 and error.code < 500:
-                    raise _AnswerError(f"{reason}; {_remedy(error.code)}", error.code) from None
-                pause = min(max(pause, _seconds(error.headers.get("Retry-After"))), LONGEST_WAIT)
-            except (OSError, HTTPException) as error:  # an URLError is an OSError, as are timeouts and resets
-                cause = getattr(error, "reason", None) or error
-                reason = f"cannot be reached ({_line(str(cause)) or type(error).__name__})"
+                # Redirects are not followed: they would carry the key to another host.
+                answer = self._http.post(self._url, json=body, headers=headers, timeout=TIMEOUT)
+            except self._http.HTTPError as error:
+                reason = f"cannot be reached ({_line(str(error)) or type(error).__name__})"
+                continue
+            if answer.is_success:
+                return bytes(answer.content)
+            reason = f"answers {_refusal(answer)}"
+            if answer.status_code != 429 and answer.status_code < 500:
+                raise _AnswerError(f"{reason}; {_remedy(answer.status_code)}", answer.status_code)
+            pause = min(max(pause, _seconds(answer.headers.get("Retry-After"))), LONGEST_WAIT)
         raise _AnswerError(f"{reason}, at each of {TRIES} tries; look at the address and whether it runs")
 
 
@@ -156,18 +156,6 @@ class _AnswerError(Exception):
     def __init__(self, what: str, status: int = 0) -> None:
         super().__init__(what)
         self.status = status
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the key to another host, and turn the POST into a GET."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
 
 
 def _is_address(address: str) -> bool:
@@ -181,30 +169,25 @@ def _is_address(address: str) -> bool:
             and address.isprintable()
             and " " not in address
         )
-    except ValueError:  # no number for a port, or an odd IPv6 address
+    except ValueError:  # the port is not a number, or the IPv6 address is malformed
         return False
 
 
-def _headers() -> dict[str, str]:
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "adjoin"}
+def _authorization() -> dict[str, str]:
     key = os.environ.get(KEY, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise AdjoinError(f"the environment variable {KEY} has characters that no key has: set it again")
-    return headers | ({"Authorization": f"Bearer {key}"} if key else {})
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _said(error: urllib.error.HTTPError) -> str:
+def _refusal(answer: Any) -> str:  # noqa: ANN401 - a response of httpx2
     """Status and message of a refusal on one line."""
-    try:
-        content = error.read(1 << 16)
-        told = json.loads(content)
-        told = told.get("error", told)
-        message = str(told.get("message", told) if isinstance(told, dict) else told)
-    except (OSError, HTTPException):
-        message = ""
-    except (ValueError, AttributeError, RecursionError):
-        message = content.decode("utf-8", "replace")
-    return f"{error.code} {error.reason}" + (f": {_line(message)}" if message.strip() else "")
+    message = answer.text
+    with suppress(ValueError, AttributeError, RecursionError):
+        content = answer.json()
+        content = content.get("error", content)
+        message = str(content.get("message", content) if isinstance(content, dict) else content)
+    return f"{answer.status_code} {answer.reason_phrase}" + (f": {_line(message)}" if message.strip() else "")
 
 
 def _remedy(status: int) -> str:
