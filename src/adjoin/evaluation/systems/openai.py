@@ -1,6 +1,6 @@
-"""Any server that speaks OpenAI's protocol for embeddings: one POST for every 64 texts.
+"""A client for servers with OpenAI's embeddings API, such as vLLM, llama.cpp and Ollama.
 
-Source: OpenAI's API reference, "Create embeddings"; vLLM, llama.cpp, Ollama and others answer it as well.
+Source: OpenAI's API reference, "Create embeddings".
 """
 
 import base64
@@ -20,38 +20,41 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
 from adjoin.evaluation.systems.system import unit_rows, valid
 
-BATCH = 64  # texts a request
+BATCH = 64  # texts per request
 TRIES = 6
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before another try; doubled each time, so 15.5 s in all
-TIMEOUT = 300.0  # seconds for an answer: 64 long texts on a server without a GPU
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the next attempt; doubled each time, 15.5 s in all
+TIMEOUT = 300.0  # seconds per answer: 64 long texts on a server without a GPU
 KEY = "OPENAI_API_KEY"
 
 logger = logging.getLogger(__name__)
 
 
 class OpenAIServer:
-    """A model behind `POST {url}/embeddings`; queries and documents are sent alike.
+    """A model behind `POST {url}/embeddings`. Queries and documents are sent alike, 64 texts per request.
 
-    What cannot be seen from here is not in the fingerprint: where a server comes to give other vectors under the
-    same name, its cache is to be removed. A blank text is not sent, since OpenAI refuses it: its vector is zero.
+    The fingerprint covers only the address and the model name. If a server starts to return other vectors under
+    the same name, delete its vector cache. Blank texts are not sent, since OpenAI rejects them. Their vector is
+    zero.
 
     Attributes:
-        name: what the report calls it.
-        fingerprint: of the address and the model's name.
+        name: name in the report.
+        fingerprint: hash of the address and the model name.
     """
 
     def __init__(
         self, spec: str, name: str | None = None, *, wait: Callable[[float], object] = time.sleep
     ) -> None:
-        """Remember the address; nothing is asked of the server yet. The key is read from OPENAI_API_KEY, if set.
+        """Parse the address. No request is made yet.
+
+        The API key is read from the environment variable OPENAI_API_KEY, if it is set.
 
         Args:
             spec: "https://host/v1#model-name".
-            name: what the report calls it; the model's name if None.
-            wait: lets some seconds pass between tries.
+            name: name in the report; by default the name of the model.
+            wait: sleeps for some seconds between two attempts.
 
         Raises:
-            AdjoinError: an address without host or model.
+            AdjoinError: the host or the model is missing from `spec`, or httpx2 is not installed.
         """
         address, _, model = spec.partition("#")
         if not _is_address(address) or not model.strip():
@@ -72,15 +75,15 @@ class OpenAIServer:
         self.fingerprint = fingerprint_of("openai", self._url, model)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors of n queries (n, D); zero for a blank one.
+        """Unit vectors of n queries, shape (n, D); zero for blank texts.
 
         Raises:
-            AdjoinError: the server cannot be reached, refuses, or answers with anything but one vector a text.
+            AdjoinError: the server is unreachable, refuses the request, or does not return one vector per text.
         """
         return self._encode(texts)
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors of n documents (n, D); zero for a blank one.
+        """Unit vectors of n documents, shape (n, D); zero for blank texts.
 
         Raises:
             AdjoinError: as for `encode_query`.
@@ -88,19 +91,19 @@ class OpenAIServer:
         return self._encode(texts)
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        # By length, so that a server which pads its batches pads little.
-        places = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
-        if self._dimension is None and not places:
+        # Sorted by length, so that servers that pad their batches pad little.
+        order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
+        if self._dimension is None and not order:
             self._request(["any text, for its dimension"])
-        batches = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
-        found = [self._request([valid(texts[i]) for i in batch]) for batch in batches]
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        answers = [self._request([valid(texts[i]) for i in batch]) for batch in batches]
         vectors_ND = np.zeros((len(texts), self._dimension or 0), np.float32)
-        for batch, vectors_BD in zip(batches, found, strict=True):
+        for batch, vectors_BD in zip(batches, answers, strict=True):
             vectors_ND[batch] = vectors_BD
         return unit_rows(vectors_ND)
 
     def _request(self, texts: list[str]) -> NDArray[np.float32]:
-        """The vectors of some texts (B, D), as the server gives them."""
+        """The vectors of one batch of texts, shape (B, D), as the server returns them."""
         try:
             vectors_BD = _vectors(self._answer(texts), len(texts))
         except _AnswerError as wrong:
@@ -121,7 +124,7 @@ class OpenAIServer:
             except _AnswerError as refusal:
                 if refusal.status not in (400, 422):
                     raise
-        # Some servers know numbers alone and refuse to be asked for base64, which takes a third of the bytes.
+        # Some servers reject base64, which takes a third of the bytes of a list of numbers.
         answer = self._post(body)
         self._in_base64 = False
         return answer
@@ -151,7 +154,7 @@ class OpenAIServer:
 
 
 class _AnswerError(Exception):
-    """What a server did instead of giving vectors, to be put behind its name."""
+    """An answer without usable vectors. The message continues "the server ... "."""
 
     def __init__(self, what: str, status: int = 0) -> None:
         super().__init__(what)
@@ -203,12 +206,12 @@ def _line(text: str) -> str:
 
 
 def _seconds(header: str | None) -> float:
-    """What Retry-After asks for; 0 where it is a date or missing."""
+    """The seconds of a Retry-After header; 0 if it is a date or missing."""
     return float(header) if header is not None and header.strip().isdecimal() else 0.0
 
 
 def _vectors(answer: bytes, number: int) -> NDArray[np.float32]:
-    """The vectors of an answer (B, D), in the order of the texts."""
+    """The vectors of an answer, shape (B, D), in the order of the texts."""
     try:
         entries = json.loads(answer)["data"]
         places = [entry.get("index", place) for place, entry in enumerate(entries)]
@@ -231,7 +234,7 @@ def _vectors(answer: bytes, number: int) -> NDArray[np.float32]:
 
 
 def _vector(embedding: str | list[float]) -> NDArray[np.float32]:
-    """One vector out of base64 of little-endian float32, or out of numbers."""
+    """One vector, decoded from base64 of little-endian float32 or from a list of numbers."""
     if isinstance(embedding, str):
         return np.frombuffer(base64.b64decode(embedding, validate=True), "<f4")
     return np.array(embedding, np.float32)
