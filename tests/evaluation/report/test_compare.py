@@ -106,8 +106,8 @@ def test_only_what_was_measured_on_the_same_items_is_paired() -> None:
         "c: not resampled as often, 99 against 401 times."
     ]
     assert unpaired([*search(0.5, 0.6), result("retrieval", "d", 0.3, "ndcg@10")]) == [
-        "c: ndcg@10 was measured of one of the two only.",
-        "d: ndcg@10 was measured of one of the two only.",
+        "c: ndcg@10 was measured in one of the two only.",
+        "d: ndcg@10 was measured in one of the two only.",
     ]
 
 
@@ -144,7 +144,7 @@ def test_suites_that_one_run_lacks(runs: dict[str, Report]) -> None:
     runs["second"].systems["model"].append(result("probe", "MR", 0.8, "accuracy"))
     lines = section(render_markdown(compare(runs)), "Linear probes")
     assert "| second | 0.800 [0.781, 0.819] |" in lines
-    assert lines[-1] == "- second, MR: accuracy was measured of one of the two only."
+    assert lines[-1] == "- second, MR: accuracy was measured in one of the two only."
     assert "### Minus first" not in lines
 
 

@@ -209,11 +209,11 @@ def test_damaged_reports_are_one_line(report: Report, tmp_path: Path) -> None:
 def test_markdown_by_hand(report: Report) -> None:
     text = markdown(report)
     assert section(text, "Code search") == [
-        "A description should find its function.",
+        "Each description searches for its function.",
         "",
         "### mrr@1000",
         "",
-        "Among 1,000 candidates, the right one and 999 others; it is no cutoff.",
+        "Among 1,000 candidates: the right one and 999 distractors. It is not a cutoff.",
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",

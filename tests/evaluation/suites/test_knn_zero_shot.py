@@ -214,10 +214,10 @@ def test_fewer_examples_than_neighbours_are_noted_and_so_is_overlap() -> None:
     labels = np.arange(90) // 3 % 2
     (task, crossed) = task_of(labels), task_of(labels, ["all"] * 90)
     assert knn(knn_and_zero_shot(task, RandomEmbedder())).notes == (
-        "the 60 nearest training examples, which are all, not 256",
+        "k = 60, all training examples, instead of 256",
     )
     assert knn(knn_and_zero_shot(crossed, RandomEmbedder())).notes == (
-        "the 81 nearest training examples, which are all, not 256",
+        "k = 81, all training examples, instead of 256",
     )
     texts = [*task.texts[:-1], "T0!"]
     other = ClassificationTask("MR", texts, [], labels, NAMES, task.splits)

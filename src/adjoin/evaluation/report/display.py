@@ -1,4 +1,4 @@
-"""A report as it is read: a page of blocks, as Markdown here and as HTML in html.py; tables for the terminal."""
+"""A report for readers: its content as a page, written as Markdown and HTML, and as tables for the terminal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,33 +30,37 @@ if TYPE_CHECKING:
 MISSING = "-"
 MARKDOWN_FILE, PAGE_FILE = "report.md", "report.html"
 MEASURED = {
-    PROBE: "A logistic regression on the frozen vectors learns each task's labels: the share it gets right.",
-    SIMILARITY: "Two texts' cosine should rise with how alike people find them: the correlation of the ranks.",
-    RETRIEVAL: "A query should find the documents that were judged relevant, in the whole collection.",
-    CODE: "A description should find its function.",
-    BIAS: "How much nearer one group of words lies to an attribute than another group; 0 is no difference. "
-    "These describe the vectors and are no scores.",
-    SPACE: "How the vectors use their dimensions. These describe the vectors and are no scores.",
+    PROBE: "Accuracy of a logistic regression on the frozen vectors.",
+    SIMILARITY: "Rank correlation between the cosine of two texts and their similarity as judged by people.",
+    RETRIEVAL: "Each query searches the whole collection for the documents judged relevant.",
+    CODE: "Each description searches for its function.",
+    BIAS: "How much nearer one group of words is to an attribute than another group. 0 means no difference. "
+    "These values describe the vectors and are not scores.",
+    SPACE: "How the vectors use their dimensions. These values describe the vectors and are not scores.",
 }
 ROWS = {
-    MODEL: "the evaluated one",
-    UNTRAINED: "the same before training",
-    BM25_NAME: "words alone, Okapi BM25",
-    HYBRID: "model and BM25, their standard scores added",
+    MODEL: "the evaluated model",
+    UNTRAINED: "the same model before training",
+    BM25_NAME: "lexical search, Okapi BM25",
+    HYBRID: "the sum of the z-scores of model and BM25",
 }
 
 
-Values = dict[str, Estimate | None]  # system → what it reached
+Values = dict[str, Estimate | None]  # system → estimate
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write report.json and replicates for programs, report.md and report.html for people, each whole or absent.
+    """Write report.json and the replicates, then report.md and report.html. Files are written atomically.
 
-    The page comes last: where it cannot be drawn, all figures have been kept.
+    The page comes last, so that all figures are kept if it cannot be drawn.
+
+    Args:
+        folder: the folder to write to.
+        report: the report.
 
     Raises:
-        AdjoinError: matplotlib is not installed.
-        OSError: the folder cannot be written.
+        AdjoinError: jinja2 or matplotlib is not installed.
+        OSError: the folder is not writable.
     """
     report.write(folder)
     page = report_page(report)
@@ -65,10 +69,10 @@ def write_report(folder: Path, report: Report) -> None:
 
 
 def report_page(report: Report) -> Page:
-    """The whole report: what it says at a glance, then every suite, then where it was measured."""
+    """The whole report as a page: overview, one section per suite, and the environment."""
     lead = [
-        "Each figure has its 95 % bootstrap interval over the items of its task; a task's best system is in bold."
-        " Search, similarity and classification are different products: none is averaged with another."
+        "Each figure has a 95 % bootstrap interval over the items of its task. The best system of a task is in"
+        " bold. Search, similarity and classification are different uses, so they are not averaged."
     ]
     lead += [" ".join(f"{name}: {what}." for name, what in ROWS.items() if name in report.systems)]
     sections = [Section("At a glance", (glance,))] if (glance := _glance(report)).rows else []
@@ -80,7 +84,7 @@ def report_page(report: Report) -> Page:
 
 
 def _glance(report: Report) -> Grid:
-    """A row for each suite that is judged: its mean, that of the best baseline, and their difference."""
+    """One row per ranked suite: the model's mean, the best baseline's mean, and their difference."""
     rows = []
     for suite in report.suites():
         metric = report.metric_of(suite)
@@ -89,11 +93,11 @@ def _glance(report: Report) -> Grid:
             continue
         other = report.best_baseline(suite, metric)
         theirs = report.mean(other, suite, metric) if other else None
-        beside = [Cell(MISSING)] * 4
+        baseline_cells = [Cell(MISSING)] * 4
         if other and theirs and theirs.n == own.n:
             minus = own.minus(theirs)
-            beside = [Cell(other), cell(theirs), cell_of_difference(minus), Cell(fraction(minus.p))]
-        rows.append((TITLES.get(suite, suite), (Cell(metric), cell(own), *beside)))
+            baseline_cells = [Cell(other), cell(theirs), cell_of_difference(minus), Cell(fraction(minus.p))]
+        rows.append((TITLES.get(suite, suite), (Cell(metric), cell(own), *baseline_cells)))
     return Grid(("", "metric", "model", "best baseline", "its mean", "difference", "p"), tuple(rows))
 
 
@@ -109,7 +113,7 @@ def _section(report: Report, suite: str) -> Section:
 
 
 def _grids(report: Report, suite: str, main: str) -> list[Block]:
-    """Every figure: a grid for each metric, the main one first; of the space, for each task, which are fewer."""
+    """All results of a suite: one table per metric, the main one first; for the vector space one per task."""
     blocks: list[Block] = []
     if suite == SPACE:
         for task in report.tasks(suite):
@@ -128,7 +132,7 @@ def _grids(report: Report, suite: str, main: str) -> list[Block]:
 
 
 def _grids_of_metric(report: Report, suite: str, metric: str) -> list[Grid]:
-    """Of the tasks and of their subsets, as far as they have the metric."""
+    """Tables of a metric for tasks and for subsets, if they have it."""
     tasks, subsets = (
         {name: _values(report, suite, name, metric) for name in names}
         for names in (report.tasks(suite), report.subsets(suite))
@@ -138,21 +142,23 @@ def _grids_of_metric(report: Report, suite: str, metric: str) -> list[Grid]:
 
 
 def picture_of_scores(report: Report, suite: str) -> Picture:
-    """The suite's main metric on each task."""
+    """A figure of the suite's main metric on each task."""
     caption = f"{TITLES.get(suite, suite)}: {report.metric_of(suite)} with 95 % intervals."
     return Picture(caption, lambda: scores_figure(report, suite))
 
 
 def _candidates(metric: str) -> str:
-    """What the number in mrr@1000 means, which is not what that of mrr@10 means."""
+    """An explanation of mrr@1000, where the number is not a cutoff as in mrr@10."""
     name, _, number = metric.partition("@")
     if name != "mrr" or not number.isdigit() or int(number) < 100:
         return ""
-    return f"Among {int(number):,} candidates, the right one and {int(number) - 1:,} others; it is no cutoff."
+    return (
+        f"Among {int(number):,} candidates: the right one and {int(number) - 1:,} distractors. It is not a cutoff."
+    )
 
 
 def _against(report: Report, suite: str, metric: str) -> list[Block]:
-    """Sentences on the model beside BM25 and beside the best baseline."""
+    """Sentences that compare the model with BM25 and with the best baseline."""
     best = report.best_baseline(suite, metric)
     blocks: list[Block] = []
     for name in dict.fromkeys(filter(None, (BM25_NAME, best))):
@@ -166,7 +172,7 @@ def _against(report: Report, suite: str, metric: str) -> list[Block]:
 
 
 def _notes(report: Report, suite: str) -> list[str]:
-    """Each note once, behind the tasks it stands with; with metrics and systems, where it is not of all."""
+    """Each note once, with its tasks, and with its metrics and systems unless it holds for all."""
     measured: dict[str, set[tuple[str, str]]] = {}
     noted: dict[str, dict[str, dict[tuple[str, str], None]]] = {}
     for system, results in report.systems.items():
@@ -176,31 +182,31 @@ def _notes(report: Report, suite: str) -> list[str]:
                 for note in result.notes:
                     noted.setdefault(note, {}).setdefault(result.task, {})[result.metric, system] = None
 
-    def place(task: str, places: Mapping[tuple[str, str], None]) -> str:
-        if set(places) == measured[task]:
+    def label(task: str, keys: Mapping[tuple[str, str], None]) -> str:
+        if set(keys) == measured[task]:
             return task
-        metrics = dict.fromkeys(metric for metric, _ in places)
-        systems = dict.fromkeys(system for _, system in places)
-        of_all = set(places) == {(metric, system) for metric, system in measured[task] if metric in metrics}
+        metrics = dict.fromkeys(metric for metric, _ in keys)
+        systems = dict.fromkeys(system for _, system in keys)
+        of_all = set(keys) == {(metric, system) for metric, system in measured[task] if metric in metrics}
         return f"{task} ({', '.join(metrics)}{'' if of_all else ' of ' + ', '.join(systems)})"
 
-    return [f"{', '.join(place(*each) for each in tasks.items())}: {note}" for note, tasks in noted.items()]
+    return [f"{', '.join(label(*each) for each in tasks.items())}: {note}" for note, tasks in noted.items()]
 
 
 def score_grid(report: Report, suite: str, metric: str) -> Grid:
-    """Rows are systems; columns are the tasks that have the metric, and their mean where they are judged."""
+    """A table with one row per system, one column per task, and the mean if the suite is ranked."""
     return _grid("", report, suite, columns_of(report, suite, metric))
 
 
 def _grid(corner: str, report: Report, suite: str, columns: Mapping[str, Values]) -> Grid:
-    """Rows are systems, those without any figure left out."""
+    """A table with one row per system that has any value."""
     cells = [cells_of(suite, values) for values in columns.values()]
     rows = [(system, tuple(column[system] for column in cells)) for system in report.systems]
     return Grid((corner, *columns), tuple(row for row in rows if any(each.text != MISSING for each in row[1])))
 
 
 def _turned(corner: str, report: Report, suite: str, values: Mapping[str, Values]) -> Grid:
-    """Columns are systems, where there are too many rows to lie side by side: subsets, tests, metrics."""
+    """A table with one column per system, for long lists of subsets, tests or metrics."""
     systems = [name for name in report.systems if any(of_row.get(name) for of_row in values.values())]
     rows = []
     for heading, of_row in values.items():
@@ -211,12 +217,18 @@ def _turned(corner: str, report: Report, suite: str, values: Mapping[str, Values
 
 
 def _values(report: Report, suite: str, task: str, metric: str) -> Values:
-    found = {system: report.find(system, suite, task, metric) for system in report.systems}
-    return {system: result.estimate if result else None for system, result in found.items()}
+    results = {system: report.find(system, suite, task, metric) for system in report.systems}
+    return {system: result.estimate if result else None for system, result in results.items()}
 
 
 def columns_of(report: Report, suite: str, metric: str) -> dict[str, Values]:
-    """Tasks that have the metric, then the mean: of several tasks, and of scores, not of descriptions."""
+    """Task → system → estimate for one metric, with a "mean" column for several tasks of a ranked suite.
+
+    Args:
+        report: the report.
+        suite: one of `report.suites()`.
+        metric: one of `report.metrics(suite)`.
+    """
     columns = {task: _values(report, suite, task, metric) for task in report.tasks(suite)}
     columns = {task: values for task, values in columns.items() if any(values.values())}
     if len(columns) > 1 and suite in JUDGED:
@@ -225,7 +237,7 @@ def columns_of(report: Report, suite: str, metric: str) -> dict[str, Values]:
 
 
 def cells_of(suite: str, values: Values) -> dict[str, Cell]:
-    """A cell for each system, the highest in bold (several if they read the same); none where high is not good."""
+    """A cell per system. The highest value is bold, or several if they read the same, if the suite is ranked."""
     rounded = {system: fraction(value.value) for system, value in values.items() if value is not None}
     highest = max((value.value for value in values.values() if value is not None), default=0.0)
     best = {system for system, text in rounded.items() if text == fraction(highest) and suite in JUDGED}
@@ -236,9 +248,9 @@ def cells_of(suite: str, values: Values) -> dict[str, Cell]:
 
 
 def cell(estimate: Estimate, *, signed: bool = False, strong: bool = False) -> Cell:
-    """A figure with its 95 % interval; signed if it is a difference."""
+    """A value with its 95 % confidence interval; `signed` shows a plus sign."""
     text, low, high = (fraction(each, signed=signed) for each in (estimate.value, *estimate.interval()))
-    if low == text == high:  # a p, whose replicates are all the same, or a perfect score
+    if low == text == high:  # a p-value, whose replicates are all equal, or a perfect score
         return Cell(text, strong=strong)
     return Cell(text, f"[{low}, {high}]", strong)
 
@@ -252,23 +264,23 @@ def fraction(value: float, *, signed: bool = False) -> str:
 
 
 def setting(value: str | int) -> str:
-    """A value of the environment: 5,900,000."""
+    """A value of the environment; integers with thousands separators, as in 5,900,000."""
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def cell_of_difference(difference: Estimate) -> Cell:
-    """A difference with its interval, in bold if it is seen: the interval lies on one side of 0."""
+    """A difference with its interval, in bold if the interval excludes 0."""
     low, high = difference.interval()
     return cell(difference, signed=True, strong=not low <= 0 <= high)
 
 
 def render_table(report: Report, suite: str, metric: str) -> "Table":
-    """One suite and metric for the terminal: rows are tasks, closed by their mean; columns are the systems.
+    """One suite and metric as a terminal table: rows are tasks and their mean, columns are systems.
 
-    Turned round against the Markdown table, because a terminal has room for five columns and not for twenty.
+    The Markdown table has them the other way round. A terminal has room for about five columns.
 
     Args:
-        report: what was measured.
+        report: the report.
         suite: one of `report.suites()`.
         metric: one of `report.metrics(suite)`.
     """
@@ -282,7 +294,7 @@ def render_table(report: Report, suite: str, metric: str) -> "Table":
     for heading, values in columns_of(report, suite, metric).items():
         if heading == "mean":
             table.add_section()
-        # The interval stands below its value: five systems then fit 80 columns.
+        # The interval goes below its value, so that five systems fit into 80 columns.
         cells = [
             Text(f"{each.text}\n{each.interval}".rstrip(), style="bold" if each.strong else "")
             for each in cells_of(suite, values).values()
