@@ -57,7 +57,7 @@ def test_vectors_are_the_systems_own_and_encoded_once(tmp_path: Path) -> None:
     vectors[:] = 0  # a copy, not the file
     np.testing.assert_array_equal(cached.encode_document(["c", "a"]), plain(["c", "a"]))
     assert system.encoded == ["b", "a", "", "half \udcff", "c"]
-    assert (cached.found, cached.encoded) == (5, 5)
+    assert (cached.hits, cached.encoded) == (5, 5)
     assert reopened(tmp_path, texts) == []
     assert (cached.name, cached.fingerprint) == (system.name, system.fingerprint)
 

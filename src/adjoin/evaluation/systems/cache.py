@@ -54,7 +54,7 @@ class CachedSystem:
         name: the system's name.
         fingerprint: the system's fingerprint.
         dense_weight: the system's weight in a hybrid search.
-        found: number of distinct texts that were read from the cache, over all calls.
+        hits: number of distinct texts that were read from the cache, over all calls.
         encoded: number of distinct texts that were encoded, over all calls.
     """
 
@@ -75,14 +75,14 @@ class CachedSystem:
             )
         self.name, self.fingerprint = system.name, system.fingerprint
         self.dense_weight = dense_weight_of(system)
-        self.found = self.encoded = 0
+        self.hits = self.encoded = 0
         self._system = system
         self._file = VectorFile(folder / f"{system.fingerprint}.sqlite")
 
     def summary(self) -> str:
         """How many vectors were read and encoded, and the size of the file, on one line."""
         megabytes = self._file.size / 1e6
-        return f"{self.name}: {self.found:,} vectors found, {self.encoded:,} encoded; {megabytes:,.1f} MB on disk"
+        return f"{self.name}: {self.hits:,} vectors found, {self.encoded:,} encoded; {megabytes:,.1f} MB on disk"
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
         """The system's vectors of n queries, shape (n, D).
@@ -139,7 +139,7 @@ class CachedSystem:
         if len({len(vector) for vector in vectors.values()}) > 1:
             raise DamagedError("it holds vectors of another dimension")
         self.encoded += len(missing)
-        self.found += len(text_of) - len(missing)
+        self.hits += len(text_of) - len(missing)
         return np.frombuffer(bytearray().join(vectors[key] for key in keys), "<f4").reshape(len(keys), -1)
 
     def _system_vectors(self, texts: list[str], role: Role) -> NDArray[np.float32]:
