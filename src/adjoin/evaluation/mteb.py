@@ -209,7 +209,7 @@ def _task_of(folder: Path) -> Any | None:  # noqa: ANN401
     if any((folder / name).is_file() for name in BEIR_CORPORA):
         files = [folder / name for name in BEIR_FILES if (folder / name).is_file()]
         # mteb excludes identical ids. `_query_ids` renames the queries whose own document must stay.
-        return _made(
+        return _local_task(
             folder, "Retrieval", "ndcg_at_10", files, lambda: _search_data(folder), ignore_identical_ids=True
         )
     files = sorted(folder.glob("*.tsv"))
@@ -231,14 +231,14 @@ def _classification(folder: Path, files: list[Path], task: ClassificationTask) -
             )
         rows = task.rows(tested)
         pairs = _columns(rows, sentence1=task.texts, sentence2=task.seconds, labels=task.labels.tolist())
-        return _made(
+        return _local_task(
             folder, "PairClassification", "max_ap", files, lambda: _datasets({tested: pairs}, folder), split=tested
         )
     train = ALL if task.crossed else TRAIN
     tables = {
         split: _columns(task.rows(split), text=task.texts, label=task.labels.tolist()) for split in (train, tested)
     }
-    return _made(
+    return _local_task(
         folder,
         "Classification",
         "accuracy",
@@ -259,10 +259,10 @@ def _similarity(folder: Path, files: list[Path], task: SimilarityTask) -> Any:  
         "sentence2": [text for pairs in subsets for text in pairs.texts2],
         "score": [float(score) for pairs in subsets for score in pairs.scores],
     }
-    return _made(folder, "STS", "cosine_spearman", files, lambda: _datasets({TEST: table}, folder))
+    return _local_task(folder, "STS", "cosine_spearman", files, lambda: _datasets({TEST: table}, folder))
 
 
-def _made(
+def _local_task(
     folder: Path,
     kind: str,
     main_score: str,

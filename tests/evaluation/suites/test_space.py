@@ -13,10 +13,10 @@ from adjoin.evaluation.suites import space as room
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.suites.space import (
     alignment,
-    bytes_of,
+    binary_vectors,
     components,
     effective_dimension,
-    signs,
+    int8_vectors,
     smaller_vectors,
     space,
     uniformity,
@@ -185,7 +185,7 @@ def test_the_curve_ends_at_sixteen_and_cuts_are_unit_vectors() -> None:
 
 def test_bytes_equal_a_plain_loop() -> None:
     queries, documents = normal(20, 6), normal(30, 6, seed=1) * np.float32([1, 5, 0.01, 1, 1, 0])
-    small_QD, small_ND = bytes_of(queries, documents)
+    small_QD, small_ND = int8_vectors(queries, documents)
     assert small_QD.dtype == small_ND.dtype == np.float32
     for dimension in range(5):
         step = float(np.abs(documents[:, dimension]).max()) / 127
@@ -199,7 +199,7 @@ def test_bytes_equal_a_plain_loop() -> None:
 
 def test_signs_rank_by_hamming_distance() -> None:
     queries, documents = normal(4, 70), normal(30, 70, seed=1)
-    products = signs(queries) @ signs(documents).T
+    products = binary_vectors(queries) @ binary_vectors(documents).T
     for query, row in zip(queries, products, strict=True):
         hamming = [int(np.count_nonzero((query > 0) != (document > 0))) for document in documents]
         assert row.tolist() == [70 - 2 * distance for distance in hamming]

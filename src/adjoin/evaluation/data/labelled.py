@@ -43,8 +43,8 @@ class ClassificationTask:
         splits: split of each item: `TRAIN`, `DEV` or `TEST`; or `ALL` for all of them, for cross-validation.
 
     Raises:
-        AdjoinError: lists differ in length, a split is unknown, a label has no name, train or test is missing, or
-            the training items lack a second label or a label of the test items.
+        AdjoinError: lists differ in length, a split is unknown, or train or test is missing. Also if a label has
+            no name, if train has one label only, or if it lacks a label of the other splits.
     """
 
     name: str

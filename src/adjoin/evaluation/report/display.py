@@ -75,7 +75,7 @@ def report_page(report: Report) -> Page:
         " bold. Search, similarity and classification are different uses, so they are not averaged."
     ]
     lead += [" ".join(f"{name}: {what}." for name, what in ROWS.items() if name in report.systems)]
-    sections = [Section("At a glance", (glance,))] if (glance := _glance(report)).rows else []
+    sections = [Section("At a glance", (glance,))] if (glance := _overview(report)).rows else []
     sections += [_section(report, suite) for suite in report.suites()]
     if report.environment:
         lines = Lines(tuple(f"{name}: {setting(value)}" for name, value in report.environment.items()))
@@ -83,7 +83,7 @@ def report_page(report: Report) -> Page:
     return Page(f"Evaluation of {report.model}", tuple(lead), tuple(sections))
 
 
-def _glance(report: Report) -> Grid:
+def _overview(report: Report) -> Grid:
     """One row per ranked suite: the model's mean, the best baseline's mean, and their difference."""
     rows = []
     for suite in report.suites():
@@ -106,7 +106,7 @@ def _section(report: Report, suite: str) -> Section:
     blocks: list[Block] = [Paragraph(MEASURED[suite])] if suite in MEASURED else []
     blocks += [picture_of_scores(report, suite), *_grids(report, suite, main)]
     if suite in JUDGED:
-        blocks += _against(report, suite, main)
+        blocks += _baseline_comparisons(report, suite, main)
     if notes := _notes(report, suite):
         blocks += [Heading("Notes"), Lines(tuple(notes))]
     return Section(title, tuple(blocks))
@@ -118,7 +118,7 @@ def _grids(report: Report, suite: str, main: str) -> list[Block]:
     if suite == SPACE:
         for task in report.tasks(suite):
             of_metrics = {metric: _values(report, suite, task, metric) for metric in report.metrics(suite)}
-            blocks += [Heading(task), _turned("", report, suite, of_metrics)]
+            blocks += [Heading(task), _transposed_grid("", report, suite, of_metrics)]
         return blocks
     alone: dict[str, Values] = {}
     for metric in [main, *(metric for metric in report.metrics(suite) if metric != main)]:
@@ -137,8 +137,8 @@ def _grids_of_metric(report: Report, suite: str, metric: str) -> list[Grid]:
         {name: _values(report, suite, name, metric) for name in names}
         for names in (report.tasks(suite), report.subsets(suite))
     )
-    of_tasks = _turned("", report, suite, tasks) if suite == BIAS else score_grid(report, suite, metric)
-    return [grid for grid in (of_tasks, _turned("subset", report, suite, subsets)) if grid.rows]
+    of_tasks = _transposed_grid("", report, suite, tasks) if suite == BIAS else score_grid(report, suite, metric)
+    return [grid for grid in (of_tasks, _transposed_grid("subset", report, suite, subsets)) if grid.rows]
 
 
 def picture_of_scores(report: Report, suite: str) -> Picture:
@@ -157,7 +157,7 @@ def _candidates(metric: str) -> str:
     )
 
 
-def _against(report: Report, suite: str, metric: str) -> list[Block]:
+def _baseline_comparisons(report: Report, suite: str, metric: str) -> list[Block]:
     """Sentences that compare the model with BM25 and with the best baseline."""
     best = report.best_baseline(suite, metric)
     blocks: list[Block] = []
@@ -205,7 +205,7 @@ def _grid(corner: str, report: Report, suite: str, columns: Mapping[str, Values]
     return Grid((corner, *columns), tuple(row for row in rows if any(each.text != MISSING for each in row[1])))
 
 
-def _turned(corner: str, report: Report, suite: str, values: Mapping[str, Values]) -> Grid:
+def _transposed_grid(corner: str, report: Report, suite: str, values: Mapping[str, Values]) -> Grid:
     """A table with one column per system, for long lists of subsets, tests or metrics."""
     systems = [name for name in report.systems if any(of_row.get(name) for of_row in values.values())]
     rows = []

@@ -81,7 +81,7 @@ def scores_figure(report: Report, suite: str, *, png: Path | None = None) -> str
             if place % 2:
                 axes.axhspan(place - 0.5, place + 0.5, color=LINE, alpha=0.3, linewidth=0)
             _draw_row(axes, place, row, systems)
-        axes.set_yticks(range(len(rows)), ["\n".join(textwrap.wrap(_cut(name, 48), 24)) for name in rows])
+        axes.set_yticks(range(len(rows)), ["\n".join(textwrap.wrap(_shorten(name, 48), 24)) for name in rows])
         axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=metric)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
@@ -195,7 +195,7 @@ def _curves(runs: Sequence[Report], key: str, label: str, *, base: int | None, p
             axes.autoscale_view()
         if base is not None:
             rows[-1].set_xscale("log", base=base)
-            _label_ticks(rows[-1], places, _short if key == "parameters" else lambda place: f"{place:,.0f}")
+            _label_ticks(rows[-1], places, _abbreviate if key == "parameters" else lambda place: f"{place:,.0f}")
         rows[-1].set_xlabel(label)
         if len(names) > 1:
             _legend(figure, {name: number for number, name in enumerate(names)}, lines=True)
@@ -212,7 +212,7 @@ def _draw_line(
     from matplotlib.transforms import offset_copy
 
     moved = offset_copy(axes.transData, figure, x=shift, units="points")
-    x, look = [place for place, _ in line], _look(number)
+    x, look = [place for place, _ in line], _series_style(number)
     ends = np.array([mean.interval() for _, mean in line])
     axes.vlines(x, ends[:, 0], ends[:, 1], color=look["color"], linewidth=0.9, transform=moved)
     values = [mean.value for _, mean in line]
@@ -242,13 +242,13 @@ def _draw_row(axes: "Axes", place: int, row: Mapping[str, Estimate], systems: Ma
         if system not in row:
             continue
         y = place + 0.72 * ((height + 0.5) / len(systems) - 0.5)
-        look = _look(number) | {"linestyle": "none"}
+        look = _series_style(number) | {"linestyle": "none"}
         low, high = row[system].interval()
         axes.hlines(y, low, high, color=look["color"], linewidth=1)
         axes.plot([row[system].value], [y], gid=f"points-{number}-{place}", **look)
 
 
-def _look(number: int) -> dict[str, Any]:
+def _series_style(number: int) -> dict[str, Any]:
     """Marker, line style and colour of a series. From the ninth series on, markers are hollow."""
     colour = COLOURS[number % len(COLOURS)]
     return {
@@ -264,10 +264,10 @@ def _legend(figure: "Figure", numbers: Mapping[str, int], *, lines: bool) -> Non
     """A legend above the figure, in as many columns as fit. Names are cut to 34 characters."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], linewidth=1.2, **_look(number)) for number in numbers.values()]
+    handles = [Line2D([], [], linewidth=1.2, **_series_style(number)) for number in numbers.values()]
     for handle in handles:
         handle.set_linestyle(handle.get_linestyle() if lines else "none")
-    labels = [_cut(name, 34) or "…" for name in numbers]
+    labels = [_shorten(name, 34) or "…" for name in numbers]
     handle_width = 8 if lines else 6  # a handle with its gaps, in characters; a line has about 80
     in_one_line = sum(len(label) + handle_width for label in labels) <= 80
     columns = len(labels) if in_one_line else max(1, 80 // (max(map(len, labels)) + handle_width))
@@ -288,7 +288,7 @@ def _label_ticks(axes: "Axes", places: Sequence[float], name: Any) -> None:  # n
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _short(number: float) -> str:
+def _abbreviate(number: float) -> str:
     """6M, 1.2B."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= size:
@@ -296,7 +296,7 @@ def _short(number: float) -> str:
     return f"{number:.0f}"
 
 
-def _cut(text: str, longest: int) -> str:
+def _shorten(text: str, longest: int) -> str:
     """A name of at most `longest` characters. The middle is cut out, since paths differ at their end."""
     text = _plain(text)
     return text if len(text) <= longest else f"{text[: longest // 3]}…{text[longest // 3 + 1 - longest :]}"

@@ -75,7 +75,7 @@ def space(
     results = [Result(SUITE, task.name, metric, estimate, notes) for metric, estimate, notes in figures]
     metric = "mrr" if task.suite == CODE else "ndcg@10"
     for name, vectors in smaller_vectors(queries_QD, documents_ND):
-        values_Q = evaluate_task(task, DenseScorer(name, _Prepared(*vectors)), seed=seed)[metric]
+        values_Q = evaluate_task(task, DenseScorer(name, _PrecomputedVectors(*vectors)), seed=seed)[metric]
         results.append(Result(SUITE, task.name, f"{metric} {name}", mean_of(values_Q, seed=seed)))
     return results
 
@@ -197,11 +197,11 @@ def smaller_vectors(queries_QD: Vectors, documents_ND: Vectors) -> Iterator[tupl
     while dimension // 2 >= SMALLEST:
         dimension //= 2
         yield f"at {dimension}", (_unit(queries_QD[:, :dimension]), _unit(documents_ND[:, :dimension]))
-    yield "int8", bytes_of(queries_QD, documents_ND)
-    yield "binary", (signs(queries_QD), signs(documents_ND))
+    yield "int8", int8_vectors(queries_QD, documents_ND)
+    yield "binary", (binary_vectors(queries_QD), binary_vectors(documents_ND))
 
 
-def bytes_of(queries_QD: Vectors, documents_ND: Vectors) -> tuple[Vectors, Vectors]:
+def int8_vectors(queries_QD: Vectors, documents_ND: Vectors) -> tuple[Vectors, Vectors]:
     """Both sets of vectors quantized to one byte per dimension.
 
     Each dimension is quantized symmetrically, with a step of the documents' largest absolute value / 127. Queries
@@ -217,12 +217,12 @@ def bytes_of(queries_QD: Vectors, documents_ND: Vectors) -> tuple[Vectors, Vecto
     return _whole_steps(queries_QD, step_D), _whole_steps(documents_ND, step_D)
 
 
-def signs(vectors_ND: Vectors) -> Vectors:
+def binary_vectors(vectors_ND: Vectors) -> Vectors:
     """1 for values above 0, else -1. Inner products are exactly D - 2 x Hamming distance, so equal ones tie."""
     return np.where(vectors_ND > 0, np.float32(1), np.float32(-1))
 
 
-class _Prepared:
+class _PrecomputedVectors:
     """An embedder that returns precomputed vectors, in the order of the task."""
 
     def __init__(self, queries_QD: Vectors, documents_ND: Vectors) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows, valid
+from adjoin.evaluation.systems.system import unit_rows, valid_unicode
 
 BATCH = 64  # texts per request
 TRIES = 6
@@ -96,7 +96,7 @@ class OpenAIServer:
         if self._dimension is None and not order:
             self._request(["any text, for its dimension"])
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
-        answers = [self._request([valid(texts[i]) for i in batch]) for batch in batches]
+        answers = [self._request([valid_unicode(texts[i]) for i in batch]) for batch in batches]
         vectors_ND = np.zeros((len(texts), self._dimension or 0), np.float32)
         for batch, vectors_BD in zip(batches, answers, strict=True):
             vectors_ND[batch] = vectors_BD

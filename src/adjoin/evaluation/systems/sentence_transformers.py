@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import folder_fingerprint
-from adjoin.evaluation.systems.system import Role, unit_rows, valid
+from adjoin.evaluation.systems.system import Role, unit_rows, valid_unicode
 from adjoin.files import read_json
 
 MODULES = "modules.json"
@@ -56,7 +56,9 @@ class SentenceTransformerFolder:
     def _encode(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         encode = self._model.encode_query if role == "query" else self._model.encode_document
         # The result of an empty list would have no dimension.
-        vectors = encode([valid(text) for text in texts] or [""], batch_size=BATCH, show_progress_bar=False)
+        vectors = encode(
+            [valid_unicode(text) for text in texts] or [""], batch_size=BATCH, show_progress_bar=False
+        )
         return unit_rows(vectors[: len(texts)])
 
 

@@ -92,6 +92,6 @@ def text_digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def valid(text: str) -> str:
+def valid_unicode(text: str) -> str:
     """The text as valid Unicode, with "?" for lone surrogates, which tokenizers and servers reject."""
     return text.encode("utf-8", "replace").decode()

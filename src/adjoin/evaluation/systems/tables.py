@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows, valid
+from adjoin.evaluation.systems.system import unit_rows, valid_unicode
 from adjoin.files import read_json
 
 # The files are read here and not by the two packages. These give the same vectors (test_tables.py), but need
@@ -94,7 +94,8 @@ class TokenTable:
         means_ND = np.zeros((len(texts), self._table_VD.shape[1]), np.float32)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             batch = [
-                valid(text[: self._preprocessing.max_characters]) for text in texts[start : start + TEXTS_AT_ONCE]
+                valid_unicode(text[: self._preprocessing.max_characters])
+                for text in texts[start : start + TEXTS_AT_ONCE]
             ]
             encodings = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
             for row, tokens in enumerate(encodings, start):
