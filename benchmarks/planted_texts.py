@@ -220,13 +220,8 @@ def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[Ev
         asked = {document: queries[query] for query, document in judged if query in queries}
         for name, record in corpus.items():
             language = record.get("language", "")
-<<<<<<< HEAD
-            if language in TONGUES and name in asked and "source" in record:
-                functions.append((EvaluationText(record["text"], CODE, language), asked[name]))
-=======
             if language in SYNTAXES and name in asked and "source" in record:
-                functions.append((HeldOutText(record["text"], CODE, language), asked[name]))
->>>>>>> wt-evaluation
+                functions.append((EvaluationText(record["text"], CODE, language), asked[name]))
             elif not language and len(record["text"].split()) >= 40:
                 passages.append(record["text"])
     chance.shuffle(functions)
