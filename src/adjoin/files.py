@@ -9,11 +9,17 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from adjoin.errors import AdjoinError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+RecordT = TypeVar("RecordT", bound="DataclassInstance")
 
 LONGEST_LINE = 64 << 20  # bytes; a longer line is no text, and would fill the memory
 
@@ -96,6 +102,39 @@ def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value
         raise AdjoinError(f"no {what} at {path}: the file is missing") from None
     except (OSError, ValueError, RecursionError) as error:
         raise AdjoinError(f"cannot read the {what} {path}: {error}") from None
+
+
+def read_as(path: Path, cls: type[RecordT], what: str, remedy: str, *, format: int | None = None) -> RecordT:
+    """Read a JSON object into a dataclass and check its types.
+
+    Keys that the dataclass lacks are ignored. A key may be missing if its field has a default. Further conditions,
+    such as ranges, belong into the dataclass's `__post_init__`, which raises ValueError.
+
+    Args:
+        path: the file.
+        cls: a dataclass whose annotations `wrong_types` can check.
+        what: what the file is, for error messages ("index description").
+        remedy: what to do if it is damaged, for error messages ("remove it and run `adjoin index` again").
+        format: the expected value of the key "format"; None if the file has no such key.
+
+    Raises:
+        AdjoinError: the file is missing, unreadable, not JSON, of another format, or has missing or wrong values.
+    """
+    content = read_json(path, what)
+    if not isinstance(content, dict):
+        raise AdjoinError(f"the {what} {path} is damaged: it is {content!r:.60}, expected an object; {remedy}")
+    stated = content.get("format")
+    if format is not None and type(stated) is int and stated != format:
+        raise AdjoinError(f"the {what} {path} has format {stated}, this version reads {format}: {remedy}")
+    declared = {field.name: field.type for field in fields(cls)}
+    required = [field.name for field in fields(cls) if field.default is field.default_factory is MISSING]
+    missing = [name for name in required if name not in content]
+    if wrong := f"it lacks {', '.join(missing)}" if missing else wrong_types(content, declared):
+        raise AdjoinError(f"the {what} {path} is damaged: {wrong}; {remedy}")
+    try:
+        return cls(**{name: value for name, value in content.items() if name in declared})
+    except ValueError as error:
+        raise AdjoinError(f"the {what} {path} is damaged: {error}; {remedy}") from None
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:

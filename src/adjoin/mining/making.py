@@ -69,7 +69,7 @@ def make_part(task: MiningTask, context: MiningContext) -> int:
     """
     files = PartFiles(context.folder, task.number)
     if files.done:
-        return int(files.read_report()["rows"])
+        return files.read_report().rows
     writer = PartWriter(files, SIZE)
     gc_thresholds = gc.get_threshold()
     gc.set_threshold(
@@ -87,7 +87,7 @@ def make_part(task: MiningTask, context: MiningContext) -> int:
     for number, report in enumerate(reports):
         report["counts"] = dict(sorted((builder.counts[number] + Counter(report["counts"])).items()))
     examples = {reason: places for reason, places in sorted(builder.tally.examples.items())}
-    writer.finish({"inputs": reports, "examples": examples})
+    writer.finish(reports, examples)
     return writer.rows
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from adjoin.cleaning.decontamination import decontaminate as decontamination
 from adjoin.mining.merging import RULE_REASONS, Verdict
-from adjoin.mining.parts import ROWS, PartFiles
+from adjoin.mining.parts import ROWS, PartFiles, PartReport
 from adjoin.pairs.languages import LANGUAGES
 from adjoin.pairs.passages import PASSAGE_RULES
 from adjoin.pairs.quality import RULES as FUNCTION_RULES
@@ -35,7 +35,7 @@ def rule_reasons() -> dict[str, str]:
 
 
 def counts_of(
-    parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]], verdict: Verdict | None, skipped: Tally
+    parts: Sequence[PartFiles], reports: Sequence[PartReport], verdict: Verdict | None, skipped: Tally
 ) -> dict[str, Any]:
     """Count what was read, what was left out and why, and what stays: in total, per package and per input.
 
@@ -53,14 +53,14 @@ def counts_of(
     inputs = []
     examples = Tally(examples={reason: list(known) for reason, known in skipped.examples.items()})
     for number, (part, report) in enumerate(zip(parts, reports, strict=True)):
-        merged = verdict.counts_of(part, number, len(report["inputs"])) if verdict else []
-        for given, outcome in zip(report["inputs"], merged, strict=True):
+        merged = verdict.counts_of(part, number, len(report.inputs)) if verdict else []
+        for given, outcome in zip(report.inputs, merged, strict=True):
             counts = Counter(given["counts"]) + outcome
             pairs = counts.pop("pairs", 0)
             totals.update(counts)
             places[given["package"]] += pairs
             inputs.append({**given, "pairs": pairs, "counts": dict(sorted(counts.items()))})
-        examples.merge(Tally(examples=report["examples"]))
+        examples.merge(Tally(examples=report.examples))
     for name, origin in _examples_of_merge(parts, verdict):
         examples.examples.setdefault(name, []).append(origin)
     totals["sources"] = len(inputs)

@@ -18,7 +18,7 @@ from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.cleaning.exact_duplicates import exact_duplicates
 from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
 from adjoin.mining.options import ALL_KINDS, MiningOptions
-from adjoin.mining.parts import KEYS, PartFiles
+from adjoin.mining.parts import KEYS, PartFiles, PartReport
 from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
 from adjoin.pairs.names import KIND as NAME_FUNCTION
 
@@ -83,7 +83,7 @@ class Verdict:
 
 def decide(
     parts: Sequence[PartFiles],
-    reports: Sequence[dict[str, Any]],
+    reports: Sequence[PartReport],
     options: MiningOptions,
     decontaminator: Decontaminator | None = None,
     threads: int = 1,
@@ -98,7 +98,7 @@ def decide(
             all of it has been read, so it is checked here.
         threads: number of threads.
     """
-    first_rows = np.cumsum([0, *(report["rows"] for report in reports)], dtype=np.int64)
+    first_rows = np.cumsum([0, *(report.rows for report in reports)], dtype=np.int64)
     reasons = np.zeros(int(first_rows[-1]), np.uint8)
     verdict = Verdict(reasons, first_rows)
     if decontaminator is not None:
@@ -135,7 +135,7 @@ def _column(part: PartFiles, name: str) -> npt.NDArray[Any]:
 
 def _all(parts: Sequence[PartFiles], name: str) -> npt.NDArray[Any]:
     """One column of the keys of all parts."""
-    rows = sum(int(part.read_report()["rows"]) for part in parts)
+    rows = sum(part.read_report().rows for part in parts)
     column, done = np.empty(rows, KEYS[name]), 0
     for block in (block for part in parts for block in part.key_blocks()):
         column[done : done + len(block)] = block[name]
@@ -144,22 +144,22 @@ def _all(parts: Sequence[PartFiles], name: str) -> npt.NDArray[Any]:
 
 
 def _of_inputs(
-    parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]], judge: Callable[[dict[str, Any]], bool]
+    parts: Sequence[PartFiles], reports: Sequence[PartReport], judge: Callable[[dict[str, Any]], bool]
 ) -> npt.NDArray[np.bool_]:
     """Judge every input, and give each pair the judgement of its input."""
     judged = [np.zeros(0, bool)]
     for part, report in zip(parts, reports, strict=True):
-        judged.append(np.array([judge(given) for given in report["inputs"]], bool)[_column(part, "input")])
+        judged.append(np.array([judge(given) for given in report.inputs], bool)[_column(part, "input")])
     return np.concatenate(judged)
 
 
-def _packages(parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]]) -> npt.NDArray[np.int32]:
+def _packages(parts: Sequence[PartFiles], reports: Sequence[PartReport]) -> npt.NDArray[np.int32]:
     """The number of each pair's package."""
     numbers: dict[str, int] = {}
-    packages = np.empty(sum(report["rows"] for report in reports), np.int32)
+    packages = np.empty(sum(report.rows for report in reports), np.int32)
     done = 0
     for part, report in zip(parts, reports, strict=True):
-        names = [numbers.setdefault(given["package"], len(numbers)) for given in report["inputs"]]
+        names = [numbers.setdefault(given["package"], len(numbers)) for given in report.inputs]
         of_inputs = np.array(names, np.int32)
         for block in part.key_blocks():
             packages[done : done + len(block)] = of_inputs[block["input"]]

@@ -8,15 +8,15 @@ part-00000.json               the report: inputs with hashes and counts
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from adjoin.errors import AdjoinError
-from adjoin.files import flush_to_disk, read_json, write_json
+from adjoin.files import flush_to_disk, read_as, write_json
+from adjoin.npy import GrowingArray
 
 if TYPE_CHECKING:
     import pyarrow
@@ -33,6 +33,21 @@ KEYS = np.dtype(
 )
 _BLOCK = 1 << 16  # rows of keys read at a time
 ROWS = 4096  # pairs processed at a time: about 6 MB of text
+
+
+@dataclass(frozen=True, slots=True)
+class PartReport:
+    """What a part holds.
+
+    Attributes:
+        rows: number of pairs before the merge.
+        inputs: one entry per input: its hash, its facts and its counts.
+        examples: reason to the first few places where something was left out.
+    """
+
+    rows: int
+    inputs: list[dict[str, Any]]
+    examples: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +98,13 @@ class PartFiles:
             while len(block := np.fromfile(file, KEYS, _BLOCK)):
                 yield block
 
-    def read_report(self) -> dict[str, Any]:
-        """The part's report: its inputs with hashes and counts.
+    def read_report(self) -> PartReport:
+        """Read the part's report.
 
         Raises:
             AdjoinError: the report is missing or damaged.
         """
-        report = read_json(self.report, "report of a part")
-        if not isinstance(report, dict) or not isinstance(report.get("inputs"), list):
-            raise AdjoinError(f"{self.report} is damaged: remove {self.folder} and mine again")
-        return report
+        return read_as(self.report, PartReport, "report of a part", f"remove {self.folder} and mine again")
 
 
 def schema() -> "pyarrow.Schema":
@@ -133,32 +145,6 @@ def with_repeats(table: "pyarrow.Table") -> "pyarrow.Table":
     return table.set_column(table.schema.get_field_index("x"), "x", pyarrow.compute.coalesce(x, before))
 
 
-class _GrowingArray:
-    """An .npy file that grows by rows. Its header has room for any number of them."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any], width: tuple[int, ...]) -> None:
-        self._dtype, self._width, self._rows = dtype, width, 0
-        self._file = path.open("wb")
-        self._write_header()
-
-    def append(self, rows: npt.NDArray[Any]) -> None:
-        self._file.write(np.ascontiguousarray(rows, self._dtype).tobytes())
-        self._rows += len(rows)
-
-    def close(self) -> None:
-        self._file.seek(0)
-        self._write_header()
-        self._file.close()
-
-    def _write_header(self) -> None:
-        description = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self._rows, *self._width),
-        }
-        np.lib.format.write_array_header_1_0(self._file, description)
-
-
 class PartWriter:
     """Writes a part `ROWS` pairs at a time, in bounded memory.
 
@@ -172,8 +158,8 @@ class PartWriter:
 
         self.rows = 0
         self._files = files
-        self._keys = _GrowingArray(files.keys, KEYS, ())
-        self._signatures = _GrowingArray(files.signatures, np.dtype(np.uint8), (width,))
+        self._keys = GrowingArray(files.keys, KEYS)
+        self._signatures = GrowingArray(files.signatures, np.uint8, (width,))
         self._parquet = pyarrow.parquet.ParquetWriter(
             files.pairs, schema(), compression="lz4", use_dictionary=["kind", "language", "licence", "repository"]
         )
@@ -185,12 +171,13 @@ class PartWriter:
         self._keys.append(keys)
         self._signatures.append(signatures)
 
-    def finish(self, report: dict[str, Any]) -> None:
-        """Complete the part: flush its files to disk and write its report."""
-        self.close()
-        for path in (self._files.pairs, self._files.keys, self._files.signatures):
-            flush_to_disk(path)
-        write_json(self._files.report, {"rows": self.rows, **report})
+    def finish(self, inputs: list[dict[str, Any]], examples: dict[str, list[str]]) -> None:
+        """Complete the part: flush its files to disk and write its report, a `PartReport`."""
+        self._parquet.close()
+        flush_to_disk(self._files.pairs)
+        self._keys.finish()
+        self._signatures.finish()
+        write_json(self._files.report, asdict(PartReport(self.rows, inputs, examples)))
 
     def close(self) -> None:
         """Close the files. Without a report the part does not count."""

@@ -99,7 +99,7 @@ class Mining:
     def take(self, parts: Mapping[int, PartFiles]) -> None:
         """Add parts that an earlier run finished."""
         self.parts |= parts
-        self.pairs += sum(int(part.read_report()["rows"]) for part in parts.values())
+        self.pairs += sum(part.read_report().rows for part in parts.values())
 
     def make(self, tasks: Sequence[MiningTask], progress: MiningProgress | None = None) -> None:
         """Make the parts of tasks, except those that are finished already."""

@@ -144,7 +144,7 @@ def _rows_of_slice(slice_: ShardSlice) -> Iterator["pyarrow.Table"]:
 
     rows = np.array(np.load(kept_file(slice_.part), mmap_mode="r")[slice_.first : slice_.stop], np.int64)
     keys = np.load(slice_.part.keys, mmap_mode="r")
-    inputs = slice_.part.read_report()["inputs"]
+    inputs = slice_.part.read_report().inputs
     with pyarrow.parquet.ParquetFile(slice_.part.pairs) as file:
         for group in np.unique(rows // ROWS):
             wanted = rows[rows // ROWS == group]
