@@ -43,7 +43,7 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
         seed=options.seed,
     )
     known = cache / "figures" if cache else None
-    settings = Settings(seed=options.seed, known=known, faiss=options.faiss)
+    settings = Settings(seed=options.seed, result_cache=known, faiss=options.faiss)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     with _shown(console) as progress:
         report = run_evaluation(jobs, contestants, options.model, date=today, settings=settings, progress=progress)
