@@ -20,6 +20,7 @@ from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
 from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems.scorers import DenseScorer
+from adjoin.vectors import unit_rows
 
 SUITE = "space"
 SAMPLE = 1_000  # documents for uniformity and effective dimension, over all their 499,500 pairs
@@ -54,8 +55,8 @@ def space(
         AdjoinError: vectors are not finite or not one per text, the dimensions differ, or there is one document
             only.
     """
-    queries_QD = _unit(_checked(queries_QD, len(task.queries), f"query vectors of {task.name}"))
-    documents_ND = _unit(_checked(documents_ND, len(task.documents), f"document vectors of {task.name}"))
+    queries_QD = unit_rows(_checked(queries_QD, len(task.queries), f"query vectors of {task.name}"))
+    documents_ND = unit_rows(_checked(documents_ND, len(task.documents), f"document vectors of {task.name}"))
     if queries_QD.shape[1] != documents_ND.shape[1]:
         raise AdjoinError(
             f"the queries of {task.name} have {queries_QD.shape[1]:,} dimensions and its documents "
@@ -196,7 +197,7 @@ def smaller_vectors(queries_QD: Vectors, documents_ND: Vectors) -> Iterator[tupl
     yield f"at {dimension}", (queries_QD, documents_ND)
     while dimension // 2 >= SMALLEST:
         dimension //= 2
-        yield f"at {dimension}", (_unit(queries_QD[:, :dimension]), _unit(documents_ND[:, :dimension]))
+        yield f"at {dimension}", (unit_rows(queries_QD[:, :dimension]), unit_rows(documents_ND[:, :dimension]))
     yield "int8", int8_vectors(queries_QD, documents_ND)
     yield "binary", (binary_vectors(queries_QD), binary_vectors(documents_ND))
 
@@ -253,13 +254,6 @@ def _checked(vectors: NDArray[Any], texts: int, what: str) -> Vectors:
             "the model is damaged or its training diverged"
         )
     return vectors
-
-
-def _unit(vectors_ND: Vectors) -> Vectors:
-    """The vectors scaled to unit length. Zero vectors stay zero."""
-    lengths_N1: Vectors = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    lengths_N1[lengths_N1 == 0] = 1
-    return vectors_ND / lengths_N1
 
 
 def _sampled(texts_ND: Vectors, size: int, seed: int) -> Vectors:

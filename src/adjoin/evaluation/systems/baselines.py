@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import Role, text_digest, unit_rows
+from adjoin.evaluation.systems.system import Role, text_digest
 from adjoin.evaluation.systems.words import Vocabulary, Words, WordTable, sparse_counts
+from adjoin.vectors import unit_rows
 
 DIMENSION = 256
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows, valid_unicode
+from adjoin.texts import valid_unicode
+from adjoin.vectors import unit_rows
 
 BATCH = 64  # texts per request
 TRIES = 6

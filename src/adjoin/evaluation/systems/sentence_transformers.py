@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import folder_fingerprint
-from adjoin.evaluation.systems.system import Role, unit_rows, valid_unicode
+from adjoin.evaluation.systems.system import Role
 from adjoin.files import read_json
+from adjoin.texts import valid_unicode
+from adjoin.vectors import unit_rows
 
 MODULES = "modules.json"
 OWN_MODULES = "sentence_transformers."  # prefix of the package's classes; other classes are the folder's own code

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,19 +79,6 @@ class Named:
         return encode_symmetric(self._embedder, texts)
 
 
-def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
-    """The rows scaled to unit length, float32. Zero rows stay zero."""
-    unit_ND: NDArray[np.float32] = np.array(vectors_ND, dtype=np.float32)
-    lengths_N1 = np.linalg.norm(unit_ND, axis=1, keepdims=True)
-    np.divide(unit_ND, lengths_N1, out=unit_ND, where=lengths_N1 > 0)
-    return unit_ND
-
-
 def text_digest(text: str) -> bytes:
     """A 128-bit hash of a text, which may contain lone surrogates."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def valid_unicode(text: str) -> str:
-    """The text as valid Unicode, with "?" for lone surrogates, which tokenizers and servers reject."""
-    return text.encode("utf-8", "replace").decode()

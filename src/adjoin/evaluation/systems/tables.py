@@ -17,8 +17,9 @@ from tokenizers import Tokenizer
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows, valid_unicode
 from adjoin.files import read_json
+from adjoin.texts import valid_unicode
+from adjoin.vectors import unit_rows
 
 # The files are read here and not by the two packages. These give the same vectors (test_tables.py), but need
 # pydantic, requests, toml, joblib and tqdm. For a missing file or folder their loaders turn to the network.

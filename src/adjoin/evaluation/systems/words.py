@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows
 from adjoin.ranking.lexical import terms
+from adjoin.vectors import unit_rows
 
 TEXTS_AT_ONCE = 8_192  # texts per batch, to bound memory
 
