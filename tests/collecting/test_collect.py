@@ -53,8 +53,8 @@ def test_every_registry_gives_its_files(tmp_path: Path, fakes: Path) -> None:
     ]
     assert [one.group.language for one in batch] == ["python"] * 3 + ["javascript", "go", "go", "java"]
     for one in batch:
-        found = ["sha256:" + hashlib.sha256(file.read_bytes()).hexdigest() for file in one.files]
-        assert tuple(found) == one.package.hashes
+        hashes = ["sha256:" + hashlib.sha256(file.read_bytes()).hexdigest() for file in one.files]
+        assert tuple(hashes) == one.package.hashes
     assert not tally.counts
 
 

@@ -55,7 +55,7 @@ def test_dense_is_exact(index: Index, encoder: BagEncoder) -> None:
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, list[dict[str, str]], BM25]:
-    """A corpus of many words with BM25's plain twin over the same text."""
+    """A corpus of many words with the plain BM25 over the same text."""
     base = tmp_path_factory.mktemp("words")
     rng = np.random.default_rng(0)
     vocabulary = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in ("amo", "eki", "olu", "una", "iti")]
@@ -71,13 +71,13 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, list[dict[st
 
 @pytest.mark.parametrize("query", ["bamo", "tuna beki", "vuna vuna zolu", "f007 md", "nothing-like-it"])
 def test_lexical_order_is_that_of_bm25(words: tuple[Index, list[dict[str, str]], BM25], query: str) -> None:
-    index, rows, twin = words
-    expected = twin.scores(query)
+    index, rows, plain = words
+    expected = plain.scores(query)
     hits = index.search(query, None, mode="lexical", limit=200)
     assert len(hits) == np.count_nonzero(expected)
     by_path = {row["path"]: float(score) for row, score in zip(rows, expected, strict=True)}
     ours = [hit.score for hit in hits]
-    # The twin leaves out the constant factor k1 + 1, which changes no order.
+    # The plain version leaves out the constant factor k1 + 1, which changes no order.
     assert ours == pytest.approx([by_path[hit.path] * 2.2 for hit in hits], rel=1e-4)
     assert ours == sorted(ours, reverse=True)
 
@@ -93,9 +93,7 @@ def places(hits: list[Hit]) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("languages", [None, ["python", "text"]])
-def test_hybrid_is_a_sum_of_standard_scores(
-    index: Index, encoder: BagEncoder, languages: list[str] | None
-) -> None:
+def test_hybrid_is_a_sum_of_z_scores(index: Index, encoder: BagEncoder, languages: list[str] | None) -> None:
     query, number = "failed upload", len(index)
     halves = {
         mode: {(hit.path, hit.first_line): hit.score for hit in hits}
@@ -106,13 +104,13 @@ def test_hybrid_is_a_sum_of_standard_scores(
     dense = np.array([halves["dense"][piece] for piece in pieces])
     lexical = np.array([halves["lexical"].get(piece, 0.0) for piece in pieces])
     assert 0 < np.count_nonzero(lexical) < len(pieces) == (number if languages is None else number - 1)
-    standard = [(scores - scores.mean()) / scores.std() for scores in (dense, lexical)]
+    z_scores = [(scores - scores.mean()) / scores.std() for scores in (dense, lexical)]
     for options, weight in (({}, 0.5), ({"dense_weight": 0.3}, 0.3)):
-        expected = weight * standard[0] + (1 - weight) * standard[1]
+        expected = weight * z_scores[0] + (1 - weight) * z_scores[1]
         hybrid = index.search(query, encoder, limit=number, languages=languages, **options)
-        found = dict(zip(places(hybrid), [hit.score for hit in hybrid], strict=True))
-        assert found == pytest.approx(dict(zip(pieces, expected.tolist(), strict=True)), abs=1e-6)
-        assert list(found.values()) == sorted(found.values(), reverse=True)
+        actual = dict(zip(places(hybrid), [hit.score for hit in hybrid], strict=True))
+        assert actual == pytest.approx(dict(zip(pieces, expected.tolist(), strict=True)), abs=1e-6)
+        assert list(actual.values()) == sorted(actual.values(), reverse=True)
 
 
 @pytest.mark.parametrize("query", ["failed upload", "parse http response", "sum a b"])

@@ -56,15 +56,15 @@ def of(text: str, language: str = "python", first_line: int = 1, section: str = 
 
 
 def test_functions_with_all_that_belongs_to_them() -> None:
-    found = {piece.name: piece for piece in of(SOURCE) if piece.kind == FUNCTION}
-    assert list(found) == ["upload", "Queue.push", "Queue.pop", "last"]
-    assert (found["upload"].first_line, found["upload"].last_line) == (8, 19)
-    assert found["upload"].text.startswith("@retry(\n")
-    assert found["upload"].text.endswith("    return inner()")
-    assert found["Queue.push"].text.startswith("    # Why we push to the front:")
-    assert '"""Add an item."""' in found["Queue.push"].text
-    assert found["Queue.pop"].text == "    def pop(self): return self.items.pop()"
-    assert found["last"].text == "def last():\n    pass"
+    pieces = {piece.name: piece for piece in of(SOURCE) if piece.kind == FUNCTION}
+    assert list(pieces) == ["upload", "Queue.push", "Queue.pop", "last"]
+    assert (pieces["upload"].first_line, pieces["upload"].last_line) == (8, 19)
+    assert pieces["upload"].text.startswith("@retry(\n")
+    assert pieces["upload"].text.endswith("    return inner()")
+    assert pieces["Queue.push"].text.startswith("    # Why we push to the front:")
+    assert '"""Add an item."""' in pieces["Queue.push"].text
+    assert pieces["Queue.pop"].text == "    def pop(self): return self.items.pop()"
+    assert pieces["last"].text == "def last():\n    pass"
 
 
 def test_the_other_lines_are_windows() -> None:
@@ -91,9 +91,9 @@ def test_a_function_with_a_syntax_error_can_still_be_found() -> None:
 
 def test_a_long_function_is_cut_in_windows_of_its_name() -> None:
     body = "".join(f"    value_{number} = {number}\n" for number in range(LONG_FUNCTION_LINES))
-    found = of(f"def long():\n{body}")
-    assert len(found) == -(-(LONG_FUNCTION_LINES + 1) // WINDOW_LINES)
-    assert {(piece.name, piece.kind) for piece in found} == {("long", FUNCTION)}
+    pieces = of(f"def long():\n{body}")
+    assert len(pieces) == -(-(LONG_FUNCTION_LINES + 1) // WINDOW_LINES)
+    assert {(piece.name, piece.kind) for piece in pieces} == {("long", FUNCTION)}
     short = of("def short():\n" + "    x = 1\n" * (LONG_FUNCTION_LINES - 1))
     assert len(short) == 1
 
@@ -129,10 +129,10 @@ DEEP = "def good():\n    return 1\n" + "".join(f"{' ' * level}if x:\n" for level
 
 @pytest.mark.parametrize(("text", "language"), [(GOOD + NEVER_ENDS, "java"), (DEEP, "python")])
 def test_what_is_not_parsed_is_cut_in_windows(text: str, language: str) -> None:
-    found = of(text, language)
+    pieces = of(text, language)
     lines = text.split("\n")
-    assert {piece.kind for piece in found} == {LINES}
-    assert [number for piece in found for number in range(piece.first_line, piece.last_line + 1)] == [
+    assert {piece.kind for piece in pieces} == {LINES}
+    assert [number for piece in pieces for number in range(piece.first_line, piece.last_line + 1)] == [
         number for number, line in enumerate(lines, 1) if line
     ]
     assert {piece.kind for piece in of(text[: 100 if language == "java" else 30], language)} >= {FUNCTION}

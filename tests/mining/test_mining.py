@@ -97,12 +97,12 @@ def test_excluded_and_held_out_texts_stay_out(source_tree: Path, pairs_folder: P
     held_out = tmp_path / "held-out"
     mine([source_tree / "file.py"], held_out, MiningOptions(), engine=Engine(workers=1))
     options = MiningOptions(exclude=("tok*",), decontaminate=(held_out,))
-    found = mine([source_tree], tmp_path / "out", options, engine=Engine(workers=1))
-    assert found["counts"]["excluded"] == 1
+    manifest = mine([source_tree], tmp_path / "out", options, engine=Engine(workers=1))
+    assert manifest["counts"]["excluded"] == 1
     kept = next(PairDataset.open(tmp_path / "out").batches(["origin"]))
     assert not any(origin.startswith(("file.py", "token")) for origin in kept["origin"])
-    assert found["pairs"] >= 80
-    assert sum(given["pairs"] for given in found["inputs"] if given["origin"] == "file.py") == 0
+    assert manifest["pairs"] >= 80
+    assert sum(given["pairs"] for given in manifest["inputs"] if given["origin"] == "file.py") == 0
 
 
 def test_duplicates_within_and_across_files_are_dropped_first_come_first_kept(
@@ -111,12 +111,12 @@ def test_duplicates_within_and_across_files_are_dropped_first_come_first_kept(
     tree = tmp_path / "tree"
     shutil.copytree(source_tree, tree / "a")
     shutil.copytree(source_tree, tree / "b")
-    found = mine([tree], tmp_path / "out", MiningOptions(template_cap=0), engine=Engine(workers=1))
+    result = mine([tree], tmp_path / "out", MiningOptions(template_cap=0), engine=Engine(workers=1))
     before = PairDataset.open(pairs_folder).manifest
-    assert found["kinds"] == before["kinds"]
-    assert found["counts"]["duplicate"] >= before["pairs"]
-    assert found["places"] == {"a": found["pairs"]}
-    assert any(origin.startswith("b/") for origin in found["examples"]["duplicate"])
+    assert result["kinds"] == before["kinds"]
+    assert result["counts"]["duplicate"] >= before["pairs"]
+    assert result["places"] == {"a": result["pairs"]}
+    assert any(origin.startswith("b/") for origin in result["examples"]["duplicate"])
 
 
 def test_caps_on_packages_and_templates(source_tree: Path, pairs_folder: Path, tmp_path: Path) -> None:
@@ -127,16 +127,16 @@ def test_caps_on_packages_and_templates(source_tree: Path, pairs_folder: Path, t
             shutil.copy(source_tree / f"{noun}.py", tree / package / f"{noun}{package}.py")
     shutil.copytree(source_tree, tree / "large", dirs_exist_ok=True)
     options = MiningOptions(template_cap=0, package_cap=30)
-    found = mine([tree], tmp_path / "out", options, engine=Engine(workers=1))
-    assert found["places"]["large"] == 30
-    assert found["counts"]["package over cap"] > 0
+    manifest = mine([tree], tmp_path / "out", options, engine=Engine(workers=1))
+    assert manifest["places"]["large"] == 30
+    assert manifest["counts"]["package over cap"] > 0
     # "Open a file and give what came of it." is one sentence, whatever is opened or closed.
     capped = mine([tree], tmp_path / "capped", MiningOptions(template_cap=7), engine=Engine(workers=1))
     assert capped["places"]["large"] < 20
     assert capped["counts"]["template over cap"] > 60
     again = mine([tree], tmp_path / "again", options, engine=Engine(workers=2))
     assert content(tmp_path / "out") == content(tmp_path / "again")
-    assert again == found
+    assert again == manifest
 
 
 def test_only_what_the_licences_allow(source_tree: Path, tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_only_what_the_licences_allow(source_tree: Path, tmp_path: Path) -> None
         shutil.copytree(source_tree, tree / package)
         (tree / package / "package.json").write_text(json.dumps({"name": package, "license": licence}))
     options = MiningOptions(licences=("MIT",))
-    found = mine([tree], tmp_path / "out", options, engine=Engine(workers=1))
-    assert set(found["places"]) == {"open"}, "and its twin that came first does not shadow it"
-    assert found["counts"]["licence not allowed"] >= 100
+    manifest = mine([tree], tmp_path / "out", options, engine=Engine(workers=1))
+    assert set(manifest["places"]) == {"open"}, "and its duplicate that came first does not shadow it"
+    assert manifest["counts"]["licence not allowed"] >= 100
     rows = next(PairDataset.open(tmp_path / "out").batches(["licence"]))
     assert set(rows["licence"]) == {"MIT"}
 
@@ -157,11 +157,11 @@ def test_secrets_and_addresses_are_masked_when_asked(tmp_path: Path) -> None:
     tree.mkdir()
     code = 'def report(text):\n    """Send the text to the people in charge."""\n    to = "someone@example.org"\n'
     (tree / "a.py").write_text(code + "    mail(to, text)\n    return to\n")
-    found = mine([tree], tmp_path / "out", MiningOptions(mask=("emails",)), engine=Engine(workers=1))
+    manifest = mine([tree], tmp_path / "out", MiningOptions(mask=("emails",)), engine=Engine(workers=1))
     rows = next(PairDataset.open(tmp_path / "out").batches(["y"]))
     assert "<email>" in rows["y"][0]
     assert "example.org" not in rows["y"][0]
-    assert found["counts"]["emails masked"] == 1
+    assert manifest["counts"]["emails masked"] == 1
 
 
 def test_an_empty_folder_or_one_without_pairs_is_one_line(tmp_path: Path) -> None:
@@ -234,9 +234,11 @@ def test_unknown_language_is_one_line() -> None:
 
 def test_only_the_kinds_that_are_asked_for(source_tree: Path, tmp_path: Path) -> None:
     options = MiningOptions(kinds=("docstring-function",))
-    found = mine([source_tree], tmp_path / "code", options, engine=Engine(workers=1))
-    assert list(found["kinds"]) == ["docstring-function python"]
-    assert found["counts"]["prose, of which no pairs were asked for"] == 1
-    found = mine([source_tree], tmp_path / "prose", MiningOptions(kinds=("neighbours",)), engine=Engine(workers=1))
-    assert list(found["kinds"]) == ["neighbours text"]
-    assert found["counts"]["code, of which no pairs were asked for"] == 10
+    manifest = mine([source_tree], tmp_path / "code", options, engine=Engine(workers=1))
+    assert list(manifest["kinds"]) == ["docstring-function python"]
+    assert manifest["counts"]["prose, of which no pairs were asked for"] == 1
+    manifest = mine(
+        [source_tree], tmp_path / "prose", MiningOptions(kinds=("neighbours",)), engine=Engine(workers=1)
+    )
+    assert list(manifest["kinds"]) == ["neighbours text"]
+    assert manifest["counts"]["code, of which no pairs were asked for"] == 10

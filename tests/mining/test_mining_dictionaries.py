@@ -45,12 +45,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_from_the_dictionary_to_pairs(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    found = mine([folder], out, MiningOptions(), engine=Engine(workers=1))
-    assert found["kinds"] == {f"{KIND} text": len(ENTRIES)}
-    counts = Counter(found["counts"])
+    manifest = mine([folder], out, MiningOptions(), engine=Engine(workers=1))
+    assert manifest["kinds"] == {f"{KIND} text": len(ENTRIES)}
+    counts = Counter(manifest["counts"])
     assert counts["documents"] == counts["candidate pairs"] == len(ENTRIES) + 2
     left_out = counts["term is not words"] + counts["definition too short"]
-    assert left_out + found["pairs"] == counts["documents"], "each entry ends in one count"
+    assert left_out + manifest["pairs"] == counts["documents"], "each entry ends in one count"
     assert counts["unknown format"] == 1  # the index
     assert set(TERM_RULES) <= rule_reasons().keys()
     rows = next(PairDataset.open(out).batches(["x", "y", "origin", "licence", "language"]))
@@ -62,11 +62,11 @@ def test_from_the_dictionary_to_pairs(folder: Path, tmp_path: Path) -> None:
 
 def test_the_dictionarys_licence_is_what_counts(folder: Path, tmp_path: Path) -> None:
     allowed = MiningOptions(licences=("public-domain",))
-    found = mine([folder], tmp_path / "a", allowed, engine=Engine(workers=1))
-    assert found["pairs"] == len(ENTRIES)
+    manifest = mine([folder], tmp_path / "a", allowed, engine=Engine(workers=1))
+    assert manifest["pairs"] == len(ENTRIES)
     (folder / "more.md").write_text(f"# More of it\n\n{paragraph_about(NOUNS[0])}\n")
-    found = mine([folder], tmp_path / "b", allowed, engine=Engine(workers=1))
-    assert found["kinds"] == {f"{KIND} text": len(ENTRIES)}
+    manifest = mine([folder], tmp_path / "b", allowed, engine=Engine(workers=1))
+    assert manifest["kinds"] == {f"{KIND} text": len(ENTRIES)}
 
 
 def test_definitions_are_a_kind_that_can_be_left_out(folder: Path, tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_held_out_definitions_stay_out(folder: Path, tmp_path: Path) -> None:
         f"text1\ttext2\n{ENTRIES[0][1]}\tAnother sentence of the same kind as that.\n"
     )
     options = MiningOptions(decontaminate=(held_out,))
-    found = mine([folder], tmp_path / "out", options, engine=Engine(workers=1))
-    assert found["counts"]["held-out text"] >= 1
+    manifest = mine([folder], tmp_path / "out", options, engine=Engine(workers=1))
+    assert manifest["counts"]["held-out text"] >= 1
     assert ENTRIES[0][1] not in next(PairDataset.open(tmp_path / "out").batches(["y"]))["y"]
 
 
@@ -105,10 +105,10 @@ def test_a_dictionary_of_another_language_makes_synonyms(tmp_path: Path) -> None
     front = "00-database-info\nDanish-English FreeDict Dictionary\n\n  This is in the public domain.\n\n"
     entries = "".join(f"{noun}ord /{noun}/ <n>\n{noun}, {VERBS[n]} of {noun}\n" for n, noun in enumerate(NOUNS))
     (root / "dan-eng.dict.dz").write_bytes(gzip.compress((front + entries + "ko /ko/\ncow\n").encode()))
-    found = mine([root], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
-    assert found["kinds"] == {f"{SYNONYMS} text": len(NOUNS)}
-    counts = Counter(found["counts"])
-    assert counts["candidate pairs"] == found["pairs"] + counts["no second expression"] == len(NOUNS) + 1
+    manifest = mine([root], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
+    assert manifest["kinds"] == {f"{SYNONYMS} text": len(NOUNS)}
+    counts = Counter(manifest["counts"])
+    assert counts["candidate pairs"] == manifest["pairs"] + counts["no second expression"] == len(NOUNS) + 1
     rows = next(PairDataset.open(tmp_path / "out").batches(["x", "y", "licence"]))
     assert (rows["x"][0], rows["y"][0]) == (f"{VERBS[0]} of {NOUNS[0]}", NOUNS[0])
     assert set(rows["licence"]) == {"public domain"}
@@ -122,10 +122,10 @@ def test_two_dictionaries_of_the_same_terms_make_pairs_of_definitions(folder: Pa
     ]
     (folder / "other.dict.dz").write_bytes(dictionary(others))
     out = tmp_path / "out"
-    found = mine([folder], out, MiningOptions(keep_near_duplicates=True), engine=Engine(workers=1))
-    assert found["kinds"] == {f"{KIND} text": 2 * len(ENTRIES), f"{DEFINITIONS} text": len(ENTRIES)}
-    assert found["pairs"] == 3 * len(ENTRIES) == len(PairDataset.open(out))
-    assert sum(found["places"].values()) == 2 * len(ENTRIES)
+    manifest = mine([folder], out, MiningOptions(keep_near_duplicates=True), engine=Engine(workers=1))
+    assert manifest["kinds"] == {f"{KIND} text": 2 * len(ENTRIES), f"{DEFINITIONS} text": len(ENTRIES)}
+    assert manifest["pairs"] == 3 * len(ENTRIES) == len(PairDataset.open(out))
+    assert sum(manifest["places"].values()) == 2 * len(ENTRIES)
     names = ["kind", "x", "y", "origin", "group", "licence", "x_hash", "y_hash"]
     rows = [
         dict(zip(names, row, strict=True))

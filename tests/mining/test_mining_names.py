@@ -58,10 +58,10 @@ def tree(source_tree: Path, tmp_path: Path) -> Path:
 
 def test_names_are_not_mined_unless_asked_for(tree: Path, tmp_path: Path) -> None:
     assert ALL_KINDS[4] == NAME_FUNCTION, "a kind's place is stored: new ones come last"
-    found = mined(tree, tmp_path / "out")
-    assert not any(kind.startswith(NAME_FUNCTION) for kind in found["kinds"])
-    assert found["counts"]["no documented function"] == 1
-    assert found["options"]["kinds"] == list(DEFAULT_KINDS)
+    manifest = mined(tree, tmp_path / "out")
+    assert not any(kind.startswith(NAME_FUNCTION) for kind in manifest["kinds"])
+    assert manifest["counts"]["no documented function"] == 1
+    assert manifest["options"]["kinds"] == list(DEFAULT_KINDS)
 
 
 def test_names_alone_and_beside_documentation(tree: Path, tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_names_alone_and_beside_documentation(tree: Path, tmp_path: Path) -> Non
     assert described["kinds"] == {"docstring-function python": 100}
     kept = [row for row in rows_of(tmp_path / "both") if row["kind"] == DOCSTRING_FUNCTION]
     assert kept == rows_of(tmp_path / "described")
-    for found in (alone, both, described):
+    for manifest in (alone, both, described):
         told = {"sources", "documents", "functions", "prose, of which no pairs were asked for"}
-        assert found["counts"].keys() - told <= found["rules"].keys(), "each rule says why"
+        assert manifest["counts"].keys() - told <= manifest["rules"].keys(), "each rule says why"
 
 
 @pytest.mark.parametrize(("changed", "kept"), [(0, 1), (3, 2), (10, 2)])
@@ -93,8 +93,8 @@ def test_near_duplicates_of_names_are_found_as_code_is(tmp_path: Path, changed: 
     others = [f"    {verb}er = the_{verb}s[{verb}er]\n" for verb in VERBS]
     first, second = ("".join(some) for some in (lines, [*others[:changed], *lines[changed:]]))
     (tmp_path / "a.py").write_text(f"def run_first(a):\n{first}\n\ndef run_second(a):\n{second}")
-    found = mined(tmp_path / "a.py", tmp_path / "out", kinds=(NAME_FUNCTION,))
-    assert found["pairs"] == kept
+    manifest = mined(tmp_path / "a.py", tmp_path / "out", kinds=(NAME_FUNCTION,))
+    assert manifest["pairs"] == kept
     texts = [row["y"].encode() for row in rows_of(tmp_path / "out")]
     if changed == 3:
         one, other = signatures(texts, ["python", "python"])
@@ -111,9 +111,9 @@ def test_template_cap_counts_the_same_name_in_a_package(tmp_path: Path) -> None:
             (tmp_path / "tree" / package / f"{noun}.py").write_text(f"{first}\n{words}{rest}")
     for cap, expected in ((3, 6), (0, 20)):
         options = {"kinds": (NAME_FUNCTION,), "template_cap": cap, "keep_near_duplicates": True}
-        found = mined(tmp_path / "tree", tmp_path / f"out-{cap}", **options)
-        assert found["kinds"] == {"name-function python": expected}
-        assert found["counts"].get("template over cap", 0) == 20 - expected
+        manifest = mined(tmp_path / "tree", tmp_path / f"out-{cap}", **options)
+        assert manifest["kinds"] == {"name-function python": expected}
+        assert manifest["counts"].get("template over cap", 0) == 20 - expected
 
 
 def test_a_name_that_reads_like_documentation_has_a_template_of_its_own(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_a_name_that_reads_like_documentation_has_a_template_of_its_own(tmp_path
     body = "(a, b):\n{}    total = a + {}\n    return [total, b]\n"
     described = "def join" + body.format('    """Merge two ways"""\n', 1)
     (tmp_path / "a.py").write_text(f"{described}\n\ndef merge_two_ways{body.format('', 'b.most(a, 7)')}")
-    found = mined(tmp_path / "a.py", tmp_path / "out", kinds=BOTH, template_cap=1, keep_near_duplicates=True)
-    assert found["kinds"] == {"docstring-function python": 1, "name-function python": 1}
+    manifest = mined(tmp_path / "a.py", tmp_path / "out", kinds=BOTH, template_cap=1, keep_near_duplicates=True)
+    assert manifest["kinds"] == {"docstring-function python": 1, "name-function python": 1}
     assert {row["x"].lower() for row in rows_of(tmp_path / "out")} == {"merge two ways"}
 
 
@@ -153,16 +153,18 @@ def test_a_held_out_function_is_known_before_its_name_is_hidden(tmp_path: Path) 
     (held_out / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\n")
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "a.py").write_text(f"{code}\n\n{undescribed('open', 'file')}")
-    found = mined(tmp_path / "tree", tmp_path / "out", kinds=(NAME_FUNCTION,), decontaminate=(tmp_path / "eval",))
-    assert found["counts"]["held-out code"] == 1
+    manifest = mined(
+        tmp_path / "tree", tmp_path / "out", kinds=(NAME_FUNCTION,), decontaminate=(tmp_path / "eval",)
+    )
+    assert manifest["counts"]["held-out code"] == 1
     assert [row["x"] for row in rows_of(tmp_path / "out")] == ["open file"]
 
 
 @pytest.mark.parametrize("kinds", [(NAME_FUNCTION,), BOTH])
 def test_any_number_of_workers_gives_what_verifies(tree: Path, tmp_path: Path, kinds: tuple[str, ...]) -> None:
     mined(tree, tmp_path / "out", kinds=kinds)
-    found = verify([tree], tmp_path / "out", engine=Engine(workers=2))
-    assert found.differences == ()
+    verification = verify([tree], tmp_path / "out", engine=Engine(workers=2))
+    assert verification.differences == ()
 
 
 def test_on_the_command_line(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,11 +115,11 @@ def test_all_is_found_and_nothing_else_lost(
 ) -> None:
     status = planted.main(arguments)
     printed = capsys.readouterr().out
-    found = shares(printed)
-    assert len(found) == 10 + 1 + 11 + 1, printed
-    assert found["all"] >= 99, printed
-    assert found["all but whole records"] >= 98, printed
-    assert printed.count("found: kept; of what is lost: kept") == 2, printed
+    detected = shares(printed)
+    assert len(detected) == 10 + 1 + 11 + 1, printed
+    assert detected["all"] >= 99, printed
+    assert detected["all but whole records"] >= 98, printed
+    assert printed.count("found: met; of clean pairs lost: met") == 2, printed
     assert status == 0
 
 
@@ -135,4 +135,4 @@ def test_what_stays_is_counted_as_missed(
     printed = capsys.readouterr().out
     assert shares(printed)["all"] == 0
     assert shares(printed)["all but whole records"] < 20  # white space alone makes no other text
-    assert printed.count("found: MISSED; of what is lost: kept") == 2
+    assert printed.count("found: MISSED; of clean pairs lost: met") == 2

@@ -108,9 +108,9 @@ def test_changed_input_or_options_begin_anew(
     first = sorted(tree.iterdir())[0]
     first.write_text(first.read_text().replace("def ", "def very_"))
     os.utime(first, (1, 1))
-    found = mine([tree], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
+    manifest = mine([tree], tmp_path / "out", MiningOptions(), engine=Engine(workers=1))
     fresh = mine([tree], tmp_path / "fresh", MiningOptions(), engine=Engine(workers=1))
-    assert found == fresh
+    assert manifest == fresh
 
 
 def test_interrupted_on_the_command_line_it_says_how_to_go_on(

@@ -12,11 +12,11 @@ from adjoin.pairs.dataset import PairDataset
 def test_lengths_are_those_of_the_texts(pairs_folder: Path) -> None:
     dataset = PairDataset.open(pairs_folder)
     rows = next(dataset.batches(["x", "y", "kind"]))
-    lengths = {found.what: found for found in lengths_of(dataset)}
+    lengths = {item.what: item for item in lengths_of(dataset)}
     code = lengths["docstring-function python"]
     expected = [len(x) for x, kind in zip(rows["x"], rows["kind"], strict=True) if kind == "docstring-function"]
     assert code.x.tolist() == expected
-    assert sum(len(found.y) for found in lengths.values()) == len(dataset)
+    assert sum(len(item.y) for item in lengths.values()) == len(dataset)
 
 
 def test_samples_are_drawn_by_seed_and_kind(pairs_folder: Path) -> None:

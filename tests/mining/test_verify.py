@@ -27,9 +27,9 @@ def differences(tree: Path, mined: Path) -> str:
 
 
 def test_the_same_input_verifies_with_the_options_of_the_manifest(tree: Path, mined: Path) -> None:
-    found = verify([tree], mined, engine=Engine(workers=1))
-    assert found.differences == ()
-    assert (found.pairs, found.inputs) == (json.loads((mined / MANIFEST).read_text())["pairs"], 10)
+    verification = verify([tree], mined, engine=Engine(workers=1))
+    assert verification.differences == ()
+    assert (verification.pairs, verification.inputs) == (json.loads((mined / MANIFEST).read_text())["pairs"], 10)
 
 
 def test_changed_new_and_missing_inputs_are_named(tree: Path, mined: Path) -> None:

@@ -24,7 +24,7 @@ from adjoin.index.store import (
     open_published,
     read_description,
 )
-from adjoin.ranking.fusion import dense_weight_of, standard_score_fusion
+from adjoin.ranking.fusion import dense_weight_of, z_score_fusion
 from adjoin.ranking.lexical import terms
 from adjoin.ranking.order import best_first
 
@@ -177,7 +177,7 @@ class Index:
             matches_M, scores_M = self._lexical(query, number, condition)
             lexical_N = np.zeros(len(rows_N))
             lexical_N[np.searchsorted(rows_N, matches_M)] = scores_M
-            scores_N = standard_score_fusion([dense_N, lexical_N], [dense_weight, 1 - dense_weight])
+            scores_N = z_score_fusion([dense_N, lexical_N], [dense_weight, 1 - dense_weight])
         best = best_first(scores_N, limit)
         return self._hits(rows_N[best].tolist(), scores_N[best].tolist())
 

@@ -24,7 +24,7 @@ def dense_weight_of(encoder: object) -> float:
     return float(getattr(encoder, "dense_weight", DEFAULT_DENSE_WEIGHT))
 
 
-def standard_score_fusion(score_lists: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[np.float64]:
+def z_score_fusion(score_lists: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[np.float64]:
     """Fuse score lists: Σ over the lists of weight · (score - mean) / standard deviation, over all N items.
 
     Scaling a list by a positive constant or shifting it changes nothing. A constant list adds 0. An item that a

@@ -13,7 +13,7 @@ from adjoin.evaluation.suites.distractors import Blocks
 from adjoin.evaluation.suites.retrieval import evaluate_task, evaluate_together, metric_names
 from adjoin.evaluation.systems import scorers
 from adjoin.evaluation.systems.scorers import BM25Scorer, DenseScorer, Scorer, rank_scores
-from adjoin.ranking import BM25, standard_score_fusion
+from adjoin.ranking import BM25, z_score_fusion
 
 
 def plain_values(
@@ -159,7 +159,7 @@ def test_together_equals_one_by_one_and_encodes_once(monkeypatch: pytest.MonkeyP
 
 def rows_fused(task: RetrievalTask, parts: list[Scorer], weights: list[float]) -> Iterator[Floats]:
     for rows in zip(*(part.scores(task) for part in parts), strict=True):
-        yield standard_score_fusion(rows, weights)
+        yield z_score_fusion(rows, weights)
 
 
 @pytest.mark.parametrize("scores_per_block", [1 << 24, 50, 1])

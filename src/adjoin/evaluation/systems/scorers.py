@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
-from adjoin.ranking.fusion import standard_score_fusion
+from adjoin.ranking.fusion import z_score_fusion
 from adjoin.ranking.lexical import BM25, identifier_parts, stemmed_words, terms
 
 Row = NDArray[np.float32]  # (N,)
@@ -107,7 +107,7 @@ def rank_scores(rows: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArr
     Returns:
         One score per candidate, shape (C,).
     """
-    return rows[0] if len(rows) == 1 else standard_score_fusion(rows, weights)
+    return rows[0] if len(rows) == 1 else z_score_fusion(rows, weights)
 
 
 def vectors_of(
