@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adjoin.training.contrast import train
-from adjoin.training.pretrain import Reading, pretrain
+from adjoin.training.pretrain import CorpusInput, pretrain
 from adjoin.training.recipe import Recipe
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -45,7 +45,7 @@ CONTRASTIVE: dict[str, dict[str, Any]] = {
 
 def curve(out: Path) -> list[list[float]]:
     lines = map(json.loads, (out / "training" / "log.jsonl").read_text().splitlines())
-    return [[line["loss"], line["norm"]] for line in lines]
+    return [[line["loss"], line["grad_norm"]] for line in lines]
 
 
 def compare(name: str, found: list[list[float]]) -> None:
@@ -66,5 +66,5 @@ def test_contrastive_losses_are_the_golden_ones(name: str, pairs_folder: Path, t
 
 def test_generative_losses_are_the_golden_ones(source_tree: Path, tmp_path: Path) -> None:
     recipe = Recipe.for_pretraining(**{**COMMON, "batch": 4, "max_tokens": 32}, steps=8, token_budget=64)
-    pretrain(Reading([source_tree], workers=1), tmp_path / "m", recipe)
+    pretrain(CorpusInput([source_tree], workers=1), tmp_path / "m", recipe)
     compare("generative-nano", curve(tmp_path / "m"))

@@ -10,11 +10,11 @@ from adjoin.training.hardware import (
     DATASHEETS,
     available_memory,
     best_threads,
+    cpu_count,
     half_precision,
     matmul_peak,
     memory_bandwidth,
     peak_memory,
-    processors,
     reset_peak_memory,
 )
 
@@ -28,7 +28,7 @@ def test_measured_figures_are_those_of_a_computer() -> None:
     assert 1e7 < matmul_peak(torch.bfloat16, CPU) < 1e14
     assert 1e7 < memory_bandwidth(CPU) < 1e13
     assert 1 << 20 < available_memory(CPU) < 1 << 50
-    assert 1 <= best_threads() <= processors()
+    assert 1 <= best_threads() <= cpu_count()
     assert torch.get_num_threads() == before
     assert torch.equal(torch.get_rng_state(), random)  # a resumed training must not notice
 
@@ -95,13 +95,13 @@ def write(path: Path, text: object) -> None:
 
 def test_without_cgroups_the_kernel_alone_tells(system: Path) -> None:
     assert available_memory(CPU) == 800 << 10
-    assert processors() == 8
+    assert cpu_count() == 8
     write(system / "proc/self/cgroup", "0::/\n")
     write(system / "cgroup/memory.max", "max\n")
     write(system / "cgroup/memory.current", "5\n")
     write(system / "cgroup/cpu.max", "max 100000\n")
     assert available_memory(CPU) == 800 << 10
-    assert processors() == 8
+    assert cpu_count() == 8
 
 
 def test_the_tightest_cgroup_around_us_counts(system: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_tightest_cgroup_around_us_counts(system: Path) -> None:
         write(system / "cgroup" / folder / "memory.stat", f"anon 3\ninactive_file {files}\n")
         write(system / "cgroup" / folder / "cpu.max", f"{quota} 100")
     assert available_memory(CPU) == 500_000 - 100_000 + 40_000  # files in memory can be dropped
-    assert processors() == 2  # two and a half
+    assert cpu_count() == 2  # two and a half
 
 
 def test_version_1_within_a_container_is_read_at_its_root(system: Path) -> None:
@@ -127,9 +127,9 @@ def test_version_1_within_a_container_is_read_at_its_root(system: Path) -> None:
     write(cpu / "cpu.cfs_quota_us", 50_000)
     write(cpu / "cpu.cfs_period_us", 100_000)
     assert available_memory(CPU) == 0  # above its limit already
-    assert processors() == 1  # half a processor
+    assert cpu_count() == 1  # half a processor
     write(cpu / "cpu.cfs_quota_us", -1)
-    assert processors() == 8
+    assert cpu_count() == 8
 
 
 def test_where_the_kernel_tells_no_peak_the_library_does(system: Path) -> None:

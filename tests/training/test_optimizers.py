@@ -13,7 +13,7 @@ from adjoin.model.start import Start, random_transformer
 from adjoin.objective.contrastive import Temperature
 from adjoin.training import optimizers
 from adjoin.training.average import Average
-from adjoin.training.optimizers import make_optimizer, orthogonal
+from adjoin.training.optimizers import make_optimizer, orthogonalize
 from adjoin.training.recipe import Recipe
 
 VOCABULARY = 50
@@ -138,12 +138,12 @@ def test_orthogonal_equals_the_polynomial_of_the_singular_values(shape: tuple[in
     left, values, right = torch.linalg.svd(matrix / matrix.norm(), full_matrices=False)
     for _ in range(5):
         values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
-    found = orthogonal(1_000 * matrix, torch.float64)  # whatever its size
+    found = orthogonalize(1_000 * matrix, torch.float64)  # whatever its size
     torch.testing.assert_close(found, left @ torch.diag(values) @ right)
     near_one = torch.linalg.svdvals(found)
     assert near_one.min() > 0.68
     assert near_one.max() < 1.21
-    assert orthogonal(torch.zeros(shape), torch.float32).count_nonzero() == 0  # no gradient, no step
+    assert orthogonalize(torch.zeros(shape), torch.float32).count_nonzero() == 0  # no gradient, no step
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_muon_multiplies_in_bfloat16_only_where_the_recipe_lets_it(
 
     def spy(matrix: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
         seen.add(precision)
-        return orthogonal(matrix, precision)
+        return orthogonalize(matrix, precision)
 
     monkeypatch.setattr(optimizers, "half_precision", lambda _: torch.bfloat16)
-    monkeypatch.setattr(optimizers, "orthogonal", spy)
+    monkeypatch.setattr(optimizers, "orthogonalize", spy)
     body = transformer()
     recipe = Recipe.with_defaults(preset="nano", optimizer="muon", precision=asked)
     optimizer = optimizers.optimizer_for(recipe, body, Temperature())

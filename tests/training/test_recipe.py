@@ -5,7 +5,7 @@ import pytest
 from adjoin.errors import AdjoinError
 from adjoin.model.presets import PRESETS
 from adjoin.training.recipe import Recipe
-from adjoin.training.schedule import Budget, rate
+from adjoin.training.schedule import Budget, lr_scale
 
 
 def test_defaults_depend_on_the_body_and_given_options_win() -> None:
@@ -60,12 +60,12 @@ def test_recipe_files(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_falls_and_ends_at_zero() -> None:
-    assert rate(0, 0.1) == 0.01
-    assert rate(0.05, 0.1) == pytest.approx(0.5)
-    assert rate(0.1, 0.1) == 1
-    assert rate(0.55, 0.1) == pytest.approx(0.5)
-    assert rate(1, 0.1) == 0
-    assert rate(0, 0) == 1
+    assert lr_scale(0, 0.1) == 0.01
+    assert lr_scale(0.05, 0.1) == pytest.approx(0.5)
+    assert lr_scale(0.1, 0.1) == 1
+    assert lr_scale(0.55, 0.1) == pytest.approx(0.5)
+    assert lr_scale(1, 0.1) == 0
+    assert lr_scale(0, 0) == 1
 
 
 def test_the_first_bound_ends_the_training() -> None:

@@ -49,7 +49,7 @@ def alone(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 def norms(out: Path) -> list[float]:
     """Of the gradients, before clipping: AdamW would not mind a wrong factor, but these do."""
-    return [json.loads(line)["norm"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
+    return [json.loads(line)["grad_norm"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
 
 
 def distance(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:

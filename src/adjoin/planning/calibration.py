@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from adjoin.batches.batch import Batch
 from adjoin.model.bodies import TransformerBody
-from adjoin.planning.costs import AnyBody, Shape, any_tokens, step_of
+from adjoin.planning.costs import AnyBody, BatchLayout, any_tokens, step_of
 from adjoin.planning.estimate import AGAIN, BACKWARD, FORWARD, LOSS, OPTIMIZER
 from adjoin.tokens import Ragged
-from adjoin.training.execution import Settled, loss_products
+from adjoin.training.execution import ExecutionConfig, loss_matmul_dtype
 from adjoin.training.hardware import peak_memory, reset_peak_memory, seconds_of
 from adjoin.training.loop import clip_gradients
-from adjoin.training.memory import Pass, memory_of_pass
+from adjoin.training.memory import PassCost, measure_pass
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 
@@ -26,7 +26,7 @@ _MOST_PAIRS = 2_048  # of the timed loss, which grows with their square
 
 
 @dataclass(frozen=True)
-class Trial:
+class Calibration:
     """What was found.
 
     Attributes:
@@ -36,26 +36,28 @@ class Trial:
     """
 
     seconds: dict[str, float]
-    largest: Pass
+    largest: PassCost
     slack: int
 
 
-def try_out(body: AnyBody, recipe: Recipe, settled: Settled, shape: Shape, *, held: int, lasting: int) -> Trial:
+def calibrate(
+    body: AnyBody, recipe: Recipe, execution: ExecutionConfig, layout: BatchLayout, *, held: int, lasting: int
+) -> Calibration:
     """Run a real step's parts, on random tokens, and scale them to the step.
 
     Args:
         body: where it computes; it is changed.
         recipe: what is trained.
-        settled: for this machine.
-        shape: of this rank's step.
+        execution: for this machine.
+        layout: of this rank's step.
         held: bytes that the process held before the body was made.
         lasting: bytes of weights, gradients and moments.
     """
     device = next(body.parameters()).device
     reset_peak_memory(device)
-    tokens = any_tokens(shape.lengths_B, _rows_of_table(body))
-    optimizer = optimizer_for(recipe, body, step_of(body, settled).temperature)
-    largest = memory_of_pass(body, tokens.take(shape.groups[0]), settled.autocast)  # the warm-up, too
+    tokens = any_tokens(layout.lengths_B, _rows_of_table(body))
+    optimizer = optimizer_for(recipe, body, step_of(body, execution).temperature)
+    largest = measure_pass(body, tokens.take(layout.groups[0]), execution.autocast)  # the warm-up, too
     parameters = [p for p in body.parameters() if p.requires_grad]
 
     def update() -> None:
@@ -63,25 +65,25 @@ def try_out(body: AnyBody, recipe: Recipe, settled: Settled, shape: Shape, *, he
         optimizer.step()
 
     seconds_of(update, device)  # makes the moments
-    seconds = _passes(body, settled, shape, tokens)
-    seconds[LOSS] = _loss(body, recipe, settled, len(shape.lengths_B) // 2)
+    seconds = _passes(body, execution, layout, tokens)
+    seconds[LOSS] = _loss(body, recipe, execution, len(layout.lengths_B) // 2)
     seconds[OPTIMIZER] = seconds_of(update, device)
-    workers = settled.workers
+    workers = execution.workers
     gradients = sum(p.numel() * p.element_size() for p in parameters)
-    counted = lasting + (workers - 1) * gradients + workers * largest.most
-    return Trial(seconds, largest, max(0, peak_memory(device) - held - counted) // workers)
+    counted = lasting + (workers - 1) * gradients + workers * largest.peak_bytes
+    return Calibration(seconds, largest, max(0, peak_memory(device) - held - counted) // workers)
 
 
 def _rows_of_table(body: AnyBody) -> int:
     return body.vocabulary_size if isinstance(body, TransformerBody) else len(body.vectors)
 
 
-def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> dict[str, float]:
+def _passes(body: AnyBody, execution: ExecutionConfig, layout: BatchLayout, tokens: Ragged) -> dict[str, float]:
     """Seconds of a step's passes 1 and 3, out of some of its micro-batches, from the longest to the shortest."""
-    step, number = step_of(body, settled, workers=settled.workers), len(shape.groups)
+    step, number = step_of(body, execution, workers=execution.workers), len(layout.groups)
     device = next(body.parameters()).device
     gradient_BD = torch.full((len(tokens), body.dimension), 1e-3, device=device)
-    largest = [shape.groups[0]] * settled.workers  # all at their worst at once, for the peak of memory
+    largest = [layout.groups[0]] * execution.workers  # all at their worst at once, for the peak of memory
     step.push_back(tokens, step.embed_all(tokens, largest, len(largest)), gradient_BD)
     totals = {FORWARD: 0.0, AGAIN: 0.0}
     ends = time.perf_counter() + SECONDS
@@ -89,7 +91,9 @@ def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> di
     for place in _spread(number):
         if len(done) >= 2 and time.perf_counter() > ends:
             break
-        groups = [shape.groups[place]] * (_IN_A_ROW * settled.workers)  # all workers at a time, as in a training
+        groups = [layout.groups[place]] * (
+            _IN_A_ROW * execution.workers
+        )  # all workers at a time, as in a training
         for name in (FORWARD, AGAIN):
 
             def embed(groups: list[NDArray[np.int64]] = groups, name: str = name) -> None:
@@ -99,10 +103,10 @@ def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> di
 
             totals[name] += seconds_of(embed, device)
         done.append(place)
-    padded = int(shape.padded_G.sum())
-    embedded = _IN_A_ROW * settled.workers * int(shape.padded_G[done].sum())
+    padded = int(layout.padded_G.sum())
+    embedded = _IN_A_ROW * execution.workers * int(layout.padded_G[done].sum())
     a_token = {name: total / embedded for name, total in totals.items()}
-    twice = shape.recomputed * padded
+    twice = layout.recomputed * padded
     return {
         FORWARD: a_token[FORWARD] * padded,
         AGAIN: a_token[FORWARD] * twice,
@@ -119,14 +123,14 @@ def _spread(number: int) -> list[int]:
     return [places[i] for i in sorted(range(len(places)), key=lambda i: abs(i - middle))]
 
 
-def _loss(body: AnyBody, recipe: Recipe, settled: Settled, pairs: int) -> float:
+def _loss(body: AnyBody, recipe: Recipe, execution: ExecutionConfig, pairs: int) -> float:
     few = max(2, min(pairs, _MOST_PAIRS))
     parameter = next(body.parameters())
     random_BD = torch.randn(2 * few, body.dimension, generator=torch.Generator().manual_seed(0))
     vectors_BD = functional.normalize(random_BD).to(parameter.device)
     empty = Ragged(np.zeros(0, np.int32), np.zeros(few, np.int64))
     batch = Batch(empty, empty, np.arange(3 * few).reshape(3, few))
-    step = step_of(body, settled, recipe.dimensions or (), products=loss_products(recipe))
+    step = step_of(body, execution, recipe.dimensions or (), products=loss_matmul_dtype(recipe))
     dtype = torch.promote_types(parameter.dtype, torch.float32)
 
     def work() -> None:

@@ -19,8 +19,8 @@ from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
-from adjoin.training.execution import Settled
-from adjoin.training.memory import Pass
+from adjoin.training.execution import ExecutionConfig
+from adjoin.training.memory import PassCost
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 
@@ -120,7 +120,7 @@ def sizes_of(body: AnyBody, recipe: Recipe) -> Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class BatchLayout:
     """How a rank's share of a batch is cut into micro-batches.
 
     Attributes:
@@ -157,17 +157,17 @@ class Shape:
         return np.repeat(self.padded_G // rows_G, rows_G)
 
 
-def shape_of(body: AnyBody, settled: Settled, lengths_B: NDArray[np.int64]) -> Shape:
+def layout_of(body: AnyBody, execution: ExecutionConfig, lengths_B: NDArray[np.int64]) -> BatchLayout:
     """The micro-batches that a training's step makes of sequences of these lengths."""
-    step = step_of(body, settled)
+    step = step_of(body, execution)
     groups = step.groups(lengths_B)
     longest = [int(lengths_B[rows].max()) * len(rows) if body.pads else lengths_B[rows].sum() for rows in groups]
-    return Shape(lengths_B, groups, step.kept_groups(lengths_B, groups), np.array(longest, np.int64))
+    return BatchLayout(lengths_B, groups, step.kept_groups(lengths_B, groups), np.array(longest, np.int64))
 
 
 def step_of(
     body: AnyBody,
-    settled: Settled,
+    execution: ExecutionConfig,
     dimensions: Sequence[int] = (),
     *,
     products: torch.dtype | None = None,
@@ -178,9 +178,9 @@ def step_of(
     return ContrastiveStep(
         body,
         Temperature() if device.type == "cpu" else Temperature().to(device),  # a fake one cannot be moved
-        token_budget=settled.token_budget,
-        kept_tokens=settled.kept_tokens,
-        autocast=settled.autocast,
+        token_budget=execution.token_budget,
+        kept_tokens=execution.kept_tokens,
+        autocast=execution.autocast,
         dimensions=tuple(dimensions),
         products=products,
         workers=workers,
@@ -207,17 +207,17 @@ class Activations:
     working: int
 
 
-def activations_of(shape: Shape, largest: Pass, slack: int = 0) -> Activations:
+def activations_of(layout: BatchLayout, largest: PassCost, slack: int = 0) -> Activations:
     """Scale a pass of the largest micro-batch to the step.
 
     Args:
-        shape: of the step.
+        layout: of the step.
         largest: the pass of its largest micro-batch.
         slack: bytes that the allocator held beside that pass and did not use.
     """
-    kept = round(largest.graph * shape.kept_tokens / int(shape.padded_G[0]))
-    first_backward = kept + largest.most - largest.graph
-    alone = largest.most + slack if shape.kept < len(shape.groups) or shape.kept == 1 else 0
+    kept = round(largest.graph_bytes * layout.kept_tokens / int(layout.padded_G[0]))
+    first_backward = kept + largest.peak_bytes - largest.graph_bytes
+    alone = largest.peak_bytes + slack if layout.kept < len(layout.groups) or layout.kept == 1 else 0
     return Activations(kept, max(first_backward, alone) - kept)
 
 

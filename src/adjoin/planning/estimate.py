@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 from adjoin.planning.costs import (
     AnyBody,
-    Shape,
+    BatchLayout,
     Sizes,
     activations_of,
     bytes_by_part,
-    shape_of,
+    layout_of,
     sizes_of,
 )
 from adjoin.planning.lengths import Lengths
-from adjoin.training.execution import Settled, loss_products
-from adjoin.training.memory import Pass
+from adjoin.training.execution import ExecutionConfig, loss_matmul_dtype
+from adjoin.training.memory import PassCost
 from adjoin.training.recipe import Recipe
 
 FORWARD, AGAIN, BACKWARD = "embedding", "embedding again", "backward pass"
 LOSS, OPTIMIZER = "loss", "clipping and optimiser"
-NO_PASS = Pass(0, 0, 0, 0)
+NO_PASS = PassCost(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class StepEstimate:
     """A training's step as it is counted, here and on paper alike.
 
     Attributes:
@@ -57,8 +57,8 @@ class Estimate:
         ranks: W.
         body: what is trained; of fake tensors on paper.
         sizes: its numbers by kind.
-        settled: what the training will settle on.
-        shape: a rank's micro-batches.
+        execution: what the training will choose.
+        layout: a rank's micro-batches.
         largest: a pass of the largest of them.
         slack: bytes that the allocator held beside that pass and did not use.
     """
@@ -69,25 +69,25 @@ class Estimate:
     ranks: int
     body: AnyBody
     sizes: Sizes
-    settled: Settled
-    shape: Shape
-    largest: Pass = NO_PASS
+    execution: ExecutionConfig
+    layout: BatchLayout
+    largest: PassCost = NO_PASS
     slack: int = 0
 
     def executed(self) -> dict[str, float]:
         """FLOPs of a rank's step with padding and the second embedding, scaled up from its largest micro-batch."""
-        times = int(self.shape.padded_G.sum()) / int(self.shape.padded_G[0])
-        attention = self.sizes.attention_flops(self.shape.padded_B) if self.sizes.layers else 0.0
-        forward = self.largest.forward * times + attention
-        backward = self.largest.backward * times + 2 * attention
-        return {FORWARD: forward, AGAIN: forward * self.shape.recomputed, BACKWARD: backward}
+        times = int(self.layout.padded_G.sum()) / int(self.layout.padded_G[0])
+        attention = self.sizes.attention_flops(self.layout.padded_B) if self.sizes.layers else 0.0
+        forward = self.largest.forward_flops * times + attention
+        backward = self.largest.backward_flops * times + 2 * attention
+        return {FORWARD: forward, AGAIN: forward * self.layout.recomputed, BACKWARD: backward}
 
     def seconds(self, machine: Machine) -> dict[str, float]:
         """By products over speed, where nothing was tried out."""
         speed, share = machine.flops, machine.share or 1.0
         parts = {name: flops / (speed * share) for name, flops in self.executed().items()}
         pairs, width = self.batch // self.ranks, self.body.dimension
-        products = machine.single if loss_products(self.recipe) is None else machine.flops
+        products = machine.single if loss_matmul_dtype(self.recipe) is None else machine.flops
         parts[LOSS] = 4 * 2 * pairs * self.batch * width / (products * share)
         held = self.ranks if self.recipe.shard else 1
         traffic = 4 * (3 * self.sizes.trained + 4 * self.sizes.moments + 3 * self.sizes.trained)
@@ -96,16 +96,16 @@ class Estimate:
 
     def memory(self) -> dict[str, int]:
         """Memory by part, without the process itself."""
-        activations = activations_of(self.shape, self.largest, self.slack)
-        sequences, workers = len(self.shape.lengths_B), min(self.settled.workers, len(self.shape.groups))
+        activations = activations_of(self.layout, self.largest, self.slack)
+        sequences, workers = len(self.layout.lengths_B), min(self.execution.workers, len(self.layout.groups))
         return bytes_by_part(
             self.sizes, self.recipe, activations, self.body.dimension, sequences, self.ranks, workers
         )
 
 
-def estimate(
-    recipe: Recipe, lengths: Lengths, batch: int, ranks: int, body: AnyBody, settled: Settled
-) -> Estimate:
+def estimate_step(
+    recipe: Recipe, lengths: Lengths, batch: int, ranks: int, body: AnyBody, execution: ExecutionConfig
+) -> StepEstimate:
     """Count a step of a batch whose lengths are drawn from the texts'; its largest pass is still to be added.
 
     Args:
@@ -114,7 +114,7 @@ def estimate(
         batch: M, over all ranks.
         ranks: W.
         body: what is trained, of fake tensors on paper.
-        settled: what the training will settle on.
+        execution: what the training will choose.
     """
-    shape = shape_of(body, settled, lengths.batch(batch // ranks, recipe.seed))
-    return Estimate(recipe, lengths, batch, ranks, body, sizes_of(body, recipe), settled, shape)
+    layout = layout_of(body, execution, lengths.batch(batch // ranks, recipe.seed))
+    return StepEstimate(recipe, lengths, batch, ranks, body, sizes_of(body, recipe), execution, layout)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from adjoin.errors import AdjoinError
-from adjoin.planning.calibration import try_out
+from adjoin.planning.calibration import calibrate
 from adjoin.planning.costs import (
     Activations,
     Sizes,
@@ -24,18 +24,18 @@ from adjoin.planning.costs import (
     sizes_of,
     untrained_body,
 )
-from adjoin.planning.estimate import Estimate, Machine, estimate
+from adjoin.planning.estimate import Machine, StepEstimate, estimate_step
 from adjoin.planning.lengths import Lengths, lengths_for
 from adjoin.ranks import Ranks
 from adjoin.training import contrast  # noqa: F401 - a training's process holds it, and so must ours to be measured
 from adjoin.training.execution import (
     TOKEN_BUDGET,
-    Settled,
-    settle,
-    settle_processor,
-    share_out,
-    still_to_come,
-    weight_copies,
+    ExecutionConfig,
+    autocast_copy_bytes,
+    choose_execution,
+    choose_precision_and_threads,
+    fit_execution,
+    training_state_bytes,
 )
 from adjoin.training.hardware import (
     DATASHEETS,
@@ -46,7 +46,7 @@ from adjoin.training.hardware import (
     reset_peak_memory,
 )
 from adjoin.training.loop import Say
-from adjoin.training.memory import memory_of_pass
+from adjoin.training.memory import measure_pass
 from adjoin.training.prepare import budget_of
 from adjoin.training.recipe import Recipe
 
@@ -74,7 +74,7 @@ class Plan:
         useful: FLOPs a pair, forward and backward, each real token once.
         executed: FLOPs a pair with padding and what is embedded twice.
         machine: where.
-        settled: what `adjoin train` will settle on.
+        execution: what `adjoin train` will choose.
         micro_batches: of a rank's step.
         recomputed, padding: shares of their tokens.
         memory: bytes by part.
@@ -93,7 +93,7 @@ class Plan:
     useful: float
     executed: float
     machine: Machine
-    settled: Settled
+    execution: ExecutionConfig
     micro_batches: int
     recomputed: float
     padding: float
@@ -165,7 +165,7 @@ def _here(recipe: Recipe, lengths: Lengths, batch: int, say: Say) -> Plan:
     if recipe.start.is_static:
         ranks = ranks.on_cpu()
     device, free = ranks.device, available_memory(ranks.device)
-    precision, threads = settle_processor(recipe, ranks)
+    precision, threads = choose_precision_and_threads(recipe, ranks)
     say("measuring this machine")
     machine = _measure(device, precision, threads, free)
     small = _is_small(recipe, lengths, machine)  # loads transformers' code for this body, as a training does
@@ -175,12 +175,12 @@ def _here(recipe: Recipe, lengths: Lengths, batch: int, say: Say) -> Plan:
         say("trying out a few micro-batches")
         body = untrained_body(recipe, lengths.vocabulary).to(device)
         body = body.double() if precision == "float64" else body
-        settled = settle(recipe, body, ranks, precision, threads)
-        counted = estimate(recipe, lengths, batch, 1, body, settled)
+        execution = choose_execution(recipe, body, ranks, precision, threads)
+        counted = estimate_step(recipe, lengths, batch, 1, body, execution)
         lasting = counted.sizes.lasting_bytes(recipe)
-        trial = try_out(body, recipe, settled, counted.shape, held=before, lasting=lasting)
-        counted = replace(counted, largest=trial.largest, slack=trial.slack)
-        machine, seconds = replace(machine, share=None), trial.seconds
+        calibration = calibrate(body, recipe, execution, counted.layout, held=before, lasting=lasting)
+        counted = replace(counted, largest=calibration.largest, slack=calibration.slack)
+        machine, seconds = replace(machine, share=None), calibration.seconds
     else:
         say("counting on tensors that are not there: the body is too large to be tried out here")
         with _fake():
@@ -223,19 +223,21 @@ def _fake() -> AbstractContextManager[object]:
 
 def _on_fake_tensors(
     recipe: Recipe, lengths: Lengths, batch: int, ranks: int, machine: Machine, precision: str, threads: int
-) -> Estimate:
+) -> StepEstimate:
     """Count what no machine need hold."""
     body = untrained_body(recipe, lengths.vocabulary)
     body.sharded = recipe.shard
     weights = sum(p.numel() * p.element_size() for p in body.parameters()) / (ranks if recipe.shard else 1)
-    room = machine.memory - weights - still_to_come(recipe, body, ranks)
-    settled = share_out(recipe, body, machine.device, room, precision, threads)
-    counted = estimate(recipe, lengths, batch, ranks, body, settled)
-    tokens = any_tokens(counted.shape.lengths_B, lengths.vocabulary)
-    largest = memory_of_pass(body, tokens.take(counted.shape.groups[0]), settled.autocast)
+    room = machine.memory - weights - training_state_bytes(recipe, body, ranks)
+    execution = fit_execution(recipe, body, machine.device, room, precision, threads)
+    counted = estimate_step(recipe, lengths, batch, ranks, body, execution)
+    tokens = any_tokens(counted.layout.lengths_B, lengths.vocabulary)
+    largest = measure_pass(body, tokens.take(counted.layout.groups[0]), execution.autocast)
     if recipe.shard:  # its blocks are handed weights that need no copies
-        copies = weight_copies(body, precision)
-        largest = replace(largest, graph=largest.graph - copies, most=largest.most - copies)
+        copies = autocast_copy_bytes(body, precision)
+        largest = replace(
+            largest, graph_bytes=largest.graph_bytes - copies, peak_bytes=largest.peak_bytes - copies
+        )
     return replace(counted, largest=largest)
 
 
@@ -260,13 +262,13 @@ def _on_paper(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str)
 
 
 def _plan(
-    counted: Estimate,
+    counted: StepEstimate,
     machine: Machine,
     memory: dict[str, int],
     seconds: dict[str, float],
     least: dict[str, int | None] | None = None,
 ) -> Plan:
-    recipe, shape, pairs = counted.recipe, counted.shape, counted.batch // counted.ranks
+    recipe, layout, pairs = counted.recipe, counted.layout, counted.batch // counted.ranks
     return Plan(
         body=recipe.init or recipe.preset,
         sizes=counted.sizes,
@@ -274,13 +276,13 @@ def _plan(
         batch=counted.batch,
         ranks=counted.ranks,
         sharded=recipe.shard,
-        useful=counted.sizes.useful_flops(shape.lengths_B, counted.body.dimension) / pairs,
+        useful=counted.sizes.useful_flops(layout.lengths_B, counted.body.dimension) / pairs,
         executed=sum(counted.executed().values()) / pairs,
         machine=machine,
-        settled=counted.settled,
-        micro_batches=len(shape.groups),
-        recomputed=shape.recomputed,
-        padding=shape.padding,
+        execution=counted.execution,
+        micro_batches=len(layout.groups),
+        recomputed=layout.recomputed,
+        padding=layout.padding,
         memory=memory,
         seconds=seconds,
         steps=None,
@@ -289,12 +291,12 @@ def _plan(
     )
 
 
-def _least(counted: Estimate, machine: Machine, *, shard: bool) -> int | None:
+def _least(counted: StepEstimate, machine: Machine, *, shard: bool) -> int | None:
     """How many GPUs hold the training with micro-batches of one sequence each, or None."""
     recipe = replace(counted.recipe, shard=shard)
-    share = recipe.max_tokens / int(counted.shape.padded_G[0]) if counted.body.pads else 1.0
-    copies = 0 if counted.recipe.shard else weight_copies(counted.body, counted.settled.precision)
-    working = round((counted.largest.most - copies) * min(1.0, share)) + (0 if shard else copies)
+    share = recipe.max_tokens / int(counted.layout.padded_G[0]) if counted.body.pads else 1.0
+    copies = 0 if counted.recipe.shard else autocast_copy_bytes(counted.body, counted.execution.precision)
+    working = round((counted.largest.peak_bytes - copies) * min(1.0, share)) + (0 if shard else copies)
     for ranks in (number for number in range(1, MOST_GPUS + 1) if counted.batch % number == 0):
         sequences = 2 * counted.batch // ranks
         parts = bytes_by_part(
@@ -306,7 +308,7 @@ def _least(counted: Estimate, machine: Machine, *, shard: bool) -> int | None:
 
 
 def _notes(
-    counted: Estimate, memory: dict[str, int], machine: Machine, least: dict[str, int | None]
+    counted: StepEstimate, memory: dict[str, int], machine: Machine, least: dict[str, int | None]
 ) -> Iterator[str]:
     if sum(memory.values()) > machine.memory:
         yield f"does not fit: {sum(memory.values()) / 1e9:,.1f} GB of {machine.memory / 1e9:,.1f} GB"

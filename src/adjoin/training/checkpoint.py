@@ -2,7 +2,7 @@
 
 training/step-00001200/
   state.safetensors   the weights, tau, the optimiser's moments, the average, the random generators' states
-  state.json          step, seconds spent, what was settled for this machine, the recipe's and the data's identity
+  state.json          step, seconds spent, the execution config, the identity of recipe and data
   shards/             in place of weights and moments, those of a body whose parts lie on several ranks
 """
 
@@ -29,25 +29,25 @@ TENSORS, STATE, SHARDS = "state.safetensors", "state.json", "shards"
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a training stands.
 
     Attributes:
         step: steps done.
         elapsed: seconds spent in them, over all sessions.
         identity: what the training is (recipe, data): a checkpoint of another one is refused.
-        settled: what was chosen for the machine at its start and moves the last bits of the result, such as the
+        execution: what was chosen for the machine at its start and moves the last bits of the result, such as the
             number of threads: a resumed training keeps to it.
     """
 
     step: int
     elapsed: float
     identity: dict[str, Any]
-    settled: dict[str, Any] = field(default_factory=dict)
+    execution: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """All that a checkpoint holds besides numbers.
 
     Attributes:
@@ -68,7 +68,7 @@ class State:
         return any(shards.is_shard(parameter) for parameter in self.modules.parameters())
 
 
-def save(folder: Path, state: State, progress: Progress) -> None:
+def save(folder: Path, state: TrainingState, progress: TrainingProgress) -> None:
     """Write a checkpoint below `folder`, then forget the older ones; all ranks take part.
 
     Raises:
@@ -87,7 +87,7 @@ def save(folder: Path, state: State, progress: Progress) -> None:
     state.ranks.on_main_rank(lambda: _write(folder, tensors, progress, parts))
 
 
-def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: Path | None) -> None:
+def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress, parts: Path | None) -> None:
     target = folder / f"step-{progress.step:08d}"
     for unfinished in folder.glob(".step-*"):  # of a writer that was killed
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -100,7 +100,7 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: 
             "step": progress.step,
             "elapsed": progress.elapsed,
             "identity": progress.identity,
-            "settled": progress.settled,
+            "execution": progress.execution,
         }
         write_json(unfinished / STATE, content)
     flush_to_disk(folder)  # the new one's name, before the old ones go
@@ -108,7 +108,7 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: 
         shutil.rmtree(older)
 
 
-def _whole(state: State) -> dict[str, Tensor]:
+def _whole(state: TrainingState) -> dict[str, Tensor]:
     tensors = {f"module.{name}": tensor for name, tensor in state.modules.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()})
@@ -142,14 +142,16 @@ def _all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8}", path.name))
 
 
-def read_progress(checkpoint: Path, identity: dict[str, Any]) -> Progress:
-    """How far a checkpoint is, and what was settled for it.
+def read_progress(checkpoint: Path, identity: dict[str, Any]) -> TrainingProgress:
+    """How far a checkpoint is, and what was execution for it.
 
     Raises:
         AdjoinError: it is damaged, or belongs to another recipe or other data.
     """
     state = read_json(checkpoint / STATE, "checkpoint state")
-    declared = {"step": int, "elapsed": float, "identity": dict[str, Any], "settled": dict[str, Any]}
+    if isinstance(state, dict) and "settled" in state:  # the name of version 0.1.0
+        state["execution"] = state.pop("settled")
+    declared = {"step": int, "elapsed": float, "identity": dict[str, Any], "execution": dict[str, Any]}
     if not isinstance(state, dict) or state.keys() < declared.keys() or wrong_types(state, declared):
         raise AdjoinError(
             f"the checkpoint state {checkpoint / STATE} is damaged: expected {', '.join(declared)};"
@@ -161,10 +163,10 @@ def read_progress(checkpoint: Path, identity: dict[str, Any]) -> Progress:
                 f"the checkpoint {checkpoint} belongs to another training: its {name} is"
                 f" {state['identity'].get(name)}, this one's is {value}; take the same options or another --out"
             )
-    return Progress(state["step"], state["elapsed"], state["identity"], state["settled"])
+    return TrainingProgress(state["step"], state["elapsed"], state["identity"], state["execution"])
 
 
-def restore(checkpoint: Path, state: State) -> None:
+def restore(checkpoint: Path, state: TrainingState) -> None:
     """Put a checkpoint's tensors into modules, optimiser, average and random generators.
 
     Raises:
@@ -208,7 +210,7 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {n.removeprefix(f"{prefix}."): t for n, t in tensors.items() if n.startswith(f"{prefix}.")}
 
 
-def _restore_whole(tensors: dict[str, Tensor], state: State) -> None:
+def _restore_whole(tensors: dict[str, Tensor], state: TrainingState) -> None:
     state.modules.load_state_dict(_below("module", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below("optimizer", tensors).items():

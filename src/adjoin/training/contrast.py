@@ -3,7 +3,7 @@
 models/mine/
   adjoin.json, model.safetensors, tokenizer.json    the model; adjoin.json is written last
   training/log.jsonl, curve.png, step-NNNNNNNN/     how it came about; the state to resume from
-  training/evaluations.jsonl ...                    what it was worth on the way, see aside.py
+  training/evaluations.jsonl ...                    what it was worth on the way, see validation.py
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +17,10 @@ from adjoin.ranks import ALONE, Ranks
 from adjoin.training import shards
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Say, run_training
-from adjoin.training.prepare import Contrast, forget_tokens, prepare
+from adjoin.training.prepare import ContrastiveTraining, forget_tokens, prepare
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import describe, write_snapshot, write_weights
-from adjoin.training.validation import KEPT_FILE, SNAPSHOT, Aside, Evaluations, Kept
+from adjoin.training.validation import BEST_FILE, SNAPSHOT, BestCheckpoint, Evaluations, Validation
 
 
 def train(
@@ -30,7 +30,7 @@ def train(
     *,
     resume: bool = False,
     tokens: Path | None = None,
-    aside: Aside | None = None,
+    validation: Validation | None = None,
     ranks: Ranks = ALONE,
     say: Say = lambda _: None,
     watch: Watch = lambda _: None,
@@ -44,7 +44,7 @@ def train(
         resume: go on from the last checkpoint below `out`, if there is one.
         tokens: folder where the pairs' tokens stay, for one training after the other that begins with the same
             pairs, vocabulary and lengths; None for one below `out` that is gone at the end.
-        aside: how the training is measured on its way; whether it is makes no difference to the weights of any
+        validation: how the training is measured on its way; it changes the weights of no
             step, but the model may be an earlier step's then.
         ranks: the processes that share the training.
         say: told what is being prepared, and what evaluations found, in a line.
@@ -64,13 +64,13 @@ def train(
     say = say if ranks.is_main else lambda _: None
     contrast = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, say=say)
     run = contrast.run
-    evaluations = Evaluations(aside, run.folder, run.progress.step) if aside else None
+    evaluations = Evaluations(validation, run.folder, run.progress.step) if validation else None
     if evaluations is not None:
         ranks.on_main_rank(evaluations.forget_later)
-        run.aside, run.aside_every = _evaluating(contrast, evaluations, say), evaluations.aside.every
+        run.validate, run.validate_every = _evaluating(contrast, evaluations, say), evaluations.validation.every
     run_training(run, watch)
-    if evaluations is not None and run.aside is not None and evaluations.last != run.progress.step:
-        run.aside()
+    if evaluations is not None and run.validate is not None and evaluations.last != run.progress.step:
+        run.validate()
     best = evaluations.best() if evaluations is not None else None
     if best is not None and best.step != run.progress.step:
         say(f"the model is that of step {best.step:,}: {best.score} was {best.value:.3f}, the highest")
@@ -88,7 +88,7 @@ def train(
     return description
 
 
-def _evaluating(contrast: Contrast, evaluations: Evaluations, say: Say) -> Callable[[], None]:
+def _evaluating(contrast: ContrastiveTraining, evaluations: Evaluations, say: Say) -> Callable[[], None]:
     """What the loop calls to have the model measured as it stands."""
     run, snapshot = contrast.run, contrast.run.folder / SNAPSHOT
 
@@ -102,11 +102,11 @@ def _evaluating(contrast: Contrast, evaluations: Evaluations, say: Say) -> Calla
     return evaluate
 
 
-def _finish_with(best: Kept, out: Path, contrast: Contrast) -> None:
+def _finish_with(best: BestCheckpoint, out: Path, contrast: ContrastiveTraining) -> None:
     """Make the best model the one that the training gives."""
     description = Description.read(best.folder)
     for path in sorted(best.folder.iterdir()):
-        if path.name not in (DESCRIPTION_FILE, KEPT_FILE):
+        if path.name not in (DESCRIPTION_FILE, BEST_FILE):
             write_atomically(out / path.name, path.read_bytes())
     description.training["kept"] = {
         "score": best.score,
@@ -116,7 +116,7 @@ def _finish_with(best: Kept, out: Path, contrast: Contrast) -> None:
     _finish(description, out, contrast)
 
 
-def _finish(description: Description, out: Path, contrast: Contrast) -> None:
+def _finish(description: Description, out: Path, contrast: ContrastiveTraining) -> None:
     run = contrast.run
     title = f"{'/'.join(out.resolve().parts[-2:])}: {len(contrast.cache):,} pairs, batch {run.size:,}"
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)

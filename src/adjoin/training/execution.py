@@ -18,8 +18,8 @@ from adjoin.ranks import Ranks
 from adjoin.training.hardware import (
     available_memory,
     best_threads,
+    cpu_count,
     half_precision,
-    processors,
     return_freed_memory,
 )
 from adjoin.training.memory import graph_bytes_per_token
@@ -35,7 +35,7 @@ _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float64": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ExecutionConfig:
     """A training's settings on its machine.
 
     Attributes:
@@ -68,6 +68,9 @@ class Settled:
         Raises:
             AdjoinError: it is damaged.
         """
+        if "memory_tokens" in content:  # the name of version 0.1.0
+            content = {**content, "kept_tokens": content["memory_tokens"]}
+            del content["memory_tokens"]
         declared = {field.name: field.type for field in fields(cls)}
         wrong = content.keys() != declared.keys() or wrong_types(content, declared)
         if wrong or content["precision"] not in _DTYPES:
@@ -77,12 +80,12 @@ class Settled:
         return cls(**content)
 
 
-def loss_products(recipe: Recipe) -> torch.dtype | None:
+def loss_matmul_dtype(recipe: Recipe) -> torch.dtype | None:
     """What the loss's matrix products are rounded to; None for the vectors' own precision."""
     return torch.bfloat16 if recipe.loss_precision == "bfloat16" else None
 
 
-def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
+def choose_precision_and_threads(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
     """The precision, and the number of threads of each rank; the latter takes effect at once."""
     return_freed_memory()
     precision = recipe.precision
@@ -96,34 +99,34 @@ def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
     return precision, threads
 
 
-def settle(
+def choose_execution(
     recipe: Recipe, body: StaticBody | TransformerBody, ranks: Ranks, precision: str, threads: int
-) -> Settled:
+) -> ExecutionConfig:
     """Everything else, once the body is where it computes."""
-    room = available_memory(ranks.device) - still_to_come(recipe, body, ranks.size)
-    return share_out(recipe, body, ranks.device.type, ranks.broadcast(room), precision, threads)
+    room = available_memory(ranks.device) - training_state_bytes(recipe, body, ranks.size)
+    return fit_execution(recipe, body, ranks.device.type, ranks.broadcast(room), precision, threads)
 
 
-def still_to_come(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int) -> float:
+def training_state_bytes(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int) -> float:
     """Bytes that gradients, moments and a running average will take on each rank."""
     trained = sum(p.numel() * p.element_size() for p in body.parameters() if p.requires_grad)
     copies = 3 + (recipe.average is not None)  # AdamW has two moments
     return trained * copies / (ranks if recipe.shard else 1)
 
 
-def weight_copies(body: StaticBody | TransformerBody, precision: str) -> int:
+def autocast_copy_bytes(body: StaticBody | TransformerBody, precision: str) -> int:
     """Bytes of the weights in the precision of their products, which each graph keeps: 13 GB of L's."""
     return 2 * sum(p.numel() for p in body.parameters() if p.ndim > 1) if precision == "bfloat16" else 0
 
 
-def share_out(
+def fit_execution(
     recipe: Recipe,
     body: StaticBody | TransformerBody,
     device: str,
     room: float,
     precision: str,
     threads: int,
-) -> Settled:
+) -> ExecutionConfig:
     """What micro-batches and kept graphs get of a device's memory; `adjoin plan` asks this for devices on paper.
 
     Args:
@@ -131,14 +134,14 @@ def share_out(
         body: also one of fake tensors (see memory.py).
         device: "cpu" or "cuda".
         room: bytes that are free beside all that is still to come.
-        precision: as settled.
-        threads: as settled.
+        precision: as execution.
+        threads: as execution.
     """
     budget = recipe.token_budget or TOKEN_BUDGET[device]
     if not body.pads:
-        return Settled(precision, threads, budget, budget)
+        return ExecutionConfig(precision, threads, budget, budget)
     a_token = graph_bytes_per_token(body, _DTYPES[precision])
-    copies = 0 if recipe.shard else weight_copies(body, precision)
+    copies = 0 if recipe.shard else autocast_copy_bytes(body, precision)
     if recipe.token_budget is None:
         budget = max(recipe.max_tokens, min(budget, int((_LARGEST_MICRO_BATCH * room - copies) / a_token)))
     kept = KEPT_ON_GPU * room if device == "cuda" else min(KEPT_ON_CPU, room / 4)
@@ -146,13 +149,13 @@ def share_out(
     kept_tokens = int(kept / (a_token + copies / budget))
     if recipe.memory is None:
         kept_tokens = max(kept_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
-    workers = workers_for(recipe, body) if device == "cpu" else 1
-    a_worker = still_to_come(recipe, body, 1) / 3 + budget * a_token
+    workers = micro_batch_workers(recipe, body) if device == "cpu" else 1
+    a_worker = training_state_bytes(recipe, body, 1) / 3 + budget * a_token
     workers = max(1, min(workers, int(_LARGEST_MICRO_BATCH * room / a_worker)))
-    return Settled(precision, threads, budget, kept_tokens, workers)
+    return ExecutionConfig(precision, threads, budget, kept_tokens, workers)
 
 
-def workers_for(recipe: Recipe, body: StaticBody | TransformerBody) -> int:
+def micro_batch_workers(recipe: Recipe, body: StaticBody | TransformerBody) -> int:
     """How many micro-batches a rank embeds at a time on the processor: one a thread, if the body allows it.
 
     Not a large one, as each worker has gradients of its own; not one that draws dropout, as threads would take
@@ -161,7 +164,7 @@ def workers_for(recipe: Recipe, body: StaticBody | TransformerBody) -> int:
     trained = sum(p.numel() for p in body.parameters() if p.requires_grad)
     if recipe.compile or recipe.shard or trained > _LARGEST_FOR_WORKERS or _draws_dropout(body):
         return 1
-    return recipe.threads or max(1, processors() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return recipe.threads or max(1, cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def _draws_dropout(body: StaticBody | TransformerBody) -> bool:

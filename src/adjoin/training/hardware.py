@@ -146,11 +146,11 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 4 << 20)
 
 
-def processors() -> int:
+def cpu_count() -> int:
     """How many processors this process may use: by its affinity, and by what its cgroups grant, rounded down."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
     number = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, int(min([number, *_processor_quotas()])))
+    return max(1, int(min([number, *_cpu_quotas()])))
 
 
 def best_threads(candidates: Iterable[int] | None = None) -> int:
@@ -160,12 +160,12 @@ def best_threads(candidates: Iterable[int] | None = None) -> int:
     holds the waits that the best time leaves out. About 0.3 s a candidate.
 
     Args:
-        candidates: None for 1, 2, 4 and so on to `processors()`.
+        candidates: None for 1, 2, 4 and so on to `cpu_count()`.
 
     Returns:
         For torch.set_num_threads; the fewest of those within 5 % of the fastest.
     """
-    numbers = sorted(set(candidates)) if candidates is not None else _powers_of_two(processors())
+    numbers = sorted(set(candidates)) if candidates is not None else _powers_of_two(cpu_count())
     if len(numbers) == 1:
         return numbers[0]
     device = torch.device("cpu")
@@ -234,7 +234,7 @@ def _memory_allowances() -> Iterator[int]:
                 yield limit[0] - usage[0] + _fields(folder / "memory.stat").get(files, 0)
 
 
-def _processor_quotas() -> Iterator[float]:
+def _cpu_quotas() -> Iterator[float]:
     """Processors' worth of time that each cgroup grants; none is yielded where there is no bound."""
     for folder in _cgroups("cpu"):
         for numbers in (

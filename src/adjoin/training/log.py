@@ -18,9 +18,9 @@ class StepReport:
         step: its number, counted from 1.
         epoch: passes over the pairs so far.
         loss: in nats; the logarithm of the batch size is chance.
-        scale: exp(tau); None where there is none.
-        rate: learning rate as a share of its highest.
-        norm: of the gradient, before clipping.
+        logit_scale: exp(tau); None where there is none.
+        lr_scale: learning rate as a share of its highest.
+        grad_norm: of the gradient, before clipping.
         pairs_per_second, tokens_per_second: of this step; real tokens, without padding.
         padding: share of the tokens that were padding.
         waited: share of the time in which the step waited for its batch.
@@ -31,9 +31,9 @@ class StepReport:
     step: int
     epoch: float
     loss: float
-    scale: float | None
-    rate: float
-    norm: float
+    logit_scale: float | None
+    lr_scale: float
+    grad_norm: float
     pairs_per_second: float
     tokens_per_second: float
     padding: float
@@ -41,6 +41,8 @@ class StepReport:
     elapsed: float
     left: float
 
+
+_FORMER_KEYS = {"scale": "logit_scale", "rate": "lr_scale", "norm": "grad_norm"}  # of version 0.1.0
 
 Watch = Callable[[StepReport], None]
 
@@ -77,9 +79,10 @@ def whole_lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            lines.append(json.loads(line))
+            report = json.loads(line)
         except ValueError:
             continue
+        lines.append({_FORMER_KEYS.get(key, key): value for key, value in report.items()})
     return lines
 
 
@@ -96,9 +99,9 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     left.plot(steps, losses, color="0.75", linewidth=0.8, label="loss of each step")
     left.plot(steps, _smooth(losses), color="C0", label="smoothed")
     left.set(xlabel="step", ylabel="loss (nats)", title=title, ylim=(0, None))
-    if lines and lines[0]["scale"] is not None:
+    if lines and lines[0]["logit_scale"] is not None:
         right = left.twinx()
-        right.plot(steps, [line["scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
+        right.plot(steps, [line["logit_scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
         right.set(ylabel="exp τ", ylim=(0, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(picture)

@@ -17,11 +17,11 @@ from adjoin.training import checkpoint
 from adjoin.training.average import Average
 from adjoin.training.log import StepReport, TrainingLog, Watch
 from adjoin.training.recipe import Recipe
-from adjoin.training.schedule import Budget, rate
+from adjoin.training.schedule import Budget, lr_scale
 
 Say = Callable[[str], None]
 
-_SETTLED = {"token_budget", "memory_tokens"}  # what a step may change of what was settled
+_CHANGED_BY_STEP = {"token_budget", "kept_tokens"}  # what a step may change of what was execution
 
 
 class Measured(Protocol):
@@ -67,13 +67,13 @@ class Run:
         step: leaves a batch's gradients in the parameters' `.grad`.
         after_step: called when the optimiser has changed the weights.
         address: where a step's batch comes from, for a person.
-        scale: exp(tau) as it stands, or None.
+        logit_scale: exp(tau) as it stands, or None.
         budget: where it ends.
         progress: steps done, seconds spent.
         size: pairs, or rows, of a batch.
         steps_per_epoch: batches in one pass over the data.
-        aside: measures the model as it stands; its time is not the training's.
-        aside_every: after so many steps each time.
+        validate: measures the model as it stands; its time is not the training's.
+        validate_every: after so many steps each time.
     """
 
     recipe: Recipe
@@ -86,18 +86,20 @@ class Run:
     step: Callable[[Any], Measured]
     after_step: Callable[[], None]
     address: Callable[[int], str]
-    scale: Callable[[], float | None]
+    logit_scale: Callable[[], float | None]
     budget: Budget
-    progress: checkpoint.Progress
+    progress: checkpoint.TrainingProgress
     size: int
     steps_per_epoch: int
-    aside: Callable[[], None] | None = None
-    aside_every: int = 1
+    validate: Callable[[], None] | None = None
+    validate_every: int = 1
 
     def save(self) -> None:
         """Write a checkpoint; after memory ran out, with the smaller micro-batches that the step goes on with."""
-        self.progress.settled.update({name: vars(self.step)[name] for name in _SETTLED & vars(self.step).keys()})
-        state = checkpoint.State(self.modules, self.optimizer, self.average, self.ranks)
+        self.progress.execution.update(
+            {name: vars(self.step)[name] for name in _CHANGED_BY_STEP & vars(self.step).keys()}
+        )
+        state = checkpoint.TrainingState(self.modules, self.optimizer, self.average, self.ranks)
         checkpoint.save(self.folder, state, self.progress)
 
 
@@ -131,7 +133,7 @@ def _loop(run: Run, log: TrainingLog | None, watch: Watch, interrupted: list[int
         bool(interrupted)
     ):
         began, waited = time.perf_counter(), run.batches.waited
-        factor = rate(share, recipe.warmup, recipe.schedule, recipe.decay)
+        factor = lr_scale(share, recipe.warmup, recipe.schedule, recipe.decay)
         for group, top in zip(run.optimizer.param_groups, highest, strict=True):
             group["lr"] = top * factor
 
@@ -156,8 +158,8 @@ def _loop(run: Run, log: TrainingLog | None, watch: Watch, interrupted: list[int
         if log is not None:
             log.add(report)
             watch(report)
-        if run.aside is not None and progress.step % run.aside_every == 0:
-            run.aside()
+        if run.validate is not None and progress.step % run.validate_every == 0:
+            run.validate()
         if progress.elapsed - saved_at > 60 * recipe.checkpoint_minutes:
             if log is not None:
                 log.flush()
@@ -196,9 +198,9 @@ def _report(run: Run, result: Measured, factor: float, norm: float, seconds: flo
         step=progress.step,
         epoch=progress.step / run.steps_per_epoch,
         loss=result.loss,
-        scale=run.scale(),
-        rate=factor,
-        norm=norm,
+        logit_scale=run.logit_scale(),
+        lr_scale=factor,
+        grad_norm=norm,
         pairs_per_second=run.size / seconds,
         tokens_per_second=run.ranks.size * result.tokens / seconds,
         padding=1 - result.tokens / result.padded,

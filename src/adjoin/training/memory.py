@@ -15,26 +15,26 @@ from torch.utils._pytree import tree_iter
 from adjoin.tokens import Ragged
 
 _PRODUCTS = {torch.ops.aten.mm.default: 0, torch.ops.aten.bmm.default: 0, torch.ops.aten.addmm.default: 1}
-_ROWS, _TOKENS = 2, 64  # of the trial; what is kept grows in proportion to the tokens
+_ROWS, _TOKENS = 2, 64  # of the calibration; what is kept grows in proportion to the tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class PassCost:
     """A forward and a backward pass of a micro-batch.
 
     Attributes:
-        graph: bytes held from the forward pass until the backward pass, besides weights and their gradients.
-        most: bytes held at once besides those, at the worst moment of both.
-        forward, backward: FLOPs of matrix products; attention's own kernel is not looked into.
+        graph_bytes: bytes held from the forward pass until the backward pass, besides weights and their gradients.
+        peak_bytes: bytes held at once besides those, at the worst moment of both.
+        forward_flops, backward_flops: FLOPs of matrix products; attention's own kernel is not looked into.
     """
 
-    graph: int
-    most: int
-    forward: int
-    backward: int
+    graph_bytes: int
+    peak_bytes: int
+    forward_flops: int
+    backward_flops: int
 
 
-def memory_of_pass(body: Any, tokens: Ragged, autocast: torch.dtype | None = None) -> Pass:  # noqa: ANN401
+def measure_pass(body: Any, tokens: Ragged, autocast: torch.dtype | None = None) -> PassCost:  # noqa: ANN401
     """Send sequences through a body and back, and count the tensors that are alive meanwhile.
 
     Counted where PyTorch makes them, so what kernels take by themselves is left out. Leaves gradients in the
@@ -50,7 +50,7 @@ def memory_of_pass(body: Any, tokens: Ragged, autocast: torch.dtype | None = Non
             vectors_BD = body(tokens)
         graph, forward = alive.bytes, alive.flops
         torch.autograd.backward(vectors_BD, torch.ones_like(vectors_BD))
-    return Pass(graph, alive.most, forward, alive.flops - forward)
+    return PassCost(graph, alive.most, forward, alive.flops - forward)
 
 
 class _Alive(TorchDispatchMode):
@@ -95,7 +95,7 @@ def graph_bytes_per_token(body: Any, autocast: torch.dtype | None = None) -> flo
     """Bytes that the graph of one more padded token keeps until its backward pass.
 
     Counted on the tensors that autograd saves in a small forward, each storage once and the weights not at all. As
-    for `memory_of_pass`, a body of fake tensors will do.
+    for `measure_pass`, a body of fake tensors will do.
     """
     few, many = (_saved_bytes(body, rows, autocast) for rows in (_ROWS, 2 * _ROWS))
     return (many - few) / (_ROWS * _TOKENS)

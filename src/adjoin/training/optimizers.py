@@ -31,7 +31,7 @@ def make_optimizer(
     weight_learning_rate: float,
     tau_learning_rate: float,
     weight_decay: float,
-    may_halve: bool = True,
+    allow_bfloat16: bool = True,
 ) -> torch.optim.Optimizer:
     """An optimiser of what is trained: parameters that require no gradient are left out.
 
@@ -43,7 +43,7 @@ def make_optimizer(
         weight_learning_rate: of a static body's vectors.
         tau_learning_rate: of tau.
         weight_decay: decoupled, scaled by the rate.
-        may_halve: whether Muon's products are in bfloat16 where the device multiplies it in hardware.
+        allow_bfloat16: whether Muon's products are in bfloat16 where the device multiplies it in hardware.
 
     Returns:
         With as many groups as are not empty, in the order hidden matrices, matrices, vectors, tau; AdamW alone
@@ -72,7 +72,11 @@ def make_optimizer(
         if parameters
     ]
     adamw: dict[str, Any] = {"betas": _BETAS, "fused": _fused([*trained, *tau])}
-    return Muon(groups, may_halve=may_halve, **adamw) if name == "muon" else torch.optim.AdamW(groups, **adamw)
+    return (
+        Muon(groups, allow_bfloat16=allow_bfloat16, **adamw)
+        if name == "muon"
+        else torch.optim.AdamW(groups, **adamw)
+    )
 
 
 def optimizer_for(recipe: Recipe, body: nn.Module, temperature: nn.Module) -> torch.optim.Optimizer:
@@ -85,7 +89,7 @@ def optimizer_for(recipe: Recipe, body: nn.Module, temperature: nn.Module) -> to
         weight_learning_rate=recipe.weight_learning_rate,
         tau_learning_rate=recipe.tau_learning_rate,
         weight_decay=recipe.weight_decay,
-        may_halve=recipe.precision in ("auto", "bfloat16"),
+        allow_bfloat16=recipe.precision in ("auto", "bfloat16"),
     )
 
 
@@ -104,11 +108,11 @@ class Muon(torch.optim.Optimizer):
         self,
         groups: list[dict[str, Any]],
         *,
-        may_halve: bool = True,
+        allow_bfloat16: bool = True,
         **adamw: Any,  # noqa: ANN401 - AdamW's own options
     ) -> None:
         super().__init__(groups, {})
-        self._may_halve = may_halve
+        self._may_halve = allow_bfloat16
         self._adamw = torch.optim.AdamW([group for group in groups if not group["hidden"]], **adamw)
         self._share()
 
@@ -140,13 +144,13 @@ class Muon(torch.optim.Optimizer):
         state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
         update = parameter.grad.lerp(state["momentum"], _MOMENTUM)  # Nesterov's: a look ahead
         precision = half_precision(parameter.device) if self._may_halve else None
-        update = orthogonal(update, precision or torch.float32)
+        update = orthogonalize(update, precision or torch.float32)
         size = 0.2 * max(parameter.shape) ** 0.5  # AdamW's updates have a root mean square of about 0.2
         parameter.mul_(1 - rate * decay)
         parameter.add_(update, alpha=-rate * size)
 
 
-def orthogonal(matrix_MN: Tensor, precision: torch.dtype) -> Tensor:
+def orthogonalize(matrix_MN: Tensor, precision: torch.dtype) -> Tensor:
     """Push a matrix's singular values near one, about 0.7 to 1.2, and leave its singular vectors as they are.
 
     Five rounds of a quintic polynomial of the matrix (Newton-Schulz): products only. Values below about 1/500 of

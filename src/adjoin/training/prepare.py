@@ -33,7 +33,12 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
-from adjoin.training.execution import Settled, loss_products, settle, settle_processor
+from adjoin.training.execution import (
+    ExecutionConfig,
+    choose_execution,
+    choose_precision_and_threads,
+    loss_matmul_dtype,
+)
 from adjoin.training.hardware import return_freed_memory
 from adjoin.training.loop import Run, Say
 from adjoin.training.optimizers import optimizer_for
@@ -45,7 +50,7 @@ CACHE, LABELLED = "tokens", "labelled"  # below the training's folder, until it 
 
 
 @dataclass
-class Contrast:
+class ContrastiveTraining:
     """A contrastive training, ready.
 
     Attributes:
@@ -69,7 +74,7 @@ class Contrast:
 
 def prepare(
     pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, tokens: Path | None, say: Say
-) -> Contrast:
+) -> ContrastiveTraining:
     """Set a training up, from its last checkpoint if `resume` asks for it; arguments and errors as `train`."""
     _check_pairs(pairs, recipe, ranks)
     dense_weight = dense_weight_after(recipe)
@@ -83,13 +88,15 @@ def prepare(
         )
     identity = {"recipe": recipe.as_json(), "data": [dataset.hash for dataset in datasets]}
     found = checkpoint.latest(folder)
-    progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
+    progress = (
+        checkpoint.read_progress(found, identity) if found else checkpoint.TrainingProgress(0, 0.0, identity)
+    )
 
     tokenizer, start_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, known=found is not None)
     place = tokens or folder / CACHE
     ranks.on_main_rank(lambda: _tokenize(datasets, tokenizer, recipe, place, say))
     cache = TokenCache.open(place)
-    body, temperature, settled = _on_the_machine(
+    body, temperature, execution = _on_the_machine(
         start_body or _new_body(recipe, tokenizer, cache), recipe, ranks, progress
     )
     if max(recipe.dimensions or [0]) > body.dimension:
@@ -99,7 +106,7 @@ def prepare(
     average = None if recipe.average is None else Average(modules, recipe.average)
     torch.manual_seed(recipe.seed + ranks.index)
     if found:
-        checkpoint.restore(found, checkpoint.State(modules, optimizer, average, ranks))
+        checkpoint.restore(found, checkpoint.TrainingState(modules, optimizer, average, ranks))
         say(f"resuming after step {progress.step:,}")
     elif resume:
         say(f"no checkpoint in {folder}: starting from the first step")
@@ -107,12 +114,12 @@ def prepare(
     step = ContrastiveStep(
         body,
         temperature,
-        token_budget=settled.token_budget,
-        kept_tokens=settled.kept_tokens,
-        autocast=settled.autocast,
+        token_budget=execution.token_budget,
+        kept_tokens=execution.kept_tokens,
+        autocast=execution.autocast,
         dimensions=tuple(recipe.dimensions or ()),
-        products=loss_products(recipe),
-        workers=settled.workers,
+        products=loss_matmul_dtype(recipe),
+        workers=execution.workers,
         ranks=ranks,
     )
     run = Run(
@@ -126,13 +133,13 @@ def prepare(
         step=step,
         after_step=temperature.clamp,
         address=sampler.address,
-        scale=lambda: float(temperature.scale.detach()),
+        logit_scale=lambda: float(temperature.scale.detach()),
         budget=budget_of(recipe, sampler.steps_per_epoch),
         progress=progress,
         size=batch,
         steps_per_epoch=sampler.steps_per_epoch,
     )
-    return Contrast(run, datasets, cache, tokenizer, body, temperature, dense_weight)
+    return ContrastiveTraining(run, datasets, cache, tokenizer, body, temperature, dense_weight)
 
 
 def _new_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> StaticBody | TransformerBody:
@@ -321,12 +328,12 @@ def dense_weight_after(recipe: Recipe) -> float:
 
 
 def _on_the_machine(
-    body: StaticBody | TransformerBody, recipe: Recipe, ranks: Ranks, progress: checkpoint.Progress
-) -> tuple[StaticBody | TransformerBody, Temperature, Settled]:
+    body: StaticBody | TransformerBody, recipe: Recipe, ranks: Ranks, progress: checkpoint.TrainingProgress
+) -> tuple[StaticBody | TransformerBody, Temperature, ExecutionConfig]:
     """Body and temperature where and as they are trained, and the settings: a checkpoint's, or made now."""
-    known = Settled.from_json(progress.settled) if progress.settled else None
+    known = ExecutionConfig.from_json(progress.execution) if progress.execution else None
     if known is None:
-        precision, threads = settle_processor(recipe, ranks)
+        precision, threads = choose_precision_and_threads(recipe, ranks)
     else:
         return_freed_memory()
         precision, threads = known.precision, known.threads
@@ -339,11 +346,11 @@ def _on_the_machine(
     if precision == "float64":
         body, temperature = body.double(), temperature.double()
     temperature.to(ranks.device)
-    settled = known or settle(recipe, body, ranks, precision, threads)
-    progress.settled = settled.as_json()
+    execution = known or choose_execution(recipe, body, ranks, precision, threads)
+    progress.execution = execution.as_json()
     if isinstance(body, TransformerBody):
         if recipe.compile:
             body.model.compile(dynamic=True)
         if recipe.shard:
-            body = shards.shard(body, ranks, settled.autocast)
-    return body, temperature, settled
+            body = shards.shard(body, ranks, execution.autocast)
+    return body, temperature, execution

@@ -36,7 +36,7 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training import checkpoint
 from adjoin.training.average import Average
-from adjoin.training.execution import TOKEN_BUDGET, Settled, settle_processor
+from adjoin.training.execution import TOKEN_BUDGET, ExecutionConfig, choose_precision_and_threads
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Run, Say, run_training
 from adjoin.training.optimizers import optimizer_for
@@ -53,7 +53,7 @@ BATCH, STEPS_AN_EPOCH = 16, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CorpusInput:
     """What is to be read.
 
     Attributes:
@@ -72,7 +72,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class HeldOutLoss:
     """How well a model foretells documents that it was not trained on.
 
     Attributes:
@@ -84,7 +84,7 @@ class HeldOut:
     bits_per_byte: float
 
     @classmethod
-    def of(cls, nats: float, content: Content) -> "HeldOut":
+    def of(cls, nats: float, content: Content) -> "HeldOutLoss":
         """From a mean loss, by the held-out documents' tokens a byte."""
         return cls(nats, nats / math.log(2) * content.held_out_tokens / content.held_out_bytes)
 
@@ -94,18 +94,18 @@ class HeldOut:
 
 
 @dataclass
-class _Generation:
+class _GenerativeTraining:
     """A generative training, ready."""
 
     run: Run
     model: Any
     content: Content
-    measure: Callable[[], HeldOut]
-    before: HeldOut
+    measure: Callable[[], HeldOutLoss]
+    before: HeldOutLoss
 
 
 def pretrain(
-    reading: Reading,
+    reading: CorpusInput,
     out: Path,
     recipe: Recipe,
     *,
@@ -151,7 +151,9 @@ def pretrain(
     return report
 
 
-def _prepare(reading: Reading, out: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, say: Say) -> _Generation:
+def _prepare(
+    reading: CorpusInput, out: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, say: Say
+) -> _GenerativeTraining:
     """Set a training up, from its last checkpoint if there is one."""
     folder = claim(out, ranks, resume=resume)
     found = checkpoint.latest(folder)
@@ -161,31 +163,33 @@ def _prepare(reading: Reading, out: Path, recipe: Recipe, ranks: Ranks, *, resum
     ranks.on_main_rank(lambda: _read(reading, tokenizer, data, out, recipe, say))
     packed = Packed.open(folder / CACHE)
     identity["data"] = packed.content.data
-    progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
+    progress = (
+        checkpoint.read_progress(found, identity) if found else checkpoint.TrainingProgress(0, 0.0, identity)
+    )
 
     if model is None:
         vocabulary = Tokenizer.load(out / TOKENIZER_FILE).vocabulary_size
         model = random_generative(recipe.start, vocabulary, recipe.max_tokens)
-    settled = _settle(model, recipe, ranks, progress)
-    step = CausalStep(model, token_budget=settled.token_budget, autocast=settled.autocast, ranks=ranks)
+    execution = _choose_execution(model, recipe, ranks, progress)
+    step = CausalStep(model, token_budget=execution.token_budget, autocast=execution.autocast, ranks=ranks)
     held_out = _held_out(packed, recipe, ranks)
 
-    def measure() -> HeldOut:
-        return HeldOut.of(step.measure(held_out), packed.content)
+    def measure() -> HeldOutLoss:
+        return HeldOutLoss.of(step.measure(held_out), packed.content)
 
     before = measure()  # after a resumption once more: what it starts from is made again anyway
     run = _run(step, Rows(packed.trained_N, recipe.max_tokens), recipe, ranks, folder, progress)
     if found:
-        checkpoint.restore(found, checkpoint.State(run.modules, run.optimizer, run.average, ranks))
+        checkpoint.restore(found, checkpoint.TrainingState(run.modules, run.optimizer, run.average, ranks))
         say(f"resuming after step {progress.step:,}")
     elif resume:
         say(f"no checkpoint in {folder}: starting from the first step")
     say(f"loss on the held-out documents before the first step: {before.nats:.3f} nats a token")
-    return _Generation(run, model, packed.content, measure, before)
+    return _GenerativeTraining(run, model, packed.content, measure, before)
 
 
 def _run(
-    step: CausalStep, rows: Rows, recipe: Recipe, ranks: Ranks, folder: Path, progress: checkpoint.Progress
+    step: CausalStep, rows: Rows, recipe: Recipe, ranks: Ranks, folder: Path, progress: checkpoint.TrainingProgress
 ) -> Run:
     """What the loop needs, before a checkpoint is restored into it."""
     batch = _batch_for(rows, recipe, ranks)
@@ -203,7 +207,7 @@ def _run(
         step=step,
         after_step=lambda: None,
         address=sampler.address,
-        scale=lambda: None,
+        logit_scale=lambda: None,
         budget=budget_of(recipe, sampler.steps_per_epoch),
         progress=progress,
         size=batch,
@@ -229,7 +233,7 @@ def _checkpoint(recipe: Recipe, say: Say) -> tuple[Any, Tokenizer]:
 
 
 def _read(
-    reading: Reading, tokenizer: Tokenizer | None, data: str | None, out: Path, recipe: Recipe, say: Say
+    reading: CorpusInput, tokenizer: Tokenizer | None, data: str | None, out: Path, recipe: Recipe, say: Say
 ) -> None:
     """Read the corpus: learn a vocabulary, where there is none yet, and pack all documents.
 
@@ -269,19 +273,24 @@ def sample(sources: Sequence[Source], characters: int) -> Iterator[str]:
                 return
 
 
-def _settle(model: Any, recipe: Recipe, ranks: Ranks, progress: checkpoint.Progress) -> Settled:  # noqa: ANN401
+def _choose_execution(
+    model: Any,  # noqa: ANN401
+    recipe: Recipe,
+    ranks: Ranks,
+    progress: checkpoint.TrainingProgress,
+) -> ExecutionConfig:
     """Put the model where and as it is trained; the settings are a checkpoint's, or made now."""
-    if progress.settled:
-        settled = Settled.from_json(progress.settled)
-        torch.set_num_threads(settled.threads)
+    if progress.execution:
+        execution = ExecutionConfig.from_json(progress.execution)
+        torch.set_num_threads(execution.threads)
     else:
         budget = recipe.token_budget or TOKEN_BUDGET[ranks.device.type]
-        settled = Settled(*settle_processor(recipe, ranks), budget, budget)
-        progress.settled = settled.as_json()
-    model.to(ranks.device, torch.float64 if settled.precision == "float64" else torch.float32)
+        execution = ExecutionConfig(*choose_precision_and_threads(recipe, ranks), budget, budget)
+        progress.execution = execution.as_json()
+    model.to(ranks.device, torch.float64 if execution.precision == "float64" else torch.float32)
     if recipe.compile:
         model.base_model.compile(dynamic=True)
-    return settled
+    return execution
 
 
 def _trained(model: Any) -> dict[str, nn.Module]:  # noqa: ANN401 - a transformers model, an untyped library
@@ -313,7 +322,7 @@ def _batch_for(rows: Rows, recipe: Recipe, ranks: Ranks) -> int:
     return batch
 
 
-def _report(generation: _Generation, reading: Reading, after: HeldOut) -> dict[str, Any]:
+def _report(generation: _GenerativeTraining, reading: CorpusInput, after: HeldOutLoss) -> dict[str, Any]:
     """The content of pretrain.json."""
     run, content = generation.run, generation.content
     return {
@@ -332,6 +341,6 @@ def _report(generation: _Generation, reading: Reading, after: HeldOut) -> dict[s
         },
         "steps": run.progress.step,
         "seconds": round(run.progress.elapsed, 1),
-        "settled": run.progress.settled,
+        "execution": run.progress.execution,
         "ranks": run.ranks.size,
     }

@@ -228,7 +228,7 @@ class Recipe:
         return Start(self.preset, None, None, self.dimension, self.seed, vectors_from=vectors_from)
 
     def batch_for(self, number: int, ranks: int = 1) -> int:
-        """The batch size, given or settled for so many pairs.
+        """The batch size, given or execution for so many pairs.
 
         A small set of pairs gets at least `_STEPS_AN_EPOCH` batches an epoch, of at least 16 pairs.
 

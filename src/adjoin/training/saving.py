@@ -21,7 +21,7 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
-from adjoin.training.prepare import Contrast, dense_weight_after
+from adjoin.training.prepare import ContrastiveTraining, dense_weight_after
 from adjoin.training.recipe import Recipe
 
 
@@ -54,7 +54,7 @@ def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) ->
             path.replace(out / path.name)
 
 
-def describe(contrast: Contrast) -> Description:
+def describe(contrast: ContrastiveTraining) -> Description:
     """What adjoin.json says of a training as it stands."""
     run, cache = contrast.run, contrast.cache
     hashes = [dataset.hash for dataset in contrast.datasets]
@@ -70,7 +70,7 @@ def describe(contrast: Contrast) -> Description:
             "data": hashes[0] if len(hashes) == 1 else hashes,
             "steps": run.progress.step,
             "seconds": round(run.progress.elapsed, 1),
-            "settled": run.progress.settled,
+            "execution": run.progress.execution,
             "ranks": run.ranks.size,
             "texts": cache.encoded,
             "texts_truncated": cache.truncated,
@@ -79,7 +79,7 @@ def describe(contrast: Contrast) -> Description:
     )
 
 
-def write_snapshot(folder: Path, contrast: Contrast) -> None:
+def write_snapshot(folder: Path, contrast: ContrastiveTraining) -> None:
     """Write the model that a training would give if it ended now; all ranks take part, and nothing of it changes.
 
     Args:
@@ -123,7 +123,7 @@ def write_model_of(state: Path, out: Path) -> None:
     tokenizer = Tokenizer.load(state.parent.parent / TOKENIZER_FILE)
     body, temperature = _body_like(recipe, tokenizer), Temperature()
     modules = nn.ModuleDict({"body": body, "temperature": temperature})
-    if progress.settled.get("precision") == "float64":
+    if progress.execution.get("precision") == "float64":
         modules.double()
     average = None if recipe.average is None else Average(modules, recipe.average)
     checkpoint.restore_weights(state, modules, average)
@@ -142,7 +142,7 @@ def write_model_of(state: Path, out: Path) -> None:
                 "data": data[0] if len(data) == 1 else data,
                 "steps": progress.step,
                 "seconds": round(progress.elapsed, 1),
-                "settled": progress.settled,
+                "execution": progress.execution,
             },
             dense_weight=dense_weight_after(recipe),
         )

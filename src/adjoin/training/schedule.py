@@ -26,7 +26,7 @@ class Budget:
         return min(1.0, max(shares))
 
 
-def rate(progress: float, warmup: float, shape: str = "linear", decay: float = 0.2) -> float:
+def lr_scale(progress: float, warmup: float, shape: str = "linear", decay: float = 0.2) -> float:
     """The learning rate as a share of its highest: a linear rise over `warmup`, then what `shape` says.
 
     Args:

@@ -1,4 +1,4 @@
-"""Evaluation aside: what a training is worth on its way, without a bit of its result changing.
+"""Validation: what a training is worth on its way, without a bit of its result changing.
 
 models/mine/training/
   evaluations.jsonl          a line an evaluation: step, seconds spent in steps until then, scores by their names
@@ -22,13 +22,13 @@ from adjoin.files import folder_in_one_piece, read_json, write_atomically, write
 from adjoin.training.log import whole_lines
 
 SCORES, REPORTS, BEST, SNAPSHOT = "evaluations.jsonl", "evaluations", "best", "snapshot"
-KEPT_FILE = "kept.json"  # beside the best model: its step and score, and what that was measured on
+BEST_FILE = "kept.json"  # beside the best model: its step and score, and what that was measured on
 
 Measure = Callable[[Path, Path, Mapping[str, str | int]], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class Validation:
     """How a training is measured on its way.
 
     Attributes:
@@ -56,7 +56,7 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class BestCheckpoint:
     """The best model so far.
 
     Attributes:
@@ -76,22 +76,22 @@ class Evaluations:
     """The evaluations of one training, which go on where those of an interrupted one ended.
 
     Attributes:
-        aside: how is measured.
+        validation: how is measured.
         folder: the training's.
         last: step of the last one under these settings; 0 if there is none.
     """
 
-    def __init__(self, aside: Aside, folder: Path, step: int) -> None:
+    def __init__(self, validation: Validation, folder: Path, step: int) -> None:
         """Look at what is there.
 
         Args:
-            aside: how is measured.
+            validation: how is measured.
             folder: the training's.
             step: its last one; evaluations of later steps will be made again.
         """
-        self.aside, self.folder = aside, folder
+        self.validation, self.folder = validation, folder
         known = [line for line in whole_lines(folder / SCORES) if line["step"] <= step]
-        same = [line["step"] for line in known if line["settings"] == aside.settings]
+        same = [line["step"] for line in known if line["settings"] == validation.settings]
         self.last = int(same[-1]) if same else 0
         self._known = known
 
@@ -101,14 +101,16 @@ class Evaluations:
             lines = (json.dumps(line) + "\n" for line in self._known)
             write_atomically(self.folder / SCORES, "".join(lines))
 
-    def best(self) -> Kept | None:
+    def best(self) -> BestCheckpoint | None:
         """The best model under these settings; None if none is kept."""
         place = self.folder / BEST
-        if self.aside.keep is None or not (place / KEPT_FILE).is_file():
+        if self.validation.keep is None or not (place / BEST_FILE).is_file():
             return None
-        found = read_json(place / KEPT_FILE, "note of the best model")
-        same = found.get("score") == self.aside.keep and found.get("settings") == self.aside.settings
-        return Kept(place, int(found["step"]), str(found["score"]), float(found["value"])) if same else None
+        found = read_json(place / BEST_FILE, "note of the best model")
+        same = found.get("score") == self.validation.keep and found.get("settings") == self.validation.settings
+        return (
+            BestCheckpoint(place, int(found["step"]), str(found["score"]), float(found["value"])) if same else None
+        )
 
     def take(self, model: Path, facts: Mapping[str, str | int], elapsed: float) -> str:
         """Measure a model, and keep it if it is the best so far.
@@ -126,19 +128,19 @@ class Evaluations:
         """
         step = int(facts["step"])
         with _undisturbed():
-            scores = dict(self.aside.measure(model, self.folder / REPORTS / f"step-{step:08d}", facts))
-        if missing := [name for name in self.aside.names if name not in scores]:
+            scores = dict(self.validation.measure(model, self.folder / REPORTS / f"step-{step:08d}", facts))
+        if missing := [name for name in self.validation.names if name not in scores]:
             raise AdjoinError(f"the evaluation after step {step:,} gave no score {', '.join(missing)}")
-        known, keep = self.best(), self.aside.keep
+        known, keep = self.best(), self.validation.keep
         is_best = keep is not None and (known is None or scores[keep] > known.value)
         if keep is not None and is_best:
-            note = {"score": keep, "value": scores[keep], "step": step, "settings": self.aside.settings}
+            note = {"score": keep, "value": scores[keep], "step": step, "settings": self.validation.settings}
             with folder_in_one_piece(self.folder / BEST) as unfinished:
                 for path in model.iterdir():
                     shutil.copyfile(path, unfinished / path.name)
-                write_json(unfinished / KEPT_FILE, note)
+                write_json(unfinished / BEST_FILE, note)
         shutil.rmtree(model)
-        line = {"step": step, "elapsed": elapsed, "settings": self.aside.settings, "scores": scores}
+        line = {"step": step, "elapsed": elapsed, "settings": self.validation.settings, "scores": scores}
         with (self.folder / SCORES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.last = step
