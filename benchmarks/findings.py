@@ -23,8 +23,9 @@ from starts import sample, starts
 
 # Static tables, since a transformer that has seen enough pairs to differ takes days here. Starts differ soon.
 CODE = {
-    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048, "neighbours": 64,
-    "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "loss_precision": "bfloat16", "threads": 2,
+    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048,
+    "local_negatives": 64, "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "loss_precision": "bfloat16",
+    "threads": 2,
 }  # fmt: skip
 PROSE = {
     "preset": "static", "dimension": 576, "vocabulary": 32768, "max_tokens": 256, "batch": 2048,
@@ -33,7 +34,7 @@ PROSE = {
 }  # fmt: skip
 SAMPLE, BATCH = 25_600, 256  # pairs that a transformer sees: a quarter of an hour
 TRANSFORMER = {
-    "max_tokens": 128, "batch": BATCH, "steps": SAMPLE // BATCH, "neighbours": 64, "learning_rate": 5e-4,
+    "max_tokens": 128, "batch": BATCH, "steps": SAMPLE // BATCH, "local_negatives": 64, "learning_rate": 5e-4,
     "loss_precision": "bfloat16", "threads": 2,
 }  # fmt: skip
 TEXT = ["probe", "similarity", "retrieval"]

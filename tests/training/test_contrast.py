@@ -181,7 +181,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
     else:
         assert killed.returncode == 130
         assert killed.stderr.strip().splitlines()[-1] == (
-            "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
+            "adjoin: interrupted; the same command with --resume continues after the last finished step"
         )
     again = run(pairs_folder, out, "--resume")
     assert again.returncode == 0, again.stderr

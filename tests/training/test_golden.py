@@ -24,7 +24,7 @@ CONTRASTIVE: dict[str, dict[str, Any]] = {
         "steps": 12,
         "token_dropout": 0.3,
         "hidden": 8,
-        "neighbours": 4,
+        "local_negatives": 4,
     },
     "nano": {"preset": "nano", "steps": 8, "token_budget": 300, "memory": 0.01},
     "nano-everything": {

@@ -176,7 +176,7 @@ def test_a_killed_training_keeps_to_what_it_read(sign: signal.Signals, tmp_path:
     else:
         assert killed.returncode == 130
         assert killed.stderr.strip().splitlines()[-1] == (
-            "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
+            "adjoin: interrupted; the same command with --resume continues after the last finished step"
         )
     whole = Recipe.for_pretraining(steps=25, checkpoint_minutes=0.0, **SMALL)
     pretrain.pretrain(CorpusInput([root], workers=1), tmp_path / "whole", whole)

@@ -48,6 +48,17 @@ def test_wrong_options_are_one_line(options: dict[str, object], message: str) ->
         Recipe.with_defaults(**options)
 
 
+def test_options_by_their_former_names_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text("neighbours = 4\n")
+    assert Recipe.read(path) == {"local_negatives": 4}
+    assert Recipe.with_defaults(neighbours=4) == Recipe.with_defaults(local_negatives=4)
+    with pytest.raises(AdjoinError, match="neighbours is the former name of local_negatives: give one of them"):
+        Recipe.with_defaults(neighbours=4, local_negatives=8)
+    with pytest.raises(AdjoinError, match="local_negatives is 0: expected 1 or more"):
+        Recipe.with_defaults(neighbours=0)
+
+
 def test_recipe_files(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text('preset = "nano"\nsteps = 7\n')

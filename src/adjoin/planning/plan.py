@@ -47,7 +47,6 @@ from adjoin.training.hardware import (
 )
 from adjoin.training.loop import Say
 from adjoin.training.memory import measure_pass
-from adjoin.training.prepare import budget_of
 from adjoin.training.recipe import Recipe
 
 TRIED_SECONDS = 12.0  # a body whose first pass would take longer is planned on paper
@@ -145,7 +144,7 @@ def plan(
     lengths = lengths_for(pairs, recipe)
     number = lengths.pairs if lengths.pairs is not None else 1 << 40
     batch = recipe.batch_for(number)
-    steps = budget_of(recipe, max(1, number // batch)).steps if lengths.pairs is not None else recipe.steps
+    steps = recipe.budget(max(1, number // batch)).steps if lengths.pairs is not None else recipe.steps
     if gpus is not None or gpu is not None:
         planned = _on_paper(recipe, lengths, batch, gpus or 1, gpu or USUAL_GPU)
     else:
