@@ -39,7 +39,7 @@ import torch
 from starts import sample, starts
 
 from adjoin.files import read_toml, write_atomically
-from adjoin.model.encoder import Description, number_of_parameters
+from adjoin.model.description import Description, number_of_parameters
 from adjoin.model.locations import DESCRIPTION_FILE
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer

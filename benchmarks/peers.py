@@ -25,8 +25,8 @@ from torch.nn import functional
 
 from adjoin.batches.batch import Batch
 from adjoin.model.bodies import TransformerBody
-from adjoin.model.start import library_quiet
-from adjoin.objective.contrastive import START_SCALE, Temperature
+from adjoin.model.pretrained import library_quiet
+from adjoin.objective.contrastive import START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
@@ -121,7 +121,7 @@ class Adjoin:
     def __init__(self, setting: Setting) -> None:
         return_freed_memory()  # as every training of ours does
         body = TransformerBody(open_model(setting))
-        temperature = Temperature(START_SCALE).to(setting.device).requires_grad_(False)
+        temperature = Temperature(START_LOGIT_SCALE).to(setting.device).requires_grad_(False)
         self.step = ContrastiveStep(
             body,
             temperature,
@@ -198,7 +198,7 @@ class _SentenceTransformers(_Masked):
         )
         self.loss = getattr(losses, loss)(
             accelerator.prepare_model(model.train()),
-            scale=START_SCALE,
+            scale=START_LOGIT_SCALE,
             directions=("query_to_doc", "doc_to_query"),
             partition_mode="per_direction",
             **options,
@@ -266,7 +266,7 @@ class GradCache(_Masked):
         with torch.no_grad():
             vectors = torch.cat([self.embed(part) for part in parts])
         x_MD, y_MD = vectors.requires_grad_().chunk(2)
-        logits_MM, diagonal = x_MD @ y_MD.T * START_SCALE, torch.arange(pairs, device=vectors.device)
+        logits_MM, diagonal = x_MD @ y_MD.T * START_LOGIT_SCALE, torch.arange(pairs, device=vectors.device)
         loss = (
             functional.cross_entropy(logits_MM, diagonal) + functional.cross_entropy(logits_MM.T, diagonal)
         ) / 2

@@ -22,7 +22,8 @@ from adjoin.batches.sampler import Sampler
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
 from adjoin.mining import MiningOptions, mine
-from adjoin.model.start import Start, random_transformer
+from adjoin.model.build import random_transformer
+from adjoin.model.start import Start
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
@@ -51,7 +52,7 @@ def plain_step(body: torch.nn.Module, temperature: Temperature, sampler: Sampler
         return torch.cat([body(side.take(rows)) for rows in np.array_split(np.arange(len(side)), 8)])
 
     identity = Identity.of(batch.identity_3M)
-    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.scale, identity=identity)
+    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.logit_scale, identity=identity)
     torch.autograd.backward(loss)
 
 

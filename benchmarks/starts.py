@@ -7,7 +7,7 @@ import torch
 
 from adjoin.files import folder_in_one_piece, write_atomically
 from adjoin.model.locations import locate_model
-from adjoin.model.start import load_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.pairs.dataset import MANIFEST, PairDataset, write_manifest, write_shard
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer

@@ -36,8 +36,10 @@ from rich.console import Console
 from workers import Stretch, Task, Worker
 
 from adjoin.files import write_json
+from adjoin.model.build import random_transformer
 from adjoin.model.presets import PRESETS
-from adjoin.model.start import Start, library_quiet, random_transformer
+from adjoin.model.pretrained import library_quiet
+from adjoin.model.start import Start
 from adjoin.pairs.dataset import sha256_of_file
 from adjoin.tokens import Ragged, Tokenizer, encode_all
 from adjoin.training.execution import TOKEN_BUDGET

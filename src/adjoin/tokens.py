@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import tokenizers
@@ -21,7 +21,10 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 
 from adjoin.errors import AdjoinError
 
-ROLES: dict[str, tuple[str, str]] = {"query": ("[", "]"), "document": ("{", "}")}
+Role = Literal["query", "document", "symmetric"]
+ROLES: tuple[Role, ...] = get_args(Role)
+SYMMETRIC: Role = "symmetric"  # the role of texts that are compared with each other, clustered or classified
+DELIMITERS: dict[str, tuple[str, str]] = {"query": ("[", "]"), "document": ("{", "}")}
 
 FILE = "tokenizer.json"
 
@@ -90,7 +93,7 @@ class Ragged:
         return replace(self, neighbours_2N=self.ids_N[np.stack([before, after])])
 
     @property
-    def places_N(self) -> NDArray[np.int64]:
+    def positions_N(self) -> NDArray[np.int64]:
         """Where each token stands in its own sequence, counted from 0."""
         return np.arange(len(self.ids_N)) - np.repeat(self.starts_B, self.lengths_B)
 
@@ -139,7 +142,7 @@ class Tokenizer:
         self.truncated = 0
         self.encoded = 0
         self._delimiters = {
-            role: (self._single(opening), self._single(closing)) for role, (opening, closing) in ROLES.items()
+            role: (self._single(opening), self._single(closing)) for role, (opening, closing) in DELIMITERS.items()
         }
 
     def _single(self, delimiter: str) -> int:
@@ -157,7 +160,7 @@ class Tokenizer:
     @property
     def openings(self) -> list[int]:
         """The tokens that queries and documents begin with, in this order."""
-        return [self._delimiters[role][0] for role in ROLES]
+        return [self._delimiters[role][0] for role in DELIMITERS]
 
     def check_fits(self, rows: int, place: Path) -> None:
         """Refuse a table of `rows` token vectors that some token would have no row in.
@@ -221,8 +224,8 @@ class Tokenizer:
         Raises:
             AdjoinError: the role is unknown, or `max_tokens` leaves no room between the delimiters.
         """
-        if role not in ROLES:
-            raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, ROLES))}")
+        if role not in DELIMITERS:
+            raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, DELIMITERS))}")
         if max_tokens < 3:
             raise AdjoinError(f"max_tokens is {max_tokens}: expected at least 3, one between two delimiters")
         opening, closing = self._delimiters[role]

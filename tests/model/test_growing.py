@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from adjoin import Encoder
 from adjoin.cli import main
 from adjoin.errors import AdjoinError
-from adjoin.model.ensemble import join
+from adjoin.model.ensemble import make_ensemble
 from adjoin.model.growing import grow
 from adjoin.model.static import StaticTable, Tensors
 from adjoin.pairs.dataset import PairDataset
@@ -129,7 +129,7 @@ def test_heads_of_a_joined_table_become_one(
 ) -> None:
     sizes = {"dimension": 32, "vocabulary": 600, "batch": 32, "steps": 60, "seed": 1}
     train(pairs_folder, tmp_path / "other", Recipe.with_defaults(preset="static", **sizes))
-    join([table, tmp_path / "other"], tmp_path / "joined")
+    make_ensemble([table, tmp_path / "other"], tmp_path / "joined")
     command = [
         "grow",
         str(tmp_path / "joined"),

@@ -19,9 +19,11 @@ from tokenizers import models
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.files import write_json
-from adjoin.model.encoder import Description
+from adjoin.model.build import checkpoint_body
+from adjoin.model.description import Description
+from adjoin.model.pretrained import load_generative
 from adjoin.model.pruning import TEXTS_AT_ONCE, keep_rows, needed_tokens, prune, pruned_tokenizer
-from adjoin.model.start import Start, checkpoint_body, load_generative
+from adjoin.model.start import Start
 from adjoin.tokens import Tokenizer
 from small_sources import NOUNS, VERBS, function_source
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from adjoin.batches.packing import Packed, pack
+from adjoin.batches.packing import PackedStreams, pack
 from adjoin.cli import main
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.model.encoder import Encoder
-from adjoin.model.start import load_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.tally import Tally
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, pretrain
@@ -48,7 +48,7 @@ def losses(out: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
 
 
-def packed_of(root: Path, tokenizer: Tokenizer, folder: Path) -> Packed:
+def packed_of(root: Path, tokenizer: Tokenizer, folder: Path) -> PackedStreams:
     return pack(find_sources([root], Tally()), tokenizer, folder, Tally(), workers=1)
 
 

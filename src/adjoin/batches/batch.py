@@ -77,11 +77,11 @@ def stretches(
 
 def cut_out(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: NDArray[np.int64]) -> Ragged:
     """The sequences without the `skipped_B` tokens behind their first, of new lengths; the last token stays."""
-    places_N = sequences.places_N
+    positions_N = sequences.positions_N
     skipped_N, lengths_N = (np.repeat(numbers_B, sequences.lengths_B) for numbers_B in (skipped_B, lengths_B))
     last_N = np.repeat(sequences.lengths_B, sequences.lengths_B) - 1
-    inside_N = (places_N > skipped_N) & (places_N < skipped_N + lengths_N - 1)
-    return sequences.keep((places_N == 0) | (places_N == last_N) | inside_N)
+    inside_N = (positions_N > skipped_N) & (positions_N < skipped_N + lengths_N - 1)
+    return sequences.keep((positions_N == 0) | (positions_N == last_N) | inside_N)
 
 
 def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator, *, distinct: bool = False) -> Ragged:

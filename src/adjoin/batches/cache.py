@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from adjoin.batches import tokenizing
 from adjoin.batches.columns import open_column
-from adjoin.batches.writing import OFFSETS, State, read_state, rows_of_source
+from adjoin.batches.writing import OFFSETS, CacheState, read_state, rows_of_source
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged, Tokenizer
@@ -70,7 +70,7 @@ class TokenCache:
         has_negatives: whether some pairs have explicit negatives.
     """
 
-    def __init__(self, folder: Path, state: State, columns: dict[str, NDArray[Any]]) -> None:
+    def __init__(self, folder: Path, state: CacheState, columns: dict[str, NDArray[Any]]) -> None:
         """Use `open` or `build`."""
         self.folder = folder
         self.sources = dict(state.sources)
@@ -170,9 +170,3 @@ class TokenCache:
         """In how many sequences, of both sides, each token stands; there are twice as many as pairs."""
         frequency: NDArray[np.int64] = self._columns["counts"][:, 0].sum(axis=0)
         return frequency
-
-    @property
-    def occurrences_V(self) -> NDArray[np.int64]:
-        """How often each token stands in the sequences of both sides."""
-        occurrences: NDArray[np.int64] = self._columns["counts"][:, 1].sum(axis=0)
-        return occurrences

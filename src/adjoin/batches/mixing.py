@@ -10,7 +10,7 @@ from adjoin.errors import AdjoinError
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class SourcePool:
     """Pairs that are shuffled together: those of one source, or of several.
 
     Attributes:
@@ -27,7 +27,7 @@ class Pool:
         return sum(self.sources.values())
 
 
-def pools_of(sources: Mapping[str, int], batch_size: int) -> list[Pool]:
+def pools_of(sources: Mapping[str, int], batch_size: int) -> list[SourcePool]:
     """A pool a source; those with less than a batch are joined, if need be with the next smallest.
 
     Args:
@@ -41,9 +41,9 @@ def pools_of(sources: Mapping[str, int], batch_size: int) -> list[Pool]:
         if sources[name] >= batch_size and (not rest or filled >= batch_size):
             break
         rest.append(name)
-    pools = [Pool(name, {name: pairs}) for name, pairs in sources.items() if name not in rest]
+    pools = [SourcePool(name, {name: pairs}) for name, pairs in sources.items() if name not in rest]
     joined = {name: sources[name] for name in sources if name in rest}
-    return [*pools, Pool(" + ".join(joined), joined)] if joined else pools
+    return [*pools, SourcePool(" + ".join(joined), joined)] if joined else pools
 
 
 def shares(pairs: Sequence[int], temperature: float) -> list[float]:

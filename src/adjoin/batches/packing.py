@@ -68,7 +68,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedStreams:
     """The two streams, mapped into memory.
 
     Attributes:
@@ -81,7 +81,7 @@ class Packed:
     held_out_N: NDArray[Any]
 
     @classmethod
-    def open(cls, folder: Path) -> "Packed":
+    def open(cls, folder: Path) -> "PackedStreams":
         """Open what `pack` has finished.
 
         Raises:
@@ -103,14 +103,14 @@ class Packed:
 def holds(folder: Path, data: str | None) -> bool:
     """Whether a finished pack of the documents with the hash `data` lies in a folder."""
     try:
-        return Packed.open(folder).content.data == data
+        return PackedStreams.open(folder).content.data == data
     except AdjoinError:
         return False
 
 
 def pack(
     sources: Sequence[Source], tokenizer: Tokenizer, folder: Path, tally: Tally, *, workers: int | None = None
-) -> Packed:
+) -> PackedStreams:
     """Tokenize all Documents of the sources into `folder`, which one builder at a time may fill.
 
     Of documents with the same text the first counts. Held out is every document whose text's hash says so, about
@@ -143,7 +143,7 @@ def pack(
         for part in parts:
             writer.append(part)
     writer.finish()
-    return Packed.open(folder)
+    return PackedStreams.open(folder)
 
 
 @dataclass(frozen=True, slots=True)

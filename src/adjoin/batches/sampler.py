@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from adjoin.batches.batch import Batch, cut_out, drop_tokens, stretches
 from adjoin.batches.cache import Sequences, TokenCache
-from adjoin.batches.mixing import Pool, as_weights, capped, pools_of, seats, shares
+from adjoin.batches.mixing import SourcePool, as_weights, capped, pools_of, seats, shares
 from adjoin.batches.order import shuffled_runs
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
@@ -47,7 +47,7 @@ class Sampler:
         token_dropout: float = 0.0,
         crop: tuple[float, float] = (0.0, 0.0),
         distinct: bool = False,
-        neighbours: int = 1,
+        local_negatives: int = 1,
         sources: str = ONE,
         mixing_temperature: float = 1.0,
         rank: int = 0,
@@ -62,8 +62,8 @@ class Sampler:
             token_dropout: share of the tokens between the delimiters that is left out, anew at each visit.
             crop: share of the x, and of the y, that are cut to a stretch, anew at each visit.
             distinct: whether each sequence's tokens come once, with those beside them (`Ragged.distinct`).
-            neighbours: so many pairs that stand next to each other in the data stay together in a batch: they are
-                of one file or package as a rule, and each other's hard negatives.
+            local_negatives: size of the runs of adjacent pairs that stay together in a batch. They are usually of
+                one file or package, so they are hard negatives for each other. 1 shuffles all pairs.
             sources: "one": each batch is of one source; "mixed": of all.
             mixing_temperature: a source's share is proportional to its pairs to the power of one over this.
             rank: which of the ranks this is; it gets its share of each batch.
@@ -75,12 +75,18 @@ class Sampler:
         """
         _check(len(cache), batch_size, token_dropout, sources, rank, ranks)
         self._cache, self._batch_size, self._seed, self._token_dropout = cache, batch_size, seed, token_dropout
-        self._distinct, self._neighbours, self._crop = distinct, neighbours, (*crop, crop[1])  # negatives are y
+        self._distinct, self._local_negatives, self._crop = (
+            distinct,
+            local_negatives,
+            (*crop, crop[1]),
+        )  # negatives are y
         self._rank, self._ranks = rank, ranks
         self.steps_per_epoch = len(cache) // batch_size
         of_one = sources == ONE
         self._pools = (
-            pools_of(cache.sources, batch_size) if of_one else [Pool(s, {s: n}) for s, n in cache.sources.items()]
+            pools_of(cache.sources, batch_size)
+            if of_one
+            else [SourcePool(s, {s: n}) for s, n in cache.sources.items()]
         )
         sizes = [pool.pairs for pool in self._pools]
         parts = shares(sizes, mixing_temperature)
@@ -89,7 +95,7 @@ class Sampler:
             parts = capped(parts, [size / batch_size for size in sizes])
         self.shares = {pool.name: (pool.pairs, part) for pool, part in zip(self._pools, parts, strict=True)}
         if not of_one and not self._blends:
-            self._pools, parts = [Pool(MIXED, cache.sources)], [1.0]
+            self._pools, parts = [SourcePool(MIXED, cache.sources)], [1.0]
         self._weights = as_weights(parts)
         self._round = lru_cache(maxsize=2)(self._turns)
 
@@ -117,7 +123,7 @@ class Sampler:
         for pool, epoch, first, last in self._stretches(step):
             pairs = self._pools[pool].pairs
             key = [self._seed, _ORDER, pool, epoch]
-            places = shuffled_runs(np.arange(first, last), pairs, self._neighbours, key)
+            places = shuffled_runs(np.arange(first, last), pairs, self._local_negatives, key)
             parts.append(self._rows_of(self._pools[pool], places))
         rows = np.concatenate(parts)
         if self._blends:  # or each rank would get sources of its own
@@ -176,7 +182,7 @@ class Sampler:
         turns = np.repeat(np.arange(len(before)), np.subtract(after, before))
         return np.random.default_rng([self._seed, _TURNS, number]).permutation(turns), before
 
-    def _rows_of(self, pool: Pool, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _rows_of(self, pool: SourcePool, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers in the cache of the pairs at `places` of a pool."""
         if len(pool.sources) == len(self._cache.sources):
             return places

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.writing import FORMAT, State, TokenizedPart, Writer
+from adjoin.batches.writing import FORMAT, CacheState, TokenizedPart, Writer
 from adjoin.files import write_atomically
 from adjoin.pairs.dataset import NEGATIVES, PairDataset, Part
 from adjoin.pairs.pair import text_hash
@@ -41,7 +41,7 @@ def build(
     hashes = [dataset.hash for dataset in datasets]
     folder.mkdir(parents=True, exist_ok=True)
     pairs = sum(map(len, datasets))
-    with closing(Writer(folder, State(FORMAT, hashes, digest, vocabulary, max_tokens, negatives))) as writer:
+    with closing(Writer(folder, CacheState(FORMAT, hashes, digest, vocabulary, max_tokens, negatives))) as writer:
         progress(writer.state.pairs, pairs)
         if writer.state.complete:
             return

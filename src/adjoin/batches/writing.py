@@ -29,7 +29,7 @@ OFFSETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class CacheState:
     """The content of cache.json: what the columns are of, and how many of their rows count.
 
     Attributes:
@@ -60,9 +60,11 @@ class State:
     sources: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
 
-    def fresh(self) -> "State":
+    def fresh(self) -> "CacheState":
         """The same work with nothing of it done."""
-        return State(self.format, self.datasets, self.tokenizer, self.vocabulary, self.max_tokens, self.negatives)
+        return CacheState(
+            self.format, self.datasets, self.tokenizer, self.vocabulary, self.max_tokens, self.negatives
+        )
 
     @property
     def pairs(self) -> int:
@@ -86,18 +88,18 @@ def rows_of_source(number: int) -> str:
     return f"rows-{number:05d}"
 
 
-def read_state(folder: Path) -> State:
+def read_state(folder: Path) -> CacheState:
     """What cache.json says.
 
     Raises:
         AdjoinError: it is missing or damaged.
     """
     value = read_json(folder / STATE, "state of the token cache")
-    declared: dict[str, Any] = {entry.name: entry.type for entry in fields(State)}
+    declared: dict[str, Any] = {entry.name: entry.type for entry in fields(CacheState)}
     if not isinstance(value, dict) or value.keys() != declared.keys() or wrong_types(value, declared):
         raise AdjoinError(f"{folder / STATE} is damaged: expected {', '.join(declared)}; remove {folder}")
     numbers = [*value["sources"].values(), *value["rows"].values(), value["parts"], value["vocabulary"]]
-    state = State(**value)
+    state = CacheState(**value)
     if state.format != FORMAT or any(type(number) is not int or number < 0 for number in numbers):
         raise AdjoinError(f"{folder / STATE} is damaged or not of format {FORMAT}; remove {folder}")
     if state.parts and state.rows.keys() != state.columns().keys():
@@ -133,7 +135,7 @@ class Writer:
         state: how far it is.
     """
 
-    def __init__(self, folder: Path, work: State) -> None:
+    def __init__(self, folder: Path, work: CacheState) -> None:
         """Go on in `folder` if what it holds is of the same work, begin afresh if not."""
         self._folder = folder
         self._columns: dict[str, GrowingColumn] = {}
@@ -141,7 +143,7 @@ class Writer:
         self._unsaved = 0
         self.state = self._begin(work)
 
-    def _begin(self, work: State) -> State:
+    def _begin(self, work: CacheState) -> CacheState:
         try:
             state = read_state(self._folder)
             if state.fresh() == work:
@@ -155,7 +157,7 @@ class Writer:
         self._open(work)
         return work
 
-    def _open(self, state: State) -> None:
+    def _open(self, state: CacheState) -> None:
         for name, (dtype, row_shape) in state.columns().items():
             if not state.complete:
                 self._open_column(name, dtype, row_shape, state.rows.get(name, 0))

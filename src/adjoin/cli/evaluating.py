@@ -117,7 +117,7 @@ def _model_of(spec: str, stack: ExitStack) -> str:
 
 def _facts(folder: Path) -> dict[str, str | int]:
     """What a report says of one of our models, so that `compare` can draw its curves; nothing of others."""
-    from adjoin.model.encoder import Description, number_of_parameters
+    from adjoin.model.description import Description, number_of_parameters
 
     if not (folder / "adjoin.json").is_file():
         return {}

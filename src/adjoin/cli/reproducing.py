@@ -25,9 +25,9 @@ from adjoin.files import read_toml
 from adjoin.mining import Engine
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.packages import mine_packages
-from adjoin.model.ensemble import join
+from adjoin.model.ensemble import make_ensemble
 from adjoin.model.locations import DESCRIPTION_FILE
-from adjoin.model.quantization import ALL_PRECISIONS, pack
+from adjoin.model.quantization import ALL_PRECISIONS, quantize
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
         _train(recipe, out, console)
     console.rule("3  Packing")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
-        report = pack(out / "whole", out / "model", recipe.precision)
+        report = quantize(out / "whole", out / "model", recipe.precision)
         weights = f"weights of {report.after / 1e6:,.1f} MB in {report.precision}"
         console.print(f"{weights}; vectors turned to a cosine of {report.cosine:.5f} at most")
     console.rule("4  The report")
@@ -140,7 +140,7 @@ def _train(recipe: ModelRecipe, out: Path, console: Console) -> None:
         with training_display(console) as watch:
             train(pairs, place, training, resume=True, tokens=tokens, say=console.print, watch=watch)
     if tokens:
-        join(places, out / "whole")
+        make_ensemble(places, out / "whole")
         shutil.rmtree(tokens, ignore_errors=True)
 
 

@@ -313,10 +313,11 @@ def embed(options: argparse.Namespace) -> None:
     """`adjoin embed`."""
     from adjoin.cli.progress import counting
     from adjoin.embed import embed_texts, read_texts
-    from adjoin.model.encoder import ALL_ROLES, Encoder
+    from adjoin.model.encoder import Encoder
+    from adjoin.tokens import ROLES
 
-    if options.role not in ALL_ROLES:
-        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ALL_ROLES)}")
+    if options.role not in ROLES:
+        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ROLES)}")
     encoder = Encoder.load(options.model)
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:
@@ -330,9 +331,9 @@ def embed(options: argparse.Namespace) -> None:
 
 def pack(options: argparse.Namespace) -> None:
     """`adjoin pack`."""
-    from adjoin.model.quantization import pack as pack_model
+    from adjoin.model.quantization import quantize
 
-    report = pack_model(options.model, options.out, options.precision)
+    report = quantize(options.model, options.out, options.precision)
     _console().print(
         f"{options.out}: weights of {report.after / 1e6:,.1f} MB in {report.precision}, {report.before / 1e6:,.1f}"
         f" before; vectors turned to a cosine of {report.cosine:.5f} at most"
@@ -341,9 +342,9 @@ def pack(options: argparse.Namespace) -> None:
 
 def join(options: argparse.Namespace) -> None:
     """`adjoin join`."""
-    from adjoin.model.ensemble import join as join_models
+    from adjoin.model.ensemble import make_ensemble
 
-    description = join_models(options.models, options.out)
+    description = make_ensemble(options.models, options.out)
     _console().print(f"{options.out}: {len(options.models)} models as one, of dimension {description.dimension:,}")
 
 

@@ -20,10 +20,10 @@ from adjoin.model.static import (
     LARGEST_PUSH,
     OPENINGS,
     OUTPUT,
-    PLACES,
-    PLACES_WEIGHED,
+    POSITIONS,
     START_WEIGHTS,
     VECTORS,
+    WEIGHTED_POSITIONS,
     WEIGHTS,
     StaticTable,
     Tensors,
@@ -98,7 +98,7 @@ class StaticBody(nn.Module):
         rows = heads * roles
         self.vectors = nn.Parameter(torch.from_numpy(vectors_VD.copy()))
         self.weights = nn.Parameter(torch.from_numpy(np.tile(weights_V, rows)))
-        self.log_places = nn.Parameter(torch.zeros(rows * PLACES_WEIGHED))
+        self.log_places = nn.Parameter(torch.zeros(rows * WEIGHTED_POSITIONS))
         self.before = nn.Parameter(torch.zeros(rows * vocabulary))
         self.after = nn.Parameter(torch.zeros(rows * vocabulary))
         self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
@@ -122,10 +122,10 @@ class StaticBody(nn.Module):
         layout = table.layout
         start_V = tensors.get(START_WEIGHTS, table.weights_KRV.mean(axis=(0, 1))).astype(np.float32)
         body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=layout.hidden, heads=layout.heads)
-        places_KRP = table.places_KRP[..., np.minimum(np.arange(PLACES_WEIGHED), layout.places - 1)]
+        positions_KRP = table.positions_KRP[..., np.minimum(np.arange(WEIGHTED_POSITIONS), layout.positions - 1)]
         values = {
             "weights": table.weights_KRV,
-            "log_places": np.log(np.maximum(places_KRP, 1e-30)),
+            "log_places": np.log(np.maximum(positions_KRP, 1e-30)),
             "before": table.before_KRV,
             "after": table.after_KRV,
         }
@@ -170,10 +170,10 @@ class StaticBody(nn.Module):
         """The weight of each token of distinct sequences (N,); roles are counted on over the heads."""
         assert tokens.neighbours_2N is not None
         rows_N = torch.from_numpy(roles_N * len(self.vectors))
-        places_N = roles_N * PLACES_WEIGHED + np.minimum(tokens.places_N, PLACES_WEIGHED - 1)
+        positions_N = roles_N * WEIGHTED_POSITIONS + np.minimum(tokens.positions_N, WEIGHTED_POSITIONS - 1)
         before_N, after_N = torch.from_numpy(tokens.neighbours_2N)
         push_N = self.before[rows_N + before_N] + self.after[rows_N + after_N]
-        logarithm_N = self.log_places[torch.from_numpy(places_N)] + push_N.clamp(-LARGEST_PUSH, LARGEST_PUSH)
+        logarithm_N = self.log_places[torch.from_numpy(positions_N)] + push_N.clamp(-LARGEST_PUSH, LARGEST_PUSH)
         return self.weights[rows_N + torch.from_numpy(tokens.ids_N)] * logarithm_N.exp()
 
     def reduces_gradients(self, now: bool) -> None:
@@ -186,7 +186,7 @@ class StaticBody(nn.Module):
         found = {
             VECTORS: self.vectors.detach(),
             WEIGHTS: self.weights.detach().reshape(rows, -1),
-            PLACES: self.log_places.detach().exp().reshape(rows, -1),
+            POSITIONS: self.log_places.detach().exp().reshape(rows, -1),
             BEFORE: self.before.detach().reshape(rows, -1),
             AFTER: self.after.detach().reshape(rows, -1),
             START_WEIGHTS: self.get_buffer("start_weights"),
@@ -267,6 +267,9 @@ class TransformerBody(nn.Module):
         self.eval()
         vectors: NDArray[np.float32] = self(tokens).cpu().numpy()
         return vectors
+
+
+AnyBody = StaticBody | TransformerBody
 
 
 def _read_at_end_only(model: nn.Module) -> Iterator[nn.Module]:

@@ -14,13 +14,13 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
-from adjoin.model.encoder import Description
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model
 from adjoin.model.static import OPENINGS, START_WEIGHTS, VECTORS, Layout, StaticTable, Tensors, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 
 
-def join(models: Sequence[Path], out: Path) -> Description:
+def make_ensemble(models: Sequence[Path], out: Path) -> Description:
     """Write several static models as one.
 
     Args:
@@ -51,12 +51,12 @@ def join(models: Sequence[Path], out: Path) -> Description:
         from safetensors.numpy import save
 
         write_atomically(unfinished / TOKENIZER_FILE, tokenizer)
-        write_atomically(unfinished / WEIGHTS_FILE, save(joined(tables)))
+        write_atomically(unfinished / WEIGHTS_FILE, save(ensemble_tensors(tables)))
         write_json(unfinished / DESCRIPTION_FILE, description.as_json())
     return description
 
 
-def joined(tables: Sequence[Tensors]) -> dict[str, Any]:
+def ensemble_tensors(tables: Sequence[Tensors]) -> dict[str, Any]:
     """The tensors of static models of equal sizes as those of one, the heads of the first before the others'."""
     whole = [StaticTable(table).tensors() for table in tables]
     shared = {name: tables[0][name] for name in (OPENINGS, START_WEIGHTS) if name in tables[0]}

@@ -28,13 +28,14 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
-from adjoin.model.encoder import Description
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, portable_name
 from adjoin.model.presets import Preset, transformer_config
-from adjoin.model.start import Start, library_quiet
+from adjoin.model.pretrained import library_quiet
+from adjoin.model.start import Start
 from adjoin.model.static import LARGEST_PUSH, StaticTable, read_tensors
+from adjoin.tokens import DELIMITERS, Tokenizer
 from adjoin.tokens import FILE as TOKENIZER_FILE
-from adjoin.tokens import ROLES, Tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,7 +100,7 @@ def grow(model: Path, out: Path, *, layers: int = 4, dimension: int = 256, seed:
         raise AdjoinError(f"dimension is {dimension}: expected a multiple of {HEAD} from {LEAST_DIMENSION} on")
     described, tokenizer = Description.read(model), Tokenizer.load(model / TOKENIZER_FILE)
     table = StaticTable(read_tensors(model / WEIGHTS_FILE))
-    if len(table.openings) != len(ROLES):
+    if len(table.openings) != len(DELIMITERS):
         raise AdjoinError(f"{model} weighs queries and documents alike: train it anew, with roles")
     body, kept = transformer_of(table, tokenizer, layers, dimension, described.max_tokens, seed)
     parameters = sum(weight.numel() for weight in body.parameters())
@@ -165,16 +166,16 @@ def _rows(table: StaticTable, tokenizer: Tokenizer, dimension: int, seed: int) -
     signs = np.random.default_rng(seed).integers(2, size=(len(rows_VW), _PATTERN)) * 2 - 1
     rows_VW[:, width : width + _PATTERN] = signs
     rows_VW[:, channel["one"]] = 1
-    for number, role in enumerate(ROLES):
+    for number, role in enumerate(DELIMITERS):
         rows_VW[:, channel[f"weight {role}"]] = _HALF * log_RV[number]
         rows_VW[:, channel[f"push {role}"]] = _HALF * push_RV[number]
     for opening in table.openings:
         rows_VW[opening, width : width + _PATTERN] = 0
         rows_VW[opening, channel["opens"]] = _OPENING
-    for role in ROLES:  # a vector that has less room weighs more
+    for role in DELIMITERS:  # a vector that has less room weighs more
         rows_VW[:, channel[f"weight {role}"]] -= _HALF * np.log(_room(rows_VW) / dimension**0.5)
     rows_VW[:, : vectors_VC.shape[1]] = vectors_VC * (_room(rows_VW) / lengths_V)[:, None]
-    for role, (_, closing) in ROLES.items():
+    for role, (_, closing) in DELIMITERS.items():
         token = tokenizer.backend.token_to_id(closing)
         rows_VW[token] = 0
         rows_VW[token, channel[f"ends {role}"]] = dimension**0.5
@@ -218,7 +219,7 @@ class _Writer:
             keys[pair, self.channel["one"]] = _STEP * np.cos(angle)
             keys[pair + HEAD // 2, self.channel["one"]] = _STEP * np.sin(angle)
         seen = [("opens", "opens before", 1 / _OPENING)]
-        seen += [(f"push {role}", f"pushed {role}", 1.0) for role in ROLES]
+        seen += [(f"push {role}", f"pushed {role}", 1.0) for role in DELIMITERS]
         for place, (source, target, factor) in enumerate(seen):
             values[place, self.channel[source]] = 1
             outputs[self.channel[target], place] = factor
@@ -252,17 +253,18 @@ class _Writer:
 
     def sum_up(self, block: Any, table: StaticTable) -> None:  # noqa: ANN401
         """The closing delimiter attends by weight, and takes the tokens' vectors, a piece of them a head."""
-        log_places_RP = np.log(np.maximum(table.places_KRP, 1e-6)).mean(axis=0)
-        near_P = _PLACE / (_PLACE + np.arange(log_places_RP.shape[1]))
+        log_positions_RP = np.log(np.maximum(table.positions_KRP, 1e-6)).mean(axis=0)
+        near_P = _PLACE / (_PLACE + np.arange(log_positions_RP.shape[1]))
         slopes = {
-            role: float(np.polyfit(near_P, log_P, 1)[0]) for role, log_P in zip(ROLES, log_places_RP, strict=True)
+            role: float(np.polyfit(near_P, log_P, 1)[0])
+            for role, log_P in zip(DELIMITERS, log_positions_RP, strict=True)
         }
         # What a weight's logarithm is the sum of: channels of a token, and by how much each role counts them.
         parts: list[tuple[tuple[str, ...], dict[str, float]]] = [
-            *(((f"weight {role}", f"pushed {role}"), {role: 1 / _HALF}) for role in ROLES),
-            (("is new",), dict.fromkeys(ROLES, _REPEATED)),
+            *(((f"weight {role}", f"pushed {role}"), {role: 1 / _HALF}) for role in DELIMITERS),
+            (("is new",), dict.fromkeys(DELIMITERS, _REPEATED)),
             (("is early",), slopes),
-            (("opens",), dict.fromkeys(ROLES, -_REPEATED / _OPENING)),  # or the first, new twice, won
+            (("opens",), dict.fromkeys(DELIMITERS, -_REPEATED / _OPENING)),  # or the first, new twice, won
         ]
         unit = self.scale**2 / self.dimension**0.5  # of a closing delimiter's query
         for head in range(self.dimension // HEAD):

@@ -16,7 +16,7 @@ import numpy as np
 import tokenizers
 
 from adjoin.errors import AdjoinError
-from adjoin.tokens import ROLES, Tokenizer
+from adjoin.tokens import DELIMITERS, Tokenizer
 
 TEXTS_AT_ONCE = 1_024  # tokenized together, so that memory does not grow with the corpus
 WHOLE = 1 << 40  # tokens of a text: it is never cut
@@ -73,7 +73,7 @@ def pruned_tokenizer(tokenizer: Tokenizer, kept: Iterable[int]) -> Tokenizer:
     tokens = {token for token, i in old_ids.items() if i in kept}
     tokens.update(entry["content"] for entry in content["added_tokens"])
     tokens.update(token for processor in processors for token in _named(processor))
-    tokens.update(delimiter for pair in ROLES.values() for delimiter in pair)
+    tokens.update(delimiter for pair in DELIMITERS.values() for delimiter in pair)
     tokens = _with_parents(tokens | _alphabet(bpe), bpe["merges"])
     # Added tokens that the BPE does not hold come last: the library numbers them so itself.
     in_order = sorted(tokens, key=lambda token: (token not in bpe["vocab"], old_ids[token]))

@@ -9,10 +9,11 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
-from adjoin.model.encoder import Description, Encoder
+from adjoin.model.description import Description
+from adjoin.model.encoder import Encoder
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, quantized_files
-from adjoin.model.quantized_weights import PRECISIONS, write_packed
-from adjoin.model.static import StaticTable, packed, read_tensors
+from adjoin.model.quantized_weights import PRECISIONS, write_quantized
+from adjoin.model.static import StaticTable, quantize_table, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
 
@@ -27,7 +28,7 @@ _SEQUENCES_OF_TRANSFORMERS = 96  # six layers of 576 take a second or two for th
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class QuantizationReport:
     """What packing did.
 
     Attributes:
@@ -43,7 +44,7 @@ class Packed:
     precision: str
 
 
-def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
+def quantize(model: Path, out: Path, precision: str | None = None) -> QuantizationReport:
     """Write a model in fewer bytes; it loads and trains as before.
 
     A static model's vectors become int8 and all else float16; a transformer's matrices int8, or all bfloat16, in
@@ -64,20 +65,20 @@ def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
     if is_static_model(model):
         if precision == BFLOAT16:
             raise AdjoinError(f"{model} is static: its vectors are packed as int8; leave --precision out")
-        return _pack_static(model, out, precision or INT8)
+        return _quantize_static(model, out, precision or INT8)
     if precision == COARSE:
         raise AdjoinError(f"{model} is a transformer: expected the precision {' or '.join(PRECISIONS)}")
     Description.read(model)
     if quantized_files(model):
         raise AdjoinError(f"{model} is packed already")
-    return _pack_transformer(model, out, [precision] if precision else list(PRECISIONS))
+    return _quantize_transformer(model, out, [precision] if precision else list(PRECISIONS))
 
 
-def _pack_static(model: Path, out: Path, precision: str) -> Packed:
+def _quantize_static(model: Path, out: Path, precision: str) -> QuantizationReport:
     from safetensors.numpy import save
 
     tensors = read_tensors(model / WEIGHTS_FILE)
-    whole, small = StaticTable(tensors), packed(tensors, LEVELS[precision])
+    whole, small = StaticTable(tensors), quantize_table(tensors, LEVELS[precision])
     sequences = _random_sequences(len(tensors["vectors"]))
     cosines = (whole.embed(sequences) * StaticTable(small).embed(sequences)).sum(axis=1)
     if not cosines.min() >= LEAST_COSINE:
@@ -87,10 +88,10 @@ def _pack_static(model: Path, out: Path, precision: str) -> Packed:
         for name in (DESCRIPTION_FILE, TOKENIZER_FILE):
             shutil.copyfile(model / name, unfinished / name)
         write_atomically(unfinished / WEIGHTS_FILE, content)
-    return Packed((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()), precision)
+    return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()), precision)
 
 
-def _pack_transformer(model: Path, out: Path, precisions: list[str]) -> Packed:
+def _quantize_transformer(model: Path, out: Path, precisions: list[str]) -> QuantizationReport:
     """Pack in the first of some precisions that keeps the vectors."""
     encoder = Encoder.load(model)
     body: Any = encoder.body
@@ -102,10 +103,10 @@ def _pack_transformer(model: Path, out: Path, precisions: list[str]) -> Packed:
         for precision in precisions:
             for path in quantized_files(unfinished):  # of the precision before
                 path.unlink()
-            size = write_packed(unfinished, weights, precision)
+            size = write_quantized(unfinished, weights, precision)
             cosine = float((before_BD * Encoder.load(unfinished).body.embed(tokens)).sum(axis=1).min())
             if cosine >= LEAST_COSINE:
-                return Packed((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
+                return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
         raise AdjoinError(f"{model} cannot be packed: vectors would turn to a cosine of {cosine:.4f}")
 
 

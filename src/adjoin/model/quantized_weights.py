@@ -28,7 +28,7 @@ _GROUP = 64  # numbers of one scale
 _ENTRY = 256  # bytes of a file's header that a tensor may take
 
 
-def write_packed(folder: Path, weights: "Mapping[str, Tensor]", precision: str) -> int:
+def write_quantized(folder: Path, weights: "Mapping[str, Tensor]", precision: str) -> int:
     """Write weights into a folder that has no packed ones yet.
 
     Args:

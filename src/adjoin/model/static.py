@@ -29,10 +29,10 @@ from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 
 # The names of the tensors in model.safetensors.
-VECTORS, WEIGHTS, PLACES, START_WEIGHTS = "vectors", "weights", "places", "start_weights"
+VECTORS, WEIGHTS, POSITIONS, START_WEIGHTS = "vectors", "weights", "places", "start_weights"
 SCALES, OPENINGS, BEFORE, AFTER, HIDDEN, OUTPUT = "scales", "openings", "before", "after", "hidden", "output"
-NEEDED = (VECTORS, WEIGHTS, PLACES)
-PLACES_WEIGHED = 32  # distinct tokens from there on share the last weight
+NEEDED = (VECTORS, WEIGHTS, POSITIONS)
+WEIGHTED_POSITIONS = 32  # distinct tokens from there on share the last weight
 LARGEST_PUSH = 4.0  # of neighbours on the logarithm of a token's weight, either way
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -47,7 +47,7 @@ class Layout:
         dimension: D, over all heads.
         heads: K.
         roles: R, 1 where queries and documents are weighed alike.
-        places: P.
+        positions: P.
         hidden: H, width of each head's layer on top; 0 for none.
     """
 
@@ -55,7 +55,7 @@ class Layout:
     dimension: int
     heads: int
     roles: int
-    places: int
+    positions: int
     hidden: int
 
     @property
@@ -78,7 +78,7 @@ class Layout:
             raise AdjoinError(
                 f"a static model needs the tensors {', '.join(NEEDED)}; missing: {', '.join(missing)}"
             )
-        vectors, places = tensors[VECTORS], tensors[PLACES]
+        vectors, positions = tensors[VECTORS], tensors[POSITIONS]
         roles = len(tensors[OPENINGS]) if OPENINGS in tensors else 1
         heads = max(1, len(tensors[WEIGHTS]) // roles) if tensors[WEIGHTS].ndim == 2 else 1
         layout = cls(
@@ -86,7 +86,7 @@ class Layout:
             dimension=vectors.shape[1] if vectors.ndim == 2 else 0,
             heads=heads,
             roles=roles,
-            places=places.shape[-1] if places.ndim else 0,
+            positions=positions.shape[-1] if positions.ndim else 0,
             hidden=len(tensors[HIDDEN]) // heads if HIDDEN in tensors else 0,
         )
         expected = layout.shapes()
@@ -95,18 +95,24 @@ class Layout:
             for name, tensor in tensors.items()
             if name in expected and tensor.shape not in expected[name]
         ]
-        whole = layout.dimension and layout.places and not layout.dimension % layout.heads
+        whole = layout.dimension and layout.positions and not layout.dimension % layout.heads
         if wrong or not whole or (layout.hidden and OUTPUT not in tensors):
             raise AdjoinError(
-                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape}, {PLACES} {places.shape},"
-                f" {', '.join(wrong) or OUTPUT + ' missing'}; expected (V, D), (KR, P), (KR, V)"
+                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape},"
+                f" {POSITIONS} {positions.shape}, {', '.join(wrong) or OUTPUT + ' missing'};"
+                f" expected (V, D), (KR, P), (KR, V)"
             )
         return layout
 
     def shapes(self) -> dict[str, list[tuple[int, ...]]]:
         """The shapes that each tensor may have; with one head and role, their axis may be missing."""
         rows = self.heads * self.roles
-        sizes = {WEIGHTS: self.vocabulary, BEFORE: self.vocabulary, AFTER: self.vocabulary, PLACES: self.places}
+        sizes = {
+            WEIGHTS: self.vocabulary,
+            BEFORE: self.vocabulary,
+            AFTER: self.vocabulary,
+            POSITIONS: self.positions,
+        }
         shapes: dict[str, list[tuple[int, ...]]] = {
             name: [(rows, size), *([(size,)] if rows == 1 else [])] for name, size in sizes.items()
         }
@@ -123,7 +129,7 @@ class StaticTable:
     Attributes:
         layout: its sizes.
         weights_KRV: of the tokens, by head, in queries and in documents.
-        places_KRP: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
+        positions_KRP: weight of a sequence's first, second, ... distinct token; the last is for all later ones.
         before_KRV, after_KRV: what a token does to the weight of the one behind it, and before it.
         openings: the tokens that queries and documents begin with; empty with one role.
         hidden_KHW, output_KWH: the layers on top.
@@ -141,7 +147,7 @@ class StaticTable:
         self._stored_VD = np.ascontiguousarray(tensors[VECTORS])
         self._scales_V = _float32(tensors[SCALES]) if SCALES in tensors else None
         self.weights_KRV = _float32(tensors[WEIGHTS]).reshape(rows)
-        self.places_KRP = _float32(tensors[PLACES]).reshape(heads, layout.roles, -1)
+        self.positions_KRP = _float32(tensors[POSITIONS]).reshape(heads, layout.roles, -1)
         nothing = np.zeros(rows, np.float32)
         self.before_KRV = _float32(tensors.get(BEFORE, nothing)).reshape(rows)
         self.after_KRV = _float32(tensors.get(AFTER, nothing)).reshape(rows)
@@ -196,7 +202,7 @@ class StaticTable:
         found = {
             VECTORS: self.vectors_VD,
             WEIGHTS: self.weights_KRV.reshape(rows, -1),
-            PLACES: self.places_KRP.reshape(rows, -1),
+            POSITIONS: self.positions_KRP.reshape(rows, -1),
             BEFORE: self.before_KRV.reshape(rows, -1),
             AFTER: self.after_KRV.reshape(rows, -1),
         }
@@ -224,7 +230,7 @@ class StaticTable:
         weights_N = found(self.weights_KRV, tokens.ids_N)
         weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
         if roles_N is not None:
-            weights_N *= found(self.places_KRP, np.minimum(tokens.places_N, self.layout.places - 1))
+            weights_N *= found(self.positions_KRP, np.minimum(tokens.positions_N, self.layout.positions - 1))
         return weights_N if self._scales_V is None else weights_N * self._scales_V[tokens.ids_N]
 
     def _through_layer(self, unit_BW: NDArray[np.float32], head: int) -> NDArray[np.float32]:
@@ -275,7 +281,7 @@ def roles_of(tokens: Ragged, openings: list[int]) -> NDArray[np.int64]:
     return roles_B
 
 
-def packed(tensors: Tensors, levels: int = 127) -> dict[str, NDArray[Any]]:
+def quantize_table(tensors: Tensors, levels: int = 127) -> dict[str, NDArray[Any]]:
     """The same model in about a quarter of the bytes: vectors as int8 with a scale a token, all else as float16.
 
     Args:

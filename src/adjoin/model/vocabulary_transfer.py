@@ -15,7 +15,7 @@ from adjoin.model.static import start_vectors
 from adjoin.tokens import Tokenizer
 
 
-def transplanted_vectors(
+def transferred_vectors(
     tokenizer: Tokenizer, embeddings_WE: NDArray[np.float32], theirs: Tokenizer, dimension: int, seed: int
 ) -> NDArray[np.float32]:
     """Vectors (V, D) for the tokens of one tokenizer out of the embeddings of another's, lengths about 1.
@@ -39,11 +39,13 @@ def transplanted_vectors(
     read = [encoding.ids for encoding in theirs.backend.encode_batch(words, add_special_tokens=False)]
     known_V = np.array([bool(ids) for ids in read])
     vectors_VD = start_vectors(len(read), dimension, seed)
-    vectors_VD[known_V] = evened(np.stack([embeddings_WE[ids].mean(axis=0) for ids in read if ids]), dimension)
+    vectors_VD[known_V] = whiten_halfway(
+        np.stack([embeddings_WE[ids].mean(axis=0) for ids in read if ids]), dimension
+    )
     return vectors_VD
 
 
-def evened(rows_NE: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+def whiten_halfway(rows_NE: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """The rows without their mean, along their first D principal axes (N, D); the mean square of lengths is 1.
 
     Of an axis with standard deviation s, the square root of s remains.

@@ -180,13 +180,13 @@ class CausalStep:
         """The loss summed over some rows, each token of which but the first is predicted."""
         ids_BT = rows.padded()
         real_N = np.flatnonzero(np.arange(ids_BT.shape[1] - 1) < rows.lengths_B[:, None] - 1)
-        inputs_BT, labels_N, places_N = (
+        inputs_BT, labels_N, positions_N = (
             torch.from_numpy(array).to(self.ranks.device)
             for array in (ids_BT[:, :-1].copy(), ids_BT[:, 1:].reshape(-1)[real_N], real_N)
         )
         with self._precision():
             states_BTD = self.model.base_model(input_ids=inputs_BT, use_cache=False).last_hidden_state
-        states_ND = states_BTD.flatten(0, 1)[places_N]
+        states_ND = states_BTD.flatten(0, 1)[positions_N]
         head_VD = self.model.get_output_embeddings().weight
         return next_token_loss(states_ND, head_VD, labels_N, precision=self.autocast)
 

@@ -28,8 +28,8 @@ from torch.nn import functional
 
 from adjoin.ranks import ALONE, Ranks
 
-MAX_SCALE = 100.0  # exp(tau) stays below it, as in CLIP (arXiv 2103.00020, section 2.5)
-START_SCALE = 20.0  # the paper gives none; our choice
+MAX_LOGIT_SCALE = 100.0  # exp(tau) stays below it, as in CLIP (arXiv 2103.00020, section 2.5)
+START_LOGIT_SCALE = 20.0  # the paper gives none; our choice
 LOGITS_AT_ONCE = (
     1 << 21
 )  # 8 MB in float32: about the processor's cache; 1 << 19 to 1 << 23 cost the same within 5 %
@@ -38,19 +38,19 @@ LOGITS_AT_ONCE = (
 class Temperature(nn.Module):
     """The trained scalar tau; logits are cosines times exp(tau)."""
 
-    def __init__(self, scale: float = START_SCALE) -> None:
+    def __init__(self, logit_scale: float = START_LOGIT_SCALE) -> None:
         super().__init__()
-        self.tau = nn.Parameter(torch.tensor(math.log(scale)))
+        self.tau = nn.Parameter(torch.tensor(math.log(logit_scale)))
 
     @property
-    def scale(self) -> Tensor:
+    def logit_scale(self) -> Tensor:
         """exp(tau), with gradient."""
         return self.tau.exp()
 
     @torch.no_grad()
     def clamp(self) -> None:
         """Bring tau back under its bound; called after each optimiser step, so that it never gets stuck there."""
-        self.tau.clamp_(max=math.log(MAX_SCALE))
+        self.tau.clamp_(max=math.log(MAX_LOGIT_SCALE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,14 @@ class Identity:
 def contrastive_loss(
     x_MD: Tensor,
     y_MD: Tensor,
-    scale: Tensor,
+    logit_scale: Tensor,
     *,
     identity: Identity | None = None,
     negatives_KD: Tensor | None = None,
     dimensions: tuple[int, ...] = (),
     ranks: Ranks = ALONE,
     logits_at_once: int = LOGITS_AT_ONCE,
-    products: torch.dtype | None = None,
+    matmul_dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Mean of the row-wise and the column-wise cross-entropy over all ranks, in nats.
 
@@ -120,14 +120,14 @@ def contrastive_loss(
     Args:
         x_MD: unit vectors of this rank's queries.
         y_MD: unit vectors of their documents, in the same order.
-        scale: exp(tau), a scalar.
+        logit_scale: exp(tau), a scalar.
         identity: of the whole batch; what must not be a negative.
         negatives_KD: unit vectors of explicit negatives.
         dimensions: the mean of the losses over the first so many dimensions each, scaled to length 1 again, in
             place of all D (Matryoshka, arXiv 2205.13147).
         ranks: with whom the batch is shared; each has the same number of pairs.
         logits_at_once: bounds the memory; the result does not depend on it.
-        products: bfloat16 to round what goes into the three matrix products to it; sums, exponentials and
+        matmul_dtype: bfloat16 to round what goes into the three matrix products to it; sums, exponentials and
             gradients stay as precise as the vectors. None for products as precise as those.
     """
     negatives_KD = x_MD[:0] if negatives_KD is None else negatives_KD
@@ -136,7 +136,7 @@ def contrastive_loss(
         sides = (x_MD, y_MD, negatives_KD)
         if dimension < x_MD.shape[1]:
             sides = tuple(functional.normalize(side[:, :dimension]) for side in sides)  # type: ignore[assignment]
-        losses.append(_InfoNCE.apply(*sides, scale, identity, ranks, logits_at_once, products))  # type: ignore[no-untyped-call]
+        losses.append(_InfoNCE.apply(*sides, logit_scale, identity, ranks, logits_at_once, matmul_dtype))  # type: ignore[no-untyped-call]
     loss: Tensor = torch.stack(losses).mean() if len(losses) > 1 else losses[0]
     return loss
 
@@ -145,10 +145,16 @@ class _Rows:
     """This rank's rows of the logits, a few at a time, false negatives hidden."""
 
     def __init__(
-        self, x_mD: Tensor, columns_ND: Tensor, scale: Tensor, first: int, identity: Identity | None, at_once: int
+        self,
+        x_mD: Tensor,
+        columns_ND: Tensor,
+        logit_scale: Tensor,
+        first: int,
+        identity: Identity | None,
+        at_once: int,
     ) -> None:
         """Take vectors in the precision of the products; the scale's is that of the logits."""
-        self.x_mD, self.columns_ND, self.scale, self.first = x_mD, columns_ND, scale, first
+        self.x_mD, self.columns_ND, self.logit_scale, self.first = x_mD, columns_ND, logit_scale, first
         self.identity = identity
         self.parts = range(0, len(x_mD), max(1, at_once // len(columns_ND)))
 
@@ -156,7 +162,7 @@ class _Rows:
         return slice(start, min(start + self.parts.step, len(self.x_mD)))
 
     def logits(self, rows: slice) -> Tensor:
-        logits_RN = (self.x_mD[rows] @ self.columns_ND.T).to(self.scale.dtype).mul_(self.scale)
+        logits_RN = (self.x_mD[rows] @ self.columns_ND.T).to(self.logit_scale.dtype).mul_(self.logit_scale)
         if self.identity is not None:
             self.identity.hide(logits_RN, self.first + rows.start)
         return logits_RN
@@ -175,19 +181,19 @@ class _InfoNCE(torch.autograd.Function):
         x_mD: Tensor,
         y_mD: Tensor,
         z_kD: Tensor,
-        scale: Tensor,
+        logit_scale: Tensor,
         identity: Identity | None,
         ranks: Ranks,
         at_once: int,
-        products: torch.dtype | None,
+        matmul_dtype: torch.dtype | None,
     ) -> Tensor:
         own, theirs = ranks.all_gather(len(x_mD)), ranks.all_gather(len(z_kD))
         pairs, first = sum(own), sum(own[: ranks.index])
         columns_ND = ranks.gather_rows(y_mD, own)
         if sum(theirs):
             columns_ND = torch.cat([columns_ND, ranks.gather_rows(z_kD, theirs)])
-        narrow = products or x_mD.dtype
-        rows_of = _Rows(x_mD.to(narrow), columns_ND.to(narrow), scale, first, identity, at_once)
+        narrow = matmul_dtype or x_mD.dtype
+        rows_of = _Rows(x_mD.to(narrow), columns_ND.to(narrow), logit_scale, first, identity, at_once)
         row_sums_m = x_mD.new_empty(len(x_mD))
         column_sums_M = x_mD.new_full((pairs,), float("-inf"))
         positives_m = x_mD.new_empty(len(x_mD))
@@ -199,7 +205,7 @@ class _InfoNCE(torch.autograd.Function):
             column_sums_M = torch.logaddexp(column_sums_M, logits_RN[:, :pairs].logsumexp(0))
         if ranks.size > 1:
             column_sums_M = ranks.gather_rows(column_sums_M[None], [1] * ranks.size).logsumexp(0)
-        ctx.save_for_backward(x_mD, scale, row_sums_m, column_sums_M)
+        ctx.save_for_backward(x_mD, logit_scale, row_sums_m, column_sums_M)
         ctx.rows_of, ctx.ranks, ctx.pairs, ctx.first = rows_of, ranks, pairs, first
         ctx.first_negative, ctx.negatives = pairs + sum(theirs[: ranks.index]), len(z_kD)
         losses_m = row_sums_m + column_sums_M[first : first + len(x_mD)] - 2 * positives_m
@@ -207,9 +213,9 @@ class _InfoNCE(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        x_mD, scale, row_sums_m, column_sums_M = ctx.saved_tensors
+        x_mD, logit_scale, row_sums_m, column_sums_M = ctx.saved_tensors
         rows_of: _Rows = ctx.rows_of
-        factor = gradient * scale / (2 * ctx.pairs)
+        factor = gradient * logit_scale / (2 * ctx.pairs)
         x_gradient = torch.empty_like(x_mD)
         column_gradient = x_mD.new_zeros(rows_of.columns_ND.shape)
         for start in rows_of.parts:
@@ -226,5 +232,5 @@ class _InfoNCE(torch.autograd.Function):
         y_gradient = column_gradient[ctx.first : ctx.first + len(x_mD)]
         z_gradient = column_gradient[ctx.first_negative : ctx.first_negative + ctx.negatives]
         # sum over i, j of pull[i, j] * cos(i, j), without the matrix: each x times its own gradient.
-        scale_gradient = (x_mD * x_gradient).sum() / scale
+        scale_gradient = (x_mD * x_gradient).sum() / logit_scale
         return x_gradient, y_gradient, z_gradient, scale_gradient, None, None, None, None

@@ -14,16 +14,16 @@ import torch
 from adjoin.model.bodies import Body
 
 
-class Crew:
-    """A body and its twins, each with gradients of its own; who does what is fixed, so the sum is always the same.
+class Replicas:
+    """A body and its replicas: the weights are shared, the gradients are each replica's own.
 
     Attributes:
         bodies: one a worker, the first the body itself.
     """
 
     def __init__(self, body: Body, workers: int) -> None:
-        """Make the twins; with one worker all is done in the caller's thread, by all its processors."""
-        self.bodies: list[Body] = [body, *(_twin(body) for _ in range(workers - 1))]
+        """Make the replicas; with one worker all is done in the caller's thread, by all its processors."""
+        self.bodies: list[Body] = [body, *(_replica_of(body) for _ in range(workers - 1))]
         self._pool = ThreadPoolExecutor(workers, "micro-batch", _one_processor) if workers > 1 else None
 
     @property
@@ -55,26 +55,26 @@ class Crew:
             del errors, shares  # or the failed graphs would live as long as this frame, which the error holds
 
     def gather_gradients(self) -> None:
-        """Add the twins' gradients to the body's, in order, and forget them."""
-        for twin in self.bodies[1:]:
-            for own, other in zip(self.bodies[0].parameters(), twin.parameters(), strict=True):
+        """Add the replicas' gradients to the body's, in order, and forget them."""
+        for replica in self.bodies[1:]:
+            for own, other in zip(self.bodies[0].parameters(), replica.parameters(), strict=True):
                 if other.grad is not None:
                     own.grad = other.grad if own.grad is None else own.grad.add_(other.grad)
                     other.grad = None
 
     def forget_gradients(self) -> None:
-        """Of the twins, after a failure."""
-        for twin in self.bodies[1:]:
-            for parameter in twin.parameters():
+        """Of the replicas, after a failure."""
+        for replica in self.bodies[1:]:
+            for parameter in replica.parameters():
                 parameter.grad = None
 
 
-def _twin(body: Any) -> Any:  # noqa: ANN401 - a body that is a module
+def _replica_of(body: Any) -> Any:  # noqa: ANN401 - a body that is a module
     """A body on the same weights, which therefore follows every step of the optimiser."""
-    twin = copy.deepcopy(body)
-    for own, other in zip(body.parameters(), twin.parameters(), strict=True):
+    replica = copy.deepcopy(body)
+    for own, other in zip(body.parameters(), replica.parameters(), strict=True):
         other.data, other.grad = own.data, None
-    return twin
+    return replica
 
 
 def _one_processor() -> None:

@@ -27,7 +27,7 @@ from adjoin.errors import AdjoinError
 from adjoin.model.bodies import Body
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.oom import forget_gradients, within_memory
-from adjoin.objective.replicas import Crew
+from adjoin.objective.replicas import Replicas
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
 
@@ -97,7 +97,7 @@ class ContrastiveStep:
         kept_tokens: int,
         autocast: torch.dtype | None = None,
         dimensions: tuple[int, ...] = (),
-        products: torch.dtype | None = None,
+        matmul_dtype: torch.dtype | None = None,
         workers: int = 1,
         ranks: Ranks = ALONE,
     ) -> None:
@@ -110,15 +110,15 @@ class ContrastiveStep:
             kept_tokens: padded tokens whose graphs may be kept together; what exceeds them is embedded twice.
             autocast: bfloat16 to run the body's matrix products in it; vectors and loss stay in float32.
             dimensions: Matryoshka dimensions; see `contrastive_loss`.
-            products: bfloat16 for the loss's matrix products; see `contrastive_loss`.
+            matmul_dtype: bfloat16 for the loss's matrix products; see `contrastive_loss`.
             workers: micro-batches at a time, on the processor. More than one is not for bodies that draw dropout:
                 threads would take each other's random numbers.
             ranks: with whom each batch is shared.
         """
         self.body, self.temperature = body, temperature
         self.token_budget, self.kept_tokens, self.autocast = token_budget, kept_tokens, autocast
-        self.dimensions, self.products, self.ranks = dimensions, products, ranks
-        self._crew = Crew(body, workers)
+        self.dimensions, self.matmul_dtype, self.ranks = dimensions, matmul_dtype, ranks
+        self._replicas = Replicas(body, workers)
 
     def __call__(self, batch: Batch) -> StepResult:
         """Add the gradients of the batch's loss to the parameters' `.grad`, which are zero or None before.
@@ -127,12 +127,12 @@ class ContrastiveStep:
             AdjoinError: memory runs out even with one sequence at a time.
         """
         random_state = _RandomState(self.ranks.device)
-        while (result := self._attempt(batch)) is None:
+        while (result := self._run_step(batch)) is None:
             self._back_off()
             random_state.restore()
         return result
 
-    def _attempt(self, batch: Batch) -> StepResult | None:
+    def _run_step(self, batch: Batch) -> StepResult | None:
         """The step; None, on all ranks, if memory ran out on one."""
         sequences = batch.sequences
         groups = self.groups(sequences.lengths_B)
@@ -182,14 +182,14 @@ class ContrastiveStep:
 
         def embed(body: Body, number: int) -> None:
             keep = number >= len(groups) - kept
-            if not keep and self._crew.size == 1:
+            if not keep and self._replicas.size == 1:
                 states[number] = _RandomState(self.ranks.device)
             with torch.set_grad_enabled(keep):
                 embedded = self._embed(body, sequences.take(groups[number]))
             vectors_BD[torch.from_numpy(groups[number])] = embedded.detach()
             graphs[number] = embedded if keep else None
 
-        self._crew.each(range(len(groups)), embed)
+        self._replicas.each(range(len(groups)), embed)
         return _Embedded(vectors_BD, list(groups), graphs, states)
 
     def gradient_of_vectors(self, vectors_BD: Tensor, batch: Batch) -> tuple[float, Tensor]:
@@ -201,12 +201,12 @@ class ContrastiveStep:
         loss = contrastive_loss(
             sides[0],
             sides[1],
-            self.temperature.scale,
+            self.temperature.logit_scale,
             identity=Identity.of(batch.identity_3M, batch.negative_hash_K).to(vectors_BD.device),
             negatives_KD=sides[2],
             dimensions=self.dimensions,
             ranks=self.ranks,
-            products=self.products,
+            matmul_dtype=self.matmul_dtype,
         )
         torch.autograd.backward(loss)
         return float(loss.detach()), torch.cat([side.grad for side in sides if side.grad is not None])
@@ -227,8 +227,8 @@ class ContrastiveStep:
             body.reduces_gradients(number == numbers[-1])
             torch.autograd.backward(vectors, gradient_BD[torch.from_numpy(rows)])
 
-        self._crew.each(numbers, push)
-        self._crew.gather_gradients()
+        self._replicas.each(numbers, push)
+        self._replicas.gather_gradients()
         return True
 
     def _reduce(self) -> None:
@@ -253,7 +253,7 @@ class ContrastiveStep:
             raise AdjoinError("out of memory even with one sequence at a time: take fewer --max-tokens")
         self.kept_tokens = min(self.kept_tokens, self.token_budget) // 2
         self.token_budget //= 2
-        self._crew.forget_gradients()
+        self._replicas.forget_gradients()
         forget_gradients([*self.body.parameters(), self.temperature.tau], self.ranks.device)
 
 

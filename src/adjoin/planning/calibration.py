@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from adjoin.batches.batch import Batch
-from adjoin.model.bodies import TransformerBody
-from adjoin.planning.costs import AnyBody, BatchLayout, any_tokens, step_of
+from adjoin.model.bodies import AnyBody, TransformerBody
+from adjoin.planning.costs import BatchLayout, any_tokens, step_of
 from adjoin.planning.estimate import AGAIN, BACKWARD, FORWARD, LOSS, OPTIMIZER
 from adjoin.tokens import Ragged
 from adjoin.training.execution import ExecutionConfig, loss_matmul_dtype
@@ -130,7 +130,7 @@ def _loss(body: AnyBody, recipe: Recipe, execution: ExecutionConfig, pairs: int)
     vectors_BD = functional.normalize(random_BD).to(parameter.device)
     empty = Ragged(np.zeros(0, np.int32), np.zeros(few, np.int64))
     batch = Batch(empty, empty, np.arange(3 * few).reshape(3, few))
-    step = step_of(body, execution, recipe.dimensions or (), products=loss_matmul_dtype(recipe))
+    step = step_of(body, execution, recipe.dimensions or (), matmul_dtype=loss_matmul_dtype(recipe))
     dtype = torch.promote_types(parameter.dtype, torch.float32)
 
     def work() -> None:

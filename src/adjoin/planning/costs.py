@@ -9,12 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adjoin.model.adapters import with_lora
-from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.locations import WEIGHTS_FILE, locate_model
-from adjoin.model.presets import preset_named
-from adjoin.model.start import describe_checkpoint, random_transformer
-from adjoin.model.static import read_tensors, start_vectors
+from adjoin.model.bodies import AnyBody, StaticBody
+from adjoin.model.build import build_random_body
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
@@ -24,28 +20,12 @@ from adjoin.training.memory import PassCost
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 
-AnyBody = StaticBody | TransformerBody
-
 
 def untrained_body(recipe: Recipe, vocabulary: int) -> AnyBody:
-    """A body of a recipe's size with random weights, also in place of a checkpoint's."""
-    if recipe.start.checkpoint is not None and recipe.start.is_static:
-        return StaticBody.from_tensors(read_tensors(locate_model(recipe.start.checkpoint) / WEIGHTS_FILE))
-    if recipe.start.is_static:
-        dimension = recipe.dimension or preset_named("static").dimension
-        vectors_VD, weights_V = start_vectors(vocabulary, dimension, recipe.seed), np.ones(vocabulary, np.float32)
-        return StaticBody(vectors_VD, weights_V, openings=range(2), hidden=recipe.hidden or 0)
-    if recipe.init is None:
-        body = random_transformer(recipe.start, vocabulary, recipe.max_tokens)
-    else:
-        from transformers import AutoModel
-
-        config = describe_checkpoint(recipe.start)[0]
-        config.vocab_size = vocabulary  # fewer where it is pruned
-        if hasattr(config, "quantization_config"):
-            del config.quantization_config
-        body = TransformerBody(AutoModel.from_config(config, dtype=torch.float32))
-    return body if recipe.lora is None else with_lora(body, recipe.lora, seed=recipe.seed)
+    """A body of a recipe's shapes with random weights; of a checkpoint only the configuration is read."""
+    return build_random_body(
+        recipe.start, vocabulary, max_tokens=recipe.max_tokens, hidden=recipe.hidden or 0, lora=recipe.lora
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +150,7 @@ def step_of(
     execution: ExecutionConfig,
     dimensions: Sequence[int] = (),
     *,
-    products: torch.dtype | None = None,
+    matmul_dtype: torch.dtype | None = None,
     workers: int = 1,
 ) -> ContrastiveStep:
     """A training's step, on one rank."""
@@ -182,7 +162,7 @@ def step_of(
         kept_tokens=execution.kept_tokens,
         autocast=execution.autocast,
         dimensions=tuple(dimensions),
-        products=products,
+        matmul_dtype=matmul_dtype,
         workers=workers,
         ranks=Ranks(device=device),
     )

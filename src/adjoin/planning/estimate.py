@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from adjoin.model.bodies import AnyBody
 from adjoin.planning.costs import (
-    AnyBody,
     BatchLayout,
     Sizes,
     activations_of,

@@ -13,7 +13,7 @@ from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
-from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.bodies import AnyBody, TransformerBody
 from adjoin.ranks import Ranks
 from adjoin.training.hardware import (
     available_memory,
@@ -123,29 +123,27 @@ def choose_precision_and_threads(recipe: Recipe, ranks: Ranks) -> tuple[str, int
     return precision, threads
 
 
-def choose_execution(
-    recipe: Recipe, body: StaticBody | TransformerBody, ranks: Ranks, precision: str, threads: int
-) -> ExecutionConfig:
+def choose_execution(recipe: Recipe, body: AnyBody, ranks: Ranks, precision: str, threads: int) -> ExecutionConfig:
     """Choose the execution config by the free memory of the device, once the body is there."""
     free = available_memory(ranks.device) - training_state_bytes(recipe, body, ranks.size)
     return fit_execution(recipe, body, ranks.device.type, ranks.broadcast(free), precision, threads)
 
 
-def training_state_bytes(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int) -> float:
+def training_state_bytes(recipe: Recipe, body: AnyBody, ranks: int) -> float:
     """Bytes of gradients, optimizer moments and average of the weights on each rank."""
     trained = sum(p.numel() * p.element_size() for p in body.parameters() if p.requires_grad)
     copies = 3 + (recipe.average is not None)  # AdamW has two moments
     return trained * copies / (ranks if recipe.shard else 1)
 
 
-def autocast_copy_bytes(body: StaticBody | TransformerBody, precision: str) -> int:
+def autocast_copy_bytes(body: AnyBody, precision: str) -> int:
     """Bytes of the bfloat16 copies of the weights, which each graph keeps under autocast: 13 GB for L."""
     return 2 * sum(p.numel() for p in body.parameters() if p.ndim > 1) if precision == "bfloat16" else 0
 
 
 def fit_execution(
     recipe: Recipe,
-    body: StaticBody | TransformerBody,
+    body: AnyBody,
     device: str,
     free: float,
     precision: str,
@@ -179,7 +177,7 @@ def fit_execution(
     return ExecutionConfig(precision, threads, budget, kept_tokens, workers)
 
 
-def micro_batch_workers(recipe: Recipe, body: StaticBody | TransformerBody) -> int:
+def micro_batch_workers(recipe: Recipe, body: AnyBody) -> int:
     """How many micro-batches a rank computes at the same time on the CPU: one per thread, if the body allows it.
 
     One for a large body, as each worker has its own gradients. One with dropout, as threads would draw each
@@ -191,7 +189,7 @@ def micro_batch_workers(recipe: Recipe, body: StaticBody | TransformerBody) -> i
     return recipe.threads or max(1, cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def _draws_dropout(body: StaticBody | TransformerBody) -> bool:
+def _draws_dropout(body: AnyBody) -> bool:
     """Whether the forward pass is random: dropout in a module, or in the configuration (attention's)."""
     settings = vars(body.model.config) if isinstance(body, TransformerBody) else {}
     shares = [value for name, value in settings.items() if "drop" in name and isinstance(value, float)]

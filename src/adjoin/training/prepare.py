@@ -7,7 +7,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from adjoin.batches.cache import TokenCache
@@ -15,13 +14,13 @@ from adjoin.batches.sampler import Sampler
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
-from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import Description
+from adjoin.model.bodies import AnyBody, TransformerBody
+from adjoin.model.build import build_body, checkpoint_body
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, locate_model
 from adjoin.model.presets import preset_named
-from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
-from adjoin.objective.contrastive import MAX_SCALE, START_SCALE, Temperature
+from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.labelled import import_labelled
@@ -58,7 +57,7 @@ class ContrastiveTraining:
 
     run: Run
     cache: TokenCache
-    body: StaticBody | TransformerBody
+    body: AnyBody
     temperature: Temperature
     dense_weight: float
 
@@ -89,8 +88,8 @@ def prepare(
         "texts_truncated": cache.truncated,
     }
 
-    new_body = start_body or _new_body(recipe, tokenizer, cache)
-    body, temperature, execution = _place_on_device(new_body, recipe, ranks, progress)
+    start_body = start_body or _build_body(recipe, tokenizer, cache)
+    body, temperature, execution = _place_on_device(start_body, recipe, ranks, progress)
     if max(recipe.dimensions or [0]) > body.dimension:
         raise AdjoinError(f"dimensions is {recipe.dimensions}: the vectors have {body.dimension}; give no more")
     step = ContrastiveStep(
@@ -100,7 +99,7 @@ def prepare(
         kept_tokens=execution.kept_tokens,
         autocast=execution.autocast,
         dimensions=tuple(recipe.dimensions or ()),
-        products=loss_matmul_dtype(recipe),
+        matmul_dtype=loss_matmul_dtype(recipe),
         workers=execution.workers,
         ranks=ranks,
     )
@@ -116,7 +115,7 @@ def prepare(
         batch_size=batch_size,
         say=say,
         after_step=temperature.clamp,
-        logit_scale=lambda: float(temperature.scale.detach()),
+        logit_scale=lambda: float(temperature.logit_scale.detach()),
     )
     return ContrastiveTraining(run, cache, body, temperature, dense_weight)
 
@@ -215,19 +214,17 @@ def _tokenize(
     return TokenCache.open(folder)
 
 
-def _new_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> StaticBody | TransformerBody:
-    """The untrained body, other than that of a transformer as --init."""
-    if recipe.start.is_static:
-        if recipe.init is not None:
-            return static_body(tokenizer, recipe.start, np.zeros(0, np.float32))
-        weights_V = inverse_document_frequency(2 * len(cache), cache.frequency_V)
-        return static_body(tokenizer, recipe.start, weights_V, recipe.hidden or 0)
-    return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
+def _build_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> AnyBody:
+    """The untrained body, unless a transformer is given as --init."""
+    idf_V = inverse_document_frequency(2 * len(cache), cache.frequency_V) if recipe.start.is_static else None
+    return build_body(
+        recipe.start, tokenizer, max_tokens=recipe.max_tokens, weights_V=idf_V, hidden=recipe.hidden or 0
+    )
 
 
 def _place_on_device(
-    body: StaticBody | TransformerBody, recipe: Recipe, ranks: Ranks, progress: TrainingProgress
-) -> tuple[StaticBody | TransformerBody, Temperature, ExecutionConfig]:
+    body: AnyBody, recipe: Recipe, ranks: Ranks, progress: TrainingProgress
+) -> tuple[AnyBody, Temperature, ExecutionConfig]:
     """Body and temperature on their device and in their precision, and the execution config."""
     resumed, precision, threads = start_execution(recipe, ranks, progress.execution)
     temperature = Temperature(_start_scale(recipe))
@@ -257,7 +254,7 @@ def _init_description(recipe: Recipe) -> Description | None:
 def _start_scale(recipe: Recipe) -> float:
     """exp(tau) at the start: where a model of ours left it, if the training starts from one."""
     before = _init_description(recipe)
-    return START_SCALE if before is None else min(MAX_SCALE, math.exp(before.tau))
+    return START_LOGIT_SCALE if before is None else min(MAX_LOGIT_SCALE, math.exp(before.tau))
 
 
 def dense_weight_after(recipe: Recipe) -> float:
@@ -276,7 +273,7 @@ def _sampler(cache: TokenCache, batch_size: int, recipe: Recipe, ranks: Ranks, s
         token_dropout=recipe.token_dropout,
         crop=(recipe.crop_x, recipe.crop_y),
         distinct=recipe.start.is_static,
-        neighbours=recipe.local_negatives,
+        local_negatives=recipe.local_negatives,
         sources=recipe.sources,
         mixing_temperature=recipe.mixing_temperature,
         rank=ranks.index,

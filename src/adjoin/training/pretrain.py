@@ -20,14 +20,15 @@ import torch
 from torch import nn
 
 from adjoin.batches import packing
-from adjoin.batches.packing import Content, Packed
+from adjoin.batches.packing import Content, PackedStreams
 from adjoin.batches.rows import Rows, RowSampler
 from adjoin.corpus import Source, find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically, write_json
 from adjoin.model.bodies import TransformerBody
+from adjoin.model.build import check_causal, random_generative
 from adjoin.model.presets import preset_named
-from adjoin.model.start import load_generative, random_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.objective.causal import CausalStep, check_head
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tally import Tally
@@ -158,7 +159,7 @@ def _prepare(
     data = folder.progress(identity).identity.get("data")  # of the checkpoint
     model, tokenizer = _init_model(recipe, say) if recipe.init is not None else (None, None)
     ranks.on_main_rank(lambda: _read(corpus, tokenizer, data, out, recipe, say))
-    packed = Packed.open(folder.path / TOKENS)
+    packed = PackedStreams.open(folder.path / TOKENS)
     identity["data"] = packed.content.data
     progress = folder.progress(identity)
 
@@ -202,8 +203,7 @@ def _init_model(recipe: Recipe, say: Say) -> tuple[Any, Tokenizer]:
     say(f"opening {name}")
     model, tokenizer = load_generative(Path(name), recipe.layers)
     body = TransformerBody(model.base_model)
-    if not body.is_causal():
-        raise AdjoinError(f"{name} is no causal model: its states depend on tokens to their right")
+    check_causal(body, name)
     check_length(body, recipe)
     check_head(model, name)
     return model, tokenizer
@@ -274,7 +274,7 @@ def _trained_modules(model: Any) -> dict[str, nn.Module]:  # noqa: ANN401 - as a
     return {"body": model.base_model} if tied else {"body": model.base_model, "head": head}
 
 
-def _held_out_rows(packed: Packed, recipe: Recipe, ranks: Ranks) -> Ragged:
+def _held_out_rows(packed: PackedStreams, recipe: Recipe, ranks: Ranks) -> Ragged:
     """This rank's share of the held-out rows, at most about `MEASURED_ROWS` spread evenly over all."""
     rows = Rows(packed.held_out_N, recipe.max_tokens)
     stride = -(-len(rows) // MEASURED_ROWS)

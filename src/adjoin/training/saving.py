@@ -6,16 +6,17 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
-from adjoin.model.adapters import merged, with_lora
-from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import Description
+from adjoin.model.adapters import merged
+from adjoin.model.bodies import AnyBody, StaticBody
+from adjoin.model.build import build_body
+from adjoin.model.description import Description, TrainingRecord
+from adjoin.model.description import describe as describe_model
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE
-from adjoin.model.start import checkpoint_body, library_quiet, random_transformer, static_body
+from adjoin.model.pretrained import library_quiet
 from adjoin.objective.contrastive import Temperature
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
@@ -25,7 +26,7 @@ from adjoin.training.prepare import ContrastiveTraining, dense_weight_after
 from adjoin.training.recipe import Recipe, with_current_names
 
 
-def write_weights(out: Path, body: StaticBody | TransformerBody, weights: dict[str, Any] | None = None) -> None:
+def write_weights(out: Path, body: AnyBody, weights: dict[str, Any] | None = None) -> None:
     """Write the files of a trained body into a model's folder, each atomically and in float32.
 
     Args:
@@ -69,26 +70,26 @@ def describe(training: ContrastiveTraining) -> Description:
 def _description(
     recipe: Recipe,
     progress: checkpoint.TrainingProgress,
-    body: StaticBody | TransformerBody,
+    body: AnyBody,
     temperature: Temperature,
     dense_weight: float,
 ) -> Description:
-    facts, data = dict(progress.facts), progress.identity["data"]
-    batch = {"batch": facts.pop("batch")} if "batch" in facts else {}
-    return Description(
-        kind="static" if isinstance(body, StaticBody) else "transformer",
+    facts = progress.facts  # empty in a checkpoint of version 0.1.0
+    batch = {"batch": facts["batch"]} if "batch" in facts else {}
+    record = TrainingRecord(
+        recipe={**recipe.as_json(), **batch},
+        data=progress.identity["data"],
+        steps=progress.step,
+        seconds=progress.elapsed,
+        execution=progress.execution,
+        **{name: facts.get(name) for name in ("pairs", "ranks", "texts", "texts_truncated")},
+    )
+    return describe_model(
+        recipe.start,
+        record,
         dimension=body.dimension,
         max_tokens=recipe.max_tokens,
         tau=float(temperature.tau.detach()),
-        start=recipe.start.as_json(),
-        training={
-            "recipe": {**recipe.as_json(), **batch},
-            "data": data[0] if len(data) == 1 else data,
-            "steps": progress.step,
-            "seconds": round(progress.elapsed, 1),
-            "execution": progress.execution,
-            **facts,
-        },
         dense_weight=dense_weight,
     )
 
@@ -135,7 +136,10 @@ def write_model_of(state: Path, out: Path) -> None:
     if recipe.shard:
         raise AdjoinError(f"the weights of {state} are sharded over several ranks: continue its training instead")
     tokenizer = Tokenizer.load(state.parent.parent / TOKENIZER_FILE)
-    body, temperature = _body_like(recipe, tokenizer), Temperature()
+    body = build_body(
+        recipe.start, tokenizer, max_tokens=recipe.max_tokens, hidden=recipe.hidden or 0, lora=recipe.lora
+    )
+    temperature = Temperature()
     modules = nn.ModuleDict({"body": body, "temperature": temperature})
     if progress.execution.get("precision") == "float64":
         modules.double()
@@ -147,14 +151,3 @@ def write_model_of(state: Path, out: Path) -> None:
         write_weights(unfinished, body)
         write_atomically(unfinished / TOKENIZER_FILE, tokenizer.to_json())
         write_json(unfinished / DESCRIPTION_FILE, description.as_json())
-
-
-def _body_like(recipe: Recipe, tokenizer: Tokenizer) -> StaticBody | TransformerBody:
-    """A body of a recipe's shape, whose weights are to be replaced."""
-    if recipe.start.is_static:
-        weights_V = np.zeros(tokenizer.vocabulary_size, np.float32)
-        return static_body(tokenizer, recipe.start, weights_V, recipe.hidden or 0)
-    if recipe.init is None:
-        return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
-    body, _ = checkpoint_body(recipe.start, pruned=tokenizer)
-    return body if recipe.lora is None else with_lora(body, recipe.lora, seed=recipe.seed)
