@@ -166,7 +166,7 @@ def test_typical_lengths_are_those_that_it_says(tokenizer: Tokenizer) -> None:
     for side, (median, high) in ((lengths.x_N, (14, 41)), (lengths.y_N, (165, 602))):
         assert np.percentile(side, [50, 90]) == pytest.approx([median, high], rel=0.02)
     assert lengths_for([], Recipe.with_defaults(preset="nano", max_tokens=64)).y_N.max() == 64
-    assert "wild" in lengths.said
+    assert "typical of public code" in lengths.source
     static = lengths_for([], Recipe.with_defaults())  # distinct tokens, of which three in ten are dropped
     assert static.y_N.mean() < 0.5 * lengths.y_N.mean()
     cut = lengths_for([], Recipe.with_defaults(crop_y=1.0))  # stretches of 48 tokens at most

@@ -2,6 +2,7 @@ import mmap
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -83,7 +84,11 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty machine, whose /proc and /sys/fs/cgroup a test fills."""
     for name, folder in (("_PROC", "proc"), ("_CGROUPS", "cgroup")):
         monkeypatch.setattr(machine, name, tmp_path / folder)
-    write(tmp_path / "proc/meminfo", "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 800 kB\n")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
+    names = ("MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "Shmem", "Active", "Inactive", "Slab")
+    sizes = (1000, 100, 800, 0, 0, 0, 0, 0, 0)
+    lines = (f"{name}: {size} kB\n" for name, size in zip(names, sizes, strict=True))
+    write(tmp_path / "proc/meminfo", "".join(lines))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     return tmp_path
 

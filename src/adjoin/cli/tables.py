@@ -103,7 +103,7 @@ def _what(plan: "Plan") -> Table:
         "model": plan.body,
         "parameters": f"{sizes.parameters:,}: body {sizes.parameters - sizes.table:,}, table {sizes.table:,}"
         + ("" if sizes.trained == sizes.parameters else f"; {sizes.trained:,} of them trained"),
-        "lengths": plan.lengths["said"],
+        "lengths": plan.lengths["source"],
         "tokens": sides,
         "batch": f"{plan.batch:,} pairs" + (f", {plan.batch // plan.ranks:,} a rank" if plan.ranks > 1 else ""),
         "FLOPs a pair": f"{_large(plan.useful)}FLOP useful, {_large(plan.executed)}FLOP executed",

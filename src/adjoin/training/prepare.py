@@ -78,7 +78,7 @@ def prepare(
     progress = folder.progress({"recipe": recipe.as_json(), "data": [dataset.hash for dataset in datasets]})
 
     resuming = folder.latest is not None
-    tokenizer, start_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, resuming=resuming)
+    tokenizer, init_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, resuming=resuming)
     cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, say)
     progress.facts = {
         "batch": batch_size,
@@ -88,7 +88,7 @@ def prepare(
         "texts_truncated": cache.truncated,
     }
 
-    start_body = start_body or _build_body(recipe, tokenizer, cache)
+    start_body = init_body or _build_body(recipe, tokenizer, cache)
     body, temperature, execution = _place_on_device(start_body, recipe, ranks, progress)
     if max(recipe.dimensions or [0]) > body.dimension:
         raise AdjoinError(f"dimensions is {recipe.dimensions}: the vectors have {body.dimension}; give no more")
