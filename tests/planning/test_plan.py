@@ -53,9 +53,9 @@ def test_a_pass_holds_what_its_graph_keeps_and_fake_tensors_tell_the_same() -> N
 def test_products_are_counted_as_the_layers_have_them() -> None:
     linear = torch.nn.Linear(8, 5, bias=False)
     linear.forward = lambda tokens, inner=linear.forward: inner(torch.ones(len(tokens), 8))  # type: ignore[method-assign]
-    found = measure_pass(linear, of_one_length(3, 4))
-    assert found.forward_flops == 2 * 3 * 8 * 5
-    assert found.backward_flops == 2 * 3 * 8 * 5  # the weights' gradient; nobody wants the input's
+    cost = measure_pass(linear, of_one_length(3, 4))
+    assert cost.forward_flops == 2 * 3 * 8 * 5
+    assert cost.backward_flops == 2 * 3 * 8 * 5  # the weights' gradient; the input needs none
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -237,9 +237,9 @@ def test_a_plan_is_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert words in table
     assert main([*paper, "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["memory_total"] == sum(said["memory"].values())
-    assert said["training_seconds"] == pytest.approx(100 * said["step_seconds"])
+    plan_json = json.loads(capsys.readouterr().out)
+    assert plan_json["memory_total"] == sum(plan_json["memory"].values())
+    assert plan_json["training_seconds"] == pytest.approx(100 * plan_json["step_seconds"])
 
 
 def test_a_batch_larger_than_the_pairs_is_refused(pairs_folder: Path) -> None:

@@ -48,14 +48,14 @@ def curve(out: Path) -> list[list[float]]:
     return [[line["loss"], line["grad_norm"]] for line in lines]
 
 
-def compare(name: str, found: list[list[float]]) -> None:
+def compare(name: str, measured: list[list[float]]) -> None:
     file = GOLDEN / f"{name}.json"
     if os.environ.get("ADJOIN_GOLDEN") == "write":
-        file.write_text("[\n" + ",\n".join(f"  {json.dumps(step)}" for step in found) + "\n]\n")
+        file.write_text("[\n" + ",\n".join(f"  {json.dumps(step)}" for step in measured) + "\n]\n")
     expected = json.loads(file.read_text())
-    assert len(found) == len(expected)
-    for step, (ours, golden) in enumerate(zip(found, expected, strict=True)):
-        assert ours == pytest.approx(golden, rel=1e-7), f"step {step}: loss and norm"
+    assert len(measured) == len(expected)
+    for step, (ours, golden) in enumerate(zip(measured, expected, strict=True)):
+        assert ours == pytest.approx(golden, rel=1e-7), f"step {step}: loss and gradient norm"
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE)

@@ -156,7 +156,7 @@ def test_half_precision_only_in_hardware(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delattr(torch.cpu, probe)
     assert half_precision(CPU) is None
     for capability, expected in (((7, 5), None), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, capability=capability: capability)
         assert half_precision(torch.device("cuda", 0)) == expected
 
 

@@ -120,9 +120,9 @@ def test_resumed_equals_uninterrupted_to_the_bit(source_tree: Path, tmp_path: Pa
     with pytest.raises(Stop):
         pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS, watch=stop)
     assert not (tmp_path / "cut" / "pretrain.json").exists()
-    said: list[str] = []
-    cut = pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS, resume=True, say=said.append)
-    assert "resuming after step 3" in said
+    messages: list[str] = []
+    cut = pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS, resume=True, say=messages.append)
+    assert "resuming after step 3" in messages
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert cut["held_out"] == whole["held_out"]

@@ -76,17 +76,17 @@ def test_a_training_does_not_notice_that_it_is_measured(name: str, pairs_folder:
 
 
 def test_the_best_is_kept_and_becomes_the_model(pairs_folder: Path, tmp_path: Path) -> None:
-    judge, said, out = Judge({2: 0.3, 4: 0.6, 6: 0.6, 7: 0.1}), list[str](), tmp_path / "m"
+    judge, messages, out = Judge({2: 0.3, 4: 0.6, 6: 0.6, 7: 0.1}), list[str](), tmp_path / "m"
     description = train(
-        pairs_folder, out, RECIPES["static"], validation=judge.validation(2, "code"), say=said.append
+        pairs_folder, out, RECIPES["static"], validation=judge.validation(2, "code"), say=messages.append
     )
     assert scores(out) == [(2, 0.3), (4, 0.6), (6, 0.6), (7, 0.1)]
     assert weights(out) == judge.seen[4], "of two that are as good the earlier"
     assert description.training["steps"] == 4
     assert description.training["kept"] == {"score": "code", "value": 0.6, "of_steps": 7}
     assert Description.read(out) == description
-    assert "after step 4: code 0.600, the best so far" in said
-    assert "the model is that of step 4: code was 0.600, the highest" in said
+    assert "after step 4: code 0.600, the best so far" in messages
+    assert "the model is that of step 4: code was 0.600, the highest" in messages
 
 
 def test_an_interrupted_training_goes_on_with_its_evaluations(pairs_folder: Path, tmp_path: Path) -> None:
