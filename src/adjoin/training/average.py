@@ -1,7 +1,7 @@
 """A running average of the weights: less noise than the last step's, at the memory of one copy.
 
-Not torch.optim.swa_utils.AveragedModel: it copies the whole module, frozen weights included (69.1 MB against 1.4 MB
-for LoRA of rank 8 on mini), averages in the dtype of the weights, and begins with the weights after the first step.
+Not torch.optim.swa_utils.AveragedModel: it copies the whole module, frozen weights included (69.1 MB, not 1.4 MB,
+for LoRA of rank 8 on mini), averages in the dtype of the weights, and starts with those after the first step.
 """
 
 from collections.abc import Iterator
