@@ -62,7 +62,7 @@ def test_what_does_not_belong_together_is_refused(models: list[Path], pairs_fold
     for second, message in (
         (narrow, "other sizes"),
         (coarse, "another tokenizer"),
-        (tmp_path / "none", "no static"),
+        (tmp_path / "none", "is not a static model"),
     ):
         with pytest.raises(AdjoinError, match=message):
             make_ensemble([models[0], second], tmp_path / "out")

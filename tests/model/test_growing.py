@@ -150,11 +150,11 @@ def test_heads_of_a_joined_table_become_one(
 
 def test_what_cannot_grow_is_one_line(table: Path, grown: Path, tmp_path: Path) -> None:
     for model, options, message in (
-        (grown, {}, "is no static model"),
-        (tmp_path, {}, "is no static model"),
+        (grown, {}, "is not a static model"),
+        (tmp_path, {}, "is not a static model"),
         (table, {"layers": 2}, "layers is 2: expected 3 or more"),
-        (table, {"dimension": 100}, "a multiple of 64 from 128 on"),
-        (table, {"dimension": 64}, "a multiple of 64 from 128 on"),
+        (table, {"dimension": 100}, "a multiple of 64, 128 or more"),
+        (table, {"dimension": 64}, "a multiple of 64, 128 or more"),
     ):
         with pytest.raises(AdjoinError, match=message):
             grow(model, tmp_path / "out", **options)

@@ -1,4 +1,4 @@
-"""A packed model is small, gives nearly the same vectors, and can be trained on."""
+"""A quantized model is small, gives nearly the same vectors, and can be trained on."""
 
 import zlib
 from pathlib import Path
@@ -8,8 +8,7 @@ import pytest
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
-from adjoin.model import quantization as packing
-from adjoin.model import quantized_weights as quantized_weights
+from adjoin.model import quantization, quantized_weights
 from adjoin.model.description import number_of_parameters
 from adjoin.model.locations import quantized_files
 from adjoin.model.quantization import quantize
@@ -80,8 +79,8 @@ def test_a_packed_transformer_is_small_and_gives_the_same_vectors(
     nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str | None, share: float
 ) -> None:
     """Files of 200 kB in place of 15 MB, so that there are several, and a table in several of them."""
-    monkeypatch.setattr(quantized_weights, "LARGEST_FILE", 200_000)
-    monkeypatch.setattr(quantized_weights, "_RUN", 50_000)
+    monkeypatch.setattr(quantized_weights, "MAX_FILE_BYTES", 200_000)
+    monkeypatch.setattr(quantized_weights, "_BLOCK", 50_000)
     report = quantize(nano, tmp_path / "small", precision)
     files = quantized_files(tmp_path / "small")
     assert report.precision == (precision or "int8")
@@ -114,7 +113,7 @@ def test_a_packed_transformer_without_one_of_its_files_is_one_line(nano: Path, t
     quantize(nano, tmp_path / "small")
     (file,) = quantized_files(tmp_path / "small")
     file.rename(file.with_name("packed-00001-of-00002.safetensors"))
-    with pytest.raises(AdjoinError, match="has 1 of 2 packed files"):
+    with pytest.raises(AdjoinError, match="has 1 of 2 quantized files"):
         Encoder.load(tmp_path / "small")
     (tmp_path / "small" / file.name).write_bytes(b"cut")
     (file.with_name("packed-00001-of-00002.safetensors")).unlink()
@@ -133,8 +132,8 @@ def test_what_cannot_be_packed_is_one_line(
         quantize(nano, tmp_path / "out", "float8")
     with pytest.raises(AdjoinError, match="is a transformer: expected the precision int8 or bfloat16"):
         quantize(nano, tmp_path / "out", "coarse")
-    monkeypatch.setattr(packing, "LEAST_COSINE", 1.1)
-    with pytest.raises(AdjoinError, match="vectors would turn"):
+    monkeypatch.setattr(quantization, "MIN_COSINE", 1.1)
+    with pytest.raises(AdjoinError, match="embeddings would change"):
         quantize(nano, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

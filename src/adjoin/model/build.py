@@ -192,9 +192,9 @@ def first_vectors(tokenizer: Tokenizer, start: Start, dimension: int) -> NDArray
     """
     if start.vectors_from is None:
         return start_vectors(tokenizer.vocabulary_size, dimension, start.seed)
-    model, theirs = load_generative(locate_model(start.vectors_from), layers=1)
+    model, source = load_generative(locate_model(start.vectors_from), layers=1)
     embeddings = model.get_input_embeddings().weight.detach().numpy()
-    return transferred_vectors(tokenizer, embeddings, theirs, dimension, start.seed)
+    return transferred_vectors(tokenizer, embeddings, source, dimension, start.seed)
 
 
 def random_transformer(start: Start, vocabulary_size: int, max_tokens: int) -> "TransformerBody":

@@ -97,7 +97,7 @@ class Encoder:
 
         Example:
             >>> Encoder.load("text").dimension
-            1024
+            576
         """
         folder = locate_model(path)
         description = Description.read(folder)
@@ -264,7 +264,7 @@ class Encoder:
 
         Example:
             >>> Encoder.load("text").encode_text(["a cat", "a dog"]).shape
-            (2, 1024)
+            (2, 576)
         """
         return self.encode(texts, role=SYMMETRIC, **options)
 
