@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from adjoin.evaluation.run import Contestant, Progress
     from adjoin.evaluation.systems.scorers import Embedder
-    from adjoin.training.validation import Aside
+    from adjoin.training.validation import Validation
 
 BESIDE = ("bm25", "untrained")
 
@@ -58,13 +58,13 @@ def evaluate(options: argparse.Namespace, console: "Console") -> None:
     console.print(f"All metrics, with figures: {report_folder / 'report.html'} and report.md", soft_wrap=True)
 
 
-def aside_of(options: argparse.Namespace) -> "Aside | None":
+def validation_of(options: argparse.Namespace) -> "Validation | None":
     """How `adjoin train` measures on the way; None if it shall not.
 
     Raises:
         AdjoinError: the options don't go together, or there is nothing to measure.
     """
-    from adjoin.training.validation import Aside
+    from adjoin.training.validation import Validation
 
     given = {
         "--evaluate-data": options.evaluate_data,
@@ -99,7 +99,7 @@ def aside_of(options: argparse.Namespace) -> "Aside | None":
         return scores_of(report)
 
     names = (*suites, *(f"{job.suite}/{job.task}" for job in jobs))
-    return Aside(options.evaluate_every, measure, names, options.keep, digest_of(jobs))
+    return Validation(options.evaluate_every, measure, names, options.keep, digest_of(jobs))
 
 
 def _model_of(spec: str, stack: ExitStack) -> str:

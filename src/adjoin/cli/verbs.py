@@ -232,12 +232,12 @@ def pretrain(options: argparse.Namespace) -> None:
     _check_workers(options)
     recipe = Recipe.for_pretraining(**_given(options))
 
-    from adjoin.training.pretrain import Reading
+    from adjoin.training.pretrain import CorpusInput
     from adjoin.training.pretrain import pretrain as train_generatively
 
-    reading = Reading(options.roots, tuple(options.exclude), options.workers)
+    corpus = CorpusInput(options.roots, tuple(options.exclude), options.workers)
     with _shown_over_ranks() as (console, shared):
-        report = train_generatively(reading, options.out, recipe, resume=options.resume, **shared)
+        report = train_generatively(corpus, options.out, recipe, resume=options.resume, **shared)
     before, after = (report["held_out"][when] for when in ("before", "after"))
     console.print(
         f"{options.out}: {report['parameters']:,} parameters, {report['steps']:,} steps in"
@@ -273,13 +273,19 @@ def train(options: argparse.Namespace) -> None:
 
     recipe = Recipe.with_defaults(**_given(options))
 
-    from adjoin.cli.evaluating import aside_of
+    from adjoin.cli.evaluating import validation_of
     from adjoin.training.contrast import train as train_encoder
 
-    aside = aside_of(options)
+    validation = validation_of(options)
     with _shown_over_ranks() as (console, shared):
         description = train_encoder(
-            options.pairs, options.out, recipe, resume=options.resume, tokens=options.tokens, aside=aside, **shared
+            options.pairs,
+            options.out,
+            recipe,
+            resume=options.resume,
+            tokens=options.tokens,
+            validation=validation,
+            **shared,
         )
     steps, seconds = description.training["steps"], description.training["seconds"]
     console.print(
