@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.files import flush_to_disk, folder_in_one_piece, read_json, write_json, wrong_types
 from adjoin.ranks import Ranks
 from adjoin.training import shards
@@ -133,7 +133,7 @@ def full_disk_is_os_error(path: Path) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
-        raise OSError(f"{path} could not be written: {str(error).splitlines()[0]}") from None
+        raise OSError(f"{path} could not be written: {first_line(error)}") from None
 
 
 def latest(folder: Path) -> Path | None:
