@@ -30,7 +30,18 @@ ROOMS = {
     "embed": {"corpus", "index"},
     "index": {"corpus", "pairs", "model", "ranking"},
     "evaluation": {"ranking"},
+    "workflows": {
+        "cli",  # until the workflows report by a protocol
+        "pairs",
+        "collecting",
+        "mining",
+        "model",
+        "training",
+        "index",
+        "evaluation",
+    },
     "cli": {
+        "workflows",
         "corpus",
         "pairs",
         "cleaning",

@@ -273,8 +273,8 @@ def train(options: argparse.Namespace) -> None:
 
     recipe = Recipe.with_defaults(**_given(options))
 
-    from adjoin.cli.evaluating import aside_of
     from adjoin.training.contrast import train as train_encoder
+    from adjoin.workflows.evaluate import aside_of
 
     aside = aside_of(options)
     with _shown_over_ranks() as (console, shared):
@@ -291,14 +291,14 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`adjoin evaluate`."""
-    from adjoin.cli import evaluating
+    from adjoin.workflows import evaluate as evaluating
 
     evaluating.evaluate(options, _console())
 
 
 def compare(options: argparse.Namespace) -> None:
     """`adjoin compare`."""
-    from adjoin.cli import evaluating
+    from adjoin.workflows import evaluate as evaluating
 
     evaluating.compare(options, _console())
 
@@ -357,8 +357,8 @@ def grow(options: argparse.Namespace) -> None:
 
 def adapt(options: argparse.Namespace) -> None:
     """`adjoin adapt`."""
-    from adjoin.cli.adapting import Adaptation
-    from adjoin.cli.adapting import adapt as adapt_to
+    from adjoin.workflows.adapt import Adaptation
+    from adjoin.workflows.adapt import adapt as adapt_to
 
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Adaptation)}
     adapt_to(Adaptation(**given), _console())
@@ -366,7 +366,7 @@ def adapt(options: argparse.Namespace) -> None:
 
 def reproduce(options: argparse.Namespace) -> None:
     """`adjoin reproduce`."""
-    from adjoin.cli.reproducing import run
+    from adjoin.workflows.reproduce import run
 
     run(options, _console())
 
@@ -408,6 +408,6 @@ def search(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """`adjoin demo`."""
-    from adjoin.cli.demo import run
+    from adjoin.workflows.demo import run
 
     run(options.out, repository=options.repository, minutes=options.minutes)

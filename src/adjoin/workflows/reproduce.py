@@ -17,7 +17,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adjoin.cli import evaluating
 from adjoin.cli.progress import counting, training_display
 from adjoin.collecting import CorpusRecipe
 from adjoin.errors import AdjoinError
@@ -31,6 +30,7 @@ from adjoin.model.quantization import ALL_PRECISIONS, pack
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.workflows import evaluate as evaluating
 
 _TABLES = {"about", "corpus", "train", "report"}
 _HEADS = "heads"  # in a recipe, and below OUT

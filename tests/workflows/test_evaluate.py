@@ -2,7 +2,7 @@
 
 import pytest
 
-from adjoin.cli.evaluating import told_apart
+from adjoin.workflows.evaluate import told_apart
 
 
 @pytest.mark.parametrize(

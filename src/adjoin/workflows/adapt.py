@@ -11,7 +11,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adjoin.cli.held_out import measure, task_of
 from adjoin.cli.progress import counting, counting_bytes, training_display
 from adjoin.errors import AdjoinError
 from adjoin.evaluation import write_task
@@ -27,6 +26,7 @@ from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.pair import text_hash
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.workflows.held_out import measure, task_of
 
 FEWEST_PAIRS = 64  # below that a training would learn the folder by heart
 KEPT_OUT = 10  # of so many files one

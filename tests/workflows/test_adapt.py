@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from adjoin import Encoder, load_index
-from adjoin.cli import demo, main
+from adjoin.cli import main
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.workflows import demo
 from small_sources import NOUNS, VERBS, function_source
 
 

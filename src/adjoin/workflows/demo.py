@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from adjoin.cli.adapting import Adaptation, adapt
 from adjoin.errors import AdjoinError
 from adjoin.index.display import show
 from adjoin.index.searcher import load_index
+from adjoin.workflows.adapt import Adaptation, adapt
 
 ASKED = "scipy"
 QUESTIONS = (

@@ -1,0 +1,1 @@
+"""Whole runs from input to result, as functions: evaluate, adapt, reproduce and the demo."""
