@@ -102,7 +102,7 @@ def code_starts(out: Path) -> dict[str, dict[str, object]]:
     """Variants of two shapes: 2 layers of 576 dimensions, which are SmolLM2's, and 4 of 256."""
     shaped_alike = starts(SMOLLM2, out / "smollm2")
     if not (out / "grown").is_dir():
-        adjoin("grow", "code", "--out", out / "grown")
+        adjoin("model", "grow", "code", "--out", out / "grown")
     return {
         **{name: {"init": str(folder)} for name, folder in shaped_alike.items()},
         "grown": {"init": str(out / "grown")},

@@ -16,7 +16,7 @@ at most 15 MB). Trainings keep a checkpoint every two minutes. What takes longer
 the same command goes on with it; what is there is not made again; what fails is told, and the rest is done all the
 same. OUT/log.jsonl has each training's pairs/s, tokens/s and share of the peak's FLOPs, by useful products alone.
 
-Not in it: a transformer that begins as a static table (`adjoin grow`): it has a shape and a tokenizer of its own.
+Not in it: a transformer that begins as a static table (`adjoin model grow`); its shape and tokenizer are its own.
 benchmarks/findings.py start-code has it beside these starts, at a size for two cores.
 """
 
@@ -191,7 +191,7 @@ def done(variant: Variant, folder: Path, options: argparse.Namespace) -> bool:
             return False
     if variant.packed and not (packed / DESCRIPTION_FILE).is_file():
         shutil.rmtree(packed, ignore_errors=True)
-        adjoin(["pack", model, "--out", packed, "--precision", options.precision], math.inf)
+        adjoin(["model", "pack", model, "--out", packed, "--precision", options.precision], math.inf)
     if not (report / "report.json").is_file():
         beside = "bm25" if find_spec("bm25s") else "random"
         command = ["evaluate", model, "--data", options.data, "--suite", *variant.suites, "--report", report]

@@ -1,4 +1,4 @@
-"""An index together with the model that made it: what people open and ask."""
+"""Searching an index from Python: `load_index` opens it with its model, `search` asks once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,11 @@ from adjoin.model.locations import locate_model
 
 
 class Searcher:
-    """An opened index that encodes its queries itself.
+    """An open index with the model that encodes its queries. `load_index` makes one.
 
     Attributes:
-        index: the index.
-        encoder: the model that made it; None if only words are searched for.
+        index: the index on disk.
+        encoder: the model that made the index; None if it was opened for lexical search only.
     """
 
     def __init__(self, index: Index, encoder: Encoder | None) -> None:
@@ -29,7 +29,21 @@ class Searcher:
         languages: Sequence[str] | None = None,
         dense_weight: float | None = None,
     ) -> list[Hit]:
-        """Find the pieces that answer a query, best first; arguments and errors as `Index.search`."""
+        """Find the functions and passages that answer a query.
+
+        Args:
+            query: a question or description in plain words, or code.
+            limit: at most this many results.
+            mode: "hybrid" (vectors and BM25), "dense" (vectors only) or "lexical" (BM25 only).
+            languages: only results in these languages, such as ["python"]; None for all.
+            dense_weight: weight of the vectors in hybrid search, 0 to 1; None for the model's own.
+
+        Returns:
+            Results, best first. Each has `path`, `first_line`, `last_line`, `score`, `name`, `language`, `text`.
+
+        Raises:
+            AdjoinError: an empty query, or an argument out of range.
+        """
         return self.index.search(
             query, self.encoder, limit=limit, mode=mode, languages=languages, dense_weight=dense_weight
         )
@@ -38,12 +52,15 @@ class Searcher:
 def load_index(
     folder: str | Path = ".adjoin", *, model: str | Path | None = None, words_only: bool = False
 ) -> Searcher:
-    """Open an index and the model that made it.
+    """Open an index that `adjoin index` wrote, together with the model that made it.
 
     Args:
-        folder: what `adjoin index` wrote.
-        model: where the model lies now, if it has moved since; or the name of one that comes with Adjoin.
-        words_only: open no model; only `mode="lexical"` can be asked for then.
+        folder: folder of the index.
+        model: folder or bundled name of the model, if it has moved since; None to use the recorded one.
+        words_only: open no model, for searches with `mode="lexical"` only.
+
+    Returns:
+        A `Searcher`. Keep it to search more than once: opening takes longer than searching.
 
     Raises:
         AdjoinError: there is no index or no model, or one of them is damaged.
@@ -58,9 +75,17 @@ def load_index(
 
 
 def search(query: str, *, index: str | Path = ".adjoin", limit: int = 10) -> list[Hit]:
-    """Ask an index once; to ask more than once, keep what `load_index` gives.
+    """Search an index once. To search more than once, keep the `Searcher` that `load_index` returns.
+
+    Args:
+        query: a question or description in plain words, or code.
+        index: folder that `adjoin index` wrote.
+        limit: at most this many results.
+
+    Returns:
+        Results, best first. Each has `path`, `first_line`, `last_line`, `score`, `name`, `language`, `text`.
 
     Raises:
-        AdjoinError: as `load_index` and `Index.search`.
+        AdjoinError: there is no index, its model is gone, or the query is empty.
     """
     return load_index(index).search(query, limit=limit)

@@ -1,207 +1,214 @@
-"""The verbs of evaluation: measure systems, compare what was measured."""
+"""An evaluation run: open the systems, measure all of them on the same items, write the report."""
 
-import argparse
 import datetime
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
-from adjoin.model.locations import BUNDLED, locate_model
+from adjoin.evaluation.jobs import find_jobs
+from adjoin.evaluation.report.display import write_report
+from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, SUITES, UNTRAINED, Report
+from adjoin.evaluation.run import Contestant, Settings, run_evaluation
+from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
+from adjoin.workflows.reporter import Reporter, SilentReporter
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from adjoin.evaluation import Embedder
 
-    from adjoin.evaluation.run import Contestant, Progress
-    from adjoin.evaluation.systems.scorers import Embedder
-    from adjoin.training.validation import Aside
-
-BESIDE = ("bm25", "untrained")
+BASELINES = (BM25_NAME, UNTRAINED)
+_CHECKPOINT_FILE = "state.json"
 
 
-def evaluate(options: argparse.Namespace, console: "Console") -> None:
-    """`adjoin evaluate`."""
-    from adjoin.evaluation.jobs import find_jobs
-    from adjoin.evaluation.report.display import render_table, write_report
-    from adjoin.evaluation.report.report import JUDGED, SUITES
-    from adjoin.evaluation.run import Settings, run_evaluation
+def default_cache() -> Path:
+    """Where evaluations keep vectors and results: below $XDG_CACHE_HOME, or else ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adjoin" / "evaluation"
 
-    cache = None if options.no_cache else options.cache or _usual_cache()
-    with ExitStack() as stack:  # what a checkpoint unpacks to is in memory by the end of it
-        model = _model_of(options.model, stack)
-        contestants = _contestants(model, options.beside or BESIDE, cache, console, stack)
-        facts = _facts(Path(model))
-    report_folder = _report_folder(options)
+
+def today() -> str:
+    """The date of today in UTC, as reports carry it: 2026-01-31."""
+    return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What is measured, on what, and where the report goes.
+
+    Attributes:
+        system: a bundled model's name, a model or checkpoint folder, a URL#MODEL, or a baseline's name.
+        data: evaluation folder with classification/, sts/, retrieval/ and code/, or one of these, or one task.
+        report: folder of the report; None for `report` inside the model's folder.
+        suites: suites to measure; empty for all judged suites that there is data for, ("all",) for every suite.
+        tasks: names of tasks to measure; empty for all.
+        limit: at most this many queries, sentences or pairs per task; None for all.
+        baselines: systems measured alongside, each one row of the report.
+        cache: folder of vectors and results of earlier evaluations; None to measure everything again.
+        faiss: search corpora of at least this many documents with FAISS, approximately; None to search exactly.
+        seed: seed of distractors, folds and confidence intervals.
+    """
+
+    system: str
+    data: Path
+    report: Path | None = None
+    suites: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    limit: int | None = None
+    baselines: Sequence[str] = BASELINES
+    cache: Path | None = None
+    faiss: int | None = None
+    seed: int = 0
+
+
+def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Report:
+    """Measure a system and its baselines on the same items, and write report.json, report.md and report.html.
+
+    Args:
+        options: what to measure.
+        reporter: told the scores of each suite and the paired differences to BM25.
+
+    Returns:
+        The report, as it was written.
+
+    Raises:
+        AdjoinError: no such system or data, two systems of one name, or no place for the report.
+        OSError: the report cannot be written.
+    """
+    reporter = reporter or SilentReporter()
+    with ExitStack() as stack:  # a checkpoint's model is in memory before its temporary folder goes
+        model = _folder_of(options.system, stack)
+        contestants = _contestants(model, options, reporter, stack)
+        facts = facts_of(Path(model))
+    folder = _report_folder(options)
     jobs = find_jobs(
         options.data,
-        suites=SUITES if options.suite == ["all"] else options.suite or JUDGED,
-        tasks=options.tasks or (),
+        suites=SUITES if list(options.suites) == ["all"] else options.suites or JUDGED,
+        tasks=options.tasks,
         limit=options.limit,
         seed=options.seed,
     )
-    known = cache / "figures" if cache else None
-    settings = Settings(seed=options.seed, known=known, faiss=options.faiss)
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    with _shown(console) as progress:
-        report = run_evaluation(jobs, contestants, options.model, date=today, settings=settings, progress=progress)
+    settings = Settings(
+        seed=options.seed, known=options.cache / "figures" if options.cache else None, faiss=options.faiss
+    )
+    with reporter.evaluation() as watch:
+        report = run_evaluation(jobs, contestants, options.system, date=today(), settings=settings, progress=watch)
     report.environment |= facts
     if options.limit is not None:
         report.environment["limit"] = options.limit
     for suite in report.suites():
-        console.print(render_table(report, suite, report.metric_of(suite)))
-        for comparison in report.comparisons(suite, report.metric_of(suite), "bm25"):
-            console.print(comparison.sentence())
-    write_report(report_folder, report)  # last: where it cannot be written, the figures have at least been seen
-    console.print(f"All metrics, with figures: {report_folder / 'report.html'} and report.md", soft_wrap=True)
+        reporter.scores(report, suite)
+        for comparison in report.comparisons(suite, report.metric_of(suite), BM25_NAME):
+            reporter.say(comparison.sentence())
+    write_report(folder, report)  # last: if it cannot be written, the scores have at least been shown
+    reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
+    return report
 
 
-def aside_of(options: argparse.Namespace) -> "Aside | None":
-    """How `adjoin train` measures on the way; None if it shall not.
+def open_system(spec: str, cache: Path | None = None) -> Contestant:
+    """Open what a user names: BM25, another baseline, a model folder, or a server's model.
+
+    Args:
+        spec: as `EvaluationOptions.system`.
+        cache: folder that keeps the system's vectors between evaluations; None to keep none.
 
     Raises:
-        AdjoinError: the options don't go together, or there is nothing to measure.
+        AdjoinError: there is no such system, or its files are damaged.
     """
-    from adjoin.training.validation import Aside
+    from adjoin.evaluation.systems.cache import CachedSystem
+    from adjoin.evaluation.systems.opening import open_system as open_embedder
+    from adjoin.evaluation.systems.scorers import REFERENCE, BM25Scorer
+    from adjoin.evaluation.systems.system import Fitted
 
-    given = {
-        "--evaluate-data": options.evaluate_data,
-        "--keep": options.keep,
-        "--evaluate-suite": options.evaluate_suite,
-    }
-    if options.evaluate_every is None:
-        if wrong := [name for name, value in given.items() if value is not None]:
-            raise AdjoinError(f"{', '.join(wrong)} goes with --evaluate-every STEPS")
-        return None
-    if options.evaluate_data is None:
-        raise AdjoinError(
-            "--evaluate-every measures on data: give --evaluate-data FOLDER, laid out as for evaluate"
-        )
-
-    from adjoin.evaluation.jobs import digest_of, find_jobs
-    from adjoin.evaluation.report.report import JUDGED, MODEL
-    from adjoin.evaluation.run import Settings, run_evaluation, scores_of
-
-    limit = options.evaluate_limit
-    if wrong := [suite for suite in options.evaluate_suite or () if suite not in JUDGED]:
-        raise AdjoinError(f"--evaluate-suite {wrong[0]}: expected {', '.join(JUDGED)}, in which higher is better")
-    jobs = find_jobs(options.evaluate_data, suites=options.evaluate_suite or JUDGED, limit=limit)
-    suites = dict.fromkeys(job.suite for job in jobs)
-
-    def measure(model: Path, folder: Path, facts: "Mapping[str, str | int]") -> dict[str, float]:
-        contestants = {MODEL: _opened(str(model), None)}
-        today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-        report = run_evaluation(jobs, contestants, str(facts["training"]), date=today, settings=Settings())
-        report.environment |= {**_facts(model), **facts, "limit": limit}
-        report.write(folder)
-        return scores_of(report)
-
-    names = (*suites, *(f"{job.suite}/{job.task}" for job in jobs))
-    return Aside(options.evaluate_every, measure, names, options.keep, digest_of(jobs))
+    if spec == BM25_NAME:
+        return BM25Scorer()
+    if spec == "bm25-reference":
+        return BM25Scorer(spec, REFERENCE)
+    system = open_embedder(spec, load=_load)
+    return system if isinstance(system, Fitted) or cache is None else CachedSystem(system, cache / "vectors")
 
 
-def _model_of(spec: str, stack: ExitStack) -> str:
-    """What a user names; of a model that comes along its folder, of a checkpoint that of the model made of it."""
-    if spec in BUNDLED:
-        return str(locate_model(spec))
-    if not (Path(spec) / "state.json").is_file():
-        return spec
-    from adjoin.training.saving import write_model_of
-
-    made = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
-    write_model_of(Path(spec), made)
-    return str(made)
-
-
-def _facts(folder: Path) -> dict[str, str | int]:
-    """What a report says of one of our models, so that `compare` can draw its curves; nothing of others."""
+def facts_of(folder: Path) -> dict[str, str | int]:
+    """Size, batch and steps of one of our models, for the curves of `adjoin compare`; empty for other systems."""
     from adjoin.model.encoder import Description, number_of_parameters
 
-    if not (folder / "adjoin.json").is_file():
+    if not (folder / DESCRIPTION_FILE).is_file():
         return {}
     training = Description.read(folder).training
-    facts = {"parameters": number_of_parameters(folder), "step": training.get("steps")}
-    facts["batch"] = training.get("recipe", {}).get("batch")
-    facts["pairs"] = training.get("pairs")
+    facts = {
+        "parameters": number_of_parameters(folder),
+        "step": training.get("steps"),
+        "batch": training.get("recipe", {}).get("batch"),
+        "pairs": training.get("pairs"),
+    }
     return {name: int(value) for name, value in facts.items() if isinstance(value, int)}
 
 
-def compare(options: argparse.Namespace, console: "Console") -> None:
-    """`adjoin compare`."""
-    from adjoin.evaluation.report.compare import render_comparison, write_comparison
-    from adjoin.evaluation.report.report import Report
+def read_reports(folders: Sequence[Path]) -> dict[str, Report]:
+    """Read the reports of several evaluations, under names that are as short as they can be.
 
-    names = [str(run) for run in options.runs]
-    if len(set(names)) < len(names):
-        raise AdjoinError(f"compare got {', '.join(names)}: expected different runs")
-    reports = {short: Report.read(Path(name)) for short, name in zip(told_apart(names), names, strict=True)}
-    for table in render_comparison(reports):
-        console.print(table)
-    if options.report:
-        write_comparison(options.report, reports)
-        console.print(f"With figures: {options.report / 'comparison.html'}", soft_wrap=True)
+    Raises:
+        AdjoinError: a folder is named twice, or holds no report.
+    """
+    paths = [str(folder) for folder in folders]
+    if len(set(paths)) < len(paths):
+        raise AdjoinError(f"got the reports {', '.join(paths)}: expected different folders")
+    return {name: Report.read(Path(path)) for name, path in zip(short_names(paths), paths, strict=True)}
 
 
-def told_apart(names: list[str]) -> list[str]:
-    """Different paths without the folders that all of them begin and end with: runs/512/report → 512."""
-    parts = [Path(name).parts for name in names]
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Different paths without the folders that all of them begin and end with: runs/512/report becomes 512."""
+    parts = [Path(path).parts for path in paths]
     shortest = min(map(len, parts))
-    same = [len({part[place] for part in parts}) == 1 for place in range(shortest)]
-    begin = next((place for place, all_same in enumerate(same) if not all_same), shortest - 1)
+    shared = [len({part[depth] for part in parts}) == 1 for depth in range(shortest)]
+    begin = next((depth for depth, is_shared in enumerate(shared) if not is_shared), shortest - 1)
     end = 0
     while end < shortest - begin - 1 and len({part[-1 - end] for part in parts}) == 1:
         end += 1
     return [str(Path(*part[begin : len(part) - end])) for part in parts]
 
 
-def _usual_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adjoin" / "evaluation"
+def _folder_of(spec: str, stack: ExitStack) -> str:
+    """A bundled model's folder, and for a checkpoint the folder of a model made of it; other names unchanged."""
+    if spec in BUNDLED:
+        return str(locate_model(spec))
+    if not (Path(spec) / _CHECKPOINT_FILE).is_file():
+        return spec
+    from adjoin.training.saving import write_model_of
+
+    model = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+    write_model_of(Path(spec), model)
+    return str(model)
 
 
-def _report_folder(options: argparse.Namespace) -> Path:
+def _report_folder(options: EvaluationOptions) -> Path:
     if options.report:
-        return Path(options.report)
-    if not (Path(options.model) / "adjoin.json").is_file():
-        raise AdjoinError(f"where should the report on {options.model} go? Give --report FOLDER")
-    return Path(options.model) / "report"
+        return options.report
+    if not (Path(options.system) / DESCRIPTION_FILE).is_file():
+        raise AdjoinError(f"no place for the report on {options.system}: name a folder with --report FOLDER")
+    return Path(options.system) / "report"
 
 
 def _contestants(
-    model: str, beside: "tuple[str, ...] | list[str]", cache: Path | None, console: "Console", stack: ExitStack
-) -> "dict[str, Contestant]":
+    model: str, options: EvaluationOptions, reporter: Reporter, stack: ExitStack
+) -> dict[str, Contestant]:
     """Row of the report → system, the evaluated one first."""
-    from adjoin.evaluation.report.report import MODEL
-
-    contestants: dict[str, Contestant] = {MODEL: _opened(model, cache)}
-    for name in beside:
+    contestants: dict[str, Contestant] = {MODEL: open_system(model, options.cache)}
+    for name in options.baselines:
         row = Path(name).name if "/" in name and not name.startswith("http") else name
         row = name if row in contestants else row  # many folders are called "model"
         if row in contestants:
             raise AdjoinError(f"--beside {name}: there is a row {row} already; expected different names")
-        if name == "untrained":
+        if name == UNTRAINED:
             try:
                 contestants[row] = _untrained(Path(model))
             except AdjoinError as error:
-                console.print(f"No row for the untrained start: {error}")
+                reporter.say(f"The model before training is not measured: {error}")
         else:
-            contestants[row] = _opened(_model_of(name, stack), cache)
+            contestants[row] = open_system(_folder_of(name, stack), options.cache)
     return contestants
-
-
-def _opened(spec: str, cache: Path | None) -> "Contestant":
-    from adjoin.evaluation.systems.cache import CachedSystem
-    from adjoin.evaluation.systems.opening import open_system
-    from adjoin.evaluation.systems.scorers import REFERENCE, BM25Scorer
-    from adjoin.evaluation.systems.system import Fitted
-
-    if spec == "bm25":
-        return BM25Scorer()
-    if spec == "bm25-reference":
-        return BM25Scorer(spec, REFERENCE)
-    system = open_system(spec, load=_load)
-    return system if isinstance(system, Fitted) or cache is None else CachedSystem(system, cache / "vectors")
 
 
 def _load(folder: Path) -> "Embedder":
@@ -210,24 +217,10 @@ def _load(folder: Path) -> "Embedder":
     return Encoder.load(folder)
 
 
-def _untrained(folder: Path) -> "Contestant":
+def _untrained(folder: Path) -> Contestant:
     from adjoin.evaluation.systems.system import Named
     from adjoin.model.encoder import Encoder
 
-    if not (folder / "adjoin.json").is_file():
+    if not (folder / DESCRIPTION_FILE).is_file():
         raise AdjoinError(f"{folder} is not a model of Adjoin")
-    return Named(Encoder.load_untrained(folder), "untrained", f"{Encoder.load(folder).fingerprint} untrained")
-
-
-@contextmanager
-def _shown(console: "Console") -> "Iterator[Progress]":
-    """A bar with the time that is left on a terminal; a line a task elsewhere."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    if not console.is_terminal:
-        yield lambda line, share: console.print(f"{share:4.0%}  {line}", soft_wrap=True)
-        return
-    columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda line, share: bar.update(task, completed=share, description=line)
+    return Named(Encoder.load_untrained(folder), UNTRAINED, f"{Encoder.load(folder).fingerprint} untrained")

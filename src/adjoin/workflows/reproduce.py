@@ -1,25 +1,22 @@
-"""`adjoin reproduce`: a model from its recipe, from the corpus to the report; what is done is not done again.
+"""`reproduce`: build a bundled model again from its recipe. Steps that are done are not done again.
 
-OUT/pairs/      the corpus of the recipe's [corpus]: packages of registries, mined, decontaminated against the data
-OUT/pairs/NAME/ of several corpora each, named as its recipe is
-OUT/whole/      the training of its [train], weights in float32
-OUT/heads/N/    where there are several heads: their trainings, of which OUT/whole/ is joined
-OUT/tokens/     the pairs' tokens, until the last head is there
-OUT/model/      the same packed, to pass on
-OUT/report/     what it is worth on the data
+OUT/pairs/       the pairs of the recipe's [corpus]: packages of registries, mined and decontaminated
+OUT/pairs/NAME/  the same for several corpora, each under its recipe's name
+OUT/whole/       the trained model, weights in float32
+OUT/heads/N/     the members of an ensemble, which is then OUT/whole/
+OUT/tokens/      the pairs' tokens, until the last member is trained
+OUT/model/       the quantized model, to pass on
+OUT/report/      its evaluation
 """
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
-from adjoin.cli.progress import counting, training_display
 from adjoin.collecting import CorpusRecipe
 from adjoin.errors import AdjoinError
+from adjoin.evaluation import Report
 from adjoin.files import read_toml
 from adjoin.mining import Engine
 from adjoin.mining.options import MiningOptions
@@ -30,29 +27,30 @@ from adjoin.model.quantization import ALL_PRECISIONS, pack
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
-from adjoin.workflows import evaluate as evaluating
+from adjoin.workflows.evaluate import EvaluationOptions, default_cache, evaluate
+from adjoin.workflows.reporter import Reporter, SilentReporter
 
+PAIRS = "pairs"
 _TABLES = {"about", "corpus", "train", "report"}
 _HEADS = "heads"  # in a recipe, and below OUT
 _PRECISION = "precision"
 _TOKENS = "tokens"
-PAIRS = "pairs"
 _DISK = 4 << 30  # bytes of packages that may wait to be mined
 
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """A shipped model's recipe.
+    """The recipe of a bundled model.
 
     Attributes:
-        corpora: folder below OUT → the recipe of the corpus that it gets.
-        licences: the licences that its pairs may have.
-        kinds: of pairs, in place of those that the corpora's recipes name; empty for theirs.
-        training: its training.
-        heads: how many are trained, with a seed each, and joined.
-        precision: in which the weights are packed, as `pack` takes it.
-        suites: what is measured.
-        beside: further rows of the report.
+        corpora: folder below OUT → recipe of the corpus mined into it.
+        licences: licences that pairs may have.
+        kinds: kinds of pairs, in place of those in the corpora's recipes; empty to keep theirs.
+        training: training options.
+        heads: number of models trained with different seeds and joined into an ensemble.
+        precision: precision of the quantized weights, as `pack` takes it.
+        suites: suites to measure.
+        beside: baselines measured alongside.
     """
 
     corpora: dict[str, CorpusRecipe]
@@ -69,8 +67,8 @@ class ModelRecipe:
         """Read a TOML file such as recipes/models/code-static.toml.
 
         Raises:
-            AdjoinError: it or a corpus' recipe is missing or damaged, an option is unknown, or two corpora have
-                one name.
+            AdjoinError: this file or a corpus' recipe is missing or damaged, an option is unknown, or two corpora
+                have the same name.
         """
         content = read_toml(path, "recipe")
         if missing := sorted(
@@ -85,93 +83,119 @@ class ModelRecipe:
         try:
             named, licences = corpus["recipe"], tuple(corpus["licences"])
             kinds = tuple(corpus.get("kinds", ()))
-            places = [path.parent / place for place in ([named] if isinstance(named, str) else named)]
+            files = [path.parent / file for file in ([named] if isinstance(named, str) else named)]
             suites, beside = list(report["suites"]), list(report["beside"])
         except (KeyError, TypeError) as error:
             raise AdjoinError(
                 f"{path}: missing or wrong {error}: expected recipe, licences, suites, beside"
             ) from None
-        folders = [PAIRS if isinstance(named, str) else f"{PAIRS}/{place.stem}" for place in places]
-        if not places or len(set(folders)) < len(places):
+        folders = [PAIRS if isinstance(named, str) else f"{PAIRS}/{file.stem}" for file in files]
+        if not files or len(set(folders)) < len(files):
             raise AdjoinError(f"{path}: recipe is {named!r:.80}, expected one file, or several of different names")
-        corpora = {folder: CorpusRecipe.read(place) for folder, place in zip(folders, places, strict=True)}
+        corpora = {folder: CorpusRecipe.read(file) for folder, file in zip(folders, files, strict=True)}
         training = Recipe.with_defaults(**content["train"])
         if heads > 1 and not training.start.is_static:
             raise AdjoinError(f"{path}: heads is {heads}: only static models can be joined")
         return cls(corpora, licences, kinds, training, heads, precision, suites, beside)
 
 
-def run(options: argparse.Namespace, console: Console) -> None:
-    """Collect, train, pack, measure; each goes on where it was interrupted.
+@dataclass(frozen=True)
+class Reproduction:
+    """A recipe, and where everything goes.
+
+    Attributes:
+        recipe: the recipe's file.
+        out: folder for pairs, models and report.
+        data: evaluation folder. Its texts are kept out of the pairs, and the model is measured on it.
+        downloads: folder that keeps the downloaded packages; None to delete each one after it is mined.
+        also: files and folders mined in addition, with the first corpus.
+    """
+
+    recipe: Path
+    out: Path
+    data: Path
+    downloads: Path | None = None
+    also: Sequence[Path] = ()
+
+
+def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> Report:
+    """Collect and mine the corpus, train, quantize and evaluate. An interrupted run goes on where it stopped.
+
+    Args:
+        reproduction: which recipe, which folders.
+        reporter: told what is done and found.
+
+    Returns:
+        The evaluation report of the quantized model.
 
     Raises:
-        AdjoinError: as each of them.
+        AdjoinError: the recipe is wrong, a download fails, or a step refuses its input.
     """
-    recipe, out = ModelRecipe.read(options.recipe), options.out
+    reporter = reporter or SilentReporter()
+    recipe, out = ModelRecipe.read(reproduction.recipe), reproduction.out
     out.mkdir(parents=True, exist_ok=True)
-    console.rule("1  The corpus")
+    reporter.section("1  Corpus")
     for number, folder in enumerate(recipe.corpora):
-        # What belongs to the corpus besides goes with the first.
-        _collect(recipe, folder, options, () if number else options.also or (), console)
-    console.rule("2  The training")
+        _collect(recipe, folder, reproduction, () if number else reproduction.also, reporter)
+    reporter.section("2  Training")
     if not (out / "whole" / DESCRIPTION_FILE).is_file():
-        _train(recipe, out, console)
-    console.rule("3  Packing")
+        _train(recipe, out, reporter)
+    reporter.section("3  Quantization")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
-        report = pack(out / "whole", out / "model", recipe.precision)
-        weights = f"weights of {report.after / 1e6:,.1f} MB in {report.precision}"
-        console.print(f"{weights}; vectors turned to a cosine of {report.cosine:.5f} at most")
-    console.rule("4  The report")
-    _report(recipe, out, options.data, console)
+        packed = pack(out / "whole", out / "model", recipe.precision)
+        weights = f"{packed.after / 1e6:,.1f} MB of weights in {packed.precision}"
+        reporter.say(f"{weights}; cosine to the original vectors at least {packed.cosine:.5f}")
+    reporter.section("4  Evaluation")
+    options = EvaluationOptions(
+        system=str(out / "model"),
+        data=reproduction.data,
+        report=out / "report",
+        suites=recipe.suites,
+        baselines=recipe.beside,
+        cache=default_cache(),
+    )
+    return evaluate(options, reporter)
 
 
-def _train(recipe: ModelRecipe, out: Path, console: Console) -> None:
-    """The training; of several heads one after the other, joined when the last is there."""
+def _train(recipe: ModelRecipe, out: Path, reporter: Reporter) -> None:
+    """Train one model, or the members of an ensemble one after the other and join them."""
     pairs = [out / folder for folder in recipe.corpora]
     several = recipe.heads > 1
-    places = [out / _HEADS / str(number) for number in range(recipe.heads)] if several else [out / "whole"]
+    folders = [out / _HEADS / str(number) for number in range(recipe.heads)] if several else [out / "whole"]
     tokens = out / _TOKENS if several else None
-    for number, place in enumerate(places):
-        if (place / DESCRIPTION_FILE).is_file():
+    for number, folder in enumerate(folders):
+        if (folder / DESCRIPTION_FILE).is_file():
             continue
         if several:
-            console.print(f"head {number + 1} of {recipe.heads}")
+            reporter.say(f"model {number + 1} of {recipe.heads}")
         training = replace(recipe.training, seed=recipe.training.seed + number)
-        with training_display(console) as watch:
-            train(pairs, place, training, resume=True, tokens=tokens, say=console.print, watch=watch)
+        with reporter.training() as watch:
+            train(pairs, folder, training, resume=True, tokens=tokens, say=reporter.say, watch=watch)
     if tokens:
-        join(places, out / "whole")
+        join(folders, out / "whole")
         shutil.rmtree(tokens, ignore_errors=True)
 
 
-def _report(recipe: ModelRecipe, out: Path, data: Path, console: Console) -> None:
-    from adjoin.cli.arguments import build_parser  # it knows this verb, too
-
-    command = ["evaluate", str(out / "model"), "--data", str(data), "--report", str(out / "report")]
-    command += ["--suite", *recipe.suites, "--beside", *recipe.beside]
-    evaluating.evaluate(build_parser().parse_args(command), console)
-
-
 def _collect(
-    recipe: ModelRecipe, folder: str, options: argparse.Namespace, also: Sequence[Path], console: Console
+    recipe: ModelRecipe, folder: str, reproduction: Reproduction, also: Sequence[Path], reporter: Reporter
 ) -> None:
-    corpus, pairs = recipe.corpora[folder], options.out / folder
+    corpus, pairs = recipe.corpora[folder], reproduction.out / folder
     if (pairs / MANIFEST).is_file():
-        console.print(f"{pairs} is there")
+        reporter.say(f"{pairs} is there")
         return
-    mined = {**corpus.mine, "licences": list(recipe.licences), "decontaminate": [str(options.data)]}
+    mined = {**corpus.mine, "licences": list(recipe.licences), "decontaminate": [str(reproduction.data)]}
     if recipe.kinds:
         mined["kinds"] = list(recipe.kinds)
-    with counting("Collecting", "packages") as advance:
+    with reporter.progress("Collecting", "packages") as advance:
         manifest = mine_packages(
             corpus,
             pairs,
             MiningOptions.of_values(mined, "the recipe's [mine]"),
-            downloads=options.downloads or options.out / "downloads",
+            downloads=reproduction.downloads or reproduction.out / "downloads",
             budget=_DISK,
-            keep=options.downloads is not None,
+            keep=reproduction.downloads is not None,
             also=also,
             engine=Engine(),
             progress=lambda done, total, _: advance(done, total),
         )
-    console.print(f"{manifest['pairs']:,} pairs; by rule: docs/corpora.md and {pairs / MANIFEST}")
+    reporter.say(f"{manifest['pairs']:,} pairs. Counts by rule: docs/corpora.md and {pairs / MANIFEST}")
