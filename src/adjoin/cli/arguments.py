@@ -73,7 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    of_verbs: type[argparse.ArgumentParser] = _Parser
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=of_verbs)
     for add in (
         search_arguments.index,
         search_arguments.search,

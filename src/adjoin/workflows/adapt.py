@@ -35,6 +35,7 @@ from adjoin.training.recipe import Recipe
 from adjoin.workflows.evaluate import today
 from adjoin.workflows.held_out import FileSplit, measure_held_out, split_files, task_of
 from adjoin.workflows.reporter import Reporter, SilentReporter, in_megabytes
+from adjoin.workflows.threads import one_blas_thread
 from adjoin.workflows.validate import validation_of
 
 FEWEST_PAIRS = 64  # fewer are learned by heart
@@ -134,10 +135,12 @@ def adapt(adaptation: Adaptation, reporter: Reporter | None = None) -> AdaptRepo
     model = portable_name(out / "model" if kept.step else adaptation.model)
 
     reporter.section("3  Measure on the held-out files")
-    score_before, score_after = _measure(adaptation, after, before, reporter)
+    with one_blas_thread():
+        score_before, score_after = _measure(adaptation, after, before, reporter)
 
     reporter.section("4  Index")
-    index = _index(adaptation, after, model, reporter)
+    with one_blas_thread():
+        index = _index(adaptation, after, model, reporter)
     return AdaptReport(points, kept, score_before, score_after, model, index)
 
 
@@ -198,7 +201,8 @@ def _fine_tune(adaptation: Adaptation, before: Encoder, reporter: Reporter) -> t
     out = adaptation.out
     jobs = search_jobs(load_tasks(out / "validation"))
     suite = jobs[0].suite
-    unchanged = run_evaluation(jobs, {MODEL: Named(before, BEFORE, before.fingerprint)}, BEFORE, date=today())
+    with one_blas_thread():
+        unchanged = run_evaluation(jobs, {MODEL: Named(before, BEFORE, before.fingerprint)}, BEFORE, date=today())
     points = [ValidationPoint(0, scores_of(unchanged)[suite])]
     reporter.say(f"before training: {suite} {points[0].score:.3f}")
     recipe = fine_tuning_recipe(adaptation, before.description.max_tokens)
@@ -206,7 +210,8 @@ def _fine_tune(adaptation: Adaptation, before: Encoder, reporter: Reporter) -> t
     validation = validation_of(jobs, every=pairs // recipe.batch_for(pairs), keep=suite)
 
     def measure(model: Path, folder: Path, facts: Mapping[str, str | int]) -> Mapping[str, float]:
-        scores = validation.measure(model, folder, facts)
+        with one_blas_thread():
+            scores = validation.measure(model, folder, facts)
         points.append(ValidationPoint(int(facts["step"]), scores[suite]))
         return scores
 

@@ -35,6 +35,7 @@ from adjoin.training.recipe import Recipe
 from adjoin.workflows.evaluate import today
 from adjoin.workflows.held_out import task_of
 from adjoin.workflows.reporter import Reporter, SilentReporter, in_megabytes
+from adjoin.workflows.threads import one_blas_thread
 
 KEPT_OUT = ("scipy", "sympy")  # whole packages that the trained model never sees
 SEARCHED = "scipy"
@@ -95,9 +96,9 @@ def demo(out: Path, reporter: Reporter | None = None, *, minutes: float = MINUTE
         _mine(packages, out, reporter)
     with _timed(result, "train"):
         _train(out, minutes, reporter)
-    with _timed(result, "compare"):
+    with _timed(result, "compare"), one_blas_thread():
         _compare(out, result, reporter)
-    with _timed(result, "index"):
+    with _timed(result, "index"), one_blas_thread():
         _index(packages / SEARCHED, result, reporter)
     with _timed(result, "search"):
         _search(result, reporter)
