@@ -205,7 +205,8 @@ def _compare(out: Path, result: DemoReport, reporter: Reporter) -> None:
         for comparison in report.comparisons(CODE, metric, other):
             if comparison.task in KEPT_OUT:
                 low, high = comparison.difference.interval()
-                reporter.say(_sentence(comparison.task, comparison.difference.value, low, high, _NAMES[other]))
+                name = "BM25" if other == BM25_NAME else "the bundled model code"
+                reporter.say(_sentence(comparison.task, comparison.difference.value, low, high, name))
     means = {row: sum(scores.values()) for row, scores in result.scores.items()}
     is_bundled = means[BUNDLED_MODEL] >= means[MODEL]
     result.model = BUNDLED_MODEL if is_bundled else portable_name(out / "model")
