@@ -3,13 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: demo test lint types bench bench-training bench-plan bench-mining bench-planted clean
+# Processes that share the tests. Each has one thread, or all would wait for each other; tests about threads set theirs.
+WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+.PHONY: demo test test-all test-kernels lint types bench bench-training bench-plan bench-mining bench-planted clean
 
 demo: .venv/ready  ## adapt the model that comes along to a repository, measure, index, ask: REPOSITORY=folder, or scipy
 	$(BIN)/adjoin demo $(if $(REPOSITORY),--repository $(REPOSITORY))
 
-test: .venv/ready  ## all tests, offline
-	$(BIN)/pytest
+test: .venv/ready  ## the tests, offline, but for a few long ones; five minutes of two CPU cores
+	$(PYTEST) -m "not slow"
+
+test-all: .venv/ready  ## all tests, offline
+	$(PYTEST)
+
+test-kernels: .venv/ready  ## the numeric tests under every CPU kernel that this machine can run; half an hour
+	$(BIN)/python tests/kernels.py --numprocesses $(WORKERS)
 
 lint: .venv/ready
 	$(BIN)/ruff check

@@ -1,6 +1,6 @@
-"""The tables of docs/baselines.md out of a report: `python benchmarks/baselines.py REPORT`.
+"""Print the tables of docs/baselines.md from a report: `python benchmarks/baselines.py REPORT`.
 
-The report is that of `adjoin evaluate MINILM --suite all --beside bm25 lsa words wordllama random`, see there.
+The report comes from `adjoin evaluate MINILM --suite all --beside bm25 lsa words wordllama random`.
 """
 
 import argparse
@@ -18,12 +18,12 @@ METRICS = {
     "retrieval": ("ndcg@10", "recall@100"),
     "code": ("mrr@1000", "mrr"),
 }
-CODESEARCHNET = "csn-"  # its six languages, which the paper reports alone
+CODESEARCHNET = "csn-"  # its six languages have a mean of their own, as in the paper
 ORDER = ("untrained", "bm25", "lsa", "words", "wordllama", MODEL, "hybrid", "random")
 
 
 def with_interval(estimate: Estimate | None) -> str:
-    """A figure and its 95 % interval."""
+    """A value with its 95 % confidence interval."""
     if estimate is None:
         return ""
     low, high = estimate.interval()
@@ -31,13 +31,13 @@ def with_interval(estimate: Estimate | None) -> str:
 
 
 def table(report: Report, suite: str, metric: str, names: dict[str, str]) -> str:
-    """A row a task, a column a system; the mean with its interval."""
+    """A table with one row per task and one column per system. The mean has its interval."""
     tasks = report.tasks(suite)
     systems = [name for name in names if any(report.find(name, suite, task, metric) for task in tasks)]
     lines = [f"| {metric} | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
     for task in tasks:
-        found = [report.find(name, suite, task, metric) for name in systems]
-        values = [finding.estimate.value if finding else None for finding in found]
+        results = [report.find(name, suite, task, metric) for name in systems]
+        values = [result.estimate.value if result else None for result in results]
         best = max(value for value in values if value is not None)
         cells = ["" if v is None else f"**{fraction(v)}**" if v == best else fraction(v) for v in values]
         lines.append(f"| {task} | {' | '.join(cells)} |")
@@ -51,23 +51,23 @@ def table(report: Report, suite: str, metric: str, names: dict[str, str]) -> str
 
 
 def only(report: Report, beginning: str) -> Report:
-    """The report of those tasks whose names begin so."""
+    """The report restricted to tasks whose names start with `beginning`."""
     systems = {
-        name: [finding for finding in found if finding.task.startswith(beginning)]
-        for name, found in report.systems.items()
+        name: [result for result in results if result.task.startswith(beginning)]
+        for name, results in report.systems.items()
     }
     return replace(report, systems=systems)
 
 
 def other_metrics(report: Report, suite: str, names: dict[str, str]) -> str:
-    """All figures of a suite that is described, not judged: a row a task and metric."""
-    systems = [name for name in names if any(finding.suite == suite for finding in report.systems.get(name, ()))]
+    """All figures of a descriptive suite: one row per task and metric."""
+    systems = [name for name in names if any(result.suite == suite for result in report.systems.get(name, ()))]
     lines = [f"| | {' | '.join(names[name] for name in systems)} |", f"| --- |{' ---: |' * len(systems)}"]
     for task in report.tasks(suite):
         for metric in report.metrics(suite):
-            found = [report.find(name, suite, task, metric) for name in systems]
-            if any(found):
-                values = [None if finding is None else f"{finding.estimate.value:.3f}" for finding in found]
+            results = [report.find(name, suite, task, metric) for name in systems]
+            if any(results):
+                values = [None if result is None else f"{result.estimate.value:.3f}" for result in results]
                 cells = ("< 0.001" if metric == "p" and v == "0.000" else v or "" for v in values)
                 lines.append(f"| {task}, {metric} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -77,7 +77,7 @@ def main() -> None:
     """Print all tables of a report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("report", type=Path)
-    parser.add_argument("--model", default="all-MiniLM-L6-v2", help="what the report's model is called")
+    parser.add_argument("--model", default="all-MiniLM-L6-v2", help="name of the report's model in the tables")
     options = parser.parse_args()
     report = Report.read(options.report)
     shown = {

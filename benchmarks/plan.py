@@ -1,11 +1,11 @@
-"""What `adjoin plan` says beside what `adjoin train` takes, in six configurations: `python benchmarks/plan.py`.
+"""Compare the estimates of `adjoin plan` with measurements of `adjoin train` in six configurations.
 
     python benchmarks/plan.py                        # about ten minutes on two quiet cores
-    python benchmarks/plan.py --only nano-256 static # some of them
-    python benchmarks/plan.py --threads 1            # where others use the machine
+    python benchmarks/plan.py --only nano-256 static # a selection
+    python benchmarks/plan.py --threads 1            # on a shared machine
 
-Memory is the most that the training's process has held, from its start to its end; time the median of its steps
-without the first. Each plan is made right before its training, so that the machine's moods meet both alike.
+Memory is the peak of the training process. Time is the median over steps, without the first. Each plan runs right
+before its training, so that machine load affects both alike.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-# Names and their options. Nothing heavy is imported here: a child's peak counts from its parent's size.
+# Name → options. No heavy imports here, since a child's peak memory includes its parent's size at the fork.
 SMOL = {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 4, "vocab_size": 49_152}
 SMOL |= {"num_attention_heads": 9, "num_key_value_heads": 3}
 SETTINGS: dict[str, list[str]] = {
@@ -50,11 +50,11 @@ transformers.LlamaForCausalLM(config).save_pretrained(out)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a training took, or was planned to take.
+    """Memory and time of a training run, estimated or measured.
 
     Attributes:
         memory: bytes.
-        seconds: of a step.
+        seconds: per step.
     """
 
     memory: float
@@ -62,19 +62,19 @@ class Taken:
 
 
 def adjoin(*arguments: object) -> list[str]:
-    """The command as a user gives it."""
+    """The command line of a user."""
     return [sys.executable, "-m", "adjoin", *map(str, arguments)]
 
 
 def planned(pairs: Path, options: list[str]) -> Taken:
-    """What `adjoin plan` says."""
+    """The estimate of `adjoin plan`."""
     done = subprocess.run(adjoin("plan", pairs, *options, "--json"), check=True, capture_output=True, text=True)
-    said: dict[str, Any] = json.loads(done.stdout)
-    return Taken(said["memory_total"], said["step_seconds"])
+    plan: dict[str, Any] = json.loads(done.stdout)
+    return Taken(plan["memory_total"], plan["step_seconds"])
 
 
 def measured(pairs: Path, options: list[str], out: Path, batch: int) -> Taken:
-    """What `adjoin train` takes."""
+    """The measurement of `adjoin train`."""
     child = subprocess.Popen(adjoin("train", pairs, *options, "--out", out), stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -85,7 +85,7 @@ def measured(pairs: Path, options: list[str], out: Path, batch: int) -> Taken:
 
 
 def prepare(folder: Path) -> Path:
-    """Mine SymPy's functions, and write a random checkpoint."""
+    """Mine SymPy's functions, and write a checkpoint with random weights."""
     pairs, package = folder / "pairs", Path(sysconfig.get_path("purelib")) / "sympy"
     subprocess.run(adjoin("mine", package, "--out", pairs), check=True, stdout=subprocess.DEVNULL)
     make = [sys.executable, "-c", _MAKE_SMOL, str(pairs), str(folder / "smol"), repr(SMOL)]
@@ -94,18 +94,18 @@ def prepare(folder: Path) -> Path:
 
 
 def row(name: str, plan: Taken, took: Taken) -> str:
-    """A row of the table."""
+    """One row of the table."""
     megabytes = f"{plan.memory / 1e6:,.0f} | {took.memory / 1e6:,.0f} | {plan.memory / took.memory - 1:+.0%}"
     seconds = f"{plan.seconds:.2f} | {took.seconds:.2f} | {plan.seconds / took.seconds - 1:+.0%}"
     return f"| {name} | {megabytes} | {seconds} |"
 
 
 def main() -> None:
-    """Plan, train, print."""
+    """Plan, train and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--threads", type=int, help="of the processor (default: what each settles on)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by each command)")
     chosen = parser.parse_args()
     console = Console(width=130, highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as name:
@@ -113,7 +113,7 @@ def main() -> None:
         pairs, recipe = prepare(folder), folder / "recipe.toml"
         threads = f"threads = {chosen.threads}\n" if chosen.threads else ""
         recipe.write_text(f"steps = {chosen.steps}\n{threads}")
-        console.print("| training | planned MB | measured MB | | planned s a step | measured s a step | |")
+        console.print("| training | planned MB | measured MB | | planned s/step | measured s/step | |")
         console.print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
         for setting in chosen.only:
             options = [str(folder / "smol") if o == "SMOL" else o for o in SETTINGS[setting]]

@@ -1,17 +1,20 @@
-"""Planted trouble, through the whole engine: what decontamination and near duplicates find, and what they cost.
+"""Measure decontamination and near-duplicate removal with planted texts, through the whole mining pipeline.
 
     python benchmarks/planted.py --eval FOLDER [--clean FOLDER] [--prose FOLDER] [--number 1000] [--seed 0]
 
-Into a corpus of clean code and prose go, so many each,
-- evaluation functions with documentation (half of them with other words than the evaluation's): verbatim,
-  re-indented, with comments added, removed or changed; at the end of a clean file, in a class or in a file of
-  their own; and evaluation passages: verbatim, cut, two joined, between clean paragraphs;
-- copies of clean functions and passages with one or two small changes.
-That is mined three times: as a control, with `decontaminate`, and with near duplicates out. Only plants of which
-the control has a pair count, and such a plant is found if no pair of it stays. A miss of a mark is exit status 1.
+The benchmark plants texts in a corpus of clean code and prose, `--number` of each kind:
+- Evaluation functions with documentation, half of them with words other than the evaluation's. They are verbatim,
+  re-indented, or have comments added, removed or changed. They are at the end of a clean file, in a class, or in a
+  file of their own.
+- Evaluation passages: verbatim, truncated, two joined, or between clean paragraphs.
+- Copies of clean functions and passages with one or two small changes.
 
-Without --clean, installed packages that are younger than the evaluation sets are the clean code; without --prose,
-the documentation of all installed packages is the clean prose.
+The corpus is mined three times: as a control, with `decontaminate`, and without near duplicates. Only plants that
+give a pair in the control count. A plant is found if none of its pairs remains. The exit status is 1 if a target
+is missed.
+
+By default, clean code comes from installed packages that are younger than the evaluation sets, and clean prose
+from the documentation of all installed packages.
 """
 
 import argparse
@@ -34,23 +37,23 @@ from rich.table import Table
 
 from adjoin.cleaning.decontamination.code import without_comments
 from adjoin.cleaning.decontamination.decontaminate import RULES
-from adjoin.cleaning.decontamination.evaluation_files import CODE, held_out_texts
+from adjoin.cleaning.decontamination.evaluation_files import CODE, read_evaluation_texts
 from adjoin.cleaning.near_duplicates import signatures
 from adjoin.corpus.document import PROSE
 from adjoin.mining import Engine, MiningOptions, mine
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tally import Tally
 
-FOUND, LOST, NEAR_FOUND = 0.99, 0.001, 0.98  # the marks: at least, at most, at least
+FOUND, LOST, NEAR_FOUND = 0.99, 0.001, 0.98  # targets: at least, at most, at least
 YOUNG = ("accelerate", "huggingface_hub", "lancedb", "narwhals", "peft", "pydantic", "rich", "transformers",
          "typer")  # fmt: skip
-GRAM = {True: 10, False: 13}  # tokens of code, words of prose: by these a lost clean pair is said to repeat a text
-LIKE = 0.6  # Jaccard similarity of words, or of three tokens in a row, from which two texts are alike
-LOOKED_AT = 500  # clean pairs lost as near duplicates, of which the likest others are looked for
+GRAM = {True: 10, False: 13}  # tokens of code, words of prose that a pair shares with a text it repeats
+LIKE = 0.6  # Jaccard similarity of words or 3-grams from which two texts count as similar
+LOOKED_AT = 500  # clean pairs lost as near duplicates whose most similar pairs are searched
 
 
 def dataset(corpus: Corpus, name: str, options: MiningOptions) -> tuple[list[Row], dict[str, int]]:
-    """Mine the corpus; its pairs, and what was counted."""
+    """Mine the corpus. Returns its pairs and the counts of the manifest."""
     out = corpus.folder.parent / name
     manifest = mine([corpus.folder], out, options, engine=Engine(workers=1))
     columns = ["x", "y", "kind", "language", "origin"]
@@ -62,7 +65,11 @@ def dataset(corpus: Corpus, name: str, options: MiningOptions) -> tuple[list[Row
 
 
 def share_of(plants: list[Plant], found: Callable[[Plant], int], table: Table) -> tuple[float, list[Plant]]:
-    """Put a row a variant into the table; the share found of all but whole records, and what was missed."""
+    """Add one row per variant to the table.
+
+    Returns:
+        The share found, without whole records, and the plants that were missed.
+    """
     number, hits = Counter[str](), Counter[str]()
     missed = []
     for plant in plants:
@@ -81,7 +88,10 @@ def share_of(plants: list[Plant], found: Callable[[Plant], int], table: Table) -
 
 
 def rightly_lost(rows: Sequence[Row], folder: Path) -> set[int]:
-    """Which clean rows repeat an evaluation text: words in a row, a short one whole, or half of the code."""
+    """The clean rows that do repeat an evaluation text.
+
+    A row repeats it by a run of words, by a whole short text, or by half of its code.
+    """
     tokens = [words_of(row.y) for row in rows]
     prose = [
         [*words_of(row.x), "|", *(() if row.language != PROSE else words)]
@@ -96,7 +106,7 @@ def rightly_lost(rows: Sequence[Row], folder: Path) -> set[int]:
                 looked_up[True][gram].add(n)
     lines = [f" {' '.join(words)} " for words in prose]
     right: set[int] = set()
-    for text in held_out_texts([folder], {}, Tally()) if rows else ():
+    for text in read_evaluation_texts([folder], {}, Tally()) if rows else ():
         is_code, words = text.kind == CODE, words_of(text.text)
         shared = Counter(n for gram in grams(words, GRAM[is_code]) for n in looked_up[is_code].get(gram, ()))
         if is_code:
@@ -109,22 +119,22 @@ def rightly_lost(rows: Sequence[Row], folder: Path) -> set[int]:
     return right
 
 
-def parted(some: Iterable[Row], of: Iterable[Row]) -> str:
-    """How many these are of those, in prose and in each programming language."""
-    few, many = (Counter(row.language for row in rows) for rows in (some, of))
-    return ", ".join(f"{few[name]:,} of {number:,} in {name}" for name, number in sorted(many.items()))
+def count_by_language(rows: Iterable[Row], of: Iterable[Row]) -> str:
+    """How many of the second rows are among the first, per language."""
+    counts, totals = (Counter(row.language for row in each) for each in (rows, of))
+    return ", ".join(f"{counts[name]:,} of {number:,} in {name}" for name, number in sorted(totals.items()))
 
 
-def likeness(one: Row, other: Row) -> float:
-    """The Jaccard similarity of two pairs' y: of words, or of three in a row, whichever is larger."""
+def similarity(one: Row, other: Row) -> float:
+    """Jaccard similarity of two pairs' y: of single words or of three in a row, whichever is larger."""
     texts = (row.y if row.language == PROSE else without_comments(row.y, row.language) for row in (one, other))
     a, b = (re.findall(r"\w+|[^\w\s]", text.lower()) for text in texts)
     sets = [(set(a), set(b)), (grams(a, 3), grams(b, 3))]
     return max(len(x & y) / max(len(x | y), 1) for x, y in sets)
 
 
-def likest(lost: Sequence[Row], rows: Sequence[Row]) -> list[float]:
-    """For each row that was lost the likeness of its likest other of its kind, among five by their signatures."""
+def nearest_similarities(lost: Sequence[Row], rows: Sequence[Row]) -> list[float]:
+    """Similarity of each lost row to its nearest row of the same kind, among five candidates by signature."""
     of_kind = defaultdict(list)
     for row in rows:
         of_kind[row.kind].append(row)
@@ -136,7 +146,7 @@ def likest(lost: Sequence[Row], rows: Sequence[Row]) -> list[float]:
     for row in lost:
         alike = (signed[row.kind] == signatures([row.y.encode()], [row.language])[0]).sum(axis=1)
         others = [of_kind[row.kind][n] for n in np.argsort(-alike)[:6]]
-        result.append(max((likeness(row, other) for other in others if other != row), default=0.0))
+        result.append(max((similarity(row, other) for other in others if other != row), default=0.0))
     return result
 
 
@@ -147,7 +157,7 @@ def clean_rows(rows: Iterable[Row], corpus: Corpus) -> list[Row]:
 
 
 def judge_held_out(corpus: Corpus, folder: Path, control: list[Row], console: Console) -> bool:
-    """What decontamination finds and loses; whether both marks are kept."""
+    """Evaluate decontamination. Returns whether both targets are met."""
     options = MiningOptions(template_cap=0, decontaminate=(folder,), keep_near_duplicates=True)
     rows, counts = dataset(corpus, "decontaminated", options)
     before, after = by_place(control), by_place(rows)
@@ -155,15 +165,15 @@ def judge_held_out(corpus: Corpus, folder: Path, control: list[Row], console: Co
     counted = [plant for plant in corpus.held if plant.rows(before)]
     found, missed = share_of(counted, lambda plant: int(not plant.rows(after)), table)
     console.print(table)
-    console.print(f"{len(corpus.held) - len(counted)} plants made no pair in the control", *_named(missed))
+    console.print(f"{len(corpus.held) - len(counted)} plants gave no pair in the control", *_named(missed))
     clean, kept = clean_rows(control, corpus), Counter(clean_rows(rows, corpus))
     gone = [row for row in clean if not kept[row]]
     right = rightly_lost(gone, folder)
     wrong = [row for n, row in enumerate(gone) if n not in right]
     share = len(wrong) / max(len(clean), 1)
     console.print(
-        f"clean pairs lost: {len(gone):,} of {len(clean):,}; {len(right):,} of them do repeat an evaluation text,"
-        f" {len(wrong):,} ({share:.3%}) do not: {parted(wrong, clean)}",
+        f"clean pairs lost: {len(gone):,} of {len(clean):,}; {len(right):,} of them repeat an evaluation text,"
+        f" {len(wrong):,} ({share:.3%}) do not: {count_by_language(wrong, clean)}",
         *(f"\n  {row.place}:{row.first} {row.x[:80]!r}" for row in wrong[:40]),
     )
     console.print("by rule:", ", ".join(f"{rule} {counts.get(rule, 0):,}" for rule in RULES))
@@ -171,7 +181,7 @@ def judge_held_out(corpus: Corpus, folder: Path, control: list[Row], console: Co
 
 
 def judge_near(corpus: Corpus, control: list[Row], console: Console) -> bool:
-    """What is found of near duplicates, and lost for them; whether both marks are kept."""
+    """Evaluate near-duplicate removal. Returns whether both targets are met."""
     rows, _ = dataset(corpus, "deduplicated", MiningOptions(template_cap=0))
     before, after = by_place(control), by_place(rows)
     table = Table("planted near duplicate", "number", "found", "share")
@@ -179,19 +189,19 @@ def judge_near(corpus: Corpus, control: list[Row], console: Console) -> bool:
     exact = sum(plant.pairs - len(plant.rows(before)) for plant in corpus.near if plant.variant != WHOLE)
     console.print(table)
     missed = [plant for plant in missed if plant.variant != WHOLE]
-    console.print(f"{exact} of them are the same but for white space: exact duplicates", *_named(missed))
+    console.print(f"{exact} of them differ only in white space: exact duplicates", *_named(missed))
     clean, kept = clean_rows(control, corpus), Counter(clean_rows(rows, corpus))
     gone = [row for row in clean if not kept[row]]
     looked_at = corpus.chance.sample(gone, min(LOOKED_AT, len(gone)))
-    like = likest(looked_at, clean)
+    like = nearest_similarities(looked_at, clean)
     wrong = [(value, row) for value, row in zip(like, looked_at, strict=True) if value < LIKE]
     share = len(wrong) / max(len(like), 1) * len(gone) / max(len(clean), 1)
     bounds = (0.0, LIKE, 0.7, 0.8, 0.9, 1.01)
     console.print(
-        f"clean pairs lost: {len(gone):,} of {len(clean):,}; the likest others of {len(like)} are alike by",
+        f"clean pairs lost: {len(gone):,} of {len(clean):,}; nearest similarity of {len(like)} of them:",
         ", ".join(f"{low:.1f}-{high:.1f}: {sum(low <= value < high for value in like)}"
                   for low, high in pairwise(bounds)),
-        f"\nlost without an other of {LIKE}: {share:.3%} of the clean ones",
+        f"\nlost without a pair of similarity {LIKE}: {share:.3%} of the clean pairs",
         *(f"\n  {value:.2f} {row.place}:{row.first} {row.x[:80]!r}" for value, row in wrong[:20]),
     )  # fmt: skip
     return verdict(console, found >= NEAR_FOUND, share <= LOST)
@@ -202,14 +212,14 @@ def _named(missed: list[Plant]) -> list[str]:
 
 
 def verdict(console: Console, found: bool, lost: bool) -> bool:
-    """Say which marks are missed."""
-    said = {True: "kept", False: "MISSED"}
-    console.print(f"mark of what is found: {said[found]}; of what is lost: {said[lost]}\n")
+    """Print whether the targets are met."""
+    outcome = {True: "met", False: "MISSED"}
+    console.print(f"target of plants found: {outcome[found]}; of clean pairs lost: {outcome[lost]}\n")
     return found and lost
 
 
 def documentation(site: Path, target: Path) -> list[Path]:
-    """The prose of installed packages: their Markdown, their reStructuredText, and their descriptions."""
+    """The prose of installed packages: Markdown, reStructuredText and package descriptions."""
     for path in sorted(site.glob("*.dist-info/METADATA")):
         text = path.read_text("utf-8", "replace").partition("\n\n")[2]
         if text.strip():
@@ -219,7 +229,7 @@ def documentation(site: Path, target: Path) -> list[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Plant, mine and print; 1 if a mark is missed."""
+    """Plant, mine and print. Returns 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--eval", type=Path, metavar="FOLDER", required=True)
     for name in ("clean", "prose", "work"):

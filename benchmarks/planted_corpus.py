@@ -1,4 +1,4 @@
-"""The corpus of `planted.py`: clean files and records, and what is planted in them."""
+"""The corpus of `planted.py`: clean files and records, and the texts planted in them."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from pathlib import Path
 from planted_texts import (
     NEAR_CODE,
     NEAR_PROSE,
-    TONGUES,
+    SYNTAXES,
     Shape,
     changed_code,
     changed_prose,
@@ -21,7 +21,7 @@ from planted_texts import (
     words_of,
 )
 
-from adjoin.cleaning.decontamination.evaluation_files import HeldOutText
+from adjoin.cleaning.decontamination.evaluation_files import EvaluationText
 from adjoin.corpus import Document, find_sources, read_source
 from adjoin.corpus.document import PROSE
 from adjoin.mining import MiningOptions
@@ -29,8 +29,8 @@ from adjoin.mining.making import pairs_of
 from adjoin.pairs.pair import Pair
 from adjoin.tally import Tally
 
-STRETCH = 15  # words of a planted passage in a row: a pair that holds as many is a pair of it
-HOST_BYTES = 60_000  # of a clean file that receives a function
+STRETCH = 15  # words in a row that a pair must share with a planted passage to count as its pair
+HOST_BYTES = 60_000  # maximum size of a clean file that receives a function
 TWO, WHOLE = "two of these", "whole records, pairs"
 
 
@@ -41,14 +41,15 @@ def mined(text: str, language: str, origin: str = "a", title: str = "") -> list[
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """Something planted.
+    """One planted text.
 
     Attributes:
         variant: how it was changed.
         place: the file, or the file and the record.
-        first: the line with which it begins.
-        texts: of prose, of which a pair must hold a stretch; none if every pair there is of the plant.
-        pairs: that mining makes of it.
+        first: its first line.
+        texts: for prose, the texts that a pair must share a run of words with. If empty, all pairs there belong
+            to it.
+        pairs: number of pairs that mining makes of it.
     """
 
     variant: str
@@ -58,7 +59,7 @@ class Plant:
     pairs: int = 1
 
     def rows(self, at: dict[str, list["Row"]]) -> list["Row"]:
-        """Those of the dataset's pairs that are of the plant."""
+        """The pairs of the dataset that come from this plant."""
         rows = [row for row in at.get(self.place, ()) if row.first >= self.first]
         if not self.texts:
             return rows
@@ -68,7 +69,7 @@ class Plant:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A pair of a dataset."""
+    """One pair of a dataset."""
 
     x: str
     y: str
@@ -83,11 +84,11 @@ class Corpus:
     """The folder that is mined, and what was planted in it.
 
     Attributes:
-        folder: with clean/, near/ and planted/, in this order: of two alike texts the first stays.
-        chance: all that is drawn is drawn from it.
-        spare: clean paragraphs that stand nowhere in the corpus.
+        folder: contains clean/, near/ and planted/, in this order. Of two similar texts the first one is kept.
+        chance: random generator for all draws.
+        spare: clean paragraphs that occur nowhere in the corpus.
         records: clean records of prose.
-        held: plants of evaluation data.
+        held: planted evaluation texts.
         near: planted near duplicates.
     """
 
@@ -109,7 +110,7 @@ class Corpus:
         self.write(name, "".join(json.dumps(record) + "\n" for record in records))
 
     def fill(self, code: Iterable[Path], prose: Iterable[Path]) -> None:
-        """Copy Python and Go files, and write prose as records; one in ten gives its paragraphs as spare ones."""
+        """Copy Python and Go files, and write prose as records. One document in ten gives spare paragraphs."""
         for root in code:
             for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".go") and p.is_file()):
                 self.write(f"clean/{root.name}/{path.relative_to(root)}", path.read_text("utf-8", "replace"))
@@ -128,12 +129,12 @@ class Corpus:
         self.write_records("clean/prose.jsonl", self.records)
 
     def clean_files(self) -> list[Path]:
-        """The clean code, in an order drawn by chance."""
+        """The clean code files in random order."""
         files = sorted(p for p in (self.folder / "clean").rglob("*") if p.suffix in (".py", ".go") and p.is_file())
         self.chance.shuffle(files)
         return files
 
-    def plant_functions(self, functions: Sequence[tuple[HeldOutText, str]], number: int) -> None:
+    def plant_functions(self, functions: Sequence[tuple[EvaluationText, str]], number: int) -> None:
         """Plant evaluation functions, each with its query or with other words."""
         ways = ("verbatim", "re-indented", "comments added", "comments removed", "comments changed")
         hosts = {suffix: [p for p in self.clean_files() if p.suffix == suffix] for suffix in (".py", ".go")}
@@ -141,7 +142,7 @@ class Corpus:
             if len(self.held) == number:
                 return
             turn, language = len(self.held), function.language
-            shapes = [*TONGUES[language].shapes]
+            shapes = [*SYNTAXES[language].shapes]
             self.chance.shuffle(shapes)
             words = ", ".join(sorted({*words_of(query)}, key=lambda word: (len(word), word))[-4:])
             words = f"Deals with {words} on behalf of whoever calls it."
@@ -152,7 +153,7 @@ class Corpus:
                     break
 
     def _plant_function(
-        self, function: HeldOutText, documentation: str, shape: Shape, way: str, hosts: dict[str, list[Path]]
+        self, function: EvaluationText, documentation: str, shape: Shape, way: str, hosts: dict[str, list[Path]]
     ) -> None:
         language, code = function.language, function.text
         if way == "re-indented":
@@ -162,7 +163,7 @@ class Corpus:
         text = in_a_file(code, documentation, language, shape)
         if (way != "verbatim" and code == function.text) or not mined(text, language):
             return
-        suffix = TONGUES[language].suffix
+        suffix = SYNTAXES[language].suffix
         if hosts.get(suffix) and self.chance.random() < 0.5:
             host = hosts[suffix].pop()
             before = host.read_text("utf-8").rstrip() + "\n\n\n"
@@ -208,7 +209,7 @@ class Corpus:
         self.write_records("planted/passages.jsonl", records)
 
     def copy_functions(self, number: int) -> None:
-        """Plant changed copies of clean functions, at most two of a file."""
+        """Plant changed copies of clean functions, at most two per file."""
         done = 0
         for path in self.clean_files():
             place = path.relative_to(self.folder).as_posix()
@@ -218,7 +219,7 @@ class Corpus:
             for pair in self.chance.sample(pairs, min(2, len(pairs))):
                 if done == number:
                     return
-                name, code, shape = f"near/n{done}{path.suffix}", pair.y, TONGUES[language].shapes[0]
+                name, code, shape = f"near/n{done}{path.suffix}", pair.y, SYNTAXES[language].shapes[0]
                 for way in (ways := self._ways(NEAR_CODE, done)):
                     code = changed_code(code, language, shape, way, self.chance)
                 text = in_a_file(code, pair.x, language, shape)
@@ -228,7 +229,7 @@ class Corpus:
                     done += 1
 
     def copy_passages(self, number: int) -> None:
-        """Plant changed copies of clean passages, in records that are cut as the first ones were."""
+        """Plant changed copies of clean passages, in records that are split like the originals."""
         records: list[dict[str, str]] = []
         for record in self.chance.sample(self.records, len(self.records)):
             if len(records) == number:
@@ -251,7 +252,7 @@ class Corpus:
         self.write_records("near/passages.jsonl", records)
 
     def copy_records(self, number: int) -> None:
-        """Plant changed copies of whole records of prose, which are cut anew."""
+        """Plant changed copies of whole records of prose, which are split again."""
         records: list[dict[str, str]] = []
         for record in self.chance.sample(self.records, len(self.records)):
             if len(records) == number:
@@ -273,7 +274,7 @@ class Corpus:
 
 
 def first_line(origin: str) -> int:
-    """Of an origin's lines."""
+    """The first line number of an origin."""
     return int(origin.rpartition(":")[2].partition("-")[0])
 
 
@@ -286,7 +287,7 @@ def rows_of(pairs: Iterable[Pair], place: str = "") -> list[Row]:
 
 
 def by_place(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """File, or file and record, → rows."""
+    """File, or file and record → rows."""
     at: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         at[row.place].append(row)

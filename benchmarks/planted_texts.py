@@ -1,4 +1,4 @@
-"""What `planted.py` plants: evaluation functions and passages, and small changes to functions and to prose."""
+"""The texts that `planted.py` plants: evaluation functions and passages, and small changes to code and prose."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tree_sitter
 
-from adjoin.cleaning.decontamination.evaluation_files import CODE, HeldOutText
+from adjoin.cleaning.decontamination.evaluation_files import CODE, EvaluationText
 from adjoin.pairs.languages import parser_for
 
 NEAR_CODE = ("variable renamed", "literal changed", "log line added", "comment added", "re-indented")
@@ -22,7 +22,7 @@ NOTES = ("keep the order of the callers", "nothing to do for the first one", "se
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What stands around a function in a file: its lines, what precedes its name, and how deep it stands."""
+    """The surroundings of a function in a file: enclosing lines, indentation, and what precedes and follows it."""
 
     before: str = ""
     after: str = ""
@@ -32,8 +32,8 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
-    """How a programming language's files are called, commented and logged in, and what a function may stand in."""
+class Syntax:
+    """Conventions of a programming language: suffix, comment mark, log statement, surroundings of functions."""
 
     suffix: str
     mark: str
@@ -43,15 +43,15 @@ class Tongue:
 
 _MODULE = Shape()
 _CLASS = Shape("class Holder {\n", "}\n", "    ")
-TONGUES = {
-    "python": Tongue(".py", "#", 'logger.debug("state now")', (_MODULE, Shape("class Holder:\n", "", "    "))),
-    "go": Tongue(".go", "//", 'log.Printf("state now")', (Shape("package planted\n\n"),)),
-    "java": Tongue(".java", "//", 'logger.debug("state now");', (_CLASS,)),
-    "javascript": Tongue(".js", "//", 'console.log("state now");', (
+SYNTAXES = {
+    "python": Syntax(".py", "#", 'logger.debug("state now")', (_MODULE, Shape("class Holder:\n", "", "    "))),
+    "go": Syntax(".go", "//", 'log.Printf("state now")', (Shape("package planted\n\n"),)),
+    "java": Syntax(".java", "//", 'logger.debug("state now");', (_CLASS,)),
+    "javascript": Syntax(".js", "//", 'console.log("state now");', (
         _MODULE, Shape(lead="exports.handle = ", tail=";"), _CLASS)),
-    "php": Tongue(".php", "//", 'error_log("state now");', (
+    "php": Syntax(".php", "//", 'error_log("state now");', (
         Shape("<?php\n\nclass Holder\n{\n", "}\n", "    "), Shape("<?php\n\n"))),
-    "ruby": Tongue(".rb", "#", 'logger.debug("state now")', (
+    "ruby": Syntax(".rb", "#", 'logger.debug("state now")', (
         _MODULE, Shape("class Holder\n", "end\n", "  "), Shape("module Holder\n", "end\n", "  "))),
 }  # fmt: skip
 _SENTENCE = r"(?<=[.!?]) (?=[A-Z])"
@@ -59,17 +59,17 @@ _BLOCKS = {"block", "statement_block", "compound_statement", "body_statement", "
 
 
 def words_of(text: str) -> list[str]:
-    """The words of prose, or the words and marks of code as one."""
+    """The words of prose, or the words and symbols of code."""
     return re.findall(r"\w+", text.lower())
 
 
 def grams(words: Sequence[str], size: int) -> set[tuple[str, ...]]:
-    """All runs of so many words."""
+    """All n-grams of the words."""
     return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
 
 
 def nodes_of(code: str, language: str, shape: Shape) -> Iterator[tuple[tree_sitter.Node, int, int]]:
-    """All nodes below a function, with their first and last byte in it."""
+    """All nodes below a function, with their start and end in bytes."""
     before = (shape.before + shape.lead).encode()
     source = before + (code + shape.tail + "\n" + shape.after).encode()
     stack = [parser_for(language).parse(source).root_node]
@@ -80,7 +80,7 @@ def nodes_of(code: str, language: str, shape: Shape) -> Iterator[tuple[tree_sitt
 
 
 def statements(code: str, language: str, shape: Shape) -> list[int]:
-    """The bytes where a function's statements begin, of those that begin their line."""
+    """The byte offsets of a function's statements that start a line."""
     source = code.encode()
     found = []
     for node, _, _ in nodes_of(code, language, shape):
@@ -93,7 +93,7 @@ def statements(code: str, language: str, shape: Shape) -> list[int]:
 
 
 def with_line(code: str, language: str, shape: Shape, line: str, chance: random.Random) -> str:
-    """A line of its own put before one of the statements."""
+    """Insert a line before one of the statements."""
     places = statements(code, language, shape)
     if not places:
         return code
@@ -103,8 +103,8 @@ def with_line(code: str, language: str, shape: Shape, line: str, chance: random.
 
 
 def with_comments(code: str, language: str, shape: Shape, way: str, chance: random.Random) -> str:
-    """The function with comments added, removed, or in other words."""
-    mark = TONGUES[language].mark
+    """The function with comments added, removed or changed."""
+    mark = SYNTAXES[language].mark
     if way == "comments added":
         for _ in range(chance.randint(1, 4)):
             code = with_line(code, language, shape, f"{mark} {chance.choice(NOTES)}", chance)
@@ -119,7 +119,7 @@ def with_comments(code: str, language: str, shape: Shape, way: str, chance: rand
 
 
 def reindented(code: str, chance: random.Random) -> str:
-    """Another width of indentation, or tabs."""
+    """Change the indentation to another width or to tabs."""
     heads = [len(line) - len(line.lstrip()) for line in code.expandtabs(4).split("\n") if line.strip()]
     base = min((head for head in heads if head), default=4)
     unit = chance.choice([unit for unit in ("  ", "      ", "\t") if unit != " " * base])
@@ -131,7 +131,7 @@ def reindented(code: str, chance: random.Random) -> str:
 
 
 def renamed(code: str, chance: random.Random) -> str:
-    """One variable under another name, wherever it stands."""
+    """Rename one variable everywhere."""
     names = sorted({*re.findall(r"^[ \t]+(?:\w+ )?\$?([A-Za-z]\w+) :?= ", code, re.MULTILINE)})
     if not names:
         return code
@@ -140,7 +140,7 @@ def renamed(code: str, chance: random.Random) -> str:
 
 
 def with_other_literal(code: str, chance: random.Random) -> str:
-    """One number or string changed."""
+    """Change one number or string."""
     found = [*re.finditer(r"(?<![\w.\"'])\d{1,9}(?![\w.])|\"[\w .:-]{2,}\"|'[\w .:-]{2,}'", code)]
     if not found:
         return code
@@ -151,8 +151,8 @@ def with_other_literal(code: str, chance: random.Random) -> str:
 
 
 def changed_code(code: str, language: str, shape: Shape, way: str, chance: random.Random) -> str:
-    """One of `NEAR_CODE`."""
-    tongue = TONGUES[language]
+    """Apply one change of `NEAR_CODE`."""
+    tongue = SYNTAXES[language]
     if way == "variable renamed":
         return renamed(code, chance)
     if way == "literal changed":
@@ -164,7 +164,7 @@ def changed_code(code: str, language: str, shape: Shape, way: str, chance: rando
 
 
 def changed_prose(text: str, spare: list[str], way: str, chance: random.Random) -> str:
-    """One of `NEAR_PROSE`."""
+    """Apply one change of `NEAR_PROSE`."""
     if way == "1 to 5 words changed":
         words = text.split()
         for place in chance.sample(range(len(words)), min(chance.randint(1, 5), len(words))):
@@ -175,16 +175,16 @@ def changed_prose(text: str, spare: list[str], way: str, chance: random.Random) 
     sentences = re.split(_SENTENCE, text)
     place = chance.randrange(1, len(sentences) + 1)
     if way == "sentence added":
-        short = len(text.split()) // 5  # more would be another text
+        short = len(text.split()) // 5  # more would make another text
         found = [s for p in chance.sample(spare, min(20, len(spare))) for s in re.split(_SENTENCE, p)]
         other = next((sentence for sentence in found if len(sentence.split()) <= short), "That is all.")
         return " ".join([*sentences[:place], other, *sentences[place:]])
     rest = " ".join(sentences[: place - 1] + sentences[place:])
-    return rest if len(rest) >= 0.75 * len(text) else text  # less would be another text
+    return rest if len(rest) >= 0.75 * len(text) else text  # less would make another text
 
 
 def in_a_file(code: str, documentation: str, language: str, shape: Shape) -> str:
-    """The text of a file that holds a documented function; empty where it cannot be documented."""
+    """The text of a file with a documented function; empty if it cannot be documented."""
     lines = textwrap.wrap(documentation.replace("*/", "* /").replace("\\", "/").replace('"""', "'''"), 90)
     if language == "python":
         body = next((n.child_by_field_name("body") for n, *_ in nodes_of(code, language, shape)
@@ -202,7 +202,7 @@ def in_a_file(code: str, documentation: str, language: str, shape: Shape) -> str
     return shape.before + textwrap.indent(text + shape.tail, shape.indent) + "\n" + shape.after
 
 
-def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[HeldOutText, str]], list[str]]:
+def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[EvaluationText, str]], list[str]]:
     """Functions with their queries, and passages of 40 words and more, in an order drawn by chance.
 
     Args:
@@ -210,7 +210,7 @@ def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[He
             languages that are mined.
         chance: what the order is drawn from.
     """
-    functions: list[tuple[HeldOutText, str]] = []
+    functions: list[tuple[EvaluationText, str]] = []
     passages: list[str] = []
     for path in sorted(folder.rglob("corpus.jsonl*")):
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
@@ -220,8 +220,8 @@ def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[He
         asked = {document: queries[query] for query, document in judged if query in queries}
         for name, record in corpus.items():
             language = record.get("language", "")
-            if language in TONGUES and name in asked and "source" in record:
-                functions.append((HeldOutText(record["text"], CODE, language), asked[name]))
+            if language in SYNTAXES and name in asked and "source" in record:
+                functions.append((EvaluationText(record["text"], CODE, language), asked[name]))
             elif not language and len(record["text"].split()) >= 40:
                 passages.append(record["text"])
     chance.shuffle(functions)

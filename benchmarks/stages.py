@@ -1,7 +1,8 @@
-"""The speed of each stage on this machine, on packages that the set-up installs: `make bench`.
+"""Speed of each stage on this machine, on packages that are installed for development: `make bench`.
 
-Mining and encoding in MB/s and texts/s, training in pairs/s and real tokens/s beside a plain loop (random
-micro-batches, no sorting) of the same body, indexing in pieces/s, searching in milliseconds; a Markdown table.
+Prints a Markdown table: mining and encoding in MB/s and texts/s, training in pairs/s, indexing in pieces/s, and
+search in milliseconds. Training is compared with a plain loop (random micro-batches, no sorting) over the same
+body.
 """
 
 import statistics
@@ -22,7 +23,8 @@ from adjoin.batches.sampler import Sampler
 from adjoin.index.searcher import load_index
 from adjoin.index.update import update_index
 from adjoin.mining import MiningOptions, mine
-from adjoin.model.start import Start, random_transformer
+from adjoin.model.build import random_transformer
+from adjoin.model.start import Start
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
@@ -37,31 +39,31 @@ BATCH, MAX_TOKENS, STEPS = 256, 128, 3
 
 @contextmanager
 def timed(seconds: list[float]) -> Iterator[None]:
-    """Append the block's wall time."""
+    """Append the wall time of the block to a list."""
     began = time.perf_counter()
     yield
     seconds.append(time.perf_counter() - began)
 
 
 def plain_step(body: torch.nn.Module, temperature: Temperature, sampler: Sampler, step: int) -> None:
-    """What most training loops do: each side in one padded matrix, in the order of the batch."""
+    """One training step as in most training loops: each side is one padded matrix in batch order."""
     batch = sampler.batch(step)
 
     def embed(side: Ragged) -> torch.Tensor:
         return torch.cat([body(side.take(rows)) for rows in np.array_split(np.arange(len(side)), 8)])
 
     identity = Identity.of(batch.identity_3M)
-    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.scale, identity=identity)
+    loss = contrastive_loss(embed(batch.x), embed(batch.y), temperature.logit_scale, identity=identity)
     torch.autograd.backward(loss)
 
 
 def transformer_rates(pairs: PairDataset, folder: Path) -> dict[str, float]:
-    """Pairs per second of one training step of the `nano` body: plain, and ours with and without the cache."""
+    """Pairs per second of a training step of the `nano` body: plain, ours with and without cached gradients."""
     texts = [text for rows in pairs.batches(["x", "y"]) for side in rows.values() for text in side]
     tokenizer = Tokenizer.train(iter(texts), 8_192)
     sampler = Sampler(TokenCache.build([pairs], tokenizer, MAX_TOKENS, folder), BATCH)
     body, temperature = random_transformer(Start(preset="nano"), 8_192, MAX_TOKENS), Temperature()
-    workers = torch.get_num_threads()  # a micro-batch each
+    workers = torch.get_num_threads()  # one micro-batch per thread
     one_pass = ContrastiveStep(body, temperature, token_budget=512, kept_tokens=10**9, workers=workers)
     cached = ContrastiveStep(body, temperature, token_budget=512, kept_tokens=0, workers=workers)
     ways: dict[str, Callable[[int], object]] = {
@@ -71,7 +73,7 @@ def transformer_rates(pairs: PairDataset, folder: Path) -> dict[str, float]:
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for step in range(STEPS + 1):
-        for name, way in ways.items():  # in turn, so that the machine's moods meet all alike
+        for name, way in ways.items():  # in turn, so that machine load affects all alike
             with timed(seconds[name]):
                 way(step)
     return {name: BATCH / statistics.median(times[1:]) for name, times in seconds.items()}

@@ -1,4 +1,4 @@
-"""What an ablation of starts needs: a sample of the pairs, and checkpoints that differ in what they know."""
+"""Inputs of the experiments on initialisation: a sample of the pairs, and checkpoints with different weights."""
 
 from pathlib import Path
 from typing import Any
@@ -7,16 +7,25 @@ import torch
 
 from adjoin.files import folder_in_one_piece, write_atomically
 from adjoin.model.locations import locate_model
-from adjoin.model.start import load_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.pairs.dataset import MANIFEST, PairDataset, write_manifest, write_shard
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
-START_LAYERS = 2  # of a language model: what two cores can train
+START_LAYERS = 2  # layers of a language model that two cores can train
 
 
 def sample(datasets: list[Path], least: int, folder: Path) -> Path:
-    """Make, unless it is there, a dataset of at least so many pairs: stretches from all over some datasets."""
+    """Write a dataset of at least `least` pairs, drawn evenly from several datasets, unless it exists.
+
+    Args:
+        datasets: folders of pairs.
+        least: minimum number of pairs.
+        folder: the folder to create.
+
+    Returns:
+        `folder`.
+    """
     if not (folder / MANIFEST).is_file():
         import pyarrow.parquet
 
@@ -33,25 +42,33 @@ def sample(datasets: list[Path], least: int, folder: Path) -> Path:
 
 
 def starts(init: str, out: Path) -> dict[str, Path]:
-    """Three checkpoints of one shape, a language model's first layers: as they are, its token vectors, nothing."""
-    places = {name: out / name for name in ("generative", "vectors", "scratch")}
+    """Write three checkpoints of one architecture: a language model's first layers, its embeddings only, random.
+
+    Args:
+        init: the language model.
+        out: the folder to create, unless it exists.
+
+    Returns:
+        "generative", "vectors" and "scratch" → folder.
+    """
+    folders = {name: out / name for name in ("generative", "vectors", "scratch")}
     if not out.is_dir():
         from transformers import AutoModelForCausalLM
 
         model, tokenizer = load_generative(locate_model(init), START_LAYERS)
         table = model.get_input_embeddings().weight.detach()
         torch.manual_seed(0)
-        anew = AutoModelForCausalLM.from_config(model.config)
+        random_model = AutoModelForCausalLM.from_config(model.config)
         with folder_in_one_piece(out) as unfinished:
             save(model, tokenizer, unfinished / "generative")
-            save(anew, tokenizer, unfinished / "scratch")
+            save(random_model, tokenizer, unfinished / "scratch")
             with torch.no_grad():
-                anew.get_input_embeddings().weight.copy_(table)
-            save(anew, tokenizer, unfinished / "vectors")
-    return places
+                random_model.get_input_embeddings().weight.copy_(table)
+            save(random_model, tokenizer, unfinished / "vectors")
+    return folders
 
 
 def save(model: Any, tokenizer: Tokenizer, folder: Path) -> None:  # noqa: ANN401 - a transformers model
-    """Write a checkpoint."""
+    """Write a checkpoint with its tokenizer."""
     model.save_pretrained(folder)
     write_atomically(folder / TOKENIZER_FILE, tokenizer.to_json())

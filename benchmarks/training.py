@@ -1,19 +1,21 @@
-"""One training step of ours beside those of sentence-transformers 6 and a plain GradCache loop.
+"""Compare one training step of Adjoin with sentence-transformers 6 and a plain GradCache loop.
 
     pip install --constraint constraints.txt --requirement benchmarks/requirements.txt
     python benchmarks/training.py                                    # mini, 128 tokens, batch 1,024: ten minutes
-    python benchmarks/training.py --preset nano --batch 64           # a try
+    python benchmarks/training.py --preset nano --batch 64           # a quick try
     python benchmarks/training.py --device cuda --preset S --batch 12288 --rounds 5
 
-The same pairs in the same batches (pairs_file.py), weights, optimiser, precision and threads. Each contestant
-lives in a process of its own (workers.py), so that its peak memory is its own; they step in turn, one round after
-another, so that the machine's moods meet all alike. sentence-transformers' best sizes of mini-batches are found
-first. A few small steps warm up and compare losses. Timed: gradients, clipping, optimiser. Not timed: tokenizing,
-and the padded matrices that the others' data loaders make.
+All implementations get the same pairs in the same batches (pairs_file.py), and the same weights, optimizer,
+precision and threads. Each runs in its own process (workers.py), so that its peak memory can be measured. They
+take turns within each round, so that changes in machine load affect all alike. The best mini-batch sizes of
+sentence-transformers are searched first. A few small steps warm up and compare losses.
 
-Useful FLOPs: 6 N a real token and 6 L D T^2 a sequence of T real tokens, forward and backward together, with N the
-body's weights without its table of tokens, L its layers, D its width; of attention the causal half is counted.
-Neither padding nor what is computed twice counts, nor the loss's matrix. They are given as a share of the best
+Timed are gradients, clipping and optimizer. Tokenization and the padded matrices of the others' data loaders are
+not.
+
+Useful FLOPs are 6 N per token and 6 L D T^2 per sequence of T tokens, forward and backward together. N is the
+number of weights without the token embeddings, L the number of layers, D the width. Attention counts its causal
+half. Padding, recomputation and the matrix of logits do not count. The share of peak is relative to the fastest
 square matrix product in the same precision with the same threads, measured before and after.
 """
 
@@ -31,13 +33,15 @@ from typing import Any
 import numpy as np
 import torch
 from pairs_file import FILE, as_expected, read_pairs_file, write_pairs_file
-from peers import CONTESTANTS, Setting
+from peers import IMPLEMENTATIONS, Setting
 from rich.console import Console
 from workers import Stretch, Task, Worker
 
 from adjoin.files import write_json
+from adjoin.model.build import random_transformer
 from adjoin.model.presets import PRESETS
-from adjoin.model.start import Start, library_quiet, random_transformer
+from adjoin.model.pretrained import library_quiet
+from adjoin.model.start import Start
 from adjoin.pairs.dataset import sha256_of_file
 from adjoin.tokens import Ragged, Tokenizer, encode_all
 from adjoin.training.execution import TOKEN_BUDGET
@@ -46,27 +50,27 @@ from adjoin.training.hardware import available_memory, half_precision, matmul_pe
 OUT = Path("build/benchmark-training.json")
 NAMES = {
     "adjoin": "Adjoin",
-    "st-cached": "sentence-transformers, cached, {} a mini-batch",
-    "st-tokens": "sentence-transformers, cached, {:,} tokens a mini-batch",
+    "st-cached": "sentence-transformers, cached, {} per mini-batch",
+    "st-tokens": "sentence-transformers, cached, {:,} tokens per mini-batch",
     "st-plain": "sentence-transformers, plain",
-    "gradcache": "GradCache loop, 32 a mini-batch",
+    "gradcache": "GradCache loop, 32 per mini-batch",
 }
-# What to try for sentence-transformers; the largest sizes decide on how many pairs.
+# Sizes to try for sentence-transformers. The largest one decides how many pairs are tried.
 SIZES = {"cpu": (4, 8, 16, 32, 64), "cuda": (32, 64, 128, 256, 512, 1024)}
 TOKENS = {"cpu": (512, 1_024, 2_048, 4_096), "cuda": (8_192, 16_384, 32_768, 65_536)}
 CHECK_STEPS, CHECK_PAIRS = 4, 64
-PROBES = (16, 32)  # pairs by which the plain loss's memory is foreseen
-_MARGIN = 0.6  # of the free memory
+PROBES = (16, 32)  # batch sizes from which the memory of the plain loss is extrapolated
+_MARGIN = 0.6  # share of the free memory that may be used
 console = Console(width=150, highlight=False, soft_wrap=True)
 
 
 @dataclass
 class Row:
-    """What is known of a contestant in the end.
+    """The measurements of one implementation.
 
     Attributes:
-        name: as printed.
-        rounds: its measured steps of the whole batch.
+        name: printed name.
+        rounds: its measured steps on the whole batch.
         check: its losses in the small steps.
         note: why it was left out, or "".
     """
@@ -78,53 +82,55 @@ class Row:
 
     @property
     def losses(self) -> list[float]:
-        """Of all its steps."""
+        """The losses of all its steps."""
         return self.check + [stretch.loss for stretch in self.rounds]
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--preset", default="mini", choices=[name for name in PRESETS if name != "static"])
     parser.add_argument("--tokens", type=int, default=128, help="longest sequence")
-    parser.add_argument("--batch", type=int, default=1_024, help="pairs a batch")
-    parser.add_argument("--rounds", type=int, default=1, help="measured steps of each contestant")
-    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help="which, separated by commas")
+    parser.add_argument("--batch", type=int, default=1_024, help="pairs per batch")
+    parser.add_argument("--rounds", type=int, default=1, help="measured steps of each implementation")
+    parser.add_argument("--implementations", default=",".join(IMPLEMENTATIONS), help="a comma-separated selection")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--token-budget", type=int, help="ours: padded tokens of a micro-batch")
+    parser.add_argument("--token-budget", type=int, help="ours: padded tokens per micro-batch")
     parser.add_argument(
-        "--memory-tokens", type=int, help="ours: padded tokens whose graphs are kept; the budget's"
+        "--kept-tokens", type=int, help="ours: padded tokens whose graphs are kept (default: the token budget)"
     )
-    parser.add_argument("--quick", action="store_true", help="try no sizes: 32 sequences, 4,096 tokens")
+    parser.add_argument("--quick", action="store_true", help="do not search sizes: 32 sequences, 4,096 tokens")
     parser.add_argument("--pairs", type=Path, default=FILE)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    if unknown := set(options.contestants.split(",")) - CONTESTANTS.keys():
-        parser.error(f"unknown contestants {', '.join(unknown)}: expected some of {', '.join(CONTESTANTS)}")
+    if unknown := set(options.implementations.split(",")) - IMPLEMENTATIONS.keys():
+        parser.error(
+            f"unknown implementations {', '.join(unknown)}: expected some of {', '.join(IMPLEMENTATIONS)}"
+        )
     return options
 
 
 def wants_bfloat16(options: argparse.Namespace) -> bool:
-    """Whether products run in bfloat16: where the machine has instructions for it, unless said otherwise."""
+    """Whether matrix products run in bfloat16. By default they do if the hardware supports it."""
     if options.precision != "auto":
         return bool(options.precision == "bfloat16")
     return half_precision(torch.device(options.device)) is not None
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> tuple[Ragged, Ragged]:
-    """Tokenize the pairs, and write the model that all start from into `folder`."""
+    """Tokenize the pairs, and write the initial model into `folder`."""
     from transformers import PreTrainedTokenizerFast
 
     if not options.pairs.exists():
         console.print(f"Mining {options.pairs} ...")
         write_pairs_file(options.pairs)
     if not as_expected(options.pairs):
-        console.print(f"{options.pairs} is not the published file: compare with figures of this run only.")
+        console.print(f"{options.pairs} is not the published file: compare only figures of this run.")
     x_texts, y_texts = read_pairs_file(options.pairs)
     if len(x_texts) < options.batch:
-        sys.exit(f"--batch {options.batch}: {options.pairs} has {len(x_texts)} pairs; give no more")
+        sys.exit(f"--batch {options.batch}: {options.pairs} has {len(x_texts)} pairs; give a smaller one")
     tokenizer = Tokenizer.train(iter(x_texts + y_texts), PRESETS[options.preset].vocabulary_size)
     x = encode_all(tokenizer, x_texts, "query", options.tokens)
     y = encode_all(tokenizer, y_texts, "document", options.tokens)
@@ -150,7 +156,7 @@ def best_sizes(task: Task, setting: Setting, wanted: list[str], *, quick: bool) 
     """The fastest mini-batches of sentence-transformers: by number of sequences, and by number of tokens."""
     mini_batch, tokens = 32, 4_096
     if not quick and {"st-cached", "st-tokens"} & set(wanted):
-        with Worker("st-cached", setting, task) as worker:  # its memory ends with it, and spoils no one's peak
+        with Worker("st-cached", setting, task) as worker:  # a process of its own, so that no peak is affected
             pairs = min(task.batch, max(SIZES[setting.device]))
             worker.ask("try", pairs, 32, None)
             if "st-cached" in wanted:
@@ -165,9 +171,10 @@ def best_sizes(task: Task, setting: Setting, wanted: list[str], *, quick: bool) 
 
 
 def too_large(task: Task, setting: Setting) -> str:
-    """Why the plain loss does not fit, or ""; its memory grows with the batch.
+    """Why the plain loss does not fit into memory, or "".
 
-    Faster than in proportion: among more queries there is a longer one, to which all are padded. Hence the margin.
+    Its memory grows faster than the batch, because the longest query, to which all are padded, gets longer. Hence
+    the margin.
     """
     with Worker("st-plain", setting, task) as worker:
         small, large = (int(worker.ask("memory", min(pairs, task.batch // 2))) for pairs in PROBES)
@@ -176,13 +183,13 @@ def too_large(task: Task, setting: Setting) -> str:
     return (
         ""
         if needed < free
-        else f"does not fit: about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB may be taken"
+        else f"does not fit: about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are available"
     )
 
 
 @contextmanager
 def all_of(settings: dict[str, Setting], task: Task) -> Iterator[dict[str, Worker]]:
-    """A process for each contestant, ended in the end."""
+    """One process per implementation, stopped at the end."""
     workers = {name: Worker(name, setting, task) for name, setting in settings.items()}
     try:
         yield workers
@@ -192,8 +199,8 @@ def all_of(settings: dict[str, Setting], task: Task) -> Iterator[dict[str, Worke
 
 
 def measure(options: argparse.Namespace, setting: Setting, task: Task) -> list[Row]:
-    """All contestants' rows, ours first."""
-    wanted = options.contestants.split(",")
+    """The rows of all implementations, ours first."""
+    wanted = options.implementations.split(",")
     settings = {name: setting for name in wanted}
     sizes = best_sizes(task, setting, wanted, quick=options.quick)
     settings.update({name: sizes[name] for name in wanted if name in sizes})
@@ -219,7 +226,7 @@ def measure(options: argparse.Namespace, setting: Setting, task: Task) -> list[R
 
 
 def figures(row: Row, rows: list[Row], task: Task, peak: float, flops: list[float]) -> dict[str, Any]:
-    """What the table says of a contestant, in plain numbers."""
+    """The figures of an implementation, as in the table."""
     first = next(other for other in rows if other.rounds)
     seconds = [stretch.seconds for stretch in row.rounds]
     useful = median(work / time for work, time in zip(flops, seconds, strict=True))
@@ -257,14 +264,14 @@ def show(rows: list[Row], found: dict[str, dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write."""
     options = parse()
     torch.set_num_threads(options.threads)
     bfloat16 = wants_bfloat16(options)
     with tempfile.TemporaryDirectory() as name:
         x, y = prepare(options, Path(name))
         budget = options.token_budget or TOKEN_BUDGET[options.device]
-        kept = options.kept_tokens or budget  # the last micro-batch's graph takes no memory that was not there
+        kept = options.kept_tokens or budget  # the last micro-batch's graph needs no extra memory
         setting = Setting(Path(name), options.device, bfloat16, budget, kept)
         task = Task(x, y, options.batch, options.threads)
         dtype, device = torch.bfloat16 if bfloat16 else torch.float32, torch.device(options.device)

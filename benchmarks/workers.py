@@ -1,4 +1,4 @@
-"""The processes of training.py: a contestant in each, its steps timed, its memory its own."""
+"""The processes of training.py: one per implementation, which measures its own steps and memory."""
 
 import multiprocessing
 import time
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from peers import CONTESTANTS, SentenceTransformersCached, Setting, Trainer, batch_of
+from peers import IMPLEMENTATIONS, SentenceTransformersCached, Setting, Trainer, batch_of
 
 from adjoin.tokens import Ragged
 from adjoin.training.hardware import peak_memory, reset_peak_memory
@@ -18,12 +18,12 @@ from adjoin.training.hardware import peak_memory, reset_peak_memory
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The pairs, tokenized, and how they are cut into batches.
+    """The tokenized pairs, and how they are split into batches.
 
     Attributes:
-        x, y: both sides of all pairs, in a mixed order.
-        batch: pairs a batch.
-        threads: of each process.
+        x, y: both sides of all pairs, in mixed order.
+        batch: pairs per batch.
+        threads: threads per process.
     """
 
     x: Ragged
@@ -32,7 +32,7 @@ class Task:
     threads: int
 
     def rows(self, number: int, pairs: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The rows of batch `number`, of so many pairs; from the beginning again when they are used up."""
+        """The rows of batch `number` with this many pairs. Starts again from the beginning after the last pair."""
         place = number % (len(self.x) // pairs)
         return np.arange(place * pairs, (place + 1) * pairs)
 
@@ -49,10 +49,10 @@ class Stretch:
     Attributes:
         seconds: wall time.
         loss: in nats, before the step.
-        tokens: real ones of both sides.
+        tokens: tokens of both sides without padding.
         padding: share of the tokens that were padding.
-        peak_memory: of the process so far (the device's, on CUDA), in bytes.
-        at_rest: before its first step: interpreter, libraries, weights, data.
+        peak_memory: peak memory of the process so far in bytes (of the device, on CUDA).
+        at_rest: memory before the first step: interpreter, libraries, weights and data.
     """
 
     seconds: float
@@ -64,33 +64,33 @@ class Stretch:
 
 
 def held_now(device: torch.device) -> int:
-    """Bytes that this process holds at this moment."""
+    """Bytes that this process holds now."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     return int(import_module("psutil").Process().memory_info().rss)
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what was given to the device."""
+    """Wait until the device is idle."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 class Serving:
-    """A contestant in its process; each method answers one kind of question."""
+    """A implementation in its process; each method answers one kind of question."""
 
     def __init__(self, name: str, setting: Setting, task: Task) -> None:
         torch.set_num_threads(task.threads)
         torch.manual_seed(0)
         self.task, self.device = task, torch.device(setting.device)
-        self.contestant = CONTESTANTS[name](setting)
-        self.trainer = Trainer(self.contestant)
+        self.implementation = IMPLEMENTATIONS[name](setting)
+        self.trainer = Trainer(self.implementation)
         self.at_rest = held_now(self.device)
         reset_peak_memory(self.device)
 
-    def prepared(self, number: int, pairs: int) -> Any:  # noqa: ANN401 - the contestant's own
-        """Batch `number` as the contestant's data loader would give it."""
-        return self.contestant.prepare(batch_of(self.task.x, self.task.y, self.task.rows(number, pairs)))
+    def prepared(self, number: int, pairs: int) -> Any:  # noqa: ANN401 - the implementation's own
+        """Batch `number` as the implementation's data loader would give it."""
+        return self.implementation.prepare(batch_of(self.task.x, self.task.y, self.task.rows(number, pairs)))
 
     def step(self, number: int, pairs: int) -> Stretch:
         """Train on batch `number`."""
@@ -102,30 +102,30 @@ class Serving:
         seconds = time.perf_counter() - began
         peak = peak_memory(self.device)
         if self.device.type == "cuda":
-            torch.cuda.empty_cache()  # the next contestant's turn
-        return Stretch(seconds, loss, tokens, self.contestant.padding, peak, self.at_rest)
+            torch.cuda.empty_cache()  # the next implementation's turn
+        return Stretch(seconds, loss, tokens, self.implementation.padding, peak, self.at_rest)
 
     def try_size(self, pairs: int, mini_batch: int, tokens: int | None) -> float:
-        """Seconds for the gradients of so many pairs in mini-batches of this size; changes no weight."""
-        assert isinstance(self.contestant, SentenceTransformersCached)  # no other is asked
-        self.contestant.resize(mini_batch, tokens)
+        """Seconds for the gradients of some pairs with this mini-batch size. Weights do not change."""
+        assert isinstance(self.implementation, SentenceTransformersCached)  # only this one has sizes to try
+        self.implementation.resize(mini_batch, tokens)
         prepared = self.prepared(0, pairs)
         synchronize(self.device)
         began = time.perf_counter()
-        self.contestant.gradients(prepared)
+        self.implementation.gradients(prepared)
         synchronize(self.device)
         return time.perf_counter() - began
 
     def memory_of(self, pairs: int) -> int:
-        """Peak memory of the gradients of so many pairs."""
+        """Peak memory of the gradients of some pairs."""
         prepared = self.prepared(0, pairs)
         reset_peak_memory(self.device)
-        self.contestant.gradients(prepared)
+        self.implementation.gradients(prepared)
         return peak_memory(self.device)
 
 
 def serve(pipe: Connection, name: str, setting: Setting, task: Task) -> None:
-    """Answer until told to stop (None)."""
+    """Answer requests until None arrives."""
     serving = Serving(name, setting, task)
     answers: dict[str, Callable[..., object]] = {
         "step": serving.step,
@@ -137,7 +137,7 @@ def serve(pipe: Connection, name: str, setting: Setting, task: Task) -> None:
 
 
 class Worker:
-    """The other end of such a process's pipe."""
+    """The parent's end of such a process."""
 
     def __init__(self, name: str, setting: Setting, task: Task) -> None:
         context = multiprocessing.get_context("spawn")
@@ -153,16 +153,16 @@ class Worker:
         self.close()
 
     def ask(self, *question: object) -> Any:  # noqa: ANN401 - each question has its own answer
-        """Wait for the answer.
+        """Send a request and wait for the answer.
 
         Raises:
-            EOFError: the process died; it has said why itself.
+            EOFError: the process died. It has printed the reason itself.
         """
         self._pipe.send(question)
         return self._pipe.recv()
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         if self._process.is_alive():
             self._pipe.send(None)
         self._process.join()

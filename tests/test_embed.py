@@ -19,7 +19,7 @@ TEXTS = [(f"id {number}\n", f"text number {number}") for number in range(23)]
 
 
 class LetterEncoder:
-    """Unit vectors of letter counts, a little different for every batch, as real encoders are."""
+    """Unit vectors of letter counts that depend slightly on the batch, as those of real encoders do."""
 
     dimension = 26
     fingerprint = "letters"
@@ -74,7 +74,7 @@ def test_queries_are_embedded_as_queries(tmp_path: Path) -> None:
     encoder = LetterEncoder()
     embed_texts(TEXTS, encoder, tmp_path / "out", role="query")
     assert encoder.roles == {"query"}
-    embed_texts(TEXTS, encoder, tmp_path / "alike", role="symmetric")  # an encoder that knows no such texts
+    embed_texts(TEXTS, encoder, tmp_path / "symmetric", role="symmetric")  # this encoder has no `encode_text`
     assert encoder.roles == {"query"}
 
 
@@ -91,7 +91,7 @@ def test_a_finished_run_does_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 3, 5])
 def test_resumed_is_uninterrupted_bit_for_bit(tmp_path: Path, chunk: int) -> None:
-    """Killed for real in the n-th chunk, after some of its rows reached the file."""
+    """The process is killed in the n-th chunk, after its rows were appended."""
     code = textwrap.dedent(f"""
         import os, signal, sys
         import adjoin.files
@@ -196,7 +196,7 @@ def test_a_state_without_its_rows(tmp_path: Path) -> None:
     state = json.loads((tmp_path / "embedding.json").read_text())
     (tmp_path / "embedding.json").write_text(json.dumps(state | {"rows_done": 20}))
     os.truncate(tmp_path / "vectors.npy", 1000)
-    with pytest.raises(AdjoinError, match="is damaged: expected at least"):
+    with pytest.raises(AdjoinError, match=r"vectors.npy is damaged: it has 1,000 bytes, expected at least 2,208"):
         embed_texts(TEXTS, LetterEncoder(), tmp_path)
 
 

@@ -108,7 +108,7 @@ def test_distinct_tokens_stay_in_their_order(sequences: list[list[int]]) -> None
     expected = [list(dict.fromkeys(row)) for row in sequences]
     assert once.ids_N.tolist() == [t for row in expected for t in row]
     assert once.lengths_B.tolist() == [len(row) for row in expected]
-    assert once.places_N.tolist() == [place for row in expected for place in range(len(row))]
+    assert once.positions_N.tolist() == [place for row in expected for place in range(len(row))]
     assert once.distinct() is once
     firsts = [(row, row.index(token)) for row in sequences for token in dict.fromkeys(row)]
     assert once.neighbours_2N is not None

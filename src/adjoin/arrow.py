@@ -1,7 +1,7 @@
-"""Arrow arrays put together from buffers.
+"""Arrow arrays built from buffers.
 
-`pyarrow.array` asks of all that it is given whether it comes from pandas, and where pandas is installed imports it
-to know: half a second and 40 MB in every worker, of which none has anything to do with pandas.
+`pyarrow.array` imports pandas, where it is installed, to check whether its input is a pandas object. That costs
+half a second and 40 MB in every worker, and no worker uses pandas.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def text_array(encoded: Sequence[bytes]) -> "pyarrow.StringArray":
-    """An array of strings.
+    """An Arrow array of strings.
 
     Args:
-        encoded: each as UTF-8, valid; less than 2 GB together.
+        encoded: the strings as valid UTF-8, less than 2 GB in total.
     """
     import pyarrow
 
@@ -29,7 +29,7 @@ def text_array(encoded: Sequence[bytes]) -> "pyarrow.StringArray":
 
 
 def number_array(values: npt.NDArray[np.integer[Any]]) -> "pyarrow.Array":
-    """An array of the same numbers, int32 or int64; contiguous ones are not copied."""
+    """An Arrow array of int32 or int64 numbers. Contiguous input is not copied."""
     import pyarrow
 
     kind = pyarrow.from_numpy_dtype(values.dtype)

@@ -1,13 +1,12 @@
-"""A corpus → vectors on the disk, resumable, in a form that any numpy can map into memory.
+"""Embeds a corpus into a folder of NumPy files, resumable, in bounded memory.
 
     out/
-      vectors.npy     float32, shape (N, D): row i is text i
-      ids.jsonl       the id of text i on line i, a JSON string
-      embedding.json  whose vectors these are, of which input, and how many rows are done
+      vectors.npy     float32, shape (N, D): row i is the vector of text i
+      ids.jsonl       line i is the id of text i, a JSON string
+      embedding.json  the model, a hash of the input, and the number of rows that are done
 
-The texts are read twice and never held all at once: once to count them and to hash the input, once to embed.
-Rows are appended with plain writes and reach the disk before embedding.json counts them. A memory map would be
-shorter, but where the disk is full it kills the process instead of raising.
+The texts are read twice: once to count and hash them, once to embed them. Rows reach the disk before
+embedding.json counts them.
 """
 
 import gzip
@@ -16,26 +15,27 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.corpus import find_sources, read_source
-from adjoin.errors import AdjoinError
-from adjoin.files import flush_to_disk, numbered_lines, read_json, write_json
+from adjoin.errors import AdjoinError, first_line
+from adjoin.files import flush_to_disk, numbered_lines, read_as, write_json
 from adjoin.index.embedder import Embedder, Role, encode
 from adjoin.index.pieces import pieces_of
-from adjoin.index.store import exclusive
+from adjoin.locks import LOCK, exclusive
+from adjoin.npy import GrowingArray
 from adjoin.tally import Tally
 
 FORMAT = 1
 VECTORS, IDS, STATE = "vectors.npy", "ids.jsonl", "embedding.json"
-OWN = (VECTORS, IDS, STATE, "lock")
-CHUNK_ROWS = 1024  # what a kill loses at most; a few seconds of work on a CPU
+OWN = (VECTORS, IDS, STATE, LOCK)
+CHUNK_ROWS = 1024  # lost at most if the process is killed: a few seconds of work on a CPU
+_EMBED_AGAIN = "remove the folder and embed again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class EmbedReport:
 
     Attributes:
         rows: N, the number of texts.
-        dimension: D.
-        embedded: rows that this run embedded; 0 if an earlier one had finished.
+        dimension: D, the length of a vector.
+        embedded: the number of texts that this run embedded; 0 if an earlier run had finished.
     """
 
     rows: int
@@ -53,7 +53,7 @@ class EmbedReport:
     embedded: int
 
     def summary(self) -> str:
-        """One line for a person."""
+        """Return one line, such as "1,000 vectors of 256 dimensions"."""
         size = f"{self.rows:,} vectors of {self.dimension} dimensions"
         if not self.embedded:
             return f"{size}: finished before, nothing to do"
@@ -62,7 +62,7 @@ class EmbedReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _EmbeddingState:
     """The content of embedding.json."""
 
     format: int
@@ -74,12 +74,17 @@ class _State:
     chunk_rows: int
     rows_done: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.rows_done <= self.rows:
+            raise ValueError(f"rows_done is {self.rows_done}, expected 0 to {self.rows}")
+
 
 class Texts:
-    """(id, text) pairs from a file or a folder, read anew each time they are iterated.
+    """The (id, text) pairs of a file or a folder. Each iteration reads them again. `read_texts` makes one.
 
     Attributes:
-        skipped: of a folder, what was passed over in the last reading.
+        path: the file or folder.
+        skipped: counts of the files that the last iteration over a folder skipped, with reasons.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,15 +100,16 @@ class Texts:
 
 
 def read_texts(path: Path) -> Texts:
-    """The texts of a corpus, to be iterated as (id, text).
+    """Open the texts of a corpus, to be iterated as (id, text) pairs.
 
     Args:
-        path: a JSONL file with "_id" or "id", "text" and perhaps "title", which is put in front; any other
-            file: one text a line, empty lines left out, the line number as id; a folder: the pieces of its
-            documents, "path:first-last" as id. Files may be compressed (.gz).
+        path: one of three. A JSONL file has one object per line with "_id" or "id", "text" and optionally
+            "title", which is prepended to the text. Any other file has one text per line; empty lines are skipped
+            and the line number is the id. A folder gives the pieces of its documents with ids "path:first-last".
+            Files may be compressed (.gz).
 
     Raises:
-        AdjoinError: there is nothing at `path`; while iterating: a line is not what it should be.
+        AdjoinError: `path` does not exist. During iteration: a line is malformed or the file cannot be read.
     """
     if not path.exists():
         raise AdjoinError(f"no texts at {path}: expected a JSONL or text file, or a folder")
@@ -119,22 +125,23 @@ def embed_texts(
     chunk_rows: int = CHUNK_ROWS,
     progress: Callable[[int, int], None] | None = None,
 ) -> EmbedReport:
-    """Embed texts into a folder; go on where an earlier run of the same input and model ended.
+    """Embed texts into a folder, or resume an earlier run with the same input, role and model.
 
-    A finished folder is left as it is. An interrupted and resumed run gives the same bytes as one that was not
-    interrupted: the chunks are the same.
+    A finished folder stays unchanged. A resumed run writes the same bytes as an uninterrupted one. `load_vectors`
+    reads the result.
 
     Args:
-        texts: (id, text) pairs; iterated twice, so a list or `read_texts`, not a generator.
-        encoder: embeds them.
-        out: the folder, made if it is missing.
-        role: whether they are queries, documents, or texts that are compared with each other.
-        chunk_rows: rows embedded and committed at a time; a resumed run keeps that of the first.
-        progress: called with (rows done, rows in all).
+        texts: (id, text) pairs, iterated twice: a list or `read_texts(path)`, not a generator.
+        encoder: the model.
+        out: the folder, created if it is missing.
+        role: "query", "document", or "symmetric" for texts that are compared with each other.
+        chunk_rows: number of texts that are embedded and written at a time. A resumed run keeps the first run's.
+        progress: called with (rows done, rows in total).
 
     Raises:
-        AdjoinError: no texts; `out` holds vectors of another input, role or model, or something else.
-        OSError: the disk is full; run again when there is room.
+        AdjoinError: there are no texts; `out` holds vectors of another input, role or model, or other files;
+            another process is writing to `out`.
+        OSError: the disk is full. Free space and run again to resume.
     """
     if iter(texts) is texts:
         raise AdjoinError(
@@ -150,54 +157,57 @@ def embed_texts(
         done_before = state.rows_done
         report(state.rows_done, state.rows)
         if state.rows_done < state.rows:
-            with _open_vectors(out / VECTORS, state) as file:
+            with _open_vectors(out / VECTORS, state) as vectors:
                 remaining = islice(iter(texts), state.rows_done, None)
                 while state.rows_done < state.rows:
-                    state = _embed_chunk(remaining, encoder, file, out, state)
+                    state = _embed_chunk(remaining, encoder, vectors, out, state)
                     report(state.rows_done, state.rows)
     return EmbedReport(state.rows, state.dimension, state.rows - done_before)
 
 
 def load_vectors(out: Path) -> tuple[list[str], NDArray[np.float32]]:
-    """The ids and the vectors, shape (N, D), mapped into memory and read-only.
+    """Open the ids and vectors that `embed_texts` wrote to a folder.
+
+    Returns:
+        N ids, and the vectors as a read-only memory map, float32, shape (N, D).
 
     Raises:
-        AdjoinError: there are none, they are not finished, or the files disagree.
+        AdjoinError: the folder holds no vectors, they are not finished, or its files are damaged.
     """
     state = _read_state(out)
     if state.rows_done < state.rows:
         raise AdjoinError(
             f"the vectors in {out} are not finished ({state.rows_done:,} of {state.rows:,}): run `adjoin embed` "
-            "again to go on"
+            "again to continue"
         )
     try:
         with (out / IDS).open(encoding="utf-8") as lines:
             ids = [json.loads(line) for line in lines]
         vectors_ND = np.load(out / VECTORS, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise AdjoinError(
-            f"the vectors in {out} are damaged: {error}; remove the folder and embed again"
-        ) from None
+        raise AdjoinError(f"the vectors in {out} are damaged: {first_line(error)}; {_EMBED_AGAIN}") from None
     if vectors_ND.shape != (state.rows, state.dimension) or len(ids) != state.rows:
         raise AdjoinError(
             f"the vectors in {out} are damaged: {len(ids)} ids and vectors of shape {vectors_ND.shape}, expected "
-            f"{(state.rows, state.dimension)}; remove the folder and embed again"
+            f"{(state.rows, state.dimension)}; {_EMBED_AGAIN}"
         )
     return ids, vectors_ND
 
 
-def _begin(texts: Iterable[tuple[str, str]], encoder: Embedder, out: Path, role: Role, chunk_rows: int) -> _State:
-    """Where to go on in `out`: at its state if that fits, at row 0 if there is none."""
+def _begin(
+    texts: Iterable[tuple[str, str]], encoder: Embedder, out: Path, role: Role, chunk_rows: int
+) -> _EmbeddingState:
+    """The state to continue from: that of `out` if it has the same input, role and model, or a new one."""
     if not (out / STATE).exists():
         if (out / VECTORS).exists():
-            raise AdjoinError(f"{out / VECTORS} is not ours, there is no {STATE} beside it: choose another --out")
+            raise AdjoinError(f"{out / VECTORS} is not ours: there is no {STATE} beside it; choose another --out")
         unfinished = out / f".{IDS}"
         try:
-            rows, content = _survey(texts, unfinished)
+            rows, content = _count_and_hash(texts, unfinished)
             unfinished.replace(out / IDS)
         finally:
             unfinished.unlink(missing_ok=True)
-        state = _State(FORMAT, encoder.fingerprint, role, rows, encoder.dimension, content, chunk_rows, 0)
+        state = _EmbeddingState(FORMAT, encoder.fingerprint, role, rows, encoder.dimension, content, chunk_rows, 0)
         write_json(out / STATE, asdict(state))
         return state
     state = _read_state(out)
@@ -208,7 +218,7 @@ def _begin(texts: Iterable[tuple[str, str]], encoder: Embedder, out: Path, role:
         )
     if state.role != role:
         raise AdjoinError(f"{out} holds vectors of the role {state.role}, not {role}: {remedy}")
-    rows, content = _survey(texts, None)
+    rows, content = _count_and_hash(texts, None)
     if content != state.input:
         raise AdjoinError(
             f"{out} holds vectors of another input ({state.rows:,} texts; there are {rows:,} now): {remedy}"
@@ -216,8 +226,8 @@ def _begin(texts: Iterable[tuple[str, str]], encoder: Embedder, out: Path, role:
     return state
 
 
-def _survey(texts: Iterable[tuple[str, str]], ids: Path | None) -> tuple[int, str]:
-    """Count the texts, hash ids and texts, and write the ids if a place is given."""
+def _count_and_hash(texts: Iterable[tuple[str, str]], ids: Path | None) -> tuple[int, str]:
+    """Count the texts, hash ids and texts, and write the ids to a file if one is given."""
     digest = hashlib.blake2b(digest_size=16)
     rows = 0
     with (ids or Path(os.devnull)).open("wb") as file:
@@ -229,61 +239,42 @@ def _survey(texts: Iterable[tuple[str, str]], ids: Path | None) -> tuple[int, st
             file.write(json.dumps(name).encode() + b"\n")
             rows += 1
     if not rows:
-        raise AdjoinError("nothing to embed: there is no text in the input; give another file or folder")
+        raise AdjoinError("nothing to embed: the input holds no text; give another file or folder")
     if ids is not None:
         flush_to_disk(ids)
     return rows, digest.hexdigest()
 
 
-def _read_state(out: Path) -> _State:
-    value = read_json(out / STATE, "state of the vectors")
-    wanted = {field.name: field.type for field in fields(_State)}
-    whole = isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in wanted.items())
-    if not whole or value["format"] != FORMAT or not 0 <= value["rows_done"] <= value["rows"]:
-        raise AdjoinError(
-            f"{out / STATE} is damaged or of another version: expected {', '.join(wanted)} with format {FORMAT}; "
-            "remove the folder and embed again"
-        )
-    return _State(**{name: value[name] for name in wanted})
+def _read_state(out: Path) -> _EmbeddingState:
+    return read_as(out / STATE, _EmbeddingState, "state of the vectors", _EMBED_AGAIN, format=FORMAT)
 
 
-def _open_vectors(path: Path, state: _State) -> BinaryIO:
-    """The file of vectors, to be written from row `rows_done` on; what a killed run left behind it is cut off."""
-    if state.rows_done == 0:
-        fresh = path.open("wb")
-        shape = (state.rows, state.dimension)
-        np.lib.format.write_array_header_1_0(fresh, {"shape": shape, "fortran_order": False, "descr": "<f4"})
-        return fresh
+def _open_vectors(path: Path, state: _EmbeddingState) -> GrowingArray:
+    """The file of vectors, to be written from row `rows_done` on."""
     try:
-        file = path.open("r+b")
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-    except (OSError, ValueError) as error:
-        raise AdjoinError(f"{path} is damaged: {error}; remove the folder and embed again") from None
-    end = file.tell() + state.rows_done * state.dimension * 4
-    if file.seek(0, os.SEEK_END) < end:
-        file.close()
-        raise AdjoinError(f"{path} is damaged: expected at least {end:,} bytes; remove the folder and embed again")
-    file.seek(end)
-    file.truncate()
-    return file
+        return GrowingArray(path, "<f4", (state.dimension,), rows=state.rows_done)
+    except (FileNotFoundError, ValueError) as error:
+        raise AdjoinError(f"{path} is damaged: {error}; {_EMBED_AGAIN}") from None
 
 
 def _embed_chunk(
-    remaining: Iterator[tuple[str, str]], encoder: Embedder, file: BinaryIO, out: Path, state: _State
-) -> _State:
-    """Embed the next chunk; its rows are on the disk before the state counts them."""
+    remaining: Iterator[tuple[str, str]],
+    encoder: Embedder,
+    vectors: GrowingArray,
+    out: Path,
+    state: _EmbeddingState,
+) -> _EmbeddingState:
+    """Embed the next chunk. Its rows are on the disk before the state counts them."""
     number = min(state.chunk_rows, state.rows - state.rows_done)
     chunk = [text for _, text in islice(remaining, number)]
     if len(chunk) < number:
-        raise AdjoinError(
-            f"the input of {out} became shorter while it was read: remove the folder and embed again"
-        )
-    vectors_ND = encode(encoder, chunk, state.role)
-    file.write(vectors_ND.astype("<f4", copy=False).tobytes())
-    file.flush()
-    os.fsync(file.fileno())
-    state = replace(state, rows_done=state.rows_done + number)
+        raise AdjoinError(f"the input of {out} became shorter while it was read: {_EMBED_AGAIN}")
+    vectors.append(encode(encoder, chunk, state.role))
+    state = replace(state, rows_done=vectors.rows)
+    if state.rows_done == state.rows:
+        vectors.finish()
+    else:
+        vectors.flush()
     write_json(out / STATE, asdict(state))
     return state
 
@@ -296,7 +287,7 @@ def _read_folder(folder: Path, skipped: Tally) -> Iterator[tuple[str, str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that are not empty, with their numbers from 1."""
+    """The non-empty lines with their numbers, counted from 1."""
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
@@ -307,7 +298,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError:
         raise AdjoinError(f"{path}:{number} is not UTF-8: convert the file to UTF-8") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise AdjoinError(f"cannot read {path} after line {number}: {error}; give a whole file") from None
+        raise AdjoinError(f"cannot read {path} after line {number}: {error}; give a complete file") from None
 
 
 def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -319,7 +310,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, str]]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise AdjoinError(f"{path}:{number} is not JSON ({error}): expected one object a line") from None
+            raise AdjoinError(f"{path}:{number} is not JSON ({error}): expected one object per line") from None
         name = value.get("_id", value.get("id")) if isinstance(value, dict) else None
         if not isinstance(name, str | int) or not isinstance(value.get("text"), str):
             raise AdjoinError(

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written beside their place, flushed, then renamed into it."""
+"""Atomic writing of files and folders, and checked reading of JSON and TOML."""
 
 import io
 import json
@@ -9,17 +9,23 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from adjoin.errors import AdjoinError
 
-LONGEST_LINE = 64 << 20  # bytes; a longer one is no text, and some disks' worth of it would fill the memory
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+RecordT = TypeVar("RecordT", bound="DataclassInstance")
+
+LONGEST_LINE = 64 << 20  # bytes; a longer line is no text, and would fill the memory
 
 
 def flush_to_disk(path: Path) -> None:
-    """Ask the system to put a file or a folder entry on the disk before we go on."""
+    """Flush a file or a folder entry to disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -28,10 +34,10 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a whole file or nothing: a reader never sees half of it.
+    """Write a file atomically: a reader sees the old content or the new one.
 
     Raises:
-        OSError: the disk is full, or the place may not be written; what stood there before still does.
+        OSError: the disk is full or the file may not be written. The old content is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
@@ -50,9 +56,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def folder_in_one_piece(path: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of `path` only when the block ends without an error.
+    """Yield an empty folder to fill. It replaces `path` when the block ends without an error.
 
-    Whatever stood at `path` before stays untouched until then, and stays for good after an error.
+    Until then, and after an error, `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -74,9 +80,9 @@ def folder_in_one_piece(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON for people and programs: indented, keys in the order given, atomically."""
+    """Write JSON atomically, indented, with keys in the given order."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    # Half a surrogate pair, as in a file name that is not UTF-8, becomes \\udcff: JSON's own way to write it.
+    # A lone surrogate, as in a file name that is not UTF-8, is written as JSON's escape \\udcff.
     write_atomically(path, text.encode("utf-8", "backslashreplace"))
 
 
@@ -85,10 +91,10 @@ def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value
 
     Args:
         path: the file.
-        what: what it is in the user's words, for the message ("model description", "checkpoint state").
+        what: what the file is, for error messages ("model description", "checkpoint state").
 
     Raises:
-        AdjoinError: it is missing, unreadable or not JSON.
+        AdjoinError: the file is missing, unreadable or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -98,15 +104,48 @@ def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value
         raise AdjoinError(f"cannot read the {what} {path}: {error}") from None
 
 
+def read_as(path: Path, cls: type[RecordT], what: str, remedy: str, *, format: int | None = None) -> RecordT:
+    """Read a JSON object into a dataclass and check its types.
+
+    Keys that the dataclass lacks are ignored. A key may be missing if its field has a default. Further conditions,
+    such as ranges, belong into the dataclass's `__post_init__`, which raises ValueError.
+
+    Args:
+        path: the file.
+        cls: a dataclass whose annotations `wrong_types` can check.
+        what: what the file is, for error messages ("index description").
+        remedy: what to do if it is damaged, for error messages ("remove it and run `adjoin index` again").
+        format: the expected value of the key "format"; None if the file has no such key.
+
+    Raises:
+        AdjoinError: the file is missing, unreadable, not JSON, of another format, or has missing or wrong values.
+    """
+    content = read_json(path, what)
+    if not isinstance(content, dict):
+        raise AdjoinError(f"the {what} {path} is damaged: it is {content!r:.60}, expected an object; {remedy}")
+    stated = content.get("format")
+    if format is not None and type(stated) is int and stated != format:
+        raise AdjoinError(f"the {what} {path} has format {stated}, this version reads {format}: {remedy}")
+    declared = {field.name: field.type for field in fields(cls)}
+    required = [field.name for field in fields(cls) if field.default is field.default_factory is MISSING]
+    missing = [name for name in required if name not in content]
+    if wrong := f"it lacks {', '.join(missing)}" if missing else wrong_types(content, declared):
+        raise AdjoinError(f"the {what} {path} is damaged: {wrong}; {remedy}")
+    try:
+        return cls(**{name: value for name, value in content.items() if name in declared})
+    except ValueError as error:
+        raise AdjoinError(f"the {what} {path} is damaged: {error}; {remedy}") from None
+
+
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """Read a TOML file.
 
     Args:
         path: the file.
-        what: what it is in the user's words, for the message ("recipe").
+        what: what the file is, for error messages ("recipe").
 
     Raises:
-        AdjoinError: it is missing, unreadable or not TOML.
+        AdjoinError: the file is missing, unreadable or not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -117,31 +156,34 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def numbered_lines(file: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, line ends included, with their numbers from 1.
+    """Yield the lines of a file with their numbers, from 1. Line ends are included.
 
     Raises:
         AdjoinError: a line is longer than `LONGEST_LINE`.
-        OSError: as the file's own.
+        OSError: the file cannot be read.
     """
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
         if len(line) > LONGEST_LINE:
             raise AdjoinError(
-                f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB, expected one text a line: is it binary,"
-                " or a file without line ends?"
+                f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB; expected one text per line. Is the file"
+                " binary, or without line ends?"
             )
         yield number, line
 
 
 def wrong_types(values: Mapping[str, Any], declared: Mapping[str, Any]) -> str:
-    """What is wrong with values out of a file: `batch is 'many', expected int`; empty if nothing is.
+    """Check values from a file against declared types.
 
-    A whole number will do for a float, but neither a bool for a number nor one that is not finite.
+    An int is accepted as a float. A bool is not accepted as a number, nor is a float that is not finite.
 
     Args:
-        values: name → value; names that `declared` lacks are passed over.
-        declared: name → type, such as a dataclass's annotations: plain, generic or a union of those.
+        values: names to values. Names that `declared` lacks are ignored.
+        declared: names to types, such as a dataclass's annotations: plain, generic or a union of those.
+
+    Returns:
+        What is wrong, such as `batch is 'many', expected int`; empty if nothing is.
     """
     return ", ".join(
         f"{name} is {value!r:.60}, expected {getattr(declared[name], '__name__', declared[name])}"

@@ -1,4 +1,4 @@
-"""Ctrl-C at the right moment: between two steps, not amid one."""
+"""Defer Ctrl-C to a safe moment, such as between two training steps."""
 
 import signal
 import threading
@@ -9,9 +9,9 @@ from types import FrameType
 
 @contextmanager
 def interrupts_noted() -> Iterator[list[int]]:
-    """Collect SIGINT in a list instead of raising it amid a step; a second one raises as usual.
+    """Collect SIGINT in a list instead of raising KeyboardInterrupt. A second one raises as usual.
 
-    Outside the main thread signals cannot be taken over, and stay as they are.
+    Outside the main thread, signals cannot be handled and stay as they are.
     """
     noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():

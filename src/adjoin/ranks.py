@@ -1,7 +1,7 @@
-"""The processes of one training, and what they know together; a process alone is one rank.
+"""Ranks: the processes of one training, and their collectives over torch.distributed.
 
-torchrun starts W processes. Each embeds its share of a batch; vectors are gathered, gradients are summed. Nothing
-is ever divided by W: the loss is the whole batch's, each rank adds its share of the gradient, and the sum is the
+torchrun starts W processes. Each embeds its share of a batch; embeddings are all-gathered, gradients are summed by
+all-reduce. Nothing is divided by W: the loss is that of the whole batch, and each rank computes its share of the
 gradient.
 """
 
@@ -17,31 +17,33 @@ from torch import Tensor, distributed
 
 from adjoin.errors import AdjoinError
 
-PATIENCE = timedelta(hours=12)  # the others wait while the first rank tokenizes; one that fails ends at once
+TIMEOUT = timedelta(hours=12)  # the others wait while the main rank tokenizes; a rank that fails ends at once
 
 
 def default_device() -> torch.device:
-    """This process's GPU (the one that LOCAL_RANK numbers, as torchrun sets it), or the processor.
+    """Return this process's device: the GPU of index LOCAL_RANK, which torchrun sets, or the CPU if it has none.
 
     Raises:
-        AdjoinError: LOCAL_RANK names no GPU of this machine.
+        AdjoinError: this machine has no GPU of the number LOCAL_RANK.
     """
     if not torch.cuda.is_available():
         return torch.device("cpu")
     rank, number = os.environ.get("LOCAL_RANK", "0"), torch.cuda.device_count()
     if not rank.isdecimal() or int(rank) >= number:
-        raise AdjoinError(f"LOCAL_RANK is {rank!r}, this machine has {number} GPUs: start one process a GPU")
+        raise AdjoinError(f"LOCAL_RANK is {rank!r}, this machine has {number} GPUs: start one process per GPU")
     return torch.device("cuda", int(rank))
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among the others.
+    """This process's rank in a training, and the collectives among all ranks.
+
+    All ranks must call the same collectives in the same order. With one rank they do nothing.
 
     Attributes:
-        index: its number, from 0.
-        size: W, the number of processes.
-        device: where it computes.
+        index: rank of this process, from 0.
+        size: W, the world size.
+        device: device of this rank.
     """
 
     index: int = 0
@@ -50,10 +52,10 @@ class Ranks:
 
     @classmethod
     def of_environment(cls) -> "Ranks":
-        """The ranks that torchrun has started, joined; one alone if it has not.
+        """Join the process group that torchrun started; without torchrun, return a single rank.
 
         Raises:
-            AdjoinError: as `default_device`.
+            AdjoinError: this machine has no GPU of the number LOCAL_RANK.
         """
         device = default_device()
         has_gpu = device.type == "cuda"
@@ -62,80 +64,85 @@ class Ranks:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls(device=device)
         if not distributed.is_initialized():
-            # Both: tensors on the CPU, such as counts, go by gloo, those on a GPU by NCCL.
-            distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=PATIENCE)
+            # Gloo for tensors on the CPU, such as counts; NCCL for those on a GPU.
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=TIMEOUT)
         return cls(distributed.get_rank(), distributed.get_world_size(), device)
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the rank that writes files and talks."""
+        """Whether this is the main rank (rank 0), which writes files and reports progress."""
         return self.index == 0
 
     def on_cpu(self) -> "Ranks":
-        """The same processes computing on the processor, for what gains nothing from a GPU."""
+        """Return the same ranks on the CPU, for models that gain nothing from a GPU."""
         return replace(self, device=torch.device("cpu"))
 
     def close(self) -> None:
-        """Part from the other ranks, at the end."""
+        """Destroy the process group. After an error, do not wait for the other ranks."""
         if self.size > 1 and distributed.is_initialized():
-            if (
-                sys.exc_info()[0] is None
-            ):  # after an error the others may be elsewhere: they fail when this one is gone
-                self.barrier()  # or a peer that still listens would fail
+            # After an error the others may be in another collective: they fail when this process is gone.
+            if sys.exc_info()[0] is None:
+                self.barrier()  # else a peer that still listens would fail
             distributed.destroy_process_group()
-            gc.collect()  # left to the interpreter's end, what it holds aborted a process now and then
+            gc.collect()  # freed at interpreter exit, the group sometimes aborted the process
 
     def barrier(self) -> None:
-        """Until all ranks are here."""
+        """Wait until all ranks have called this."""
         if self.size > 1:
             self.all_reduce(torch.zeros(1))
 
     def all_gather(self, number: int) -> list[int]:
-        """What each rank says its number is, such as of its rows."""
+        """Return every rank's integer, in rank order.
+
+        Args:
+            number: this rank's integer, such as its number of rows.
+        """
         if self.size == 1:
             return [number]
-        said = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
-        distributed.all_gather(said, torch.tensor([number]))
-        return [int(share) for share in said]
+        gathered = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        distributed.all_gather(gathered, torch.tensor([number]))
+        return [int(value) for value in gathered]
 
     def any(self, condition: bool) -> bool:
-        """Whether the condition holds on at least one rank."""
+        """Return on all ranks whether the condition holds on at least one."""
         return any(self.all_gather(int(condition)))
 
     def broadcast(self, number: float) -> float:
-        """The first rank's number, on all."""
+        """Return the main rank's number on all ranks."""
         if self.size == 1:
             return number
-        told = torch.tensor([number], dtype=torch.float64)
-        distributed.broadcast(told, 0)
-        return float(told)
+        tensor = torch.tensor([number], dtype=torch.float64)
+        distributed.broadcast(tensor, 0)
+        return float(tensor)
 
-    def gather_rows(self, local_BD: Tensor, row_counts: Sequence[int]) -> Tensor:
-        """All ranks' rows, in the ranks' order, without a graph.
+    def gather_rows(self, local_BD: Tensor, rows_per_rank: Sequence[int]) -> Tensor:
+        """All-gather the rows of a tensor, in rank order, without gradients.
 
         Args:
             local_BD: this rank's rows.
-            row_counts: the number of rows of each rank; they may differ.
+            rows_per_rank: number of rows of each rank; they may differ.
+
+        Returns:
+            The rows of all ranks (sum of rows_per_rank, D).
         """
         if self.size == 1:
             return local_BD
-        most = max(row_counts)
-        padded = local_BD.new_zeros(most, *local_BD.shape[1:])
+        padded = local_BD.new_zeros(max(rows_per_rank), *local_BD.shape[1:])
         padded[: len(local_BD)] = local_BD
-        parts = [torch.empty_like(padded) for _ in row_counts]
+        parts = [torch.empty_like(padded) for _ in rows_per_rank]
         distributed.all_gather(parts, padded)
-        return torch.cat([part[:share] for part, share in zip(parts, row_counts, strict=True)])
+        return torch.cat([part[:rows] for part, rows in zip(parts, rows_per_rank, strict=True)])
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
-        """Replace a tensor by its sum over all ranks."""
+        """Sum a tensor over all ranks, in place, and return it."""
         if self.size > 1:
             distributed.all_reduce(tensor)
         return tensor
 
     def all_reduce_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Replace the gradients by their sums over all ranks, in one reduction for each dtype.
+        """Sum the gradients over all ranks, in place, with one all-reduce per dtype.
 
-        A parameter that got no gradient on this rank may have got one on another: it counts as zero.
+        A parameter without a gradient on this rank counts as zero, since another rank may have one.
         """
         if self.size == 1:
             return
@@ -143,21 +150,25 @@ class Ranks:
         for parameter in parameters:
             if parameter.requires_grad:
                 by_dtype.setdefault(parameter.dtype, []).append(parameter)
-        for alike in by_dtype.values():
-            gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in alike]
+        for same_dtype in by_dtype.values():
+            gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in same_dtype]
             flat = self.all_reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]))
             start = 0
-            for parameter in alike:
+            for parameter in same_dtype:
                 parameter.grad = flat[start : start + parameter.numel()].view_as(parameter)
                 start += parameter.numel()
 
     def on_main_rank(self, work: Callable[[], None]) -> None:
-        """Let the first rank do something while the others wait; what goes wrong there ends all of them."""
+        """Run `work` on the main rank while the others wait; an exception there is raised on all ranks.
+
+        Raises:
+            AdjoinError: on the other ranks, if `work` failed on the main rank.
+        """
         failed: BaseException | None = None
         if self.is_main:
             try:
                 work()
-            except BaseException as error:  # Ctrl-C and the checkpoint engine's own are no Exceptions
+            except BaseException as error:  # Ctrl-C and those of the checkpoint engine are not Exceptions
                 failed = error
         if self.any(failed is not None):
             raise failed or AdjoinError("rank 0 could not go on; see its message")

@@ -1,4 +1,4 @@
-"""Counts of everything that was skipped, dropped or cut, with its reason: nothing disappears silently."""
+"""Counts of everything skipped, dropped or truncated, with reasons. Nothing disappears silently."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ EXAMPLES_PER_REASON = 3
 
 @dataclass
 class Tally:
-    """How often each thing happened, and where it was first seen.
+    """Counts by reason, with a few examples of each.
 
     Attributes:
-        counts: reason → number of occurrences.
-        examples: reason → the first few places, for a person who wants to look.
+        counts: reason to number of occurrences.
+        examples: reason to the first few places where it occurred.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, reason: str, example: str = "", number: int = 1) -> None:
-        """Count `number` more occurrences of `reason`, remembering `example` if it is among the first."""
+        """Count `number` more occurrences of `reason`, and keep `example` if it is among the first."""
         self.counts[reason] += number
         if example:
             seen = self.examples.setdefault(reason, [])
@@ -27,12 +27,12 @@ class Tally:
                 seen.append(example)
 
     def merge(self, other: "Tally") -> None:
-        """Add the counts and the examples of `other`, a worker's say."""
+        """Add the counts and examples of `other`, such as those of a worker."""
         self.counts.update(other.counts)
         for reason, places in other.examples.items():
             seen = self.examples.setdefault(reason, [])
             seen.extend(places[: EXAMPLES_PER_REASON - len(seen)])
 
     def summary(self) -> str:
-        """One line for a person: `12 too large, 3 binary`."""
+        """One line, such as `12 too large, 3 binary`."""
         return ", ".join(f"{number:,} {reason}" for reason, number in sorted(self.counts.items()))

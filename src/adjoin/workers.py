@@ -1,4 +1,4 @@
-"""Work shared among processes, its results in order or as they come.
+"""Worker processes: results in the order of the tasks, or as they finish.
 
 Neither Ctrl-C nor a killed parent leaves a process behind.
 """
@@ -23,19 +23,19 @@ from adjoin.interrupts import interrupts_noted
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 
 def in_order(
-    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None
-) -> Generator[Result, None, None]:
-    """The function's result of each task, in order, at most a few of them waiting, so that memory stays flat.
+    function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: int | None
+) -> Generator[ResultT, None, None]:
+    """Run a function on tasks in worker processes and yield the results in order, in flat memory.
 
     Args:
-        function: importable, as its tasks and results must be picklable.
-        tasks: what to do.
-        workers: processes; None for one a processor. With one, or one task, all is done in this process.
+        function: an importable function; its tasks and results are picklable.
+        tasks: the arguments, one per call.
+        workers: number of processes; None for one per CPU core. One worker or one task runs in this process.
 
     Raises:
         AdjoinError: a worker was killed.
@@ -44,8 +44,8 @@ def in_order(
     if workers <= 1:
         yield from map(function, tasks)
         return
-    with _pool(workers) as submit, _deaths_told(workers):
-        waiting: list[Future[Result]] = []
+    with _pool(workers) as submit, _report_killed(workers):
+        waiting: list[Future[ResultT]] = []
         for task in tasks:
             waiting.append(submit(function, task))
             if len(waiting) > 2 * workers:
@@ -55,17 +55,16 @@ def in_order(
 
 
 class Pool:
-    """Worker processes that stay for several rounds of tasks, since each takes a second to start.
+    """Worker processes for several rounds of tasks. Starting them takes a second each, so they are kept.
 
-    The first round of more than one task starts them. With one worker, and for a round of one task, all is done in
-    this process.
+    The first round with more than one task starts them. A single worker or a single task runs in this process.
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        """Start nothing yet.
+        """Create the pool without starting processes.
 
         Args:
-            workers: processes; None for one a processor.
+            workers: number of processes; None for one per CPU core.
         """
         self._workers = workers or os.cpu_count() or 1
         self._started = 0
@@ -79,32 +78,32 @@ class Pool:
         self._stack.close()
 
     def as_done(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task]
-    ) -> Generator[tuple[Task, Result], None, None]:
-        """Each task with its result, as they come: nobody waits for a long one. Otherwise as `in_order`."""
-        remaining, done = deque(tasks), SimpleQueue[tuple[Task, Future[Result]]]()
+        self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT]
+    ) -> Generator[tuple[TaskT, ResultT], None, None]:
+        """Like `in_order`, but yield each task with its result as soon as it is done."""
+        remaining, done = deque(tasks), SimpleQueue[tuple[TaskT, Future[ResultT]]]()
         children = min(self._workers, len(tasks)) - 1
         submit = self._processes(children) if children > 0 else None
 
         def give() -> None:
-            """Give a child its next task; when it is done, the executor's thread gives the one after that."""
+            """Submit the next task to a child. When it is done, the executor's thread submits the one after it."""
             if submit is None or (task := _taken(remaining)) is None:
                 return
             try:
                 future = submit(function, task)
-            except RuntimeError as error:  # the pool is broken, or closed by now
+            except RuntimeError as error:  # the pool is broken or closed
                 future = Future()
                 future.set_exception(error)
             future.add_done_callback(lambda finished: take(task, finished))
 
-        def take(task: Task, finished: "Future[Result]") -> None:
+        def take(task: TaskT, finished: "Future[ResultT]") -> None:
             done.put((task, finished))
             if not finished.cancelled() and not finished.exception():
                 give()
 
         left = len(tasks)
         try:
-            with _deaths_told(self._workers):
+            with _report_killed(self._workers):
                 for _ in range(children):
                     give()
                 while left:
@@ -119,7 +118,7 @@ class Pool:
             remaining.clear()
 
     def _processes(self, wanted: int) -> Callable[..., "Future[Any]"]:
-        """What hands one of at least so many processes a task."""
+        """Start at least `wanted` processes, and return the function that submits a task to them."""
         if self._submit is None or self._started < wanted:
             self._stack.close()
             self._submit = self._stack.enter_context(_pool(wanted))
@@ -127,7 +126,7 @@ class Pool:
         return self._submit
 
 
-def _taken(tasks: "deque[Task]") -> Task | None:
+def _taken(tasks: "deque[TaskT]") -> TaskT | None:
     """The next task, or None: another thread may have taken the last one."""
     try:
         return tasks.popleft()
@@ -137,15 +136,15 @@ def _taken(tasks: "deque[Task]") -> Task | None:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Callable[..., "Future[Any]"]]:
-    """Worker processes; gives the function that hands one of them a task."""
-    # "spawn": the parent may hold threads (a tokenizer's, a table's), which a fork would copy half-way.
+    """Start worker processes, and yield the function that submits a task to them."""
+    # "spawn", because the parent may hold threads (a tokenizer's, for example), and a fork would copy their locks.
     context = multiprocessing.get_context("spawn")
     with interrupts_noted() as interrupted:
-        resource_tracker.ensure_running()  # it would take the mask off again, amid the start of the first worker
+        resource_tracker.ensure_running()  # started later, it would unblock signals while the first worker starts
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
 
     def submit(function: Callable[[Any], Any], task: object) -> "Future[Any]":
-        # Amid its start a worker would be left with half of what it is told: wait for its end.
+        # Ctrl-C while a worker starts would leave it with half of its input: wait until it has started.
         with interrupts_noted() as noted, _interrupts_blocked():
             future = pool.submit(function, task)
         if noted:
@@ -162,19 +161,19 @@ def _pool(workers: int) -> Iterator[Callable[..., "Future[Any]"]]:
 
 
 @contextmanager
-def _deaths_told(workers: int) -> Iterator[None]:
-    """Say in one line that a worker was killed."""
+def _report_killed(workers: int) -> Iterator[None]:
+    """Turn the death of a worker into an `AdjoinError`."""
     try:
         yield
     except BrokenProcessPool:
         raise AdjoinError(
-            f"one of {workers} workers was killed, by a lack of memory as a rule: give fewer --workers"
+            f"one of {workers} workers was killed, most often for lack of memory: give fewer --workers"
         ) from None
 
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C in this thread: a worker started in it never sees one, not even while it imports."""
+    """Block SIGINT in this thread. A worker started meanwhile inherits that and never sees Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -186,15 +185,17 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's matter
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism; threads would fight
-    if sys.platform == "linux":  # it ends us with our parent, even amid a regex that no thread can interrupt
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread per process: there is one process per core
+    if (
+        sys.platform == "linux"
+    ):  # killed with the parent, even inside a regular expression that no thread can interrupt
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot tell its workers, which would wait for their next task for ever."""
+    """End this process when its parent ends: a killed parent cannot tell workers that wait for a task."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

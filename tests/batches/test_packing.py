@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adjoin.batches import packing
-from adjoin.batches.packing import HELD_OUT_OF, Packed, pack
+from adjoin.batches.packing import HELD_OUT_OF, PackedStreams, pack
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.pairs.pair import text_hash
@@ -29,7 +29,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def packed_of(roots: list[Path], tokenizer: Tokenizer, folder: Path, workers: int = 1) -> Packed:
+def packed_of(roots: list[Path], tokenizer: Tokenizer, folder: Path, workers: int = 1) -> PackedStreams:
     tally = Tally()
     return pack(find_sources(roots, tally), tokenizer, folder, tally, workers=workers)
 
@@ -106,7 +106,7 @@ def test_one_document_is_too_few(tree: Path, tokenizer: Tokenizer, tmp_path: Pat
     with pytest.raises(AdjoinError, match=r"1 documents to read, expected 2 or more.*\(1 empty\)"):
         packed_of([tree / "empty.py", tree / "file" / "sort.py"], tokenizer, tmp_path / "p")
     with pytest.raises(AdjoinError, match="missing"):
-        Packed.open(tmp_path / "p")
+        PackedStreams.open(tmp_path / "p")
 
 
 def test_a_folder_is_packed_anew_and_a_damaged_one_is_one_line(
@@ -115,16 +115,16 @@ def test_a_folder_is_packed_anew_and_a_damaged_one_is_one_line(
     folder = tmp_path / "p"
     packed_of([tree], tokenizer, folder)
     content = packed_of([tree / "file"], tokenizer, folder).content
-    assert Packed.open(folder).content == content
+    assert PackedStreams.open(folder).content == content
     assert packing.holds(folder, content.data)
     assert not packing.holds(folder, None)
     state = folder / packing.STATE
     for damaged in ({**json.loads(state.read_text()), "tokens": 3}, {"tokens": 3}):
         state.write_text(json.dumps(damaged))
         with pytest.raises(AdjoinError, match="is damaged"):
-            Packed.open(folder)
+            PackedStreams.open(folder)
         assert not packing.holds(folder, content.data)
     later = replace(content, format=9)
     state.write_text(json.dumps({name: getattr(later, name) for name in later.__slots__}))
     with pytest.raises(AdjoinError, match="of format 9, expected 1"):
-        Packed.open(folder)
+        PackedStreams.open(folder)

@@ -1,4 +1,4 @@
-"""Which expressions a list of licences allows."""
+"""Which SPDX expressions an allow list of licences allows."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Of each group the rows with the lowest ties stay."""
+"""Each group keeps the rows with the lowest ties, up to the cap."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ ROWS = st.lists(st.tuples(st.integers(-2, 2), st.integers(-4, 4), st.booleans())
 
 
 @given(ROWS, st.integers(0, 4))
-def test_as_sorting_each_group_would_tell(rows: list[tuple[int, int, bool]], cap: int) -> None:
+def test_marks_equal_those_of_sorting_each_group(rows: list[tuple[int, int, bool]], cap: int) -> None:
     expected = set()
     for group in {group for group, _, _ in rows}:
         members = [(tie, row) for row, (other, tie, kept) in enumerate(rows) if other == group and kept]
@@ -25,7 +25,7 @@ def test_as_sorting_each_group_would_tell(rows: list[tuple[int, int, bool]], cap
         assert set(np.flatnonzero(over).tolist()) == expected
 
 
-def test_the_sample_does_not_go_by_the_order_of_the_rows() -> None:
+def test_the_sample_does_not_depend_on_the_order_of_the_rows() -> None:
     shuffle = np.random.default_rng(0)
     groups, ties = shuffle.integers(0, 9, 500), shuffle.integers(-(2**62), 2**62, 500)
     order = shuffle.permutation(500)

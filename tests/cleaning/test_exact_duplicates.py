@@ -1,4 +1,4 @@
-"""All but the first of each y go, kind by kind."""
+"""Rows with the y of an earlier row of their kind are marked."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from adjoin.errors import AdjoinError
 
 
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3), st.integers(0, 3))))
-def test_as_a_set_would_tell(rows: list[tuple[int, int]]) -> None:
+def test_marks_equal_those_of_a_set(rows: list[tuple[int, int]]) -> None:
     seen: set[tuple[int, int]] = set()
     expected = []
     for row in rows:
@@ -25,7 +25,7 @@ def test_as_a_set_would_tell(rows: list[tuple[int, int]]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans())))
-def test_rows_that_do_not_count_are_neither_marked_nor_looked_at(rows: list[tuple[int, bool]]) -> None:
+def test_rows_outside_keep_are_ignored(rows: list[tuple[int, bool]]) -> None:
     seen: set[int] = set()
     expected = []
     for y, counts in rows:

@@ -1,4 +1,4 @@
-"""Near duplicates: what is found, what stays, and that bands and files find what comparing all finds."""
+"""Near duplicates: recall and precision on planted copies, and agreement with a comparison of all pairs."""
 
 import itertools
 import random
@@ -19,13 +19,13 @@ from adjoin.cleaning.near_duplicates import (
     SignatureFiles,
     near_duplicates,
     signatures,
-    threshold_of,
 )
 from adjoin.cleaning.shingles import dialect_of, shingles
 from adjoin.corpus.document import PROSE
 from adjoin.errors import AdjoinError
 from small_sources import NOUNS, VERBS, function_source
 
+THRESHOLDS = {PROSE: PROSE_THRESHOLD, "python": CODE_THRESHOLD, "java": CODE_THRESHOLD}
 SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ha", "ki", "lo"), ("rst", "lm", "nd", "x", "po")
 WORDS = ["".join(parts) for parts in itertools.product(*SYLLABLES)]
 
@@ -60,22 +60,19 @@ def marks(
     kind: np.ndarray | None = None,
     parts: int = 2,
 ) -> np.ndarray:
-    found = signed(texts, languages)
     paths = []
-    for number, part in enumerate(np.array_split(found, parts)):
+    for number, part in enumerate(np.array_split(signed(texts, languages), parts)):
         paths.append(folder / f"{number}.npy")
         np.save(paths[-1], part)
     kinds = np.zeros(len(texts), np.uint8) if kind is None else kind
     keeps = np.ones(len(texts), np.bool_) if keep is None else keep
-    return near_duplicates(
-        SignatureFiles(paths), keeps, kinds, [threshold_of(language) for language in languages[:2]]
-    )
+    return near_duplicates(SignatureFiles(paths), keeps, kinds, [THRESHOLDS[name] for name in languages[:2]])
 
 
 def near_duplicates_plain(texts: list[str], language: str) -> list[bool]:
     """All pairs, exact Jaccard: slow and sure."""
     sets = [set(shingles([text.encode()], dialect_of(language))[0].tolist()) for text in texts]
-    threshold = threshold_of(language)
+    threshold = THRESHOLDS[language]
     return [
         any(len(later & earlier) >= threshold * len(later | earlier) for earlier in sets[:place])
         for place, later in enumerate(sets)
@@ -115,10 +112,10 @@ def test_bands_find_nearly_all_just_above_the_threshold(tmp_path: Path) -> None:
     second = np.where(shuffle.random(first.shape) < 0.64, first, other)
     np.save(tmp_path / "all.npy", np.concatenate([first, second]))
     files = SignatureFiles([tmp_path / "all.npy"])
-    found = near_duplicates(files, np.ones(6000, np.bool_), np.zeros(6000, np.uint8), [0.6])[3000:]
-    alike = (first == second).mean(axis=1) >= 0.6 + 0.4 / 256
-    assert not (found & ~alike).any()
-    assert found[alike].mean() >= 0.985  # of J = 0.64 the 32 bands miss 0.3 %, and the hint some of the rest
+    marked = near_duplicates(files, np.ones(6000, np.bool_), np.zeros(6000, np.uint8), [0.6])[3000:]
+    agreeing = (first == second).mean(axis=1) >= 0.6 + 0.4 / 256
+    assert not (marked & ~agreeing).any()
+    assert marked[agreeing].mean() >= 0.985  # of J = 0.64 the 32 bands miss 0.3 %, and the hint some of the rest
 
 
 def rename(code: str, choice: random.Random) -> str:
@@ -145,9 +142,9 @@ def test_planted_copies_of_functions_are_found_and_no_others(tmp_path: Path) -> 
     choice = random.Random(5)
     clean = [function(seed, 2 + seed % 8) for seed in range(400)]
     planted = [change(text, choice) for change in CHANGES.values() for text in choice.sample(clean, 60)]
-    found = marks(tmp_path, clean + planted, ["python"] * (len(clean) + len(planted)))
-    assert found[: len(clean)].sum() == 0
-    assert found[len(clean) :].mean() >= 0.98
+    marked = marks(tmp_path, clean + planted, ["python"] * (len(clean) + len(planted)))
+    assert marked[: len(clean)].sum() == 0
+    assert marked[len(clean) :].mean() >= 0.98
 
 
 def test_functions_of_one_make_are_not_duplicates(tmp_path: Path) -> None:
@@ -168,9 +165,9 @@ def test_planted_copies_of_passages_are_found_and_no_others(tmp_path: Path) -> N
         planted.append(" ".join(words))
     planted += [" ".join(text.split()[12:]) for text in choice.sample(clean, 100)]
     planted += [text.upper().replace(" ", ", ", 9) + "!" for text in choice.sample(clean, 100)]
-    found = marks(tmp_path, clean + planted, [PROSE] * (len(clean) + len(planted)))
-    assert found[: len(clean)].sum() == 0
-    assert found[len(clean) :].mean() >= 0.98
+    marked = marks(tmp_path, clean + planted, [PROSE] * (len(clean) + len(planted)))
+    assert marked[: len(clean)].sum() == 0
+    assert marked[len(clean) :].mean() >= 0.98
 
 
 def test_only_kept_rows_of_one_kind_are_compared(tmp_path: Path) -> None:
@@ -196,10 +193,10 @@ def test_any_numbers_of_kinds_will_do(tmp_path: Path, dtype: type[np.integer]) -
     texts = [passage(seed) for seed in (1, 2, 3, 4)] * 2
     kind = np.array([0, 1, 2, 3] * 2, dtype)
     np.save(tmp_path / "all.npy", signed(texts, [PROSE] * 8))
-    found = near_duplicates(
+    marked = near_duplicates(
         SignatureFiles([tmp_path / "all.npy"]), np.ones(8, np.bool_), kind, [PROSE_THRESHOLD] * 4
     )
-    assert found.tolist() == [False] * 4 + [True] * 4
+    assert marked.tolist() == [False] * 4 + [True] * 4
 
 
 def test_texts_without_words_are_like_themselves_only(tmp_path: Path) -> None:
@@ -209,18 +206,18 @@ def test_texts_without_words_are_like_themselves_only(tmp_path: Path) -> None:
 
 def test_a_large_family_keeps_its_first_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0
-    neighbours: Any = module._neighbours
+    neighbours: Any = module._bucket_pairs
 
-    def counting(*given: object) -> Iterator[module.Pairs]:
+    def counting(*given: object) -> Iterator[module.RowPairs]:
         nonlocal compared
         for pairs in neighbours(*given):
             compared += len(pairs[0])
             yield pairs
 
-    monkeypatch.setattr(module, "_neighbours", counting)
+    monkeypatch.setattr(module, "_bucket_pairs", counting)
     texts = [passage(1) + f" number {number}" for number in range(5000)]
-    found = marks(tmp_path, texts, [PROSE] * len(texts))
-    assert found.tolist() == [False] + [True] * 4999
+    marked = marks(tmp_path, texts, [PROSE] * len(texts))
+    assert marked.tolist() == [False] + [True] * 4999
     assert (
         5000 <= compared <= 32 * 4 * 5000
     )  # in each band with the first and three before; all pairs are 12 million
@@ -247,8 +244,8 @@ def test_bytes_agree_as_the_texts_do() -> None:
         for texts in (first, second)
     ]
     exact = np.mean([len(a & b) / len(a | b) for a, b in zip(*sets, strict=True)])
-    alike = (signed(first, [PROSE] * 200) == signed(second, [PROSE] * 200)).mean()
-    assert abs((alike - 1 / 256) / (1 - 1 / 256) - exact) < 0.015
+    agreeing = (signed(first, [PROSE] * 200) == signed(second, [PROSE] * 200)).mean()
+    assert abs((agreeing - 1 / 256) / (1 - 1 / 256) - exact) < 0.015
 
 
 def test_memory_is_thirty_bytes_a_row(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What counts in a text, and what does not; that the arrays say what a plain loop would."""
+"""The features of prose and code, also against a plain loop."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Slices hold each row once, and equal values together."""
+"""Each row is in one slice, and rows with equal values are in the same slice."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ from adjoin.cleaning.slices import SLICES, in_slices
 def test_each_row_once_ascending_and_equal_values_together(rows: list[tuple[int, bool]]) -> None:
     values, keep = np.array([v for v, _ in rows], np.int64), np.array([k for _, k in rows], np.bool_)
     with slices_of_few(0):
-        found = [rows.tolist() for rows in in_slices(values, keep)]
-    assert sorted(row for of_slice in found for row in of_slice) == np.flatnonzero(keep).tolist()
-    assert all(of_slice == sorted(of_slice) for of_slice in found)
-    homes = [{values[row] for row in of_slice} for of_slice in found]
+        slices = [rows.tolist() for rows in in_slices(values, keep)]
+    assert sorted(row for rows_of_slice in slices for row in rows_of_slice) == np.flatnonzero(keep).tolist()
+    assert all(rows_of_slice == sorted(rows_of_slice) for rows_of_slice in slices)
+    homes = [{values[row] for row in rows_of_slice} for rows_of_slice in slices]
     assert sum(map(len, homes)) == len(set(values[keep].tolist()))
 
 

@@ -1,4 +1,4 @@
-"""What is left of a sentence without what is filled in."""
+"""Templates of boilerplate documentation."""
 
 import itertools
 
@@ -30,9 +30,9 @@ def test_template(x: str, name: str, expected: str) -> None:
 
 
 def test_getters_share_a_template_and_sentences_of_their_own_do_not() -> None:
-    said = "{0} returns the {1} field if it's non-nil, zero value otherwise."
+    sentence = "{0} returns the {1} field if it's non-nil, zero value otherwise."
     names = ["GetName", "GetUserID", "GetHTMLURL", "GetCreatedAt"]
-    assert len({template_hash(said.format(name, name[3:]), name) for name in names}) == 1
+    assert len({template_hash(sentence.format(name, name[3:]), name) for name in names}) == 1
     own = ["Sort the rows by their first column.", "Sort the columns by their first row.", "Read a page."]
     assert len({template_hash(x, "f") for x in own}) == 3
 

@@ -1,4 +1,4 @@
-"""Archives are read in place, and none of them can make us read or hold more than the bounds allow."""
+"""Archives are read without unpacking them to disk, within bounds on what is read and held in memory."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Compressed files are read as streams: whole members, damage after what came before it, and no bombs."""
+"""Compressed files are read as streams: all members, damage only after what precedes it, no bombs."""
 
 import bz2
 import gzip
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjoin.corpus import compression
-from adjoin.corpus.compression import DamagedError, Unpacked
+from adjoin.corpus.compression import DamagedError, DecompressedStream
 
 TEXT = b"".join(b"line %d\n" % number for number in range(20_000))
 WAYS: dict[str, Callable[[bytes], bytes]] = {
@@ -28,7 +28,7 @@ PACKED = {name: way(TEXT) for name, way in WAYS.items()}
 
 def unpack(data: bytes, size: int = 1 << 16) -> tuple[bytes, str]:
     """What comes out, and the damage at its end."""
-    file = Unpacked(io.BytesIO(data))
+    file = DecompressedStream(io.BytesIO(data))
     pieces: list[bytes] = []
     try:
         while piece := file.read(size):
@@ -42,7 +42,7 @@ def unpack(data: bytes, size: int = 1 << 16) -> tuple[bytes, str]:
 @pytest.mark.parametrize("size", [1000, 1 << 16, 1 << 22])
 def test_gives_the_content_in_steps_of_the_size_asked_for(way: str, size: int) -> None:
     assert unpack(PACKED[way], size) == (TEXT, "")
-    assert len(Unpacked(io.BytesIO(PACKED[way])).read(1234)) == 1234
+    assert len(DecompressedStream(io.BytesIO(PACKED[way])).read(1234)) == 1234
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -94,7 +94,7 @@ def test_little_is_held_of_what_unpacks_to_much() -> None:
     packed = zstandard.ZstdCompressor().compress(bytes(200 << 20))
     tracemalloc.start()
     try:
-        file = Unpacked(io.BytesIO(packed))
+        file = DecompressedStream(io.BytesIO(packed))
         for _ in range(100):
             assert len(file.read(1 << 16)) == 1 << 16
         assert tracemalloc.get_traced_memory()[1] < 40 << 20
@@ -109,7 +109,7 @@ class _Failing(io.BytesIO):
 
 def test_failure_of_the_disk_is_no_damage() -> None:
     with pytest.raises(OSError, match="Input/output"):
-        Unpacked(_Failing()).read(10)
+        DecompressedStream(_Failing()).read(10)
 
 
 @pytest.mark.parametrize("way", ["gz", "bz2", "xz", "zst"])

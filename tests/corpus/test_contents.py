@@ -1,4 +1,4 @@
-"""Bytes → text: encodings, line ends, and the reasons why a file gives nothing."""
+"""Bytes → text: encodings, line ends, and the reasons why a file gives no Document."""
 
 import codecs
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus.contents import MAX_LINE, decode, read_bytes
-from adjoin.corpus.formats import Format, format_of
-from adjoin.corpus.readers.sections import UnreadableError
+from adjoin.corpus.contents import Format, decode, read_bytes
+from adjoin.corpus.formats import format_of
+from adjoin.corpus.readers.sections import MAX_LINE, UnreadableError
 from adjoin.tally import Tally
 from growth import assert_linear
 
@@ -24,9 +24,9 @@ _PIECES = [
 
 
 def form(name: str) -> Format:
-    found = format_of(name)
-    assert found is not None
-    return found
+    known_format = format_of(name)
+    assert known_format is not None
+    return known_format
 
 
 def count(data: bytes, name: str) -> dict[str, int]:

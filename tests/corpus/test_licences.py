@@ -1,10 +1,10 @@
-"""What people call licences, as SPDX expressions, and the texts of licences."""
+"""Names and texts of licences → SPDX expressions."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus.licences import LONGEST, is_expression, licence_in_words, licence_of_text, normal_licence
+from adjoin.corpus.licences import MAX_CHARACTERS, is_expression, licence_in_words, licence_of_text, normal_licence
 
 NAMES = {
     "MIT": ["mit", "MIT License", "The MIT License (MIT)", "Expat", "MIT license (repository)"],
@@ -48,7 +48,7 @@ def test_own_words(words: str) -> None:
 
 
 def test_long_words_are_cut() -> None:
-    assert normal_licence("a  b\n" * 1000) == ("a b " * 1000)[:LONGEST].rstrip()
+    assert normal_licence("a  b\n" * 1000) == ("a b " * 1000)[:MAX_CHARACTERS].rstrip()
 
 
 def test_texts() -> None:
@@ -72,5 +72,5 @@ def test_texts() -> None:
     ).map(" ".join)
 )
 def test_no_words_break_it(words: str) -> None:
-    assert len(normal_licence(words)) <= 2 * LONGEST
+    assert len(normal_licence(words)) <= 2 * MAX_CHARACTERS
     licence_in_words(words)

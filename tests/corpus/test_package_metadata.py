@@ -1,4 +1,4 @@
-"""What the files of packages of all kinds say of them."""
+"""Facts in the manifests of packages of all kinds."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Licence and repository of archives and of the folders that files lie in."""
+"""Licence and repository of archives, and of files by the folders around them."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def write(root: Path, files: dict[str, str]) -> None:
         path.write_text(content)
 
 
-def found(root: Path) -> dict[str, tuple[str, str]]:
+def facts_by_origin(root: Path) -> dict[str, tuple[str, str]]:
     return {source.origin: (source.licence, source.repository) for source in find_sources([root], Tally())}
 
 
@@ -77,14 +77,14 @@ def test_folders_and_what_lies_below_them(tmp_path: Path) -> None:
         },
     )  # fmt: skip
     expected = {"a.py": ("ISC", "o/n"), "sub/b.py": ("ISC", "o/n"), "own/deep/c.js": ("MIT", "x/y")}
-    assert found(tmp_path) == expected
-    assert found(tmp_path / "sub") == {"b.py": ("ISC", "o/n")}  # up to the folder with .git
-    assert found(tmp_path / "own" / "deep" / "c.js") == {"c.js": ("MIT", "x/y")}
+    assert facts_by_origin(tmp_path) == expected
+    assert facts_by_origin(tmp_path / "sub") == {"b.py": ("ISC", "o/n")}  # up to the folder with .git
+    assert facts_by_origin(tmp_path / "own" / "deep" / "c.js") == {"c.js": ("MIT", "x/y")}
 
 
 def test_folders_above_count_only_within_a_working_copy(tmp_path: Path) -> None:
     write(tmp_path, {"LICENSE": ISC, "sub/b.py": "x"})
-    assert found(tmp_path / "sub") == {"b.py": ("", "")}
+    assert facts_by_origin(tmp_path / "sub") == {"b.py": ("", "")}
 
 
 def test_installed_packages(tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_installed_packages(tmp_path: Path) -> None:
     expected = {
         "p/a.py": ("MIT", "o/p"), "p_one.py": ("MIT", "o/p"), "q/b.py": ("ISC", "e.org/q"), "shared/c.py": ("", "")
     }  # fmt: skip
-    seen = found(site)
+    seen = facts_by_origin(site)
     assert {name: seen[name] for name in expected} == expected
-    assert found(site / "q") == {"b.py": ("ISC", "e.org/q")}
-    assert found(site / "p_one.py") == {"p_one.py": ("MIT", "o/p")}
+    assert facts_by_origin(site / "q") == {"b.py": ("ISC", "e.org/q")}
+    assert facts_by_origin(site / "p_one.py") == {"p_one.py": ("MIT", "o/p")}
 
 
 def test_go_paths_are_of_their_own_repository(tmp_path: Path) -> None:
     write(tmp_path, {"gocode/src/github.com/o/n/a.go": "x", "gocode/src/github.com/o/n/LICENSE": ISC})
-    assert found(tmp_path) == {"gocode/src/github.com/o/n/a.go": ("ISC", "o/n")}
+    assert facts_by_origin(tmp_path) == {"gocode/src/github.com/o/n/a.go": ("ISC", "o/n")}

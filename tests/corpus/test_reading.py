@@ -1,4 +1,4 @@
-"""What is known of a source when it has been read, and compressed files of all kinds."""
+"""The record of a source after reading, and compressed files of all kinds."""
 
 import bz2
 import gzip
@@ -78,9 +78,9 @@ def test_hash_and_size_are_those_of_the_file(tmp_path: Path, name: str) -> None:
 def test_file_is_read_once(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
     path.write_bytes(FILES[name])
-    opened: list[reading._Hashed] = []
+    opened: list[reading._HashingFile] = []
 
-    class Counting(reading._Hashed):
+    class Counting(reading._HashingFile):
         def __init__(self, path: Path) -> None:
             super().__init__(path)
             opened.append(self)
@@ -88,7 +88,7 @@ def test_file_is_read_once(tmp_path: Path, name: str, monkeypatch: pytest.Monkey
         def seek(self, offset: int, whence: int = 0, /) -> int:
             raise AssertionError("it must not go back")
 
-    monkeypatch.setattr(reading, "_Hashed", Counting)
+    monkeypatch.setattr(reading, "_HashingFile", Counting)
     list(read_source(Source(path, name), Tally(), record=SourceRecord()))
     (file,) = opened
     assert file.size == len(FILES[name])

@@ -1,4 +1,4 @@
-"""Addresses and paths, and the repositories they stand for."""
+"""Addresses and paths → repositories."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""Walking folders and reading single files: what is taken, and that the rest is counted with its reason."""
+"""Walking folders and reading single files: which are listed, and that the rest is counted with a reason."""
 
 import os
 import subprocess
@@ -75,8 +75,8 @@ def test_counts_what_it_passes_over(tmp_path: Path) -> None:
     (tmp_path / "big.py").write_text("x" * 101)
     os.mkfifo(tmp_path / "pipe.py")
     tally = Tally()
-    found = find_sources([tmp_path], tally, max_bytes=100)
-    assert [source.origin for source in found] == ["license.py", "ok.py"]
+    sources = find_sources([tmp_path], tally, max_bytes=100)
+    assert [source.origin for source in sources] == ["license.py", "ok.py"]
     assert tally.counts == {
         "hidden": 2, "cache or vendored folder": 2, "unknown format": 3,
         "licence text": 3, "virtual environment": 1,
@@ -167,8 +167,8 @@ def test_no_permission(tmp_path: Path) -> None:
     tally = Tally()
     try:
         with as_nobody():
-            found = find_sources([tmp_path], tally)
-            texts = [document.text for source in found for document in read_source(source, tally)]
+            sources = find_sources([tmp_path], tally)
+            texts = [document.text for source in sources for document in read_source(source, tally)]
             with pytest.raises(AdjoinError, match="no permission"):
                 find_sources([tmp_path / "a.py"], Tally())
     finally:

@@ -96,8 +96,8 @@ def test_each_job_measures(data: Path) -> None:
         if job.measure is not None:
             found = job.measure(RandomEmbedder(), 0)
             assert found
-            assert {finding.suite for finding in found} == {job.suite}
-            assert all(np.isfinite(finding.estimate.value) for finding in found)
+            assert {result.suite for result in found} == {job.suite}
+            assert all(np.isfinite(result.estimate.value) for result in found)
 
 
 def test_mistakes_are_one_line(data: Path, tmp_path: Path) -> None:

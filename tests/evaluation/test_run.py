@@ -10,7 +10,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.jobs import Job, search_jobs
 from adjoin.evaluation.report.report import BM25_NAME, HYBRID, MODEL, Report
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.run import Settings, run_evaluation
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems.cache import CachedSystem
@@ -39,14 +39,14 @@ class Fit:
 def jobs() -> list[Job]:
     task = task_of([{i: 1.0} for i in range(12)], DOCUMENTS, name="verbs", queries=QUERIES, languages=["go"] * 12)
 
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         first = embedder.encode_query(["a", "b", "c"])[:, 0]
-        return [Finding("probe", "made", "accuracy", mean_of((first > 0).astype(float), seed=seed))]
+        return [Result("probe", "made", "accuracy", mean_of((first > 0).astype(float), seed=seed))]
 
     return [*search_jobs([task]), Job("probe", "made", 3, "digest of made", measure=measure, corpus=("a", "b"))]
 
 
-def contestants(model: RandomEmbedder) -> dict:
+def systems_with(model: RandomEmbedder) -> dict:
     return {
         MODEL: Named(model, "m", "11"),
         "other": Named(RandomEmbedder(seed=1), "o", "22"),
@@ -56,7 +56,7 @@ def contestants(model: RandomEmbedder) -> dict:
 
 
 def test_every_system_on_every_job_it_can_do() -> None:
-    systems = contestants(RandomEmbedder())
+    systems = systems_with(RandomEmbedder())
     report = run_evaluation(jobs(), systems, "mine", date="2026-01-02")
     assert list(report.systems) == [MODEL, "other", BM25_NAME, HYBRID, "fit"]
     assert {row: {f.suite for f in found} for row, found in report.systems.items()} == {
@@ -71,25 +71,25 @@ def test_every_system_on_every_job_it_can_do() -> None:
     (task,) = [job.search for job in jobs() if job.search]
     alone = evaluate_task(task, DenseScorer("m", RandomEmbedder()))
     for metric, values in alone.items():
-        finding = report.find(MODEL, "code", "verbs", metric)
-        assert finding is not None
-        assert finding.estimate.value == pytest.approx(values.mean())
+        result = report.find(MODEL, "code", "verbs", metric)
+        assert result is not None
+        assert result.estimate.value == pytest.approx(values.mean())
     lexical = evaluate_task(task, BM25Scorer())
     found = report.find(BM25_NAME, "code", "verbs", "mrr")
     assert found is not None
     assert found.estimate.value == pytest.approx(lexical["mrr"].mean()) == 1.0
 
 
-def test_what_is_known_is_not_measured_again(tmp_path: Path) -> None:
-    settings = Settings(known=tmp_path)
+def test_cached_results_are_not_measured_again(tmp_path: Path) -> None:
+    settings = Settings(result_cache=tmp_path)
     first_model, second_model = RandomEmbedder(), RandomEmbedder()
-    first = run_evaluation(jobs(), contestants(first_model), "mine", date="d", settings=settings)
-    second = run_evaluation(jobs(), contestants(second_model), "mine", date="d", settings=settings)
+    first = run_evaluation(jobs(), systems_with(first_model), "mine", date="d", settings=settings)
+    second = run_evaluation(jobs(), systems_with(second_model), "mine", date="d", settings=settings)
     assert first_model.calls
     assert not second_model.calls
     assert first.to_json() == second.to_json()
     third_model = RandomEmbedder(seed=9)
-    systems = contestants(third_model) | {MODEL: Named(third_model, "m", "33")}
+    systems = systems_with(third_model) | {MODEL: Named(third_model, "m", "33")}
     third = run_evaluation(jobs(), systems, "mine", date="d", settings=settings)
     assert third_model.calls
     assert third.to_json()["results"] != first.to_json()["results"]
@@ -130,10 +130,10 @@ def test_the_hybrid_weighs_as_the_model_says(weight: float, tmp_path: Path) -> N
 
 
 def test_another_weight_is_measured_again_and_a_system_without_one_has_half(tmp_path: Path) -> None:
-    settings = Settings(known=tmp_path)
+    settings = Settings(result_cache=tmp_path)
 
     def measured(model: RandomEmbedder) -> Report:
-        systems = contestants(model)
+        systems = systems_with(model)
         return run_evaluation(jobs(), systems, "mine", date="d", settings=settings)
 
     first, second = measured(Weighted(0.0)), measured(model := Weighted(1.0))
@@ -144,7 +144,7 @@ def test_another_weight_is_measured_again_and_a_system_without_one_has_half(tmp_
     )
     assert hybrid_of(first) != hybrid_of(second)
     half, plain = measured(Weighted(0.5)), measured(model := RandomEmbedder())
-    assert not model.calls, "half is what it has, and that is known"
+    assert not model.calls, "0.5 is its weight, and that result is cached"
     assert hybrid_of(plain) == hybrid_of(half)
     fitted = run_evaluation(jobs(), {MODEL: Fit(), BM25_NAME: BM25Scorer()}, "mine", date="d")
     assert fitted.environment["dense weight"] == "0.5"
@@ -154,7 +154,7 @@ def test_progress_grows_with_the_texts() -> None:
     told: list[tuple[str, float]] = []
     run_evaluation(
         jobs(),
-        contestants(RandomEmbedder()),
+        systems_with(RandomEmbedder()),
         "m",
         date="d",
         progress=lambda line, share: told.append((line, share)),
@@ -164,7 +164,7 @@ def test_progress_grows_with_the_texts() -> None:
 
 
 def test_differences_are_item_by_item() -> None:
-    report = run_evaluation(jobs(), contestants(RandomEmbedder()), "m", date="d")
+    report = run_evaluation(jobs(), systems_with(RandomEmbedder()), "m", date="d")
     (comparison,) = report.comparisons("code", "mrr", BM25_NAME)
     one, two = (report.find(row, "code", "verbs", "mrr") for row in (MODEL, BM25_NAME))
     assert one is not None
@@ -175,8 +175,8 @@ def test_differences_are_item_by_item() -> None:
 
 def test_mistakes_are_one_line() -> None:
     with pytest.raises(AdjoinError, match="expected at least one, and no two of one suite and name"):
-        run_evaluation([], contestants(RandomEmbedder()), "m", date="d")
+        run_evaluation([], systems_with(RandomEmbedder()), "m", date="d")
     with pytest.raises(AdjoinError, match="no two of one suite and name"):
-        run_evaluation(jobs() * 2, contestants(RandomEmbedder()), "m", date="d")
+        run_evaluation(jobs() * 2, systems_with(RandomEmbedder()), "m", date="d")
     with pytest.raises(AdjoinError, match="no 'model' among bm25"):
         run_evaluation(jobs(), {BM25_NAME: BM25Scorer()}, "m", date="d")

@@ -1,9 +1,10 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjoin.corpus.document import Document
 from adjoin.index.pieces import FUNCTION, LINES, LONG_FUNCTION_LINES, PASSAGE, WINDOW_LINES, Piece, pieces_of
+from adjoin.pairs.parsing import parsed
 
 SOURCE = '''"""Module of uploads."""
 
@@ -121,6 +122,34 @@ def test_a_lone_surrogate_does_not_stop_the_index() -> None:
     assert piece.text.encode() == b"needle = '?'"
 
 
+GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"
+NEVER_ENDS = "class A { int a = 1; /* lost\n" * 4_000
+DEEP = "def good():\n    return 1\n" + "".join(f"{' ' * level}if x:\n" for level in range(511)) + "x = 's'\n"
+
+
+@pytest.mark.parametrize(("text", "language"), [(GOOD + NEVER_ENDS, "java"), (DEEP, "python")])
+def test_what_is_not_parsed_is_cut_in_windows(text: str, language: str) -> None:
+    found = of(text, language)
+    lines = text.split("\n")
+    assert {piece.kind for piece in found} == {LINES}
+    assert [number for piece in found for number in range(piece.first_line, piece.last_line + 1)] == [
+        number for number, line in enumerate(lines, 1) if line
+    ]
+    assert {piece.kind for piece in of(text[: 100 if language == "java" else 30], language)} >= {FUNCTION}
+
+
+def test_a_document_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr("adjoin.index.pieces.parsed", lambda *call: calls.append(call) or parsed(*call))
+    assert [piece.name for piece in of(SOURCE) if piece.kind == FUNCTION] == [
+        "upload",
+        "Queue.push",
+        "Queue.pop",
+        "last",
+    ]
+    assert len(calls) == 1
+
+
 LINE = st.sampled_from(
     [
         "",
@@ -139,6 +168,7 @@ LINE = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(LINE, max_size=120), st.sampled_from(["python", "go"]))
 def test_every_line_with_a_letter_is_in_exactly_one_piece(lines: list[str], language: str) -> None:
     covered = [0] * (len(lines) + 1)

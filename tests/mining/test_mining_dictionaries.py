@@ -8,7 +8,7 @@ import pytest
 
 from adjoin.errors import AdjoinError
 from adjoin.mining import ALL_KINDS, Engine, MiningOptions, mine
-from adjoin.mining.manifest import why
+from adjoin.mining.manifest import rule_reasons
 from adjoin.mining.options import DEFAULT_KINDS
 from adjoin.mining.verify import verify
 from adjoin.pairs.dataset import PairDataset
@@ -52,7 +52,7 @@ def test_from_the_dictionary_to_pairs(folder: Path, tmp_path: Path) -> None:
     left_out = counts["term is not words"] + counts["definition too short"]
     assert left_out + found["pairs"] == counts["documents"], "each entry ends in one count"
     assert counts["unknown format"] == 1  # the index
-    assert set(TERM_RULES) <= why().keys()
+    assert set(TERM_RULES) <= rule_reasons().keys()
     rows = next(PairDataset.open(out).batches(["x", "y", "origin", "licence", "language"]))
     assert list(zip(rows["x"], rows["y"], strict=True)) == ENTRIES
     assert rows["origin"][0] == "small.dict.dz:6-6"

@@ -94,11 +94,11 @@ def test_changed_input_or_options_begin_anew(
         (tree / path.name).write_bytes(path.read_bytes())
     make_part, made = making.make_part, []
 
-    def stop(task: work.Task, shop: making.Workshop) -> int:
+    def stop(task: work.MiningTask, context: making.MiningContext) -> int:
         if len(made) == 3:
             raise KeyboardInterrupt
         made.append(task.number)
-        return make_part(task, shop)
+        return make_part(task, context)
 
     with monkeypatch.context() as patch:
         patch.setattr("adjoin.mining.run.make_part", stop)

@@ -1,3 +1,4 @@
+import doctest
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
+from adjoin.model import encoder as encoder_module
 from adjoin.model.static import StaticTable, read_tensors
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -235,3 +237,9 @@ def test_a_static_model_encodes_without_torch(static_model: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(1, 32)"
+
+
+def test_the_examples_of_the_docstrings_hold() -> None:
+    results = doctest.testmod(encoder_module)
+    assert results.attempted > 5
+    assert not results.failed

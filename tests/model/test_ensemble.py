@@ -9,8 +9,8 @@ import pytest
 from adjoin import Encoder
 from adjoin.cli import main
 from adjoin.errors import AdjoinError
-from adjoin.model.ensemble import join
-from adjoin.model.quantization import pack
+from adjoin.model.ensemble import make_ensemble
+from adjoin.model.quantization import quantize
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 
@@ -30,7 +30,7 @@ def models(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list
 
 
 def test_a_joined_model_is_both(models: list[Path], tmp_path: Path) -> None:
-    description = join(models, tmp_path / "both")
+    description = make_ensemble(models, tmp_path / "both")
     first, second = (Encoder.load(model) for model in models)
     both = Encoder.load(tmp_path / "both")
     assert both.dimension == description.dimension == 64
@@ -45,8 +45,8 @@ def test_a_joined_model_is_both(models: list[Path], tmp_path: Path) -> None:
 
 
 def test_it_is_packed_and_trained_on_as_any_other(models: list[Path], pairs_folder: Path, tmp_path: Path) -> None:
-    join(models, tmp_path / "both")
-    assert pack(tmp_path / "both", tmp_path / "small").cosine > 0.999
+    make_ensemble(models, tmp_path / "both")
+    assert quantize(tmp_path / "both", tmp_path / "small").cosine > 0.999
     before = Encoder.load(tmp_path / "small").encode_query(TEXTS)
     train(pairs_folder, tmp_path / "on", Recipe.with_defaults(init=str(tmp_path / "small"), batch=32, steps=2))
     after = Encoder.load(tmp_path / "on").encode_query(TEXTS)
@@ -62,12 +62,12 @@ def test_what_does_not_belong_together_is_refused(models: list[Path], pairs_fold
     for second, message in (
         (narrow, "other sizes"),
         (coarse, "another tokenizer"),
-        (tmp_path / "none", "no static"),
+        (tmp_path / "none", "is not a static model"),
     ):
         with pytest.raises(AdjoinError, match=message):
-            join([models[0], second], tmp_path / "out")
+            make_ensemble([models[0], second], tmp_path / "out")
     with pytest.raises(AdjoinError, match="two or more"):
-        join(models[:1], tmp_path / "out")
+        make_ensemble(models[:1], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

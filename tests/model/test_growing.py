@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from adjoin import Encoder
 from adjoin.cli import main
 from adjoin.errors import AdjoinError
-from adjoin.model.ensemble import join
+from adjoin.model.ensemble import make_ensemble
 from adjoin.model.growing import grow
 from adjoin.model.static import StaticTable, Tensors
 from adjoin.pairs.dataset import PairDataset
@@ -129,7 +129,7 @@ def test_heads_of_a_joined_table_become_one(
 ) -> None:
     sizes = {"dimension": 32, "vocabulary": 600, "batch": 32, "steps": 60, "seed": 1}
     train(pairs_folder, tmp_path / "other", Recipe.with_defaults(preset="static", **sizes))
-    join([table, tmp_path / "other"], tmp_path / "joined")
+    make_ensemble([table, tmp_path / "other"], tmp_path / "joined")
     command = [
         "model",
         "grow",
@@ -151,11 +151,11 @@ def test_heads_of_a_joined_table_become_one(
 
 def test_what_cannot_grow_is_one_line(table: Path, grown: Path, tmp_path: Path) -> None:
     for model, options, message in (
-        (grown, {}, "is no static model"),
-        (tmp_path, {}, "is no static model"),
+        (grown, {}, "is not a static model"),
+        (tmp_path, {}, "is not a static model"),
         (table, {"layers": 2}, "layers is 2: expected 3 or more"),
-        (table, {"dimension": 100}, "a multiple of 64 from 128 on"),
-        (table, {"dimension": 64}, "a multiple of 64 from 128 on"),
+        (table, {"dimension": 100}, "a multiple of 64, 128 or more"),
+        (table, {"dimension": 64}, "a multiple of 64, 128 or more"),
     ):
         with pytest.raises(AdjoinError, match=message):
             grow(model, tmp_path / "out", **options)

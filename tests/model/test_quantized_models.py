@@ -1,4 +1,4 @@
-"""A packed model is small, gives nearly the same vectors, and can be trained on."""
+"""A quantized model is small, gives nearly the same vectors, and can be trained on."""
 
 import zlib
 from pathlib import Path
@@ -8,11 +8,10 @@ import pytest
 
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
-from adjoin.model import quantization as packing
-from adjoin.model import quantized_weights as quantized_weights
-from adjoin.model.encoder import number_of_parameters
+from adjoin.model import quantization, quantized_weights
+from adjoin.model.description import number_of_parameters
 from adjoin.model.locations import quantized_files
-from adjoin.model.quantization import pack
+from adjoin.model.quantization import quantize
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import write_model_of
@@ -29,7 +28,7 @@ def trained(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_a_packed_model_is_a_quarter_as_large_and_gives_the_same_vectors(trained: Path, tmp_path: Path) -> None:
-    report = pack(trained, tmp_path / "small")
+    report = quantize(trained, tmp_path / "small")
     assert report.after == (tmp_path / "small" / "model.safetensors").stat().st_size < 0.35 * report.before
     before, after = Encoder.load(trained), Encoder.load(tmp_path / "small")
     for role in ("query", "document"):
@@ -42,7 +41,7 @@ def test_a_packed_model_is_a_quarter_as_large_and_gives_the_same_vectors(trained
 def test_int6_is_as_large_but_compresses(trained: Path, tmp_path: Path) -> None:
     sizes = {}
     for precision in ("int8", "coarse"):
-        report = pack(trained, tmp_path / precision, precision)
+        report = quantize(trained, tmp_path / precision, precision)
         assert report.precision == precision
         content = (tmp_path / precision / "model.safetensors").read_bytes()
         assert len(content) == report.after
@@ -53,7 +52,7 @@ def test_int6_is_as_large_but_compresses(trained: Path, tmp_path: Path) -> None:
 
 
 def test_training_goes_on_from_a_packed_model(trained: Path, pairs_folder: Path, tmp_path: Path) -> None:
-    pack(trained, tmp_path / "small")
+    quantize(trained, tmp_path / "small")
     recipe = Recipe.with_defaults(init=str(tmp_path / "small"), batch=32, steps=1, learning_rate=0.0)
     assert recipe.start.is_static
     still = {"weight_learning_rate": 0.0, "tau_learning_rate": 0.0}
@@ -80,9 +79,9 @@ def test_a_packed_transformer_is_small_and_gives_the_same_vectors(
     nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str | None, share: float
 ) -> None:
     """Files of 200 kB in place of 15 MB, so that there are several, and a table in several of them."""
-    monkeypatch.setattr(quantized_weights, "LARGEST_FILE", 200_000)
-    monkeypatch.setattr(quantized_weights, "_RUN", 50_000)
-    report = pack(nano, tmp_path / "small", precision)
+    monkeypatch.setattr(quantized_weights, "MAX_FILE_BYTES", 200_000)
+    monkeypatch.setattr(quantized_weights, "_BLOCK", 50_000)
+    report = quantize(nano, tmp_path / "small", precision)
     files = quantized_files(tmp_path / "small")
     assert report.precision == (precision or "int8")
     assert report.after == sum(path.stat().st_size for path in files) < share * report.before
@@ -102,7 +101,7 @@ def test_a_packed_transformer_is_small_and_gives_the_same_vectors(
 
 
 def test_training_goes_on_from_a_packed_transformer(nano: Path, pairs_folder: Path, tmp_path: Path) -> None:
-    pack(nano, tmp_path / "small")
+    quantize(nano, tmp_path / "small")
     still = {"learning_rate": 0.0, "tau_learning_rate": 0.0, "max_tokens": 48, "threads": 1}
     recipe = Recipe.with_defaults(init=str(tmp_path / "small"), batch=16, steps=1, **still)
     train(pairs_folder, tmp_path / "same", recipe)
@@ -111,10 +110,10 @@ def test_training_goes_on_from_a_packed_transformer(nano: Path, pairs_folder: Pa
 
 
 def test_a_packed_transformer_without_one_of_its_files_is_one_line(nano: Path, tmp_path: Path) -> None:
-    pack(nano, tmp_path / "small")
+    quantize(nano, tmp_path / "small")
     (file,) = quantized_files(tmp_path / "small")
     file.rename(file.with_name("packed-00001-of-00002.safetensors"))
-    with pytest.raises(AdjoinError, match="has 1 of 2 packed files"):
+    with pytest.raises(AdjoinError, match="has 1 of 2 quantized files"):
         Encoder.load(tmp_path / "small")
     (tmp_path / "small" / file.name).write_bytes(b"cut")
     (file.with_name("packed-00001-of-00002.safetensors")).unlink()
@@ -126,16 +125,16 @@ def test_what_cannot_be_packed_is_one_line(
     nano: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(AdjoinError, match=r"has no adjoin\.json"):
-        pack(tmp_path, tmp_path / "out")
+        quantize(tmp_path, tmp_path / "out")
     with pytest.raises(AdjoinError, match="leave --precision out"):
-        pack(trained, tmp_path / "out", "bfloat16")
+        quantize(trained, tmp_path / "out", "bfloat16")
     with pytest.raises(AdjoinError, match="expected int8, bfloat16, coarse"):
-        pack(nano, tmp_path / "out", "float8")
+        quantize(nano, tmp_path / "out", "float8")
     with pytest.raises(AdjoinError, match="is a transformer: expected the precision int8 or bfloat16"):
-        pack(nano, tmp_path / "out", "coarse")
-    monkeypatch.setattr(packing, "LEAST_COSINE", 1.1)
-    with pytest.raises(AdjoinError, match="vectors would turn"):
-        pack(nano, tmp_path / "out")
+        quantize(nano, tmp_path / "out", "coarse")
+    monkeypatch.setattr(quantization, "MIN_COSINE", 1.1)
+    with pytest.raises(AdjoinError, match="embeddings would change"):
+        quantize(nano, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -13,9 +13,11 @@ from small_checkpoints import ARCHITECTURES, generative, random_model, saved
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import TransformerBody
+from adjoin.model.build import checkpoint_body, random_transformer
 from adjoin.model.presets import PRESETS
+from adjoin.model.pretrained import load_generative
 from adjoin.model.pruning import needed_tokens, prune
-from adjoin.model.start import Start, checkpoint_body, load_generative, random_transformer
+from adjoin.model.start import Start
 from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -127,6 +129,7 @@ def from_gguf(smollm2: Path) -> tuple[transformers.PreTrainedModel, Tokenizer]:
     return model.eval(), tokenizer
 
 
+@pytest.mark.slow
 def test_the_gguf_start_agrees_with_transformers_own_reading(
     smollm2: Path, from_gguf: tuple[transformers.PreTrainedModel, Tokenizer]
 ) -> None:
@@ -145,6 +148,7 @@ def test_the_gguf_start_agrees_with_transformers_own_reading(
     assert continuation.strip() == "" or continuation.isprintable()
 
 
+@pytest.mark.slow
 def test_the_gguf_start_is_pruned_to_a_tenth_of_its_tokens(
     from_gguf: tuple[transformers.PreTrainedModel, Tokenizer],
 ) -> None:
@@ -161,6 +165,7 @@ def test_the_gguf_start_is_pruned_to_a_tenth_of_its_tokens(
     assert pruned.backend.decode(pruned.backend.encode(strange).ids) == strange
 
 
+@pytest.mark.slow
 def test_training_from_the_gguf_file_runs_and_can_be_loaded(
     smollm2: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:
@@ -176,7 +181,7 @@ def test_a_model_that_sees_to_the_right_is_refused(tokenizer: Tokenizer, tmp_pat
     torch.manual_seed(0)
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     (tmp_path / "tokenizer.json").write_text(tokenizer.to_json())
-    with pytest.raises(AdjoinError, match="is no causal model"):
+    with pytest.raises(AdjoinError, match="is not a causal model"):
         checkpoint_body(Start(preset=None, checkpoint=str(tmp_path)))
 
 

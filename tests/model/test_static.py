@@ -6,8 +6,14 @@ from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody
-from adjoin.model.ensemble import joined
-from adjoin.model.static import PLACES_WEIGHED, StaticTable, inverse_document_frequency, packed, start_vectors
+from adjoin.model.ensemble import ensemble_tensors
+from adjoin.model.static import (
+    WEIGHTED_POSITIONS,
+    StaticTable,
+    inverse_document_frequency,
+    quantize_table,
+    start_vectors,
+)
 from adjoin.tokens import Ragged
 
 VOCABULARY, DIMENSION = 40, 6
@@ -41,7 +47,7 @@ def plain(body: StaticBody, row: list[int]) -> np.ndarray:
         first = row.index(token)
         before, after = row[max(0, first - 1)], row[min(len(row) - 1, first + 1)]
         push = np.clip(tensors["before"][role, before] + tensors["after"][role, after], -4, 4)
-        weight = tensors["weights"][role, token] * tensors["places"][role, min(place, PLACES_WEIGHED - 1)]
+        weight = tensors["weights"][role, token] * tensors["places"][role, min(place, WEIGHTED_POSITIONS - 1)]
         total += tensors["vectors"][token] * weight * np.exp(push)
     scaled = total / np.linalg.norm(total) * DIMENSION**0.5
     inner = tensors["hidden"] @ scaled
@@ -63,7 +69,7 @@ def test_of_joined_tables_each_is_a_part_of_the_vector(rows: list[list[int]]) ->
     bodies = [trained_body(seed) for seed in range(3)]
     tables = [{name: tensor.numpy() for name, tensor in body.tensors().items()} for body in bodies]
     expected = np.concatenate([body(ragged(rows)).detach().numpy() for body in bodies], axis=1) / 3**0.5
-    whole = joined([joined(tables[:2]), tables[2]])  # joined ones can be joined
+    whole = ensemble_tensors([ensemble_tensors(tables[:2]), tables[2]])  # joined ones can be joined
     assert StaticTable(whole).layout.heads == 3
     np.testing.assert_allclose(StaticTable(whole).embed(ragged(rows)), expected, atol=1e-5)
     body = StaticBody.from_tensors(whole)
@@ -102,7 +108,7 @@ def test_tensors_that_do_not_fit_are_one_line() -> None:
 @given(sequences)
 def test_a_packed_table_and_a_body_of_it_are_nearly_the_same(rows: list[list[int]]) -> None:
     tensors = {name: tensor.numpy() for name, tensor in trained_body().tensors().items()}
-    small = packed(tensors)
+    small = quantize_table(tensors)
     assert small["vectors"].dtype == np.int8
     assert small["openings"].tolist() == list(OPENINGS)
     expected = StaticTable(tensors).embed(ragged(rows))

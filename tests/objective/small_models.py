@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from adjoin.batches.rows import RowBatch, Rows, RowSampler
-from adjoin.model.start import Start, random_generative
+from adjoin.model.build import random_generative
+from adjoin.model.start import Start
 from adjoin.objective.causal import CausalResult, CausalStep
 from adjoin.ranks import ALONE, Ranks
 

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from adjoin.batches.batch import Batch
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.start import Start, random_transformer
+from adjoin.model.build import random_transformer
+from adjoin.model.start import Start
 from adjoin.objective.contrastive import Temperature
 from adjoin.objective.step import ContrastiveStep, StepResult
 from adjoin.ranks import ALONE, Ranks

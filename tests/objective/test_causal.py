@@ -174,5 +174,5 @@ def test_a_head_that_is_no_plain_product_is_refused(model: nn.Module) -> None:
     check_head(model, "here")
     scaled = double_model()
     scaled.lm_head.bias = torch.nn.Parameter(torch.ones(VOCABULARY, dtype=torch.float64))
-    with pytest.raises(AdjoinError, match="there: its logits are not its states times a matrix"):
+    with pytest.raises(AdjoinError, match="there: its logits are not its states times one matrix"):
         check_head(scaled, "there")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from adjoin.objective.contrastive import MAX_SCALE, Identity, Temperature, contrastive_loss
+from adjoin.objective.contrastive import MAX_LOGIT_SCALE, Identity, Temperature, contrastive_loss
 
 
 def plain_loss(
@@ -190,8 +190,8 @@ def test_temperature_is_clamped_and_comes_back() -> None:
     with torch.no_grad():
         temperature.tau += 1.0
     temperature.clamp()
-    assert temperature.scale.item() == pytest.approx(MAX_SCALE)
-    temperature.scale.backward()
+    assert temperature.logit_scale.item() == pytest.approx(MAX_LOGIT_SCALE)
+    temperature.logit_scale.backward()
     assert temperature.tau.grad is not None
     assert temperature.tau.grad.item() > 0  # at the bound it still has a gradient
 
@@ -201,10 +201,10 @@ def test_products_in_bfloat16_give_nearly_the_same_loss_and_gradients() -> None:
     x, y = (functional.normalize(torch.randn(256, 64, generator=generator)) for _ in "xy")
     y = functional.normalize(x + 0.6 * y)
 
-    def found(products: torch.dtype | None) -> list[Tensor]:
+    def found(matmul_dtype: torch.dtype | None) -> list[Tensor]:
         sides = [x.clone().requires_grad_(), y.clone().requires_grad_()]
         tau = torch.tensor(math.log(20.0), requires_grad=True)
-        loss = contrastive_loss(sides[0], sides[1], tau.exp(), products=products)
+        loss = contrastive_loss(sides[0], sides[1], tau.exp(), matmul_dtype=matmul_dtype)
         loss.backward()
         return [loss.detach(), sides[0].grad, sides[1].grad, tau.grad]  # type: ignore[list-item]
 

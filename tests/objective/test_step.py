@@ -9,7 +9,8 @@ from torch import Tensor
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.start import Start, random_transformer
+from adjoin.model.build import random_transformer
+from adjoin.model.start import Start
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.tokens import Ragged
@@ -57,7 +58,7 @@ def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None
 
     temperature = Temperature().double()
     identity = Identity.of(batch.identity_3M)
-    loss = contrastive_loss(alone(batch.x), alone(batch.y), temperature.scale, identity=identity)
+    loss = contrastive_loss(alone(batch.x), alone(batch.y), temperature.logit_scale, identity=identity)
     torch.autograd.backward(loss)
     expected = [
         parameter.grad for parameter in (*body.parameters(), temperature.tau) if parameter.grad is not None

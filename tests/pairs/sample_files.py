@@ -1,4 +1,4 @@
-"""The sample sources: every language and dialect that functions are found in."""
+"""Sample sources in every language and dialect in which functions are found."""
 
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Shards and manifest: what is written is read back, and damage is an error of one line."""
+
 from pathlib import Path
 
 import pyarrow
@@ -21,43 +23,45 @@ def written(folder: Path, pairs: list[Pair], *, negatives: bool = False) -> Pair
 
 def test_the_eight_plain_columns_are_enough_to_be_read(tmp_path: Path) -> None:
     """Others write this format too: provenance is ours, the columns of DESIGN are everyone's."""
-    made = written(tmp_path / "pairs", PAIRS)
-    shard = made.folder / "pairs-00000.parquet"
+    written_dataset = written(tmp_path / "pairs", PAIRS)
+    shard = written_dataset.folder / "pairs-00000.parquet"
     table = pyarrow.parquet.read_table(shard)
     assert table.column_names[8:] == ["name", "licence", "repository"]
     pyarrow.parquet.write_table(table.select(table.column_names[:8]), shard, row_group_size=8_192)
-    assert next(made.batches(["x", "group"]))["x"] == [pair.x for pair in PAIRS]
+    assert next(written_dataset.batches(["x", "group"]))["x"] == [pair.x for pair in PAIRS]
     pyarrow.parquet.write_table(table.drop_columns(["y_hash"]), shard, row_group_size=8_192)
     with pytest.raises(AdjoinError, match="no y_hash"):
-        next(made.batches(["x"]))
+        next(written_dataset.batches(["x"]))
 
 
 def test_parts_read_one_by_one_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "ROWS_PER_PART", 3)
     monkeypatch.setattr(dataset, "ROWS_PER_SHARD", 7)
-    made = written(tmp_path / "pairs", PAIRS)
-    assert [(part.path.name[6:11], part.number, part.rows) for part in made.parts()] == [
+    written_dataset = written(tmp_path / "pairs", PAIRS)
+    assert [(part.path.name[6:11], part.number, part.rows) for part in written_dataset.parts()] == [
         ("00000", 0, 3),
         ("00000", 1, 3),
         ("00000", 2, 1),
         ("00001", 0, 3),
     ]
-    assert [x for batch in made.batches(["x"]) for x in batch["x"]] == [pair.x for pair in PAIRS]
+    assert [x for batch in written_dataset.batches(["x"]) for x in batch["x"]] == [pair.x for pair in PAIRS]
 
 
 def test_explicit_negatives_are_a_column_of_their_own(tmp_path: Path) -> None:
     pairs = [Pair("x", "y", "labelled", "text", "f:1", i, negatives=tuple("abc"[:i])) for i in range(4)]
-    made = written(tmp_path / "pairs", pairs, negatives=True)
-    assert made.has_negatives
-    assert next(made.batches(["negatives"]))["negatives"] == [[], ["a"], ["a", "b"], ["a", "b", "c"]]
+    written_dataset = written(tmp_path / "pairs", pairs, negatives=True)
+    assert written_dataset.has_negatives
+    assert next(written_dataset.batches(["negatives"]))["negatives"] == [[], ["a"], ["a", "b"], ["a", "b", "c"]]
 
 
 def test_a_shard_that_is_not_the_manifests_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = written(tmp_path / "pairs", PAIRS)
+    written_dataset = written(tmp_path / "pairs", PAIRS)
     other = written(tmp_path / "other", [Pair("x", "y", "k", "l", "f:1", 1)] * 9, negatives=True)
-    (made.folder / "pairs-00000.parquet").write_bytes((other.folder / "pairs-00000.parquet").read_bytes())
+    (written_dataset.folder / "pairs-00000.parquet").write_bytes(
+        (other.folder / "pairs-00000.parquet").read_bytes()
+    )
     with pytest.raises(AdjoinError, match=r"cannot be read \(expected 10 rows; it has 9 of x, y.*negatives"):
-        next(made.batches(["x"]))
+        next(written_dataset.batches(["x"]))
     monkeypatch.setattr(dataset, "ROWS_PER_PART", 4)  # row groups of another size
     for part in other.parts():
         with pytest.raises(AdjoinError, match="cannot be read") as error:

@@ -1,11 +1,11 @@
-"""Definitions of one term in two dictionaries → pairs."""
+"""Pairs of definitions of one term from two dictionaries."""
 
 from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.pairs.definitions import KIND, MOST, Definition, definition_pairs
+from adjoin.pairs.definitions import KIND, MAX_PAIRS, Definition, definition_pairs
 from adjoin.pairs.pair import Pair
 
 
@@ -18,30 +18,30 @@ def pairs(*definitions: Definition) -> list[Pair]:
 
 
 def test_definitions_of_one_term_in_two_dictionaries_are_a_pair() -> None:
-    made = pairs(
+    mined = pairs(
         of("gypsum", "A soft mineral.", "a.dict:1-1"),
         of("gypsum", "Another meaning in the same dictionary.", "a.dict:2-2"),
         of("Gypsum, plaster", "Hydrous sulphate of lime.", "b.dict:9-9", "GPL-2.0-only OR MIT"),
         of("lime", "What nobody else defines.", "b.dict:10-10"),
     )
-    assert {frozenset((pair.x, pair.y)) for pair in made} == {
+    assert {frozenset((pair.x, pair.y)) for pair in mined} == {
         frozenset(("A soft mineral.", "Hydrous sulphate of lime.")),
         frozenset(("Another meaning in the same dictionary.", "Hydrous sulphate of lime.")),
     }
-    assert {pair.kind for pair in made} == {KIND}
-    assert made[0].group == made[1].group
-    assert {pair.licence for pair in made} <= {
+    assert {pair.kind for pair in mined} == {KIND}
+    assert mined[0].group == mined[1].group
+    assert {pair.licence for pair in mined} <= {
         "(MIT) AND (GPL-2.0-only OR MIT)",
         "(GPL-2.0-only OR MIT) AND (MIT)",
     }
-    for pair in made:
+    for pair in mined:
         assert pair.origin.startswith("b." if pair.y.startswith("Hydrous") else "a.")
 
 
 def test_the_same_words_in_both_are_no_pair_and_many_meanings_make_few() -> None:
     assert pairs(of("a", "Same.", "a.dict:1-1"), of("a", "Same.", "b.dict:1-1")) == []
     many = [of("a", f"{name} {n}", f"{name}.dict:{n}-{n}") for name in "ab" for n in range(1, 9)]
-    assert len(pairs(*many)) == MOST
+    assert len(pairs(*many)) == MAX_PAIRS
     three = [of("a", name, f"{name}.dict:1-1") for name in "abc"]
     assert len(pairs(*three)) == 3
 
@@ -54,13 +54,13 @@ def test_only_terms_of_several_dictionaries_count_and_their_order_is_the_files(
         of(term, f"{term}{name}{line}", f"{name}.dict:{line}-{line}")
         for term, name, line in sorted(rows, key=lambda row: row[1:])
     ]
-    made = pairs(*definitions)
+    mined = pairs(*definitions)
 
     def reread() -> Iterator[Definition]:
         yield from definitions
 
-    assert made == list(definition_pairs(reread))
+    assert mined == list(definition_pairs(reread))
     for term in "tuv":
         dictionaries = {name for its, name, _ in rows if its == term}
-        assert any(pair.y.startswith(term) for pair in made) == (len(dictionaries) > 1)
-    assert all(pair.x[0] == pair.y[0] and pair.x[1] != pair.y[1] for pair in made)
+        assert any(pair.y.startswith(term) for pair in mined) == (len(dictionaries) > 1)
+    assert all(pair.x[0] == pair.y[0] and pair.x[1] != pair.y[1] for pair in mined)

@@ -1,4 +1,4 @@
-"""Each convention's comments become plain text; its first paragraph is the summary."""
+"""The cleaner of each documentation convention, and the summary."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each rule names itself, and lets good descriptions through."""
+"""Each quality rule of functions rejects its examples, and good descriptions pass."""
 
 import pytest
 

@@ -1,13 +1,10 @@
-"""Functions of nine grammars: what is one, what is its documentation, its name, its code and its place."""
-
-import tracemalloc
+"""Functions in nine grammars: which are found, and their documentation, name, code and lines."""
 
 import pytest
 from sample_files import LANGUAGE_OF, SAMPLES
 
 from adjoin.corpus.document import Document
-from adjoin.pairs.functions import Function, function_pairs, functions, parsed
-from adjoin.pairs.languages import LANGUAGES, parser_for
+from adjoin.pairs.functions import Function, function_pairs, functions
 from adjoin.tally import Tally
 
 SOURCE = '''\
@@ -236,32 +233,3 @@ def test_deep_nesting_and_long_comments_do_not_stop_it() -> None:
     for language, text in inputs.items():
         list(function_pairs(Document.of(text, language, "a"), Tally()))
         functions(Document.of(text, language, "a"), Tally())
-
-
-def test_a_long_source_leaves_nothing_behind_in_memory() -> None:
-    """tree-sitter's binding keeps what a callback gives it, unless it is taken back."""
-    source = ("def f(a):\n    'Docs of it.'\n    return a + 1\n\n" * 3000).encode()
-    language = LANGUAGES["python"]
-    assert parsed(source, language) is not None
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(20):
-            root = parsed(source, language)
-            assert root is not None
-            assert root.end_byte == len(source)
-            del root  # 50 bytes of tree a byte of source
-        grown = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert grown < len(source)  # 20 times that, and more, if each reading stays
-
-
-@pytest.mark.parametrize("length", [10, 4095, 4096, 4097, 9000])
-def test_sources_parse_alike_whether_they_are_read_in_one_piece_or_in_several(length: int) -> None:
-    text = "def first():\n    return 1\n\n\n" * (length // 28 + 1)
-    source = text[:length].encode()
-    root = parsed(source, LANGUAGES["python"])
-    whole = parser_for("python").parse(source).root_node
-    assert root is not None
-    assert str(root) == str(whole)

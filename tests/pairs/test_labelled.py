@@ -1,3 +1,5 @@
+"""Import of labelled pairs from JSON Lines."""
+
 import json
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A language is one row of the table: shown with a row of our own, and with every row that there is."""
+"""The table of languages: a new row is enough for a new language, and every row fits its grammar."""
 
 import re
 

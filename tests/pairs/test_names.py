@@ -1,4 +1,4 @@
-"""A function's name in words for x, and its code without the name for y."""
+"""Name-function pairs: the name in words is x, and y does not contain the name."""
 
 import re
 
@@ -11,7 +11,7 @@ from adjoin.corpus.document import Document
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import function_pairs
 from adjoin.pairs.names import KIND as NAME_FUNCTION
-from adjoin.pairs.names import hidden, spoken
+from adjoin.pairs.names import hidden, name_in_words
 from adjoin.pairs.pair import Pair
 from adjoin.tally import Tally
 
@@ -23,8 +23,8 @@ def pairs_of(
 ) -> list[Pair]:
     """Pairs as they are mined, names taken away."""
     document = Document.of(text, language, f"a/b.{language}", licence="MIT", repository="a/b")
-    found = function_pairs(document, Tally() if tally is None else tally, kinds)
-    return [hidden(pair) if pair.kind == NAME_FUNCTION else pair for pair in found]
+    mined = function_pairs(document, Tally() if tally is None else tally, kinds)
+    return [hidden(pair) if pair.kind == NAME_FUNCTION else pair for pair in mined]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def pairs_of(
     ],
 )
 def test_a_name_in_words(name: str, words: str) -> None:
-    assert spoken(name) == words
+    assert name_in_words(name) == words
 
 
 def pair_of(name: str, y: str) -> Pair:

@@ -1,3 +1,5 @@
+"""Natural language identification."""
+
 # ruff: noqa: RUF001 - marks and letters of all scripts
 import sys
 

@@ -1,3 +1,5 @@
+"""The hash of a text does not depend on white space and never changes."""
+
 import hashlib
 import sys
 

@@ -1,3 +1,5 @@
+"""Splitting of prose into passages, and the pairs of passages, titles and questions."""
+
 from itertools import pairwise
 
 import pytest
@@ -158,8 +160,8 @@ def test_a_long_question_is_shortened_at_a_sentence() -> None:
 def test_only_the_kinds_asked_for_are_made() -> None:
     document = prose(" ".join(SENTENCES * 3), title="Our old bridge", question="What is old here?")
     for kind in ("neighbours", TITLE_PASSAGE, QUESTION_ANSWER):
-        made = {p.kind for p in passage_pairs(document, Tally(), PassageOptions(kinds=frozenset({kind})))}
-        assert made == {kind}
+        kinds = {p.kind for p in passage_pairs(document, Tally(), PassageOptions(kinds=frozenset({kind})))}
+        assert kinds == {kind}
 
 
 DEBRIS = (

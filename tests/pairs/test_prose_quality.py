@@ -1,3 +1,5 @@
+"""Each quality rule of prose rejects its example, and running text passes."""
+
 # ruff: noqa: E501, RUF001 - texts as they are met
 import pytest
 

@@ -1,3 +1,5 @@
+"""Sentence boundaries and words in all scripts."""
+
 # ruff: noqa: RUF001 - marks and letters of all scripts
 import pytest
 
@@ -26,11 +28,11 @@ def test_a_sentence_goes_on(word: str, following: str) -> None:
 
 
 def sentences(text: str) -> list[str]:
-    script, found, begin = Script.of(text), [], 0
+    script, ends, begin = Script.of(text), [], 0
     while end := script.next_end(text, begin + 1, len(text) - 1):
-        found.append(text[begin:end].strip())
+        ends.append(text[begin:end].strip())
         begin = end
-    return [*found, text[begin:].strip()]
+    return [*ends, text[begin:].strip()]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Expressions that translate one word → a pair."""
+"""Pairs of expressions that translate one word."""
 
 import pytest
 

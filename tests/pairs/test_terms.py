@@ -1,4 +1,4 @@
-"""Entries of dictionaries as pairs: each ends in one count, a rule's or a pair."""
+"""Pairs of terms and definitions; every dictionary entry makes a pair or is counted under one rule."""
 
 import pytest
 
@@ -13,34 +13,36 @@ from small_sources import NOUNS, paragraph_about
 GYPSUM = "A mineral consisting of the hydrous sulphate of lime."
 
 
-def made(term: str, text: str, tally: Tally | None = None, options: PassageOptions | None = None) -> list[Pair]:
+def pairs_of(
+    term: str, text: str, tally: Tally | None = None, options: PassageOptions | None = None
+) -> list[Pair]:
     document = Document.of(text, PROSE, "a.dict", first_line=7, term=term, licence="MIT")
     return list(term_pairs(document, tally or Tally(), options))
 
 
 def test_a_term_with_its_definition() -> None:
-    (pair,) = made("gypsum", "A mineral consisting of\nthe hydrous   sulphate\n\nof lime.")
+    (pair,) = pairs_of("gypsum", "A mineral consisting of\nthe hydrous   sulphate\n\nof lime.")
     assert (pair.x, pair.y) == ("gypsum", GYPSUM)
     assert (pair.kind, pair.language, pair.origin, pair.licence) == (KIND, PROSE, "a.dict:7-10", "MIT")
 
 
 def test_a_short_definition_of_one_word_is_fine() -> None:
-    (pair,) = made("Gynobasic", "Pertaining to a gynobase.")
+    (pair,) = pairs_of("Gynobasic", "Pertaining to a gynobase.")
     assert (pair.x, pair.y) == ("Gynobasic", "Pertaining to a gynobase.")
 
 
 def test_other_words_join_up_to_a_length() -> None:
-    (pair,) = made("attribution, ascription", GYPSUM)
+    (pair,) = pairs_of("attribution, ascription", GYPSUM)
     assert pair.x == "attribution, ascription"
-    (pair,) = made("one two three, four five six, seven eight nine", GYPSUM)
+    (pair,) = pairs_of("one two three, four five six, seven eight nine", GYPSUM)
     assert pair.x == "one two three, four five six"
-    (pair,) = made(" ".join(["word"] * MAX_WORDS), GYPSUM)
+    (pair,) = pairs_of(" ".join(["word"] * MAX_WORDS), GYPSUM)
     assert pair.x.count("word") == MAX_WORDS
 
 
 def test_a_long_definition_ends_with_a_sentence() -> None:
     text = " ".join(map(paragraph_about, NOUNS))
-    (pair,) = made("set", text, options=PassageOptions(max_words=100))
+    (pair,) = pairs_of("set", text, options=PassageOptions(max_words=100))
     assert 60 <= len(pair.y.split()) <= 100
     assert text.startswith(pair.y)
     assert ends_sentence(pair.y.split()[-1], "The")
@@ -48,7 +50,7 @@ def test_a_long_definition_ends_with_a_sentence() -> None:
 
 
 def test_entries_under_one_term_are_not_negatives_of_each_other() -> None:
-    groups = [made(term, GYPSUM)[0].group for term in ("Bank", "bank, depository", "banker")]
+    groups = [pairs_of(term, GYPSUM)[0].group for term in ("Bank", "bank, depository", "banker")]
     assert groups[0] == groups[1] != groups[2]
 
 
@@ -68,23 +70,23 @@ def test_entries_under_one_term_are_not_negatives_of_each_other() -> None:
 )
 def test_what_is_left_out_is_counted_once(term: str, text: str, reason: str) -> None:
     tally = Tally()
-    assert not made(term, text, tally)
+    assert not pairs_of(term, text, tally)
     assert tally.counts == {"candidate pairs": 1, reason: 1}
     assert tally.examples[reason] == ["a.dict:7-7"]
 
 
 def test_a_pair_is_a_count_too() -> None:
     tally = Tally()
-    assert made("gypsum", GYPSUM, tally)
+    assert pairs_of("gypsum", GYPSUM, tally)
     assert tally.counts == {"candidate pairs": 1}
 
 
 def test_languages_are_asked_for() -> None:
     german = "Ein Mineral, das aus dem Sulfat von Kalk besteht und sehr weich ist."
     tally = Tally()
-    assert not made("Gips", german, tally, PassageOptions(languages=("en",)))
+    assert not pairs_of("Gips", german, tally, PassageOptions(languages=("en",)))
     assert tally.counts[NOT_ASKED_FOR] == 1
-    assert made("Gips", german, options=PassageOptions(languages=("de",)))
+    assert pairs_of("Gips", german, options=PassageOptions(languages=("de",)))
 
 
 def test_rules_have_reasons() -> None:

@@ -1,3 +1,5 @@
+"""Headings as queries."""
+
 # ruff: noqa: RUF001 - marks and letters of all scripts
 import pytest
 

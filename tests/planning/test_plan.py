@@ -123,6 +123,7 @@ def peak(*arguments: object) -> tuple[str, int]:
     return done.stdout, int(done.stderr.split()[-1])
 
 
+@pytest.mark.slow
 def test_a_trainings_process_takes_the_memory_that_was_planned(pairs_folder: Path, tmp_path: Path) -> None:
     recipe, fixed = tmp_path / "recipe.toml", {**NANO, "precision": "float32"}  # whatever the machine is fast in
     recipe.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in fixed.items()))

@@ -13,8 +13,8 @@ from adjoin.ranking.fusion import dense_weight_of
 scores = st.lists(st.integers(-50, 50), min_size=1, max_size=20).map(lambda values: np.array(values, np.float64))
 
 
-def standard(values: list[float]) -> list[float]:
-    """The plain twin: numbers out of a textbook's formula."""
+def z_scores(values: list[float]) -> list[float]:
+    """The plain version, as in a textbook."""
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
     return [(value - mean) / deviation if deviation else 0.0 for value in values]
@@ -36,10 +36,10 @@ def test_fusion_by_hand() -> None:
 
 
 @given(scores, st.floats(0, 1))
-def test_it_equals_its_plain_twin(first: NDArray[np.float64], weight: float) -> None:
+def test_it_equals_the_plain_version(first: NDArray[np.float64], weight: float) -> None:
     second = first // 7
     fused = standard_score_fusion([first, second], [weight, 1 - weight])
-    both = zip(standard(first.tolist()), standard(second.tolist()), strict=True)
+    both = zip(z_scores(first.tolist()), z_scores(second.tolist()), strict=True)
     assert fused == pytest.approx([weight * one + (1 - weight) * other for one, other in both], abs=1e-9)
 
 
@@ -76,7 +76,7 @@ def test_one_item_none_and_numbers_of_any_size() -> None:
     assert standard_score_fusion([np.zeros(0)], [1.0]).tolist() == []
     for huge in (1e300, 1e-300):
         fused = standard_score_fusion([np.array([1.0, 2.0, 6.0]) * huge], [1.0])
-        assert fused == pytest.approx(standard([1.0, 2.0, 6.0]), abs=1e-9)
+        assert fused == pytest.approx(z_scores([1.0, 2.0, 6.0]), abs=1e-9)
 
 
 def test_documents_without_a_match_get_equal_credit_wherever_they_stand() -> None:
@@ -95,7 +95,7 @@ def test_what_one_search_did_not_find_counts_as_its_lowest_and_what_none_found_i
     assert fused.tolist() == [*there.tolist(), -np.inf]
     nothing = np.full(4, -np.inf)
     assert standard_score_fusion([nothing, second], [0.4, 0.6])[:3] == pytest.approx(
-        [0.6 * value for value in standard([0.0, 3.0, 1.0])]
+        [0.6 * value for value in z_scores([0.0, 3.0, 1.0])]
     )
     assert standard_score_fusion([nothing], [1.0]).tolist() == nothing.tolist()
 

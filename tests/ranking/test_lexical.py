@@ -86,9 +86,9 @@ words = st.lists(st.sampled_from(["upload", "retry", "file", "socket", "close"])
 )
 def test_bm25_equals_its_formula(documents: list[str], query: str, parameters: tuple[float, float]) -> None:
     k1, b = parameters
-    found = BM25(documents, k1=k1, b=b).scores(query)
-    assert found.dtype == np.float32
-    assert found == pytest.approx(plain_bm25(documents, query, k1, b), abs=1e-5)
+    scores = BM25(documents, k1=k1, b=b).scores(query)
+    assert scores.dtype == np.float32
+    assert scores == pytest.approx(plain_bm25(documents, query, k1, b), abs=1e-5)
 
 
 def test_bm25_without_a_known_term_is_zero_everywhere() -> None:
@@ -118,12 +118,12 @@ def test_bm25_parameters_out_of_range(parameters: dict[str, float]) -> None:
 def test_a_missing_package_is_named_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, package: str, named: str
 ) -> None:
-    found = builtins.__import__
+    real_import = builtins.__import__
 
     def without(name: str, *rest: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever import takes and gives
         if name == package:
             raise ImportError(name)
-        return found(name, *rest, **options)
+        return real_import(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.setattr(lexical, "_terms_of", lexical._Terms())

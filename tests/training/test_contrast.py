@@ -162,7 +162,7 @@ def run(pairs: Path, out: Path, *more: str, command: str = COMMAND) -> subproces
         "600",
     ]
     return subprocess.run(
-        [sys.executable, "-c", command, "train", str(pairs), "--out", str(out), "--steps", "100", *options, *more],
+        [sys.executable, "-c", command, "train", str(pairs), "--out", str(out), "--steps", "20", *options, *more],
         capture_output=True,
         text=True,
         check=False,
@@ -185,9 +185,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
         )
     again = run(pairs_folder, out, "--resume")
     assert again.returncode == 0, again.stderr
-    train(
-        pairs_folder, tmp_path / "whole", Recipe.with_defaults(dimension=16, batch=16, vocabulary=600, steps=100)
-    )
+    train(pairs_folder, tmp_path / "whole", Recipe.with_defaults(dimension=16, batch=16, vocabulary=600, steps=20))
     assert weights(out) == weights(tmp_path / "whole")
 
 

@@ -1,4 +1,4 @@
-"""Loss curves that a change in numerics bends: exact to seven digits, in float64, whatever the processor.
+"""Loss curves that a change in numerics bends: in float64, to as many digits as any processor gives.
 
 A change that should not move the loss leaves tests/golden/ alone. One that should: `ADJOIN_GOLDEN=write pytest
 tests/training/test_golden.py`, and the difference is part of the commit.
@@ -42,6 +42,23 @@ CONTRASTIVE: dict[str, dict[str, Any]] = {
     },
 }
 
+# How far a loss or a gradient norm may be from the golden one, as a share of it. The largest deviations of loss
+# and norm that were measured on an AMD EPYC of the third generation, under the settings of tests/kernels.py
+# (AVX-512: on an Intel Xeon):
+#
+#     contrastive-static            0         0        nothing but sums of NumPy's and of torch in float64
+#     contrastive-nano              1.4e-6    1.5e-6   ATEN_CPU_CAPABILITY=default
+#     contrastive-nano-everything   8.3e-7    8.0e-7   the same; MKL_CBWR=COMPATIBLE 2.9e-7, AVX-512 1.5e-7
+#     generative-nano               8.0e-9    1.6e-7   ATEN_CPU_CAPABILITY=default
+#
+# In any precision the transformer computes its norms and angles in float32. Muon's iteration magnifies rounding.
+TOLERANCE = {
+    "contrastive-static": 1e-7,
+    "contrastive-nano": 1e-5,
+    "contrastive-nano-everything": 1e-5,
+    "generative-nano": 2e-6,
+}
+
 
 def curve(out: Path) -> list[list[float]]:
     lines = map(json.loads, (out / "training" / "log.jsonl").read_text().splitlines())
@@ -55,7 +72,7 @@ def compare(name: str, found: list[list[float]]) -> None:
     expected = json.loads(file.read_text())
     assert len(found) == len(expected)
     for step, (ours, golden) in enumerate(zip(found, expected, strict=True)):
-        assert ours == pytest.approx(golden, rel=1e-7), f"step {step}: loss and norm"
+        assert ours == pytest.approx(golden, rel=TOLERANCE[name]), f"step {step}: loss and norm"
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE)

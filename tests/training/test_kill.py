@@ -14,6 +14,7 @@ RECIPES = {
 COMMON = {"batch": 16, "vocabulary": 600, "max_tokens": 48, "threads": 1, "checkpoint_minutes": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_killed_and_resumed_equals_uninterrupted(name: str, pairs_folder: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.json"
@@ -28,7 +29,7 @@ def test_killed_and_resumed_equals_uninterrupted(name: str, pairs_folder: Path, 
     ends = done.stdout.splitlines()
     assert ends[-1] == "at last: ended with 0", done.stdout + done.stderr
     assert sum(end.endswith(": killed") for end in ends[:6]) == 6, done.stdout + done.stderr
-    assert sum(end.endswith(": killed") for end in ends) >= 10, done.stdout  # a timer may come too late
+    assert sum(end.endswith(": killed") for end in ends) >= 10, done.stdout  # less and less is left to do
     for file in ("model.safetensors", "tokenizer.json"):
         assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "rehearsal" / file).read_bytes(), file
     assert losses(tmp_path / "killed") == losses(tmp_path / "rehearsal")

@@ -9,7 +9,8 @@ from torch import Tensor, distributed, nn
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.start import Start, random_transformer
+from adjoin.model.build import random_transformer
+from adjoin.model.start import Start
 from adjoin.objective.contrastive import Temperature
 from adjoin.training import optimizers
 from adjoin.training.average import Average

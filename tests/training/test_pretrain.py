@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from adjoin.batches.packing import Packed, pack
+from adjoin.batches.packing import PackedStreams, pack
 from adjoin.cli import main
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.model.encoder import Encoder
-from adjoin.model.start import load_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.tally import Tally
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, pretrain
@@ -48,7 +48,7 @@ def losses(out: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
 
 
-def packed_of(root: Path, tokenizer: Tokenizer, folder: Path) -> Packed:
+def packed_of(root: Path, tokenizer: Tokenizer, folder: Path) -> PackedStreams:
     return pack(find_sources([root], Tally()), tokenizer, folder, Tally(), workers=1)
 
 
@@ -153,7 +153,7 @@ def test_other_documents_are_refused_until_they_are_what_they_were(source_tree: 
 def run(root: Path, out: Path, *more: str, command: str = COMMAND) -> subprocess.CompletedProcess[str]:
     recipe = out.parent / "recipe.toml"
     recipe.write_text("checkpoint_minutes = 0.0\nthreads = 1\nprecision = 'float32'\n")
-    sizes = ["--steps", "25", "--vocabulary", "600", "--max-tokens", "32", "--batch", "16", "--workers", "1"]
+    sizes = ["--steps", "10", "--vocabulary", "600", "--max-tokens", "32", "--batch", "16", "--workers", "1"]
     options = ["--out", str(out), "--recipe", str(recipe), *sizes]
     return subprocess.run(
         [sys.executable, "-c", command, "pretrain", str(root), *options, *more],
@@ -178,7 +178,7 @@ def test_a_killed_training_keeps_to_what_it_read(sign: signal.Signals, tmp_path:
         assert killed.stderr.strip().splitlines()[-1] == (
             "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
         )
-    whole = Recipe.for_pretraining(steps=25, checkpoint_minutes=0.0, **SMALL)
+    whole = Recipe.for_pretraining(steps=10, checkpoint_minutes=0.0, **SMALL)
     pretrain.pretrain(Reading([root], workers=1), tmp_path / "whole", whole)
     (root / "later.py").write_text("later = 1\n")  # of no matter any more
     again = run(root, tmp_path / "m", "--resume")

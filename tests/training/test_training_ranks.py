@@ -106,6 +106,7 @@ def test_a_mistake_on_the_first_rank_ends_all_with_its_line(tmp_path: Path) -> N
         trained(2, tmp_path / "missing", tmp_path / "m")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", [False, True])
 def test_ranks_are_measured_on_the_way_and_give_the_best(shard: bool, pairs_folder: Path, tmp_path: Path) -> None:
     """The first of two ranks measures, the other waits. With one rate all along, two steps of four are two."""

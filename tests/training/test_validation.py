@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from adjoin.errors import AdjoinError
-from adjoin.model.encoder import Description, Encoder
+from adjoin.model.description import Description
+from adjoin.model.encoder import Encoder
 from adjoin.training.contrast import train
 from adjoin.training.log import StepReport
 from adjoin.training.recipe import Recipe

@@ -1,1 +1,1 @@
-"""Pairs on disk → batches of M pairs → micro-batches under a token budget."""
+"""Token caches on disk, batches of M pairs, and micro-batches under a token budget."""

@@ -1,4 +1,4 @@
-"""The third typed object of the flow: a Batch of M tokenized pairs, and the micro-batches that it is cut into."""
+"""Batch: M tokenized pairs; cropping and token dropout; micro-batches of similar length."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ def _no_hashes() -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """M pairs, of which this rank embeds its share; what tells false negatives is known of all of them.
+    """A batch of M pairs: this rank's share of the tokens, and the identities of all pairs.
 
     Attributes:
-        x, y: the tokenized sides of this rank's m pairs, m = M over the number of ranks.
-        identity_3M: hash of x, hash of y, group of each pair, over all ranks.
-        first: the place of this rank's first pair among the M.
-        negatives: explicit negatives of this rank's pairs, end to end; each is a negative of all M queries.
-        negative_hash_K: the text hash of each explicit negative, over all ranks, in their order.
-        first_negative: the place of this rank's first explicit negative among the K.
-        source: which source the pairs are of, or "mixed".
+        x, y: the tokenized queries and documents of this rank's M / ranks pairs.
+        identity_3M: hash of x, hash of y and group of each pair, over all ranks; they tell false negatives.
+        first: index of this rank's first pair among the M.
+        negatives: explicit negatives of this rank's pairs. Each is a negative for all M queries.
+        negative_hash_K: text hash of each of the K explicit negatives, over all ranks.
+        first_negative: index of this rank's first explicit negative among the K.
+        source: name of the pairs' source, or "mixed".
     """
 
     x: Ragged
@@ -45,7 +45,7 @@ class Batch:
 
     @property
     def sequences(self) -> Ragged:
-        """All that this rank embeds: its queries, their documents, its explicit negatives."""
+        """All sequences that this rank embeds: queries, then documents, then explicit negatives."""
         return Ragged.concatenate([self.x, self.y, self.negatives])
 
 
@@ -55,45 +55,53 @@ SHORTEST_STRETCH, LONGEST_STRETCH = 4, 48  # tokens between the delimiters
 def stretches(
     lengths_B: NDArray[np.int64], share: float, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which part of each sequence stays: about `share` of them are cut to a stretch at a random place.
+    """Choose random crops: about `share` of the sequences are cropped, the others stay whole.
 
-    People ask with a few words, and mined x are passages. A stretch has 4 to 48 tokens, log-uniformly, or all that
-    the sequence has.
+    User queries are short, and mined x are passages. A crop has 4 to 48 tokens, log-uniformly distributed, at a
+    random position; it is no longer than the sequence.
 
     Args:
-        lengths_B: tokens of each sequence, delimiters among them.
-        share: how likely a sequence is cut.
-        random: takes three steps a sequence.
+        lengths_B: tokens of each sequence, delimiters included.
+        share: probability that a sequence is cropped.
+        random: generator; three numbers are drawn per sequence.
 
     Returns:
-        Of each sequence how many tokens behind its first delimiter are left out, and its new length.
+        The number of tokens to skip after each sequence's opening delimiter (B,), and the new lengths (B,),
+        delimiters included; see `cut_out`.
     """
-    cut, size, place = random.random((len(lengths_B), 3)).T
+    cut, size, position = random.random((len(lengths_B), 3)).T
     inner_B = np.maximum(lengths_B - 2, 0)
-    wanted_B = SHORTEST_STRETCH * (LONGEST_STRETCH / SHORTEST_STRETCH) ** size
-    kept_B = np.where(cut < share, np.minimum(inner_B, np.rint(wanted_B).astype(np.int64)), inner_B)
-    return (place * (inner_B - kept_B + 1)).astype(np.int64), kept_B + (lengths_B - inner_B)
+    crop_B = SHORTEST_STRETCH * (LONGEST_STRETCH / SHORTEST_STRETCH) ** size
+    kept_B = np.where(cut < share, np.minimum(inner_B, np.rint(crop_B).astype(np.int64)), inner_B)
+    return (position * (inner_B - kept_B + 1)).astype(np.int64), kept_B + (lengths_B - inner_B)
 
 
 def cut_out(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: NDArray[np.int64]) -> Ragged:
-    """The sequences without the `skipped_B` tokens behind their first, of new lengths; the last token stays."""
-    places_N = sequences.places_N
+    """Crop sequences to the lengths and offsets that `stretches` chose; the delimiters are kept.
+
+    Args:
+        sequences: B sequences with their delimiters.
+        skipped_B: tokens to skip after each opening delimiter.
+        lengths_B: new lengths, delimiters included.
+    """
+    positions_N = sequences.positions_N
     skipped_N, lengths_N = (np.repeat(numbers_B, sequences.lengths_B) for numbers_B in (skipped_B, lengths_B))
     last_N = np.repeat(sequences.lengths_B, sequences.lengths_B) - 1
-    inside_N = (places_N > skipped_N) & (places_N < skipped_N + lengths_N - 1)
-    return sequences.keep((places_N == 0) | (places_N == last_N) | inside_N)
+    inside_N = (positions_N > skipped_N) & (positions_N < skipped_N + lengths_N - 1)
+    return sequences.keep((positions_N == 0) | (positions_N == last_N) | inside_N)
 
 
 def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator, *, distinct: bool = False) -> Ragged:
-    """Leave out about `share` of the tokens at random, never a delimiter, so that no sequence gets empty.
+    """Drop about `share` of the tokens at random; delimiters are kept, so that no sequence becomes empty.
 
     Args:
-        sequences: of which.
-        share: how likely each token is left out.
-        random: takes one step a token.
-        distinct: make them `distinct` too; a token that is left out is gone then, however often it stands there.
+        sequences: the tokens; not changed.
+        share: probability that a token is dropped.
+        random: generator; one number is drawn per token.
+        distinct: also make the sequences distinct (`Ragged.distinct`). A token whose first occurrence is dropped
+            is then gone from its sequence.
     """
-    # float64 takes just one step of the generator a number, so that a rank can begin amid a batch (`advance`).
+    # A float64 takes exactly one step of the generator, so that a rank can begin in mid-batch (`advance`).
     kept = random.random(len(sequences.ids_N)) >= share
     kept[sequences.starts_B] = True
     kept[sequences.starts_B + sequences.lengths_B - 1] = True
@@ -103,19 +111,19 @@ def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator, *,
 
 
 def micro_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
-    """Cut sequences into groups of like length, each with at most `token_budget` tokens when padded.
+    """Split sequences into micro-batches of similar length, each of at most `token_budget` padded tokens.
 
-    Sorted by length, so that padding is a few per cent where random groups waste a third or more. A sequence
-    that is longer than the budget gets a group of its own.
+    Sorting by length keeps padding to a few per cent; random groups waste a third or more. A sequence longer than
+    the budget gets a micro-batch of its own.
 
     Args:
         lengths: tokens of each sequence (B,).
-        token_budget: rows times longest row of a group.
+        token_budget: maximum of rows times longest row.
 
     Yields:
-        Row numbers; every row comes exactly once.
+        The row numbers of each micro-batch. Every row comes exactly once.
     """
-    order = np.argsort(-lengths, kind="stable")  # the longest first: running out of memory shows at once
+    order = np.argsort(-lengths, kind="stable")  # longest first, so that running out of memory shows at once
     start = 0
     while start < len(order):
         rows = max(1, token_budget // int(max(1, lengths[order[start]])))

@@ -1,16 +1,16 @@
-"""Tokenized pairs on disk, mapped into memory: what the sampler takes its batches from.
+"""TokenCache: tokenized pairs on disk, memory-mapped; the Sampler draws its batches from it.
 
     cache/
-      cache.json                     of which pairs, tokenized how; counts; rows of each column
+      cache.json                     datasets, tokenizer, counts, rows of each column
       tokenizer.json
-      x_ids.npy, x_offsets.npy       the tokens of all x end to end; where each begins, and the end; the same for y
+      x_ids.npy, x_offsets.npy       tokens of all x end to end; start of each x, and the end; likewise y
       identity.npy                   (N, 3): hash of x, hash of y, group
-      rows-00000.npy ...             the numbers of each source's pairs
-      counts.npy                     (saves, 2, V): how many sequences have a token, how often it stands in all
-      negative_ids.npy ...           the same of explicit negatives, if there are any
+      rows-00000.npy ...             pair numbers of each source
+      counts.npy                     (saves, 2, V): sequences that contain each token, and its occurrences
+      negative_ids.npy ...           likewise explicit negatives, if there are any
 
-Few files however many pairs: mapping a set of files a shard would run out of file descriptors (1,024 as a rule) at
-some 8 million pairs. No more than a batch is ever in memory, but what the system keeps of the files by itself.
+The number of files does not grow with the pairs. Files per shard would exceed the usual limit of 1,024 file
+descriptors at about 8 million pairs. A training holds one batch in memory; the rest is the system's page cache.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from adjoin.batches import tokenizing
 from adjoin.batches.columns import open_column
-from adjoin.batches.writing import OFFSETS, State, read_state, rows_of_source
+from adjoin.batches.writing import OFFSETS, CacheState, read_state, rows_of_source
 from adjoin.errors import AdjoinError
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged, Tokenizer
 
 
 class Sequences:
-    """Token sequences end to end in a file, of which some are taken at a time."""
+    """Token sequences stored end to end, usually memory-mapped; `take` reads some of them."""
 
     def __init__(self, ids_N: NDArray[Any], offsets_B1: NDArray[np.int64]) -> None:
         self._ids_N, self._offsets_B1 = ids_N, offsets_B1
@@ -38,19 +38,19 @@ class Sequences:
         return len(self._offsets_B1) - 1
 
     def lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many tokens each of the sequences `rows` has."""
+        """Return the number of tokens of each of the sequences `rows` (B,)."""
         return self._offsets_B1[rows + 1] - self._offsets_B1[rows]
 
     def take(self, rows: NDArray[np.int64]) -> Ragged:
-        """The sequences `rows`, in that order."""
-        positions, lengths = _stretches(self._offsets_B1, rows)
+        """Read the sequences `rows`, in that order."""
+        positions, lengths = _elements(self._offsets_B1, rows)
         return Ragged(self._ids_N[positions].astype(np.int32), lengths)
 
 
-def _stretches(
+def _elements(
     offsets_B1: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All positions of the stretches `rows` end to end, and the length of each."""
+    """The positions of the elements of `rows`, end to end, and the length of each row."""
     starts = offsets_B1[rows]
     lengths = offsets_B1[rows + 1] - starts
     first = np.cumsum(lengths) - lengths
@@ -58,20 +58,20 @@ def _stretches(
 
 
 class TokenCache:
-    """All pairs as token ids, with the integers that tell false negatives.
+    """Tokenized pairs on disk, memory-mapped, with the hashes that tell false negatives.
 
     Attributes:
-        folder: where it lies.
-        x, y: the two sides, one sequence a pair, delimiters included.
+        folder: the cache's folder.
+        x, y: the two sides, one sequence per pair, delimiters included.
         negative: the explicit negatives of all pairs.
-        sources: pairs of each source, "kind/language", over all datasets together.
-        truncated: texts that lost their end.
+        sources: number of pairs of each source "kind/language", over all datasets.
+        truncated: texts longer than the maximum sequence length.
         encoded: texts in all.
         has_negatives: whether some pairs have explicit negatives.
     """
 
-    def __init__(self, folder: Path, state: State, columns: dict[str, NDArray[Any]]) -> None:
-        """Use `open` or `build`."""
+    def __init__(self, folder: Path, state: CacheState, columns: dict[str, NDArray[Any]]) -> None:
+        """Wrap opened columns; use `open` or `build`."""
         self.folder = folder
         self.sources = dict(state.sources)
         self.truncated, self.encoded = state.truncated, state.encoded
@@ -93,19 +93,20 @@ class TokenCache:
         folder: Path,
         *,
         workers: int | None = None,
-        progress: tokenizing.Progress | None = None,
+        progress: tokenizing.ProgressCallback | None = None,
     ) -> "TokenCache":
-        """Tokenize datasets, x as queries, y and explicit negatives as documents; one builder a folder at a time.
+        """Tokenize datasets: x as queries, y and explicit negatives as documents.
 
-        What a killed build has done is gone on with; a finished one of the same datasets, tokenizer and lengths
-        is opened as it is; of anything else it is begun afresh. The bytes do not depend on `workers`.
+        A killed build is resumed. A finished cache of the same datasets, tokenizer and length is opened. Any other
+        cache in the folder is overwritten. The files do not depend on `workers`. Only one process at a time may
+        build in a folder.
 
         Args:
-            datasets: whose pairs, in order.
-            tokenizer: of the model that is trained.
-            max_tokens: of a sequence, delimiters included.
-            folder: the cache's, made if it is missing.
-            workers: processes; None for one a processor.
+            datasets: the pairs, in order.
+            tokenizer: tokenizer of the model to train.
+            max_tokens: maximum sequence length, delimiters included.
+            folder: folder of the cache; made if it is missing.
+            workers: number of processes; None for one per CPU core.
             progress: called with (pairs done, pairs in all).
 
         Raises:
@@ -124,14 +125,14 @@ class TokenCache:
 
     @classmethod
     def open(cls, folder: Path) -> "TokenCache":
-        """Open a finished cache; in no more time for more pairs.
+        """Open a finished cache, in constant time.
 
         Raises:
-            AdjoinError: it is missing, unfinished or damaged.
+            AdjoinError: the cache is missing, unfinished or damaged.
         """
         state = read_state(folder)
         if not state.complete:
-            raise AdjoinError(f"the token cache {folder} is not finished: build it again to go on")
+            raise AdjoinError(f"the token cache {folder} is not finished: build it again to resume")
         columns = {name: open_column(folder / f"{name}.npy", rows) for name, rows in state.rows.items()}
         for name, (dtype, row_shape) in state.columns().items():
             column, cut = columns[name], columns.get(OFFSETS.get(name, ""))
@@ -147,32 +148,26 @@ class TokenCache:
         return len(self.x)
 
     def identity(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Hash of x, hash of y and group of the pairs `rows` (3, B)."""
+        """Return hash of x, hash of y and group of the pairs `rows` (3, B), int64."""
         return np.ascontiguousarray(self._columns["identity"][rows].T)
 
     def rows(self, source: str) -> NDArray[np.int64]:
-        """The numbers of a source's pairs, ascending, mapped into memory."""
+        """Return the pair numbers of a source, ascending, memory-mapped."""
         return self._columns[rows_of_source(list(self.sources).index(source))]
 
     def negatives(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The explicit negatives of the pairs `rows`.
+        """Return the explicit negatives of the pairs `rows`.
 
         Returns:
-            Which of `negative` they are (K,), their text hashes (K,), and how many each pair has (B,).
+            Their row numbers in `negative` (K,), their text hashes (K,), and the number of each pair (B,).
         """
         if not self.has_negatives:
             return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(len(rows), np.int64)
-        places, numbers = _stretches(self._columns["negative_bounds"], rows)
-        return places, self._columns["negative_hash"][places], numbers
+        negatives_K, numbers_B = _elements(self._columns["negative_bounds"], rows)
+        return negatives_K, self._columns["negative_hash"][negatives_K], numbers_B
 
     @property
     def frequency_V(self) -> NDArray[np.int64]:
-        """In how many sequences, of both sides, each token stands; there are twice as many as pairs."""
+        """Document frequency of each token (V,): how many of the 2 N sequences of x and y contain it."""
         frequency: NDArray[np.int64] = self._columns["counts"][:, 0].sum(axis=0)
         return frequency
-
-    @property
-    def occurrences_V(self) -> NDArray[np.int64]:
-        """How often each token stands in the sequences of both sides."""
-        occurrences: NDArray[np.int64] = self._columns["counts"][:, 1].sum(axis=0)
-        return occurrences

@@ -1,7 +1,7 @@
-"""Arrays on disk that grow by rows: a killed writer's rest is cut off, a finished one is a plain .npy file.
+"""Arrays on disk that grow by rows and end as plain .npy files; what a killed writer left is cut off.
 
-Rows are appended with plain writes: a memory map would be shorter, but where the disk is full it kills the process
-instead of raising.
+Rows are appended with plain writes. A memory map would be shorter, but on a full disk it kills the process instead
+of raising.
 """
 
 import os
@@ -16,23 +16,29 @@ from adjoin.errors import AdjoinError
 
 
 class GrowingColumn:
-    """A .npy file to append to; it says how many rows it has only when it is finished.
+    """A .npy file to append rows to. Its header has the number of rows only after `finish`.
 
     Attributes:
-        rows: how many it has now.
+        rows: number of rows so far.
     """
 
     def __init__(self, path: Path, dtype: str, row_shape: tuple[int, ...] = (), *, rows: int = 0) -> None:
-        """Begin a file, or go on with one after its first `rows` rows: what stands behind them is cut off.
+        """Create a file, or reopen one and keep its first `rows` rows; later rows are cut off.
+
+        Args:
+            path: the .npy file.
+            dtype: NumPy dtype, such as "<i8".
+            row_shape: shape of one row.
+            rows: rows to keep; 0 creates the file.
 
         Raises:
             ValueError: the file has fewer rows.
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         self._path, self._dtype, self._row_shape = path, np.dtype(dtype), row_shape
         self.rows = rows
         self._file = path.open("r+b" if rows else "w+b")
-        self._write_header(0)  # as long as the last one: NumPy leaves room for the number to grow
+        self._write_header(0)  # as long as the final header: NumPy leaves room for the number to grow
         end = self._file.tell() + rows * self._dtype.itemsize * int(np.prod(row_shape, dtype=np.int64))
         if self._file.seek(0, os.SEEK_END) < end:
             self._file.close()
@@ -46,32 +52,32 @@ class GrowingColumn:
         npy.write_array_header_1_0(self._file, {"descr": self._dtype.str, "fortran_order": False, "shape": shape})
 
     def append(self, values: NDArray[Any]) -> None:
-        """Add rows at the end."""
+        """Append rows, cast to the column's dtype."""
         assert values.shape[1:] == self._row_shape, (values.shape, self._row_shape)
         self._file.write(np.ascontiguousarray(values, self._dtype).data.cast("B") if values.size else b"")
         self.rows += len(values)
 
     def flush(self) -> None:
-        """Bring the rows so far to the disk."""
+        """Write the rows so far to the disk (fsync)."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def finish(self) -> None:
-        """Say in the header how many rows there are, and close."""
+        """Write the number of rows to the header, and close."""
         self._write_header(self.rows)
         self.flush()
         self._file.close()
 
     def close(self) -> None:
-        """Let go of the file as it is."""
+        """Close the file without finishing it."""
         self._file.close()
 
 
 def open_column(path: Path, rows: int) -> NDArray[Any]:
-    """Map a finished column into memory, read-only.
+    """Memory-map a finished column, read-only.
 
     Raises:
-        AdjoinError: it is missing, damaged or has another number of rows.
+        AdjoinError: the file is missing or damaged, or does not have `rows` rows.
     """
     try:
         column: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)

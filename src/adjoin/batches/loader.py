@@ -1,4 +1,4 @@
-"""Batches ahead of the step that needs them: a thread prepares the next while the current one is computed."""
+"""Loader: a thread prepares the next batches while the current one is trained on."""
 
 import queue
 import threading
@@ -6,31 +6,30 @@ import time
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-AHEAD = 2  # batches that may wait; one would do if each took equally long
+AHEAD = 2  # prepared batches that may wait; 1 would suffice if all took equally long
 
-
-B = TypeVar("B", covariant=True)  # what a batch is
+B = TypeVar("B", covariant=True)  # the type of a batch
 
 
 class Batches(Protocol[B]):
-    """What a loader takes batches from: a `Sampler` of pairs, a `RowSampler` of packed rows."""
+    """What a Loader reads from: a `Sampler` of pairs, or a `RowSampler` of packed rows."""
 
     def batch(self, step: int) -> B:
-        """The batch of a step."""
+        """Return the batch of a step, counted from 0."""
 
 
 class Loader(Generic[B]):
-    """The batches of a sampler in order, each prepared before it is asked for if there is time.
+    """Returns a sampler's batches in order and prepares the next ones in a background thread.
 
-    Most of a batch's preparation is NumPy's work outside the interpreter's lock, and so is a step's. The thread
-    is a daemon: it keeps no process alive.
+    Most of the work of preparing a batch, and of a step, releases the interpreter lock. The thread is a daemon, so
+    it does not keep the process alive. Use as a context manager, or call `close`.
 
     Attributes:
-        waited: seconds that `next` took in all; divided by the training's time, the share that loading costs.
+        waited: total seconds spent in `next`; divided by the training time, the share that loading costs.
     """
 
     def __init__(self, sampler: Batches[B], start_step: int) -> None:
-        """Begin to prepare the batches from `start_step` on."""
+        """Start preparing the batches from `start_step` on."""
         self.waited = 0.0
         self._sampler = sampler
         self._ready: queue.Queue[B | BaseException] = queue.Queue(AHEAD)
@@ -39,22 +38,22 @@ class Loader(Generic[B]):
         self._thread.start()
 
     def next(self) -> B:
-        """The next batch, as `sampler.batch` of its step gives it; what that raised is raised here."""
+        """Return the next step's batch; an exception of `sampler.batch` is raised here."""
         assert not self._closed.is_set(), "the loader is closed"
         began = time.perf_counter()
         batch = self._ready.get()
         self.waited += time.perf_counter() - began
         if isinstance(batch, BaseException):
-            self._ready.put(batch)  # there is no batch behind it, for whoever asks again
+            self._ready.put(batch)  # no batch follows, so the next call raises again
             raise batch
         return batch
 
     def close(self) -> None:
-        """End the thread, which finishes at most the batch that it is at."""
+        """Stop the thread after the batch it is preparing."""
         self._closed.set()
         while self._thread.is_alive():
             try:
-                self._ready.get(timeout=0.01)  # a full queue would hold it
+                self._ready.get(timeout=0.01)  # a full queue would block the thread
             except queue.Empty:
                 continue
 
@@ -71,5 +70,5 @@ class Loader(Generic[B]):
             while not self._closed.is_set():
                 self._ready.put(self._sampler.batch(step))
                 step += 1
-        except BaseException as error:  # raised again where the batch is asked for
+        except BaseException as error:  # raised again by `next`
             self._ready.put(error)

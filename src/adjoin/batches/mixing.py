@@ -1,4 +1,4 @@
-"""How much of the training each source gets: shares by temperature, and whole batches or pairs by those shares."""
+"""Mixing of sources: each source's share by temperature, and its batches or pairs at each step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from adjoin.errors import AdjoinError
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Pairs that are shuffled together: those of one source, or of several.
+class SourcePool:
+    """The pairs of one or several sources, which are shuffled together.
 
     Attributes:
-        name: the source's, or all of theirs.
-        sources: whose pairs, each with their number.
+        name: name of the source, or of all of them joined by " + ".
+        sources: number of pairs of each source.
     """
 
     name: str
@@ -23,50 +23,53 @@ class Pool:
 
     @property
     def pairs(self) -> int:
-        """How many there are."""
+        """Number of pairs of all sources."""
         return sum(self.sources.values())
 
 
-def pools_of(sources: Mapping[str, int], batch_size: int) -> list[Pool]:
-    """A pool a source; those with less than a batch are joined, if need be with the next smallest.
+def pools_of(sources: Mapping[str, int], batch_size: int) -> list[SourcePool]:
+    """Make one pool per source. Sources smaller than a batch share a pool, if needed with the next smallest.
 
     Args:
-        sources: pairs of each source, a batch in all at least.
-        batch_size: M.
+        sources: number of pairs of each source; together at least one batch.
+        batch_size: M, pairs per batch.
     """
     by_size = sorted(sources, key=lambda name: sources[name])
-    rest: list[str] = []
+    small: list[str] = []
     for name in by_size:
-        filled = sum(sources[joined] for joined in rest)
-        if sources[name] >= batch_size and (not rest or filled >= batch_size):
+        filled = sum(sources[source] for source in small)
+        if sources[name] >= batch_size and (not small or filled >= batch_size):
             break
-        rest.append(name)
-    pools = [Pool(name, {name: pairs}) for name, pairs in sources.items() if name not in rest]
-    joined = {name: sources[name] for name in sources if name in rest}
-    return [*pools, Pool(" + ".join(joined), joined)] if joined else pools
+        small.append(name)
+    pools = [SourcePool(name, {name: pairs}) for name, pairs in sources.items() if name not in small]
+    merged = {name: sources[name] for name in sources if name in small}
+    return [*pools, SourcePool(" + ".join(merged), merged)] if merged else pools
 
 
 def shares(pairs: Sequence[int], temperature: float) -> list[float]:
-    """The share of each source, proportional to its pairs to the power of 1 / temperature; they sum to 1.
+    """Compute each source's share, proportional to pairs ** (1 / temperature); the shares sum to 1.
 
-    At 1 every pair comes equally often; the higher, the more equal the sources ("inf": all the same).
+    At temperature 1 every pair is drawn equally often. Higher values bring the sources' shares closer together;
+    infinity makes them equal.
 
     Raises:
         AdjoinError: the temperature is not more than 0.
     """
     if not temperature > 0:
-        raise AdjoinError(f"mixing temperature is {temperature}: expected more than 0; 1 treats all pairs alike")
-    # By the largest, so that no temperature can make a power too large or all of them 0.
+        raise AdjoinError(
+            f"mixing temperature is {temperature}: expected more than 0; 1 draws all pairs equally often"
+        )
+    # Divided by the largest, so that no power overflows and not all become 0.
     powers = [(number / max(pairs)) ** (1 / temperature) for number in pairs]
     return [power / sum(powers) for power in powers]
 
 
 def capped(shares_S: Sequence[float], highest_S: Sequence[float]) -> list[float]:
-    """The shares with none above its bound; what is cut off goes to the others by their shares.
+    """Cap shares at an upper bound each; what is cut off is distributed to the others in proportion.
 
     Args:
-        shares_S: sum to 1.
-        highest_S: the bound of each; they sum to 1 or more.
+        shares_S: shares that sum to 1.
+        highest_S: upper bound of each share; they sum to 1 or more.
     """
     shares_, highest = np.array(shares_S), np.array(highest_S)
     bound = np.zeros(len(shares_), np.bool_)
@@ -79,19 +82,20 @@ def capped(shares_S: Sequence[float], highest_S: Sequence[float]) -> list[float]
 
 
 def as_weights(shares_S: Sequence[float]) -> list[int]:
-    """Shares as whole numbers, at least 1 each, so that `seats` counts exactly."""
+    """Convert shares to integer weights of at least 1, so that `seats` is exact."""
     return [max(1, round(share * (1 << 40))) for share in shares_S]
 
 
 def seats(number: int, weights_S: Sequence[int]) -> list[int]:
-    """How many of the first `number` things, batches or pairs, each source gets by its weight.
+    """Allocate the first `number` items, batches or pairs, to sources in proportion to their weights.
 
-    Sainte-Laguë's rule: the j-th of a source with weight w comes at the time (2 j - 1) / w, and the first `number`
-    by time are taken. So a larger number takes nothing from any source, and what step t gives is the difference of
-    t + 1 and t, with no state to keep; after t steps a source of share p has had about p t, however small p is.
+    Sainte-Laguë's method: the j-th item of a source with weight w comes at time (2 j - 1) / w, and the first
+    `number` items by time are allocated. A larger number takes nothing from any source. So step t gets the
+    difference of the allocations of t + 1 and t, and no state is kept. After t steps a source of share p has had
+    about p t items, however small p is.
     """
     total, sources = sum(weights_S), range(len(weights_S))
-    # All up to the time 2 number / total: by half a thing a source too many or too few.
+    # All items up to time 2 number / total: at most half an item per source too many or too few.
     taken = [(2 * number * weight + total) // (2 * total) for weight in weights_S]
     while sum(taken) < number:
         taken[min(sources, key=lambda s: (Fraction(2 * taken[s] + 1, weights_S[s]), s))] += 1

@@ -1,4 +1,4 @@
-"""A random order of N things of which any stretch can be asked for, without an array of N numbers."""
+"""Pseudo-random permutations of 0, ..., N - 1, computed element by element without an array of N numbers."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ ROUNDS = 6
 _FACTORS = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], np.uint64)  # MurmurHash3's finaliser
 
 
-def shuffled(places: NDArray[np.int64], size: int, key: Sequence[int]) -> NDArray[np.int64]:
-    """What stands at `places` of a random order of 0, ..., size - 1.
+def shuffled(positions: NDArray[np.int64], size: int, key: Sequence[int]) -> NDArray[np.int64]:
+    """Return the elements at `positions` of a random permutation of 0, ..., size - 1.
 
-    A Feistel network over the numbers with as many bits as size - 1 has: in turn each half of the bits is changed
-    by a hash of the other, which can be undone whatever the hash, so no two places share a number. A number that
-    is too high goes through again until it is not (Black and Rogaway 2002, cycle walking); fewer than half are.
+    The permutation is a Feistel network over the bits of size - 1. Each half of the bits is changed in turn by a
+    hash of the other half, which is invertible for any hash, so no number comes twice. A number of `size` or more
+    goes through the network again (cycle walking, Black and Rogaway 2002); fewer than half do.
 
     Args:
-        places: in 0, ..., size - 1, any shape.
+        positions: integers in 0, ..., size - 1, of any shape.
         size: N.
-        key: says which order: numbers of 0 or more, as a seed of NumPy.
+        key: integers of 0 or more that choose the permutation, as a NumPy seed.
     """
     bits = (size - 1).bit_length()
     keys = np.random.default_rng(key).integers(0, 1 << 64, ROUNDS, np.uint64)
-    numbers = _network(places.astype(np.uint64), bits, keys)
+    numbers = _network(positions.astype(np.uint64), bits, keys)
     high = np.flatnonzero(numbers >= size)
     while len(high):
         numbers[high] = _network(numbers[high], bits, keys)
@@ -31,19 +31,25 @@ def shuffled(places: NDArray[np.int64], size: int, key: Sequence[int]) -> NDArra
     return numbers.astype(np.int64)
 
 
-def shuffled_runs(places: NDArray[np.int64], size: int, run: int, key: Sequence[int]) -> NDArray[np.int64]:
-    """What stands at `places` of a random order of runs of `run` neighbours in 0, ..., size - 1.
+def shuffled_runs(positions: NDArray[np.int64], size: int, run: int, key: Sequence[int]) -> NDArray[np.int64]:
+    """Return the elements at `positions` of a random permutation of runs of `run` consecutive numbers.
 
-    The order is a ring that is cut into runs from a random place on, so that no two numbers are always apart.
-    The last size modulo `run` places hold what fills no run.
+    The numbers 0, ..., size - 1 form a ring, which is cut into runs from a random offset on. So no two adjacent
+    numbers are always separated. The last size modulo `run` positions hold the numbers that fill no run.
+
+    Args:
+        positions: integers in 0, ..., size - 1, of any shape.
+        size: N.
+        run: length of a run; 1 is `shuffled`.
+        key: integers of 0 or more that choose the permutation, as a NumPy seed.
     """
     if run <= 1:
-        return shuffled(places, size, key)
+        return shuffled(positions, size, key)
     start = int(np.random.default_rng([*key, run]).integers(size))
     runs = size // run
-    whole = places < runs * run
-    numbers = places.copy()
-    numbers[whole] = shuffled(places[whole] // run, runs, key) * run + places[whole] % run
+    whole = positions < runs * run
+    numbers = positions.copy()
+    numbers[whole] = shuffled(positions[whole] // run, runs, key) * run + positions[whole] % run
     return (numbers + start) % size
 
 

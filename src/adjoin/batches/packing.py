@@ -1,16 +1,16 @@
-"""Documents → two streams of tokens on disk, mapped into memory: one to train on, one to measure on.
+"""Sequence packing: documents as two token streams on disk, one to train on and one held out.
 
     tokens/
-      packed.json        how much of what; written last, a folder without it is begun afresh
+      packed.json        counts; written last, so a folder without it is unfinished and is overwritten
       tokenizer.json
-      trained.npy        the tokens of all documents end to end, each between the document role's delimiters
-      held_out.npy       the same of the documents that are never trained on
+      trained.npy        tokens of all training documents end to end, each between the document delimiters
+      held_out.npy       likewise the documents that are never trained on
 
-No document is cut: where rows are made of a stream (rows.py), a long one flows on into the rows that follow, and
+No document is truncated. A stream is cut into rows (rows.py): a long document continues in the next rows, and
 several short ones share a row, as in GPT-3's training (Brown et al. 2020, arXiv 2005.14165, appendix B).
 
-Worker processes read and tokenize, one writer appends in the sources' order, so the bytes do not depend on the
-number of workers. No more than a few workers' results are ever in memory, and a number for each document.
+Worker processes read and tokenize. One writer appends their results in the order of the sources, so the files do
+not depend on the number of workers. In memory are a few workers' results, and one integer per document.
 """
 
 import hashlib
@@ -38,23 +38,23 @@ from adjoin.workers import in_order
 FORMAT = 1
 STATE = "packed.json"
 TRAINED, HELD_OUT = "trained", "held_out"
-HELD_OUT_OF = 100  # one document of so many
+HELD_OUT_OF = 100  # one document in 100 is held out
 SOURCES_PER_TASK, DOCUMENTS_AT_ONCE = 32, 32
 
-_WHOLE = 1 << 40  # tokens: no document has as many
+_WHOLE = 1 << 40  # maximum tokens per document: none is truncated
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What packed.json says.
+    """The content of packed.json: the counts of both streams.
 
     Attributes:
-        format: of the streams.
-        data: a hash of the documents in their order.
-        documents, tokens: in the stream to train on, delimiters included.
-        held_out_documents, held_out_tokens: in the other one.
-        held_out_bytes: of the latter's texts, in UTF-8.
-        passed_over: how much was not read, or left out, by reason.
+        format: format version.
+        data: hash of the documents in order.
+        documents, tokens: counts of the training stream; tokens include delimiters.
+        held_out_documents, held_out_tokens: counts of the held-out stream.
+        held_out_bytes: UTF-8 bytes of the held-out texts.
+        passed_over: files and documents that were skipped, by reason.
     """
 
     format: int
@@ -68,12 +68,12 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """The two streams, mapped into memory.
+class PackedStreams:
+    """The training stream and the held-out stream, memory-mapped.
 
     Attributes:
-        content: how much of what.
-        trained_N, held_out_N: their tokens, uint16 or int32.
+        content: counts of both streams.
+        trained_N, held_out_N: token ids, uint16 or int32.
     """
 
     content: Content
@@ -81,11 +81,11 @@ class Packed:
     held_out_N: NDArray[Any]
 
     @classmethod
-    def open(cls, folder: Path) -> "Packed":
-        """Open what `pack` has finished.
+    def open(cls, folder: Path) -> "PackedStreams":
+        """Open the streams that `pack` wrote.
 
         Raises:
-            AdjoinError: it is missing or damaged.
+            AdjoinError: the folder is missing, unfinished or damaged.
         """
         value = read_json(folder / STATE, "state of the packed tokens")
         declared: dict[str, Any] = {entry.name: entry.type for entry in fields(Content)}
@@ -101,27 +101,31 @@ class Packed:
 
 
 def holds(folder: Path, data: str | None) -> bool:
-    """Whether a finished pack of the documents with the hash `data` lies in a folder."""
+    """Whether a folder has the finished streams of the documents with the hash `data`."""
     try:
-        return Packed.open(folder).content.data == data
+        return PackedStreams.open(folder).content.data == data
     except AdjoinError:
         return False
 
 
 def pack(
     sources: Sequence[Source], tokenizer: Tokenizer, folder: Path, tally: Tally, *, workers: int | None = None
-) -> Packed:
-    """Tokenize all Documents of the sources into `folder`, which one builder at a time may fill.
+) -> PackedStreams:
+    """Tokenize all documents of the sources into two streams in `folder`.
 
-    Of documents with the same text the first counts. Held out is every document whose text's hash says so, about
-    one of `HELD_OUT_OF`, in this corpus as in any other that it is part of; the last one if there is none.
+    Documents with the same text are packed once. About one document in `HELD_OUT_OF` is held out, by the hash of
+    its text, so every corpus that contains it holds it out. If the hashes hold out none, the last document is.
+    Only one process at a time may write to a folder.
 
     Args:
-        sources: what `find_sources` found.
-        tokenizer: of the model that is trained.
-        folder: made if it is missing; what stands there is written over.
-        tally: what was passed over before; what is passed over now comes on top.
-        workers: processes; None for one a processor.
+        sources: the sources, from `find_sources`.
+        tokenizer: tokenizer of the model to train.
+        folder: made if it is missing, overwritten if it is not.
+        tally: skipped files and documents so far; those skipped here are added.
+        workers: number of processes; None for one per CPU core.
+
+    Returns:
+        The finished streams.
 
     Raises:
         AdjoinError: there are fewer than two documents, or a worker was killed.
@@ -135,20 +139,20 @@ def pack(
     highest = max(tokenizer.backend.get_vocab().values())
     ids = "<u2" if highest < 1 << 16 else "<i4"
     tasks = [
-        _Task(list(sources[i : i + SOURCES_PER_TASK]), folder / TOKENIZER, digest, ids)
+        _PackingTask(list(sources[i : i + SOURCES_PER_TASK]), folder / TOKENIZER, digest, ids)
         for i in range(0, len(sources), SOURCES_PER_TASK)
     ]
-    writer = _Writer(folder, ids, tally)
+    writer = _StreamWriter(folder, ids, tally)
     with closing(in_order(_tokenize, tasks, workers)) as parts:
         for part in parts:
             writer.append(part)
     writer.finish()
-    return Packed.open(folder)
+    return PackedStreams.open(folder)
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """What a worker needs to tokenize some sources."""
+class _PackingTask:
+    """Sources for a worker to tokenize."""
 
     sources: list[Source]
     tokenizer: Path
@@ -157,31 +161,31 @@ class _Task:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Some sources, tokenized: their tokens end to end; of each document its length, hash, bytes and origin."""
+class _TokenizedSources:
+    """Tokenized sources: tokens end to end; length, hash, bytes and origin of each document."""
 
     ids_N: NDArray[Any]
     documents: list[tuple[int, int, int, str]]
     tally: Tally
 
 
-def _tokenize(task: _Task) -> _Part:
+def _tokenize(task: _PackingTask) -> _TokenizedSources:
     tokenizer = tokenizer_of_worker(task.tokenizer, task.tokenizer_hash)
     tally = Tally()
     remaining = (document for source in task.sources for document in read_source(source, tally))
     parts: list[NDArray[Any]] = [np.zeros(0, task.ids)]
     documents: list[tuple[int, int, int, str]] = []
-    while some := list(islice(remaining, DOCUMENTS_AT_ONCE)):
-        tokens = tokenizer.encode([document.text for document in some], "document", _WHOLE)
-        parts.append(tokens.ids_N.astype(task.ids))  # half the way through the pipe
+    while batch := list(islice(remaining, DOCUMENTS_AT_ONCE)):
+        tokens = tokenizer.encode([document.text for document in batch], "document", _WHOLE)
+        parts.append(tokens.ids_N.astype(task.ids))  # uint16 halves what goes through the pipe
         documents += [
             (length, text_hash(document.text), len(document.text.encode("utf-8", "replace")), document.origin)
-            for length, document in zip(tokens.lengths_B.tolist(), some, strict=True)
+            for length, document in zip(tokens.lengths_B.tolist(), batch, strict=True)
         ]
-    return _Part(np.concatenate(parts), documents, tally)
+    return _TokenizedSources(np.concatenate(parts), documents, tally)
 
 
-class _Writer:
+class _StreamWriter:
     """Appends documents to the two streams."""
 
     def __init__(self, folder: Path, ids: str, tally: Tally) -> None:
@@ -190,12 +194,12 @@ class _Writer:
         self._documents, self._bytes = dict.fromkeys(self._columns, 0), dict.fromkeys(self._columns, 0)
         self._seen: set[int] = set()
         self._data = hashlib.sha256()
-        self._waiting: tuple[NDArray[Any], int] | None = None  # the last document that is not held out by its hash
+        self._waiting: tuple[NDArray[Any], int] | None = None  # the last document that its hash does not hold out
 
-    def append(self, part: _Part) -> None:
-        """Add some sources' documents."""
+    def append(self, part: _TokenizedSources) -> None:
+        """Append the documents of some sources."""
         self._tally.merge(part.tally)
-        for ids_n, number, size, origin in _one_by_one(part):
+        for ids_n, number, size, origin in _documents_of(part):
             if number in self._seen:
                 self._tally.add("duplicate", origin)
                 continue
@@ -204,18 +208,18 @@ class _Writer:
             if number % HELD_OUT_OF == 0:
                 self._write(HELD_OUT, ids_n, size)
             else:
-                self._let_go(TRAINED)
+                self._write_waiting(TRAINED)
                 self._waiting = ids_n, size
 
     def finish(self) -> None:
-        """Place the last document, close the streams, and say that all is done."""
-        self._let_go(TRAINED if self._documents[HELD_OUT] else HELD_OUT)
+        """Write the last document, close the streams, and write packed.json."""
+        self._write_waiting(TRAINED if self._documents[HELD_OUT] else HELD_OUT)
         for column in self._columns.values():
             column.finish()
         if not self._documents[TRAINED]:
             raise AdjoinError(
-                f"{len(self._seen)} documents to read, expected 2 or more, one of them to measure on"
-                f" ({self._tally.summary() or 'nothing was passed over'}): give more folders, files or archives"
+                f"{len(self._seen)} documents to read, expected 2 or more, one of which is held out"
+                f" ({self._tally.summary() or 'nothing was skipped'}): give more folders, files or archives"
             )
         content = Content(
             format=FORMAT,
@@ -229,7 +233,7 @@ class _Writer:
         )
         write_json(self._folder / STATE, asdict(content))
 
-    def _let_go(self, stream: str) -> None:
+    def _write_waiting(self, stream: str) -> None:
         if self._waiting is not None:
             self._write(stream, *self._waiting)
             self._waiting = None
@@ -240,8 +244,8 @@ class _Writer:
         self._bytes[stream] += size
 
 
-def _one_by_one(part: _Part) -> Iterator[tuple[NDArray[Any], int, int, str]]:
-    """Each document's tokens, hash, bytes and origin."""
+def _documents_of(part: _TokenizedSources) -> Iterator[tuple[NDArray[Any], int, int, str]]:
+    """Tokens, hash, bytes and origin of each document."""
     end = 0
     for length, number, size, origin in part.documents:
         end += length

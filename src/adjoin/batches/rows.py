@@ -1,4 +1,4 @@
-"""Rows of a packed stream of tokens, and the batches of them: a pure function of (seed, step)."""
+"""Fixed-length rows of a packed token stream, and batches of rows as a pure function of (seed, step)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +12,18 @@ from adjoin.tokens import Ragged
 
 
 class Rows:
-    """A stream cut into rows of T tokens to predict, each behind the last token of the row before.
+    """A token stream cut into rows of T + 1 tokens, T of which are predicted.
 
-    So a row has T + 1 tokens, the last row perhaps fewer, and every token of the stream but its first is predicted
-    in exactly one row.
+    Each row begins with the last token of the row before, and the last row may be shorter. So every token of the
+    stream but the first is predicted in exactly one row.
     """
 
     def __init__(self, ids_N: NDArray[Any], length: int) -> None:
-        """Cut a stream.
+        """Cut a stream into rows.
 
         Args:
-            ids_N: its tokens, which may be mapped into memory.
-            length: T.
+            ids_N: token ids of the stream; may be memory-mapped.
+            length: T, predicted tokens per row.
         """
         self._ids_N, self._length = ids_N, length
 
@@ -31,11 +31,11 @@ class Rows:
         return -(-max(0, len(self._ids_N) - 1) // self._length)
 
     def lengths(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many tokens each of the rows `numbers` has."""
+        """Return the number of tokens of each of the rows `numbers` (B,)."""
         return np.minimum(self._length + 1, len(self._ids_N) - numbers * self._length)
 
     def take(self, numbers: NDArray[np.int64]) -> Ragged:
-        """The rows `numbers`, in that order."""
+        """Read the rows `numbers`, in that order."""
         lengths = self.lengths(numbers)
         first = np.cumsum(lengths) - lengths
         positions = np.arange(lengths.sum()) + np.repeat(numbers * self._length - first, lengths)
@@ -44,11 +44,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class RowBatch:
-    """A batch of rows, of which each rank has its share.
+    """This rank's share of a batch of rows.
 
     Attributes:
-        rows: this rank's.
-        predicted: tokens that are predicted in the whole batch, over all ranks: what its loss is a mean over.
+        rows: token sequences of this rank.
+        predicted: predicted tokens of the whole batch, over all ranks; the loss is the mean over them.
     """
 
     rows: Ragged
@@ -56,24 +56,24 @@ class RowBatch:
 
 
 class RowSampler:
-    """Draws batches in which each row comes exactly once an epoch, in an order that differs from epoch to epoch.
+    """Draws batches of rows. Each row comes exactly once per epoch, and each epoch has its own order.
 
     Attributes:
-        steps_per_epoch: batches of an epoch, of like size, none of them above the one asked for.
+        steps_per_epoch: batches per epoch. Their sizes differ by at most one row.
     """
 
     def __init__(self, rows: Rows, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1) -> None:
-        """Prepare the drawing.
+        """Sample from rows.
 
         Args:
-            rows: what is drawn.
-            batch_size: rows a batch, at most, over all ranks.
-            seed: of the order.
-            rank: which of the ranks this is.
-            ranks: how many there are.
+            rows: the rows to draw from.
+            batch_size: maximum number of rows per batch, over all ranks.
+            seed: seed of the order.
+            rank: index of this rank.
+            ranks: number of ranks.
 
         Raises:
-            AdjoinError: there are fewer rows in a batch than ranks.
+            AdjoinError: a batch has fewer rows than there are ranks.
         """
         self._rows, self._seed, self._rank, self._ranks = rows, seed, rank, ranks
         self.steps_per_epoch = -(-len(rows) // batch_size)
@@ -84,19 +84,19 @@ class RowSampler:
             )
 
     def batch(self, step: int) -> RowBatch:
-        """This rank's share of the batch of a step, counted from 0."""
-        epoch, first, last = self._stretch(step)
+        """Return this rank's share of the batch of a step, counted from 0."""
+        epoch, first, last = self._range(step)
         numbers = shuffled(np.arange(first, last), len(self._rows), [self._seed, epoch])
         own = np.array_split(numbers, self._ranks)[self._rank]
         return RowBatch(self._rows.take(own), int(self._rows.lengths(numbers).sum()) - len(numbers))
 
     def address(self, step: int) -> str:
-        """Where the batch of a step comes from, for a message to a person."""
-        epoch, first, last = self._stretch(step)
+        """Describe where the batch of a step comes from, for error messages."""
+        epoch, first, last = self._range(step)
         return f"seed {self._seed}, step {step:,}: epoch {epoch}, rows {first:,} to {last - 1:,} of its order"
 
-    def _stretch(self, step: int) -> tuple[int, int, int]:
-        """The epoch of a step, and which places of that epoch's order its batch takes, first to last."""
+    def _range(self, step: int) -> tuple[int, int, int]:
+        """The epoch of a step, and the range first to last of that epoch's order that its batch takes."""
         epoch, turn = divmod(step, self.steps_per_epoch)
         first, last = (number * len(self._rows) // self.steps_per_epoch for number in (turn, turn + 1))
         return epoch, first, last

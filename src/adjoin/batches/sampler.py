@@ -1,8 +1,8 @@
-"""The token cache → batches of M pairs, of one source each or of all mixed.
+"""Sampler: draws batches of M pairs from a token cache, of one source each or of all sources mixed.
 
-Every batch is a pure function of (seed, step): there is no iterator to save, so resuming is counting. So that this
-holds without an array of all pairs in memory, an epoch's order is computed (`order.py`), and which source's turn a
-step is follows from how many batches each source has had by then, which is computed too (`mixing.seats`).
+Every batch is a pure function of (seed, step), so a resumed training needs the step only. No array of all pairs is
+kept: an epoch's order is computed (order.py). The source of a step follows from the number of batches that each
+source has had before, which is computed too (`mixing.seats`).
 """
 
 from collections.abc import Iterator
@@ -13,29 +13,30 @@ from numpy.typing import NDArray
 
 from adjoin.batches.batch import Batch, cut_out, drop_tokens, stretches
 from adjoin.batches.cache import Sequences, TokenCache
-from adjoin.batches.mixing import Pool, as_weights, capped, pools_of, seats, shares
+from adjoin.batches.mixing import SourcePool, as_weights, capped, pools_of, seats, shares
 from adjoin.batches.order import shuffled_runs
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 
 ONE, MIXED = "one", "mixed"
-ROUND = 64  # steps whose sources are shuffled among themselves: no pattern, and never far from the shares
+ROUND = 64  # the sources of so many steps are shuffled: no pattern, and never far from the shares
 
-# What a random number is for, so that no two uses share a stream.
+# Purposes of random numbers, each with a stream of its own.
 _ORDER, _TURNS, _BLEND, _DROPOUT, _CROP = range(5)
 
 
 class Sampler:
-    """Batches of `batch_size` pairs, those of each source in a fresh order each epoch.
+    """Draws batches of `batch_size` pairs; the pairs of a source are shuffled anew each epoch.
 
-    With batches of one source, a source's epoch is its pairs in batches; the rest that fills none is left to the
-    next epoch's order. Mixed batches of temperature 1 are those of one large source. At another temperature a
-    batch takes of each source by its share, but no more than it has; where a source's epoch ends amid a batch, a
-    pair may come twice in it, which the loss knows by its numbers.
+    If each batch is of one source, the pairs that fill no batch at the end of a source's epoch are left out of it.
+    Mixed batches at temperature 1 are drawn as from one large source. At another temperature, a batch takes pairs
+    of each source in proportion to its share, but no more than the source has. A pair may then come twice in a
+    batch where a source's epoch ends; the loss treats the copies as false negatives.
 
     Attributes:
-        steps_per_epoch: batches with as many pairs in all as there are; at least 1.
-        shares: name → pairs, share of the batches (of each batch, if they are mixed).
+        steps_per_epoch: number of pairs divided by the batch size; at least 1.
+        shares: for each source, its number of pairs and its share of the batches. If batches are mixed, its share
+            of each batch.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Sampler:
         token_dropout: float = 0.0,
         crop: tuple[float, float] = (0.0, 0.0),
         distinct: bool = False,
-        neighbours: int = 1,
+        local_negatives: int = 1,
         sources: str = ONE,
         mixing_temperature: float = 1.0,
         rank: int = 0,
@@ -56,31 +57,37 @@ class Sampler:
         """Sample from tokenized pairs.
 
         Args:
-            cache: what to sample from.
-            batch_size: M, over all ranks.
-            seed: with the step's number it determines everything random here.
-            token_dropout: share of the tokens between the delimiters that is left out, anew at each visit.
-            crop: share of the x, and of the y, that are cut to a stretch, anew at each visit.
-            distinct: whether each sequence's tokens come once, with those beside them (`Ragged.distinct`).
-            neighbours: so many pairs that stand next to each other in the data stay together in a batch: they are
-                of one file or package as a rule, and each other's hard negatives.
-            sources: "one": each batch is of one source; "mixed": of all.
-            mixing_temperature: a source's share is proportional to its pairs to the power of one over this.
-            rank: which of the ranks this is; it gets its share of each batch.
-            ranks: how many there are.
+            cache: the tokenized pairs.
+            batch_size: M, pairs per batch over all ranks.
+            seed: seed and step determine all random choices.
+            token_dropout: share of the tokens between the delimiters that are dropped, at random at each visit.
+            crop: share of the x, and of the y, that are cropped, at random at each visit; see `stretches`.
+            distinct: whether to keep only the first occurrence of each token in a sequence, see `Ragged.distinct`.
+            local_negatives: size of the runs of adjacent pairs that stay together in a batch. They are usually of
+                one file or package, so they are hard negatives for each other. 1 shuffles all pairs.
+            sources: "one" for batches of one source each, "mixed" for batches of all sources.
+            mixing_temperature: a source's share is proportional to pairs ** (1 / mixing_temperature).
+            rank: index of this rank.
+            ranks: number of ranks; each gets an equal share of every batch.
 
         Raises:
-            AdjoinError: a batch has fewer than 2 pairs (there would be no negative), there are too few pairs, or
-                a number is out of its range.
+            AdjoinError: a batch has fewer than 2 pairs (there would be no negatives), there are fewer pairs than
+                `batch_size`, or a number is out of its range.
         """
         _check(len(cache), batch_size, token_dropout, sources, rank, ranks)
         self._cache, self._batch_size, self._seed, self._token_dropout = cache, batch_size, seed, token_dropout
-        self._distinct, self._neighbours, self._crop = distinct, neighbours, (*crop, crop[1])  # negatives are y
+        self._distinct, self._local_negatives, self._crop = (
+            distinct,
+            local_negatives,
+            (*crop, crop[1]),
+        )  # negatives are y
         self._rank, self._ranks = rank, ranks
         self.steps_per_epoch = len(cache) // batch_size
         of_one = sources == ONE
         self._pools = (
-            pools_of(cache.sources, batch_size) if of_one else [Pool(s, {s: n}) for s, n in cache.sources.items()]
+            pools_of(cache.sources, batch_size)
+            if of_one
+            else [SourcePool(s, {s: n}) for s, n in cache.sources.items()]
         )
         sizes = [pool.pairs for pool in self._pools]
         parts = shares(sizes, mixing_temperature)
@@ -89,12 +96,12 @@ class Sampler:
             parts = capped(parts, [size / batch_size for size in sizes])
         self.shares = {pool.name: (pool.pairs, part) for pool, part in zip(self._pools, parts, strict=True)}
         if not of_one and not self._blends:
-            self._pools, parts = [Pool(MIXED, cache.sources)], [1.0]
+            self._pools, parts = [SourcePool(MIXED, cache.sources)], [1.0]
         self._weights = as_weights(parts)
         self._round = lru_cache(maxsize=2)(self._turns)
 
     def batch(self, step: int) -> Batch:
-        """This rank's share of the batch of a step, counted from 0."""
+        """Return this rank's share of the batch of a step, counted from 0."""
         rows = self.rows(step)
         share = self._batch_size // self._ranks
         first, last = self._rank * share, (self._rank + 1) * share
@@ -112,28 +119,28 @@ class Sampler:
         )
 
     def rows(self, step: int) -> NDArray[np.int64]:
-        """The numbers in the cache of all M pairs of a step's batch, in its order."""
+        """Return the cache row numbers of all M pairs of a step's batch, in order."""
         parts = []
-        for pool, epoch, first, last in self._stretches(step):
+        for pool, epoch, first, last in self._ranges(step):
             pairs = self._pools[pool].pairs
             key = [self._seed, _ORDER, pool, epoch]
-            places = shuffled_runs(np.arange(first, last), pairs, self._neighbours, key)
-            parts.append(self._rows_of(self._pools[pool], places))
+            members = shuffled_runs(np.arange(first, last), pairs, self._local_negatives, key)
+            parts.append(self._rows_of(self._pools[pool], members))
         rows = np.concatenate(parts)
-        if self._blends:  # or each rank would get sources of its own
+        if self._blends:  # else each rank would get sources of its own
             rows = np.random.default_rng([self._seed, _BLEND, step]).permutation(rows)
         return rows
 
     def address(self, step: int) -> str:
-        """Where the batch of a step comes from, for a message to a person."""
+        """Describe where the batch of a step comes from, for error messages."""
         stretches = (
             f"source {self._pools[pool].name}, epoch {epoch}, pairs {first:,} to {last - 1:,} of its order"
-            for pool, epoch, first, last in self._stretches(step)
+            for pool, epoch, first, last in self._ranges(step)
         )
         return f"seed {self._seed}, step {step:,}: {'; '.join(stretches)}"
 
     def _take(self, side: Sequences, rows: NDArray[np.int64], first: int, last: int, key: list[int]) -> Ragged:
-        """The sequences from `first` to `last` of `rows`, with the dropout that they have in the whole batch."""
+        """The sequences `rows[first:last]`, cropped and dropped as they would be in the whole batch."""
         taken = side.take(rows[first:last])
         before_B = side.lengths(rows[:first])
         if (share := self._crop[key[1]]) and len(taken):
@@ -146,19 +153,19 @@ class Sampler:
         bits.advance(int(before_B.sum()))
         return drop_tokens(taken, self._token_dropout, np.random.Generator(bits), distinct=self._distinct)
 
-    def _stretches(self, step: int) -> Iterator[tuple[int, int, int, int]]:
-        """What a step's batch is of: pool, epoch, and which places of that epoch's order, first to last."""
+    def _ranges(self, step: int) -> Iterator[tuple[int, int, int, int]]:
+        """The parts of a step's batch: pool, epoch, and the range first to last of that epoch's order."""
         for pool, first, last in self._draws(step):
             pairs = self._pools[pool].pairs
             used = pairs if self._blends else pairs // self._batch_size * self._batch_size
             while first < last:
-                epoch, place = divmod(first, used)
-                end = min(used, place + last - first)
-                yield pool, epoch, place, end
-                first += end - place
+                epoch, begin = divmod(first, used)
+                end = min(used, begin + last - first)
+                yield pool, epoch, begin, end
+                first += end - begin
 
     def _draws(self, step: int) -> list[tuple[int, int, int]]:
-        """Of each pool, from which to which place of the endless row of its epochs a step's batch takes."""
+        """For each pool in a step's batch, the range of draws from it, counted over all epochs."""
         size = self._batch_size
         if self._blends:
             before, after = (seats(number * size, self._weights) for number in (step, step + 1))
@@ -171,26 +178,26 @@ class Sampler:
         return [(pool, batch * size, (batch + 1) * size)]
 
     def _turns(self, number: int) -> tuple[NDArray[np.int64], list[int]]:
-        """Whose turn each step of a round is, and how many batches each pool had before."""
+        """The pool of each step of a round, and the number of batches of each pool before the round."""
         before, after = (seats(steps * ROUND, self._weights) for steps in (number, number + 1))
         turns = np.repeat(np.arange(len(before)), np.subtract(after, before))
         return np.random.default_rng([self._seed, _TURNS, number]).permutation(turns), before
 
-    def _rows_of(self, pool: Pool, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers in the cache of the pairs at `places` of a pool."""
+    def _rows_of(self, pool: SourcePool, members: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The cache row numbers of a pool's members."""
         if len(pool.sources) == len(self._cache.sources):
-            return places
-        rows, begin = np.empty_like(places), 0
+            return members
+        rows, begin = np.empty_like(members), 0
         for source, pairs in pool.sources.items():
-            inside = (begin <= places) & (places < begin + pairs)
-            rows[inside] = self._cache.rows(source)[places[inside] - begin]
+            inside = (begin <= members) & (members < begin + pairs)
+            rows[inside] = self._cache.rows(source)[members[inside] - begin]
             begin += pairs
         return rows
 
 
 def _check(pairs: int, batch_size: int, token_dropout: float, sources: str, rank: int, ranks: int) -> None:
     if batch_size < 2:
-        raise AdjoinError(f"batch size is {batch_size}: expected at least 2, or there is no negative")
+        raise AdjoinError(f"batch size is {batch_size}: expected at least 2, else there are no negatives")
     if pairs < batch_size:
         raise AdjoinError(
             f"{pairs} pairs do not fill one batch of {batch_size}; give a smaller --batch or mine more"
@@ -198,8 +205,8 @@ def _check(pairs: int, batch_size: int, token_dropout: float, sources: str, rank
     if not 0 <= token_dropout < 1:
         raise AdjoinError(f"token dropout is {token_dropout}: expected 0 or more and less than 1")
     if sources not in (ONE, MIXED):
-        raise AdjoinError(f"sources is {sources!r}: expected {ONE!r}, a source a batch, or {MIXED!r}")
+        raise AdjoinError(f"sources is {sources!r}: expected {ONE!r} (one source per batch) or {MIXED!r}")
     if not 0 <= rank < ranks:
-        raise AdjoinError(f"rank {rank} of {ranks}: expected a rank from 0 to one less than their number")
+        raise AdjoinError(f"rank {rank} of {ranks}: expected a rank from 0 to {ranks - 1}")
     if batch_size % ranks:
         raise AdjoinError(f"a batch of {batch_size} pairs is not divisible by {ranks} ranks; give another --batch")

@@ -1,4 +1,4 @@
-"""Pairs → columns of token ids: parts of datasets are tokenized in workers, one writer appends them in order."""
+"""Builds a token cache: worker processes tokenize parts of datasets, one writer appends them in order."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.writing import FORMAT, State, TokenizedPart, Writer
+from adjoin.batches.writing import FORMAT, CacheState, TokenizedPart, Writer
 from adjoin.files import write_atomically
 from adjoin.pairs.dataset import NEGATIVES, PairDataset, Part
 from adjoin.pairs.pair import text_hash
@@ -19,9 +19,9 @@ from adjoin.tokens import FILE as TOKENIZER
 from adjoin.tokens import Ragged, Tokenizer, encode_all
 from adjoin.workers import in_order
 
-TEXTS_AT_ONCE = 1_024  # while it works, the library holds some 50 bytes a token
+TEXTS_AT_ONCE = 1_024  # the tokenizers library holds about 50 bytes per token while it works
 
-Progress = Callable[[int, int], None]  # pairs done, pairs in all
+ProgressCallback = Callable[[int, int], None]  # pairs done, pairs in all
 
 
 def build(
@@ -31,9 +31,9 @@ def build(
     folder: Path,
     *,
     workers: int | None,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> None:
-    """Tokenize datasets into the columns of `folder`; `TokenCache.build` says the rest."""
+    """Tokenize datasets into the columns of `folder`; arguments and errors as for `TokenCache.build`."""
     content = tokenizer.to_json()
     digest = hashlib.sha256(content.encode()).hexdigest()
     vocabulary = max(tokenizer.vocabulary_size, 1 + max(tokenizer.backend.get_vocab().values()))
@@ -41,14 +41,16 @@ def build(
     hashes = [dataset.hash for dataset in datasets]
     folder.mkdir(parents=True, exist_ok=True)
     pairs = sum(map(len, datasets))
-    with closing(Writer(folder, State(FORMAT, hashes, digest, vocabulary, max_tokens, negatives))) as writer:
+    with closing(Writer(folder, CacheState(FORMAT, hashes, digest, vocabulary, max_tokens, negatives))) as writer:
         progress(writer.state.pairs, pairs)
         if writer.state.complete:
             return
-        path = folder / TOKENIZER  # for the workers: it may be megabytes, too many to go with each task
+        path = folder / TOKENIZER  # for the workers: at several megabytes it is too large to send with each task
         write_atomically(path, content)
         tasks = [
-            _Task(part, path, digest, max_tokens, vocabulary) for dataset in datasets for part in dataset.parts()
+            _TokenizingTask(part, path, digest, max_tokens, vocabulary)
+            for dataset in datasets
+            for part in dataset.parts()
         ]
         with closing(in_order(_tokenize, tasks[writer.state.parts :], workers)) as tokenized:
             for part in tokenized:
@@ -58,8 +60,8 @@ def build(
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """What a worker needs to tokenize a part."""
+class _TokenizingTask:
+    """A part of a dataset for a worker to tokenize."""
 
     part: Part
     tokenizer: Path
@@ -70,12 +72,17 @@ class _Task:
 
 @lru_cache(maxsize=1)
 def tokenizer_of_worker(path: Path, content_hash: str) -> Tokenizer:
-    """The tokenizer in a file, read once a process."""
-    del content_hash  # only tells a file from the one that stood there before
+    """Load a worker's tokenizer; a file is read once per process.
+
+    Args:
+        path: tokenizer.json.
+        content_hash: hash of the file's content, so that a changed file is read again.
+    """
+    del content_hash  # part of the key of the cache
     return Tokenizer.load(path)
 
 
-def _tokenize(task: _Task) -> TokenizedPart:
+def _tokenize(task: _TokenizingTask) -> TokenizedPart:
     tokenizer = tokenizer_of_worker(task.tokenizer, task.tokenizer_hash)
     truncated, encoded = tokenizer.truncated, tokenizer.encoded
 
@@ -93,7 +100,7 @@ def _tokenize(task: _Task) -> TokenizedPart:
         "negative_hash": np.fromiter(map(text_hash, texts), np.int64, len(texts)),
         "negative_bounds": np.cumsum([len(negatives) for negatives in negatives_n], dtype=np.int64),
     }
-    narrow = np.uint16 if task.vocabulary <= 1 << 16 else np.int32  # half the way through the pipe
+    narrow = np.uint16 if task.vocabulary <= 1 << 16 else np.int32  # uint16 halves what goes through the pipe
     for side, tokens in (("x", x), ("y", y), ("negative", encode(texts, "document"))):
         columns |= {f"{side}_ids": tokens.ids_N.astype(narrow), f"{side}_offsets": np.cumsum(tokens.lengths_B)}
     sources = [f"{kind}/{language}" for kind, language in zip(rows["kind"], rows["language"], strict=True)]
@@ -102,5 +109,5 @@ def _tokenize(task: _Task) -> TokenizedPart:
 
 
 def _counts(tokens: Ragged, vocabulary: int) -> NDArray[np.int64]:
-    """In how many sequences each token stands, and how often in all (2, V)."""
-    return np.stack([np.bincount(some.ids_N, minlength=vocabulary) for some in (tokens.distinct(), tokens)])
+    """Document frequency and number of occurrences of each token (2, V)."""
+    return np.stack([np.bincount(ragged.ids_N, minlength=vocabulary) for ragged in (tokens.distinct(), tokens)])

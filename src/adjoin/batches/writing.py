@@ -1,7 +1,7 @@
-"""The one writer of a token cache: what it appends counts once it is on the disk and cache.json says so.
+"""Writer and state of a token cache: appended rows count once they are on the disk and in cache.json.
 
-A killed build loses `PARTS_PER_SAVE` parts at most. The next one goes on behind the last part saved and ends with
-the same bytes.
+A killed build loses at most `PARTS_PER_SAVE` parts. The next build continues after the last saved part and ends
+with the same bytes.
 """
 
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,32 +19,32 @@ FORMAT = 2
 STATE = "cache.json"
 PARTS_PER_SAVE = 8  # 65,536 pairs
 
-# A column of offsets → the column that it cuts up; one row more than things, from 0 to the other's length.
+# Column of offsets → the column that it divides. It has one row more than elements, from 0 to the other's length.
 OFFSETS = {
     "x_offsets": "x_ids",
     "y_offsets": "y_ids",
     "negative_offsets": "negative_ids",
-    "negative_bounds": "negative_hash",  # where each pair's explicit negatives begin and end among all
+    "negative_bounds": "negative_hash",  # first and last explicit negative of each pair
 }
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The content of cache.json: what the columns are of, and how many of their rows count.
+class CacheState:
+    """The content of cache.json: inputs of the build, progress, and rows of each column.
 
     Attributes:
-        format: of the columns.
-        datasets: the hash of each dataset, in order.
-        tokenizer: the SHA-256 of its tokenizer.json.
+        format: format version of the columns.
+        datasets: hash of each dataset, in order.
+        tokenizer: SHA-256 of tokenizer.json.
         vocabulary: V, one more than the highest token id.
-        max_tokens: of a sequence.
+        max_tokens: maximum sequence length.
         negatives: whether there are columns of explicit negatives.
-        complete: whether all is done.
-        parts: how many parts of the datasets are in the columns.
-        truncated: texts that lost their end.
+        complete: whether the build is finished.
+        parts: number of dataset parts in the columns.
+        truncated: texts longer than the maximum sequence length.
         encoded: texts in all.
-        sources: pairs of each source, in the order in which they came up.
-        rows: rows of each column.
+        sources: number of pairs of each source, in order of appearance.
+        rows: number of valid rows of each column.
     """
 
     format: int
@@ -60,17 +60,19 @@ class State:
     sources: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
 
-    def fresh(self) -> "State":
-        """The same work with nothing of it done."""
-        return State(self.format, self.datasets, self.tokenizer, self.vocabulary, self.max_tokens, self.negatives)
+    def fresh(self) -> "CacheState":
+        """Return the state of the same build before its first part."""
+        return CacheState(
+            self.format, self.datasets, self.tokenizer, self.vocabulary, self.max_tokens, self.negatives
+        )
 
     @property
     def pairs(self) -> int:
-        """How many pairs there are so far."""
+        """Number of pairs so far."""
         return sum(self.sources.values())
 
     def columns(self) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """The type and the shape of a row of each column."""
+        """Return dtype and row shape of each column."""
         ids = "<u2" if self.vocabulary <= 1 << 16 else "<i4"
         sides = ("x", "y", *(["negative"] * self.negatives))
         layout: dict[str, tuple[str, tuple[int, ...]]] = {f"{side}_ids": (ids, ()) for side in sides}
@@ -82,22 +84,22 @@ class State:
 
 
 def rows_of_source(number: int) -> str:
-    """The name of the column that lists the pairs of a source."""
+    """Return the name of the column with the pair numbers of a source."""
     return f"rows-{number:05d}"
 
 
-def read_state(folder: Path) -> State:
-    """What cache.json says.
+def read_state(folder: Path) -> CacheState:
+    """Read cache.json.
 
     Raises:
-        AdjoinError: it is missing or damaged.
+        AdjoinError: the file is missing or damaged.
     """
     value = read_json(folder / STATE, "state of the token cache")
-    declared: dict[str, Any] = {entry.name: entry.type for entry in fields(State)}
+    declared: dict[str, Any] = {entry.name: entry.type for entry in fields(CacheState)}
     if not isinstance(value, dict) or value.keys() != declared.keys() or wrong_types(value, declared):
         raise AdjoinError(f"{folder / STATE} is damaged: expected {', '.join(declared)}; remove {folder}")
     numbers = [*value["sources"].values(), *value["rows"].values(), value["parts"], value["vocabulary"]]
-    state = State(**value)
+    state = CacheState(**value)
     if state.format != FORMAT or any(type(number) is not int or number < 0 for number in numbers):
         raise AdjoinError(f"{folder / STATE} is damaged or not of format {FORMAT}; remove {folder}")
     if state.parts and state.rows.keys() != state.columns().keys():
@@ -109,13 +111,13 @@ def read_state(folder: Path) -> State:
 
 @dataclass(frozen=True, slots=True)
 class TokenizedPart:
-    """A part of a dataset, tokenized.
+    """The token columns of one part of a dataset.
 
     Attributes:
-        columns: its piece of each column; offsets are counted from the part's beginning, the 0 there left out.
-        sources: the source of each pair.
-        counts_2V: in how many sequences of x and y each token stands, and how often in all.
-        truncated: texts that lost their end.
+        columns: rows of each column; offsets count from the start of the part, without the leading 0.
+        sources: source of each pair.
+        counts_2V: document frequency and occurrences of each token in x and y.
+        truncated: texts longer than the maximum sequence length.
         encoded: texts in all.
     """
 
@@ -127,27 +129,32 @@ class TokenizedPart:
 
 
 class Writer:
-    """Appends tokenized parts to the columns of a cache, behind the last one saved.
+    """Appends tokenized parts to the columns of a cache, after the last part that was saved.
 
     Attributes:
-        state: how far it is.
+        state: progress of the build.
     """
 
-    def __init__(self, folder: Path, work: State) -> None:
-        """Go on in `folder` if what it holds is of the same work, begin afresh if not."""
+    def __init__(self, folder: Path, work: CacheState) -> None:
+        """Resume the build in `folder` if its inputs are the same, else start again.
+
+        Args:
+            folder: the cache's folder.
+            work: state of the build before its first part.
+        """
         self._folder = folder
         self._columns: dict[str, GrowingColumn] = {}
         self._counts_2V = np.zeros((2, work.vocabulary), np.int64)
         self._unsaved = 0
         self.state = self._begin(work)
 
-    def _begin(self, work: State) -> State:
+    def _begin(self, work: CacheState) -> CacheState:
         try:
             state = read_state(self._folder)
             if state.fresh() == work:
                 self._open(state)
                 return state
-        except (AdjoinError, ValueError, OSError):  # fewer rows than were counted: the machine crashed
+        except (AdjoinError, ValueError, OSError):  # fewer rows than cache.json says: the machine crashed
             self.close()
         (self._folder / STATE).unlink(missing_ok=True)
         for path in self._folder.glob("rows-*.npy"):
@@ -155,7 +162,7 @@ class Writer:
         self._open(work)
         return work
 
-    def _open(self, state: State) -> None:
+    def _open(self, state: CacheState) -> None:
         for name, (dtype, row_shape) in state.columns().items():
             if not state.complete:
                 self._open_column(name, dtype, row_shape, state.rows.get(name, 0))
@@ -167,10 +174,10 @@ class Writer:
             column.append(np.zeros(1, np.int64))
 
     def append(self, part: TokenizedPart) -> None:
-        """Add the next part, and save every now and then."""
+        """Append the next part; every `PARTS_PER_SAVE` parts are saved."""
         ends = {name: self._columns[cut].rows for name, cut in OFFSETS.items() if cut in self._columns}
         for name, values in part.columns.items():
-            if name in self._columns:  # where no dataset has explicit negatives, there are no columns of them
+            if name in self._columns:  # no dataset has explicit negatives: there are no columns for them
                 self._columns[name].append(values + ends[name] if name in ends else values)
         self._append_sources(part.sources)
         self._counts_2V += part.counts_2V
@@ -185,18 +192,18 @@ class Writer:
             self._save()
 
     def _append_sources(self, names: list[str]) -> None:
-        known = dict(self.state.sources)
-        kinds = list(dict.fromkeys(names))
-        places = {name: place for place, name in enumerate(kinds)}
-        source_n = np.fromiter(map(places.__getitem__, names), np.int64, len(names))
-        for place, name in enumerate(kinds):
-            if name not in known:
-                self._open_column(rows_of_source(len(known)), "<i8", (), 0)
-                known[name] = 0
-            rows = self.state.pairs + np.flatnonzero(source_n == place)
-            self._columns[rows_of_source(list(known).index(name))].append(rows)
-            known[name] += len(rows)
-        self.state = replace(self.state, sources=known)
+        sources = dict(self.state.sources)
+        distinct = list(dict.fromkeys(names))
+        indices = {name: index for index, name in enumerate(distinct)}
+        source_n = np.fromiter(map(indices.__getitem__, names), np.int64, len(names))
+        for index, name in enumerate(distinct):
+            if name not in sources:
+                self._open_column(rows_of_source(len(sources)), "<i8", (), 0)
+                sources[name] = 0
+            rows = self.state.pairs + np.flatnonzero(source_n == index)
+            self._columns[rows_of_source(list(sources).index(name))].append(rows)
+            sources[name] += len(rows)
+        self.state = replace(self.state, sources=sources)
 
     def _save(self, *, complete: bool = False) -> None:
         if self._unsaved:
@@ -210,11 +217,11 @@ class Writer:
         write_json(self._folder / STATE, asdict(self.state))
 
     def finish(self) -> None:
-        """Close the columns and say that all is done."""
+        """Finish the columns and mark the cache as complete."""
         self._save(complete=True)
 
     def close(self) -> None:
-        """Let go of the files as they are."""
+        """Close the files without saving."""
         for column in self._columns.values():
             column.close()
         self._columns.clear()

@@ -1,1 +1,1 @@
-"""Pairs → fewer and better pairs: what must not be trained on, and what says the same again, is left out."""
+"""Filters for pairs: duplicates, decontamination, caps per group, masking of secrets, licences."""

@@ -1,4 +1,4 @@
-"""Which licences a dataset may be made of."""
+"""Licence allow list: which licences the texts of a dataset may have, by SPDX expressions."""
 
 import re
 from collections.abc import Iterable
@@ -11,16 +11,15 @@ from adjoin.errors import AdjoinError
 if TYPE_CHECKING:
     from license_expression import LicenseLike, Licensing
 
-UNKNOWN = "unknown"  # no licence, or words that are no SPDX expression
+UNKNOWN = "unknown"  # no licence, or not an SPDX expression
 
-PUBLIC_DOMAIN = "public domain"  # no licence is needed; SPDX has no identifier for that
+PUBLIC_DOMAIN = "public domain"  # needs no licence; SPDX has no identifier for it
 _PUBLIC_DOMAIN = re.compile(r"(?:US |CC0 ?/ ?)?public[ -]domain(?: ?/ ?CC0)?(?: \([^()]*\))?", re.IGNORECASE)
-FREE = "LicenseRef-scancode-free-unknown"  # by the rules of its archive, as all of Debian main
-WORDNET = "LicenseRef-scancode-wordnet"  # asks for a notice alone; SPDX has no identifier for it either
+FREE = "LicenseRef-scancode-free-unknown"  # free by the rules of its archive, as all of Debian main
+WORDNET = "LicenseRef-scancode-wordnet"  # asks for a notice only; SPDX has no identifier for it
 
-# Names that stand for many identifiers. "permissive" asks for a notice at most; "weak-copyleft" for changes to the
-# files themselves; "copyleft" for the source of the whole, and has what may ask for it; "share-alike" is the same
-# for texts.
+# Groups of licences, by the most that they ask for. "permissive": a notice. "weak-copyleft": changes to the files
+# themselves. "copyleft": the source of the whole work, or possibly so. "share-alike": the same for texts.
 GROUPS: dict[str, tuple[str, ...]] = {
     "public-domain": (PUBLIC_DOMAIN, "0BSD", "blessing", "CC0-1.0", "MIT-0", "PDDL-1.0", "Unlicense", "WTFPL"),
     "permissive": (
@@ -51,11 +50,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Licences:
-    """The licences that are allowed; made with `of`.
+    """A set of allowed licences; create it with `Licences.of`.
 
     Attributes:
-        identifiers: SPDX's, in SPDX's own spelling, and `PUBLIC_DOMAIN`.
-        unknown: whether a text may be used whose licence is not known.
+        identifiers: SPDX identifiers in SPDX's spelling, and `PUBLIC_DOMAIN`.
+        unknown: whether texts with an unknown licence are allowed.
     """
 
     identifiers: frozenset[str]
@@ -64,11 +63,11 @@ class Licences:
 
     @classmethod
     def of(cls, allowed: Iterable[str]) -> "Licences":
-        """What these words allow.
+        """Create the allow list from words.
 
         Args:
-            allowed: SPDX identifiers, in any case and also of the old form ("GPL-2.0+"), names of `GROUPS`, and
-                "unknown" for what has no licence, or one that SPDX does not know.
+            allowed: SPDX identifiers in any case, also old ones ("GPL-2.0+"); names of `GROUPS`; and "unknown" for
+                texts without a licence or with one that SPDX does not know.
 
         Raises:
             AdjoinError: a word is none of these.
@@ -85,14 +84,17 @@ class Licences:
         return cls(frozenset(identifiers), unknown)
 
     def allows(self, expression: str) -> bool:
-        """Whether a text under this licence may be used.
+        """Return whether a text under this licence may be used.
 
-        Of `A OR B` one must be allowed, of `A AND B` both; `A WITH B` is allowed where A is, as an exception only
-        permits more. What is no SPDX expression is an unknown licence.
+        `A OR B` needs one allowed licence, `A AND B` both. `A WITH B` is allowed if A is, since an exception only
+        permits more. Anything that is not an SPDX expression counts as unknown.
+
+        Args:
+            expression: an SPDX expression, or the source's own words.
         """
         answer = self._answers.get(expression)
         if answer is None:
-            # Parsing takes 0.1 ms, and a dataset has millions of pairs under hundreds of licences.
+            # Cached: parsing takes 0.1 ms, and a dataset has millions of pairs under hundreds of licences.
             if _PUBLIC_DOMAIN.fullmatch(expression):
                 answer = PUBLIC_DOMAIN in self.identifiers
             else:
@@ -116,7 +118,7 @@ class Licences:
 
 
 def is_known(expression: str) -> bool:
-    """Whether an expression is made of licences that have a name, be they allowed or not."""
+    """Return whether an SPDX expression consists of licences that SPDX or ScanCode knows, allowed or not."""
     if _PUBLIC_DOMAIN.fullmatch(expression):
         return True
     licence, licensing = _parsed(expression), _licensing()
@@ -137,16 +139,16 @@ def _licensing() -> "Licensing":
 
 
 def _parsed(expression: str) -> "LicenseLike | None":
-    """The expression as a tree, old spellings brought up to date; None for what is none."""
+    """The expression as a tree with current identifiers; None if it is not an expression."""
     licensing = _licensing()
     try:
         return licensing.parse(expression)
-    except Exception:  # prose raises the parser's own error, unbalanced parentheses whatever they run into
+    except Exception:  # prose raises the parser's own error; unbalanced parentheses raise several others
         return None
 
 
 def _current(key: str) -> str:
-    """`X+` is X or a later version, also where SPDX has no identifier of its own for that."""
+    """`X+` means X or a later version. SPDX has no identifier for some of these: they count as X."""
     return key if key in _licensing().known_symbols else key.removesuffix("+")
 
 

@@ -1,14 +1,13 @@
-"""Personal addresses and secrets → a placeholder, where a user asks for that.
+"""Masking: replace e-mail addresses and secrets by placeholders.
 
-Secrets are found by detect-secrets' expressions where those begin with something that only a secret has; its
-entropy and its rules against false alarms judge what is assigned to a name like `password` or `api_key`. Nothing
-is looked for before a fixed string of it, or of the name, was found: clean text costs little.
+Secrets with a fixed prefix are found by the patterns of detect-secrets. Values assigned to names such as
+`password` or `api_key` are judged by its entropy measure and its rules against false positives. Each pattern runs
+only on texts that contain one of its fixed strings, so clean text costs little.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,54 +21,30 @@ Span = tuple[int, int]
 
 
 def masked(text: str, what: frozenset[str]) -> tuple[str, Counter[str]]:
-    """The text with placeholders, and how many of each there are; it has as many lines as before.
+    """Replace e-mail addresses and secrets in a text by placeholders. The number of lines stays.
 
     Args:
-        text: of any kind.
-        what: of `WHAT`.
+        text: prose or code.
+        what: what to mask, a subset of `WHAT`: "emails", "secrets".
+
+    Returns:
+        The masked text, and how many of each were masked.
 
     Raises:
-        AdjoinError: `what` has something else, or detect-secrets is not installed.
+        AdjoinError: `what` has another name, or detect-secrets is not installed.
     """
     if not what <= WHAT:
         raise AdjoinError(f"cannot mask {', '.join(sorted(what - WHAT))}: expected {' or '.join(sorted(WHAT))}")
     counts: Counter[str] = Counter()
-    if SECRETS in what:  # first: the password in an address is followed by something like an e-mail address
-        text, counts[SECRETS] = _replaced(text, _secrets(text), SECRET_PLACEHOLDER)
+    if SECRETS in what:  # first, since the password in a URL and the host after it look like an e-mail address
+        text, counts[SECRETS] = _replace_spans(text, _secrets(text), SECRET_PLACEHOLDER)
     if EMAILS in what and "@" in text:
-        text, counts[EMAILS] = _replaced(text, _emails(text), EMAIL_PLACEHOLDER)
+        text, counts[EMAILS] = _replace_spans(text, _emails(text), EMAIL_PLACEHOLDER)
     return text, +counts
 
 
-def masked_all(texts: Sequence[str], what: frozenset[str]) -> tuple[list[str], Counter[str]]:
-    """`masked` of each text, and the counts of all; of a hundred texts at once it takes a fourth of the time."""
-    import pyarrow
-    import pyarrow.compute
-
-    counts: Counter[str] = Counter()
-    suspect = [True] * len(texts)
-    if SECRETS in what and texts:
-        with suppress(UnicodeEncodeError):  # half a surrogate pair in a text: each is looked at by itself
-            column = pyarrow.array(texts, pyarrow.string())
-            suspect = pyarrow.compute.match_substring_regex(column, _any_hint()).to_pylist()
-            if EMAILS in what:
-                suspect = [hinted or "@" in text for hinted, text in zip(suspect, texts, strict=True)]
-    result = list(texts)
-    for place, text in enumerate(texts):
-        if suspect[place]:
-            result[place], counted = masked(text, what)
-            counts += counted
-    return result, counts
-
-
-@cache
-def _any_hint() -> str:
-    hints = "|".join(re.escape(hint) for hint in (*_hints(), "PRIVATE KEY"))
-    return f"{hints}|(?i:{'|'.join(_NAMES)})"
-
-
-def _replaced(text: str, spans: Iterable[Span], placeholder: str) -> tuple[str, int]:
-    """The text with each span replaced, those that overlap as one."""
+def _replace_spans(text: str, spans: Iterable[Span], placeholder: str) -> tuple[str, int]:
+    """Replace each span by the placeholder; overlapping spans are merged. Returns the text and the number."""
     pieces: list[str] = []
     end_before = 0
     for begin, end in sorted(spans):
@@ -86,7 +61,7 @@ def _replaced(text: str, spans: Iterable[Span], placeholder: str) -> tuple[str, 
 _LOCAL_PART = re.compile(r"[\w.%+'-]*[\w%+-]\Z")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.)+([A-Za-z]{2,24})(?![\w(@]|\.\w|-\w)")
 _LONGEST_LOCAL_PART = 64
-# Ends of names that are no top-level domains, or hardly one of anybody's address: files, and code like `q@k.mean`.
+# Two-letter endings that are rarely a domain of an e-mail address: file names, and code such as `q@k.mean`.
 _NO_DOMAINS = frozenset({"py", "js", "ts", "rb", "go", "kt", "cs", "vb", "hs", "ml"})
 _LONG_DOMAINS = frozenset(
     re.findall(
@@ -123,7 +98,7 @@ _WITHOUT_SPACE = re.compile(r"\S*\Z")
 
 
 def _is_address(text: str, begin: int, end: int) -> bool:
-    """Whether this is a user in an address: ssh://joe@host.org, git@host.org:path."""
+    """Whether this is the user in a URL or a path: ssh://joe@host.org, git@host.org:path."""
     before = _WITHOUT_SPACE.search(text, max(0, begin - 200), begin)
     in_address = before is not None and "://" in before[0]
     return (
@@ -135,12 +110,12 @@ def _is_address(text: str, begin: int, end: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One kind of secret.
+    """Patterns of one kind of secret.
 
     Attributes:
-        hints: a text without any of these has no such secret.
-        patterns: what to find.
-        first_group: whether, of a pattern with groups, the first is the secret, and not all that was found.
+        hints: fixed strings; a text without any of them has no such secret.
+        patterns: what matches such a secret.
+        first_group: whether the secret is a pattern's first group, if it has groups, and not the whole match.
     """
 
     hints: tuple[str, ...]
@@ -150,10 +125,10 @@ class Detector:
 
 @cache
 def _detectors() -> tuple[Detector, ...]:
-    """The detectors of detect-secrets that have fixed strings to look for.
+    """The detectors of detect-secrets whose secrets contain a fixed string, and a few of our own.
 
-    Left out are those without (Discord, Telegram, Twilio, Artifactory), which take checksums for secrets, and
-    those that go by names: `_assigned` does.
+    Those without a fixed string (Discord, Telegram, Twilio, Artifactory) are left out, since they take checksums
+    for secrets. Those that search by name are replaced by `_assigned_secrets`.
     """
     try:
         from detect_secrets.plugins import (
@@ -174,7 +149,7 @@ def _detectors() -> tuple[Detector, ...]:
         raise AdjoinError(
             "masking secrets needs detect-secrets, which is not installed: pip install 'adjoin[mine]'"
         ) from None
-    found = (
+    plugins = (
         (("AKIA", "ASIA", "ABIA", "ACCA", "A3T", "aws", "AWS"), aws.AWSKeyDetector),
         (("AccountKey=",), azure_storage_key.AzureStorageKeyDetector),
         (("://",), basic_auth.BasicAuthDetector),
@@ -190,15 +165,15 @@ def _detectors() -> tuple[Detector, ...]:
         (("k_live_",), stripe.StripeDetector),
     )  # fmt: skip
     own = (
-        # Three parts, the first a JSON object; detect-secrets' own leaves the signature standing.
+        # JSON web tokens: three parts, the first a JSON object. detect-secrets' own pattern misses the signature.
         Detector(("eyJ",), (re.compile(r"eyJ[\w-]{10,}={0,2}\.eyJ[\w-]{8,}={0,2}(?:\.[\w-]*={0,2})?"),)),
         Detector(("github_pat_",), (re.compile(r"github_pat_\w{60,}"),)),
         Detector(("AIza",), (re.compile(r"\bAIza[\w-]{35}(?![\w-])"),)),
         Detector(("hf_",), (re.compile(r"\bhf_[A-Za-z]{34}\b"),)),
         Detector(("sk-",), (re.compile(r"\bsk-(?:ant|proj)-[\w-]{32,}"),)),
     )
-    around = {aws.AWSKeyDetector, basic_auth.BasicAuthDetector, npm.NpmDetector}
-    return tuple(Detector(hints, tuple(plugin.denylist), plugin in around) for hints, plugin in found) + own
+    in_group = {aws.AWSKeyDetector, basic_auth.BasicAuthDetector, npm.NpmDetector}
+    return tuple(Detector(hints, tuple(plugin.denylist), plugin in in_group) for hints, plugin in plugins) + own
 
 
 @cache
@@ -210,25 +185,25 @@ def _secrets(text: str) -> Iterator[Span]:
     if any(map(text.__contains__, _hints())):
         for detector in _detectors():
             if any(map(text.__contains__, detector.hints)):
-                yield from _found(detector, text)
+                yield from _detected(detector, text)
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)
     folded = _folded(text)
     for name in _NAMES:
         if name in folded:
-            yield from _assigned(text, folded, name)
+            yield from _assigned_secrets(text, folded, name)
 
 
-def _found(detector: Detector, text: str) -> Iterator[Span]:
+def _detected(detector: Detector, text: str) -> Iterator[Span]:
     for pattern in detector.patterns:
         for match in pattern.finditer(text):
             begin, end = match.span(1 if detector.first_group and pattern.groups else 0)
-            if not text[begin:end].isalpha():  # as a gene may be, which has its AKIA too
+            if not text[begin:end].isalpha():  # letters only: a gene or a protein, which may contain AKIA
                 yield begin, end
 
 
 def _folded(text: str) -> str:
-    """In lower case, each character in its place."""
+    """The text in lower case, with every character at the same position."""
     folded = text.lower()
     if len(folded) == len(text):
         return folded
@@ -244,7 +219,7 @@ _KEY_PIECE = re.compile(r"[A-Za-z0-9+/=]{20,}|(?<=[\s\"'])[A-Za-z0-9+/=]{4,}(?=[
 
 
 def _private_keys(text: str) -> Iterator[Span]:
-    """The lines of a key, whatever stands around them (quotes, comment marks): line ends and marks stay."""
+    """The spans of a key's lines, without the line ends, quotes and comment marks around them."""
     for key in _PRIVATE_KEY.finditer(text):
         begin, end = key.span("body")
         for piece in _KEY_PIECE.finditer(text, begin, key.end()):
@@ -256,40 +231,40 @@ _NAMES = (
     "password", "passwd", "pwd", "passphrase", "secret", "token", "api_key", "apikey", "api-key", "access_key",
     "accesskey", "access-key", "credential", "auth_key", "authkey",
 )  # fmt: skip
-_ASSIGNED = re.compile(  # what follows the name: `_old: str = "..."`, `'] = '...'`, `=...`
+_ASSIGNED = re.compile(  # matches after the name: `_old: str = "..."`, `'] = '...'`, `=...`
     r"[\w-]*[\"'\]]{0,2}\s{0,4}(?::\s?\w{1,12}\s?)?(?::=|=>|={1,3}|:)\s{0,4}[@bru]?"
     r"(?:([\"'`])(?P<quoted>[^\s\"'`]{8,200})\1|(?P<bare>[A-Za-z0-9+/_-]{20,200}={0,2})(?![\w(.\[]))"
 )
 
 
-def _assigned(text: str, folded: str, name: str) -> Iterator[Span]:
-    """What is assigned to, or compared with, something that is called like a secret, and looks like one."""
-    place = folded.find(name)
-    while place >= 0:
-        match = _ASSIGNED.match(text, place + len(name))
+def _assigned_secrets(text: str, folded: str, name: str) -> Iterator[Span]:
+    """Values that look like a secret and are assigned to, or compared with, a variable named like one."""
+    position = folded.find(name)
+    while position >= 0:
+        match = _ASSIGNED.match(text, position + len(name))
         if match is not None:
             group = "quoted" if match["quoted"] else "bare"
             if _is_secret(match[group], short=group == "quoted" and name.startswith("p")):
                 yield match.span(group)
-        place = folded.find(name, place + len(name))
+        position = folded.find(name, position + len(name))
 
 
 _HEXADECIMAL = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})\Z")
-_STAND_IN = re.compile(
+_DUMMY = re.compile(
     r"example|change|your|dummy|placeholder|redacted|insert|x{4}|\*{3}|\.{3}|0{6}|1234|abcd|qwerty"
     r"|://|[<>{}$%()\[\]]",
     re.IGNORECASE,
 )
-LEAST_HEXADECIMAL_ENTROPY = 3.0  # bits a character; 32 random digits have 3.6 on average
-LEAST_ENTROPY = 3.6  # 20 random letters and digits have 4.1, names in code about 3.3
+LEAST_HEXADECIMAL_ENTROPY = 3.0  # bits per character; 32 random digits have 3.6 on average
+LEAST_ENTROPY = 3.6  # bits per character; 20 random letters and digits have 4.1, names in code about 3.3
 
 
 def _is_secret(value: str, short: bool) -> bool:
-    """Whether this was drawn by chance, or, where it may be short, made up for a password."""
+    """Whether a value looks random or, if `short` values are allowed, like a password."""
     from detect_secrets.filters.heuristic import is_potential_uuid, is_sequential_string
     from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString, HexHighEntropyString
 
-    if _STAND_IN.search(value) or is_potential_uuid(value) or is_sequential_string(value):
+    if _DUMMY.search(value) or is_potential_uuid(value) or is_sequential_string(value):
         return False
     digits = sum(character.isdigit() for character in value)
     cases = any(character.islower() for character in value) + any(character.isupper() for character in value)

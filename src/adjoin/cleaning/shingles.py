@@ -1,16 +1,16 @@
-"""Text → the set of features that near duplicates share, as numbers, without a Python loop over words.
+"""Shingles: the hashed features that near duplicates share, computed in NumPy without a Python loop over words.
 
-Prose: each word, and each two neighbouring words; case and punctuation do not count.
+Prose: each word and each bigram of words. Case and punctuation are ignored.
 
-Code: white space, comments and lines that only log do not count, and a text is a sequence of words, numbers and
-string literals. Its features are
-- each of them as it stands, a whole literal being one: a renamed variable or a changed literal costs one feature
-  in each text, however often it is used and however long it is;
-- each two neighbours, with variables, numbers and literals as one symbol each. The names of attributes and of
-  what is called stay: `return self.a` is not `return self.b`.
+Code: a text is a sequence of items, that is words, numbers and string literals. White space, comments and lines
+that only log are ignored. The features are
+- each item. A string literal is one item, so a renamed variable or a changed literal changes one feature of each
+  text, however often or long it is;
+- each bigram of items, in which variables, numbers and literals are replaced by one symbol each. Names of
+  attributes and of called functions stay: `return self.a` differs from `return self.b`.
 
-What comment and string are is told by their marks within a line. That errs where a mark stands in odd places, but
-errs in two copies alike.
+Comments and strings are recognised by their marks within a line. A mark in an unusual place may mislead this, but
+it misleads it equally in both copies.
 """
 
 import re
@@ -26,26 +26,25 @@ from adjoin.corpus.document import PROSE
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Hashes: TypeAlias = NDArray[np.uint64]
-Places: TypeAlias = NDArray[np.int64]
+Positions: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
-PADDING = (
-    16  # zero bytes after the texts: eight bytes are read at a word's place, two more are looked at behind it
-)
-_WORD_BYTE, _MARK = 1, 2  # classes of bytes; all others separate
-_PUNCTUATION = ((0xE2, 0x80, 3), (0xE3, 0x80, 3), (0xC2, None, 2))  # quotes, dashes; ideographic; Latin-1: bytes
-_IDEOGRAPHS = 0xE3  # from this first byte on UTF-8 holds scripts that write no spaces: each character is a word
+PADDING = 16  # zero bytes after the texts: reads go eight bytes beyond a word's start, and two beyond its end
+_WORD_BYTE, _MARK = 1, 2  # byte classes; all other bytes separate words
+# Punctuation in UTF-8: first byte, second byte, length. Quotes and dashes; ideographic; Latin-1.
+_PUNCTUATION = ((0xE2, 0x80, 3), (0xE3, 0x80, 3), (0xC2, None, 2))
+_IDEOGRAPHS = 0xE3  # least first byte in UTF-8 of scripts without spaces: each character is a word
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What separates words, strings and comments in a group of languages.
+    """How a group of languages marks comments and strings.
 
     Attributes:
-        hash_comments: "#" opens a comment.
-        slash_comments: "//" does, and "/*" up to "*/".
-        single_quotes: a string may stand between single quotes.
-        is_prose: none of this; letters are folded to lower case.
+        hash_comments: whether "#" starts a comment.
+        slash_comments: whether "//" starts a comment, and "/*" one up to "*/".
+        single_quotes: whether strings may have single quotes.
+        is_prose: prose, which has neither; letters are folded to lower case.
     """
 
     hash_comments: bool = False
@@ -68,13 +67,13 @@ _DIALECTS = {
 
 
 def dialect_of(language: str) -> Dialect:
-    """The dialect of `Pair.language`; what is not known is read like C."""
+    """Return the dialect of a `Pair.language`. Unknown languages are read as C."""
     return _DIALECTS.get(language, _C_LIKE)
 
 
-# Words that are never a variable's name: they stay in the neighbours. One list for all languages is enough, as a
-# variable that is called like another language's keyword costs a few features when it is renamed.
-_KEPT = re.findall(
+# Words that are not variables, so bigrams keep them. One list serves all languages: a variable with the name of
+# another language's keyword only costs a few features when it is renamed.
+_KEYWORDS = re.findall(
     r"\w+",
     """
     abstract and any as assert async await bool boolean break byte case cast catch chan char class cls const
@@ -90,27 +89,28 @@ _KEPT = re.findall(
     f64 vec
     """,
 )
-# What a line that only logs opens with, or has after its first dot: logger.debug(...), self.log.info(...),
-# fmt.Println(...).
-_LOGS = re.findall(
+# A line that only logs starts with one of these, or has one after its first dots: logger.debug(...),
+# self.log.info(...), fmt.Println(...).
+_LOG_NAMES = re.findall(
     r"\w+",
     """
     log logger logging LOG LOGGER Log Logger _log _logger _LOGGER console slog klog glog logf Logf print
     println printf Print Println Printf eprintln dbg debug_print error_log puts
     """,
 )
-_MACROS = ("println", "eprintln", "print", "dbg", "debug", "info", "warn", "error", "trace")  # Rust: before a "!"
+# Rust macros, followed by "!".
+_RUST_LOG_MACROS = ("println", "eprintln", "print", "dbg", "debug", "info", "warn", "error", "trace")
 
 
-def shingles(texts: Sequence[bytes], dialect: Dialect) -> tuple[Hashes, Places]:
-    """The features of each text, repeated ones among them.
+def shingles(texts: Sequence[bytes], dialect: Dialect) -> tuple[Hashes, Positions]:
+    """Compute the hashed features of texts. Repeated features are repeated in the result.
 
     Args:
-        texts: UTF-8.
-        dialect: of all of them.
+        texts: [N] as UTF-8.
+        dialect: the dialect of all texts.
 
     Returns:
-        hashes [S], those of text k between offsets [N + 1] k and k + 1.
+        Hashes uint64 [S] and offsets [N + 1]: text k has the hashes from offsets[k] up to offsets[k + 1].
     """
     buffer = b"\n" + b"\n".join(texts) + b"\n" + bytes(PADDING)
     data = np.frombuffer(buffer, np.uint8)
@@ -118,14 +118,14 @@ def shingles(texts: Sequence[bytes], dialect: Dialect) -> tuple[Hashes, Places]:
     begins = np.concatenate([[1], 1 + np.cumsum(lengths + 1)])
     if dialect.is_prose:
         data = np.frombuffer(buffer.translate(_lower()), np.uint8)
-        starts, ends, _ = _words(data, buffer.translate(_classes(dialect)))
-        symbols = single = _hashes(data, starts, ends)
+        starts, ends, _ = _word_bounds(data, buffer.translate(_classes(dialect)))
+        symbols = single = _hash_words(data, starts, ends)
     else:
-        starts, single, symbols = _code(data, buffer.translate(_classes(dialect)), dialect, begins - 1)
+        starts, single, symbols = _code_items(data, buffer.translate(_classes(dialect)), dialect, begins - 1)
     offsets = np.searchsorted(starts, begins)
     before = np.empty_like(symbols)
     before[1:] = symbols[:-1]
-    before[offsets[:-1][offsets[:-1] < len(before)]] = 0  # the first of a text has no neighbour before it
+    before[offsets[:-1][offsets[:-1] < len(before)]] = 0  # the first item of a text has no predecessor
     hashes = np.empty(2 * len(single), np.uint64)
     hashes[0::2] = single
     hashes[1::2] = _mixed(before * np.uint64(0x9E3779B97F4A7C15) + symbols)
@@ -150,8 +150,8 @@ def _classes(dialect: Dialect) -> bytes:
     return bytes(table)
 
 
-def _words(data: Bytes, classes: bytes) -> tuple[Places, Places, Bytes]:
-    """Begin and end [W] of each word, and the class of each byte."""
+def _word_bounds(data: Bytes, classes: bytes) -> tuple[Positions, Positions, Bytes]:
+    """Start and end [W] of each word, and the class of each byte."""
     kind = np.frombuffer(classes, np.uint8)
     if data.max() >= 0xC2:
         kind = _without_punctuation(data, kind)
@@ -166,19 +166,19 @@ def _words(data: Bytes, classes: bytes) -> tuple[Places, Places, Bytes]:
 
 
 def _without_punctuation(data: Bytes, kind: Bytes) -> Bytes:
-    """Punctuation that UTF-8 writes in two or three bytes separates words too."""
+    """Reclassify punctuation of two or three bytes in UTF-8, so that it separates words."""
     kind = kind.copy()
     for first, second, length in _PUNCTUATION:
-        places = np.flatnonzero(data == first)
+        positions = np.flatnonzero(data == first)
         if second is not None:
-            places = places[data[places + 1] == second]
+            positions = positions[data[positions + 1] == second]
         for offset in range(length):
-            kind[places + offset] = 0
+            kind[positions + offset] = 0
     return kind
 
 
 def _mixed(hashes: Hashes) -> Hashes:
-    """Each bit of the result depends on each bit given (two rounds of multiply and xor-shift)."""
+    """Mix hashes by two rounds of multiply and xor-shift: each output bit depends on each input bit."""
     hashes = hashes ^ (hashes >> np.uint64(32))
     hashes *= np.uint64(0xD6E8FEB86659FD93)
     hashes ^= hashes >> np.uint64(32)
@@ -190,28 +190,28 @@ def _mixed(hashes: Hashes) -> Hashes:
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(9)], np.uint64)  # masks by length
 
 
-def _hashes(data: Bytes, starts: Places, ends: Places) -> Hashes:
-    """A number for each word, the same in every process: eight bytes at a time."""
-    eight = np.ndarray((len(data) - 8,), "<u8", data, strides=(1,))  # the eight bytes that begin at each place
+def _hash_words(data: Bytes, starts: Positions, ends: Positions) -> Hashes:
+    """A hash of each word, the same in every process, computed eight bytes at a time."""
+    eight = np.ndarray((len(data) - 8,), "<u8", data, strides=(1,))  # the eight bytes from each position on
     lengths = ends - starts
     hashes = (eight[starts] & _FIRST_BYTES[np.minimum(lengths, 8)]) + lengths.astype(np.uint64)
     longer = np.flatnonzero(lengths > 8)
-    done = 8
+    hashed = 8
     while len(longer):
-        more = eight[starts[longer] + done] & _FIRST_BYTES[np.minimum(lengths[longer] - done, 8)]
+        more = eight[starts[longer] + hashed] & _FIRST_BYTES[np.minimum(lengths[longer] - hashed, 8)]
         so_far = hashes[longer] * np.uint64(0xA0761D6478BD642F)
         hashes[longer] = (so_far ^ (so_far >> np.uint64(32))) + more
-        done += 8
-        longer = longer[lengths[longer] > done]
+        hashed += 8
+        longer = longer[lengths[longer] > hashed]
     return _mixed(hashes)
 
 
 def word_hashes(words: Sequence[str]) -> Hashes:
-    """The number that `shingles` has for each of these words."""
+    """Return the hash that `shingles` gives to each of these words, uint64 [W]."""
     encoded = [word.encode() for word in words]
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     ends = np.cumsum(lengths)
-    return _hashes(np.frombuffer(b"".join(encoded) + bytes(PADDING), np.uint8), ends - lengths, ends)
+    return _hash_words(np.frombuffer(b"".join(encoded) + bytes(PADDING), np.uint8), ends - lengths, ends)
 
 
 _VARIABLE, _NUMBER, _STRING = word_hashes(["\0variable", "\0number", "\0string"])
@@ -220,31 +220,36 @@ _KEYWORD, _LOG = 1, 2
 
 @cache
 def _meanings() -> Bytes:
-    """By a hash's upper 16 bits: one name in 300 is wrongly taken for one. What may log is looked at twice."""
+    """Whether a word is a keyword or may log, by the upper 16 bits of its hash.
+
+    One name in 300 is wrongly taken for one. Words that may log are checked again.
+    """
     table = np.zeros(1 << 16, np.uint8)
-    table[word_hashes(_KEPT) >> np.uint64(48)] = _KEYWORD
-    table[word_hashes([*_LOGS, *_MACROS]) >> np.uint64(48)] |= _LOG
+    table[word_hashes(_KEYWORDS) >> np.uint64(48)] = _KEYWORD
+    table[word_hashes([*_LOG_NAMES, *_RUST_LOG_MACROS]) >> np.uint64(48)] |= _LOG
     return table
 
 
-def _code(data: Bytes, classes: bytes, dialect: Dialect, breaks: Places) -> tuple[Places, Hashes, Hashes]:
-    """Place, own hash and symbol among neighbours [I] of each item: a word, a number, a string literal."""
-    starts, ends, kind = _words(data, classes)
+def _code_items(
+    data: Bytes, classes: bytes, dialect: Dialect, breaks: Positions
+) -> tuple[Positions, Hashes, Hashes]:
+    """Position, hash and bigram symbol [I] of each item: a word, a number, a string literal."""
+    starts, ends, kind = _word_bounds(data, classes)
     marks = np.flatnonzero(kind == _MARK)
-    inside, dropped, line = _marked(data, marks, dialect, breaks)
+    inside, dropped, line = _string_and_comment_state(data, marks, dialect, breaks)
     words_after = np.diff(np.searchsorted(starts, marks), append=len(starts))
     mark = np.repeat(np.arange(len(marks)), words_after)  # the last one before each word
-    hashes = _hashes(data, starts, ends)
+    hashes = _hash_words(data, starts, ends)
     meanings = _meanings()[hashes >> np.uint64(48)]
-    dropped |= _logs(data, starts, ends, hashes, np.flatnonzero(meanings & _LOG), line[mark], int(line[-1]) + 1)[
-        line
-    ]
+    dropped |= _log_lines(
+        data, starts, ends, hashes, np.flatnonzero(meanings & _LOG), line[mark], int(line[-1]) + 1
+    )[line]
     kept = np.flatnonzero(~dropped[mark])
     starts, ends, hashes, mark = starts[kept], ends[kept], hashes[kept], mark[kept]
     if not len(kept):
         return starts, hashes, hashes
     symbols = _symbols(data, starts, ends, hashes, meanings[kept])
-    # A string literal is one item, at its first word: its words' hashes are added up.
+    # A string literal is one item, at its first word: the hashes of its words are added up.
     in_string = inside[mark] > 0
     symbols[in_string] = _STRING
     first = ~in_string
@@ -255,8 +260,8 @@ def _code(data: Bytes, classes: bytes, dialect: Dialect, breaks: Places) -> tupl
     return starts[items], np.add.reduceat(hashes, items), symbols[items]
 
 
-def _symbols(data: Bytes, starts: Places, ends: Places, hashes: Hashes, meanings: Bytes) -> Hashes:
-    """What stands for each word among its neighbours."""
+def _symbols(data: Bytes, starts: Positions, ends: Positions, hashes: Hashes, meanings: Bytes) -> Hashes:
+    """The symbol that stands for each word in bigrams."""
     before, second, after = data[starts - 1], data[np.maximum(starts - 2, 0)], data[ends]
     member = before == ord(".")
     member |= (before == ord(">")) & (second == ord("-"))
@@ -268,15 +273,15 @@ def _symbols(data: Bytes, starts: Places, ends: Places, hashes: Hashes, meanings
 
 
 def _since_line(flags: Flags, newline: Flags) -> NDArray[np.int32]:
-    """How many flags were up since the line began, at each mark."""
+    """The number of flags since the start of the line, at each mark."""
     count = np.cumsum(flags, dtype=np.int32)
     return count - np.maximum.accumulate(np.where(newline, count, np.int32(0)))
 
 
-def _marked(
-    data: Bytes, marks: Places, dialect: Dialect, breaks: Places
+def _string_and_comment_state(
+    data: Bytes, marks: Positions, dialect: Dialect, breaks: Positions
 ) -> tuple[NDArray[np.int32], Flags, NDArray[np.int32]]:
-    """At each mark: the number of the string that goes on after it (0: none), whether a comment does, the line."""
+    """State after each mark: number of the open string (0: none), whether a comment is open, line number."""
     byte, before, after = data[marks], data[marks - 1], data[marks + 1]
     newline = byte == ord("\n")
     free = before != ord("\\")
@@ -295,41 +300,41 @@ def _marked(
     block = slash & (after == ord("*")) & ~comment
     if block.any():
         closes = (byte == ord("/")) & (before == ord("*"))
-        closes[np.searchsorted(marks, breaks)] = True  # what is not closed ends with its text
+        closes[np.searchsorted(marks, breaks)] = True  # an unclosed comment ends with its text
         order = np.arange(len(marks))
         begin = np.maximum.accumulate(np.where(block, order, -1))
         comment |= begin > np.maximum.accumulate(np.where(closes, order, -1))
     return string, comment, line
 
 
-def _logs(
+def _log_lines(
     data: Bytes,
-    starts: Places,
-    ends: Places,
+    starts: Positions,
+    ends: Positions,
     hashes: Hashes,
-    candidates: Places,
+    candidates: Positions,
     line: NDArray[np.int32],
     number: int,
 ) -> Flags:
-    """Whether each line only logs: its first word says so, or one further on in a chain such as `System.out.`."""
+    """Whether each line only logs: by its first word, or by a later one in a chain such as System.out.println."""
     lines = np.zeros(number, np.bool_)
     here = line[candidates]
-    # Whether the line begins 0, 1 or 2 words before each candidate, and whether a dot or an arrow joins them.
+    # Whether the line starts 0, 1 or 2 words before each candidate, and whether a dot or an arrow joins them.
     begins = [(candidates == back) | (line[np.maximum(candidates - back - 1, 0)] != here) for back in range(3)]
     joins = [_JOINT[data[starts[np.maximum(candidates - back, 0)] - 1]] for back in range(2)]
     chained = joins[0] & (begins[1] | (joins[1] & begins[2]))
     byte = data[ends[candidates]]
-    logs = (begins[0] | chained) & _CALLED[byte] & _are(hashes[candidates], tuple(_LOGS))
-    logs |= begins[0] & (byte == ord("!")) & _are(hashes[candidates], _MACROS)
+    logs = (begins[0] | chained) & _CALLED[byte] & _is_one_of(hashes[candidates], tuple(_LOG_NAMES))
+    logs |= begins[0] & (byte == ord("!")) & _is_one_of(hashes[candidates], _RUST_LOG_MACROS)
     lines[here[logs]] = True
     return lines
 
 
-def _table(members: str) -> Flags:
+def _flags_of(members: str) -> Flags:
     return np.isin(np.arange(256), list(members.encode()))
 
 
-_JOINT, _CALLED = _table(".>"), _table(".(-")
+_JOINT, _CALLED = _flags_of(".>"), _flags_of(".(-")
 
 
 @cache
@@ -337,8 +342,8 @@ def _sorted_hashes(words: tuple[str, ...]) -> Hashes:
     return np.sort(word_hashes(words))
 
 
-def _are(hashes: Hashes, words: tuple[str, ...]) -> Flags:
-    """Whether each is one of the words: what np.isin says, without its 0.2 ms."""
+def _is_one_of(hashes: Hashes, words: tuple[str, ...]) -> Flags:
+    """Whether each hash is that of one of the words, as np.isin, which takes 0.2 ms more per call."""
     known = _sorted_hashes(words)
-    found: Flags = known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes
-    return found
+    is_known: Flags = known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes
+    return is_known

@@ -1,4 +1,4 @@
-"""Rows by the slice that their value falls into: what is decided among equal values needs one slice in memory."""
+"""Hash partitioning of rows, so that work on groups of equal values holds one slice in memory at a time."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,23 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLICES = 16
-_BLOCK = 1 << 20  # rows worked on at once
-_FEW = 1 << 20  # rows that are one slice
+_BLOCK = 1 << 20  # rows per step
+_SINGLE_SLICE = 1 << 20  # up to so many rows are not partitioned
 
 
 def in_slices(
     values: NDArray[np.integer[Any]], keep: NDArray[np.bool_] | None = None
 ) -> Iterator[NDArray[np.int64]]:
-    """The rows of each slice, ascending; all rows of one value are in one slice.
+    """Partition rows so that all rows with the same value are in the same slice.
 
     Args:
-        values: hashes or numbers [N].
-        keep: rows that count [N]; None for all.
+        values: [N] hashes or other integers.
+        keep: [N] mask of the rows to include, or None for all.
 
     Yields:
-        Rows. Memory: a byte a row, besides what is given; with few rows there is one slice.
+        Row numbers of one slice, ascending: `SLICES` slices, or one if there are at most 2^20 rows. Memory: one
+        byte per row beyond the arguments.
     """
-    if len(values) <= _FEW:
+    if len(values) <= _SINGLE_SLICE:
         yield np.arange(len(values)) if keep is None else np.flatnonzero(keep)
         return
     slices = np.empty(len(values), np.uint8)

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail("out of memory: give a smaller --batch, --token-budget or --dimension")
     except ModuleNotFoundError as error:
-        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install 'adjoin[{options.extra}]'")
+        package = f"'adjoin[{options.extra}]'" if options.extra else "adjoin"
+        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install {package}")
     return 0
 
 

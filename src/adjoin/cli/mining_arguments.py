@@ -13,7 +13,7 @@ def mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "mine",
         mining_verbs.mine,
         "mine training pairs from folders, files and archives of code and prose",
-        extra="mine",
+        extra="",
         interrupted="interrupted; what stood at --out before still does, and the same command goes on from here",
     )
     add_what_to_read(verb)
@@ -87,7 +87,7 @@ def collect(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "collect",
         mining_verbs.collect,
         "download the packages of a recipe and mine them, within a budget of disk space",
-        extra="mine",
+        extra="",
         interrupted="interrupted; the same command goes on with the packages that are not mined yet",
     )
     verb.add_argument("recipe", type=path, metavar="RECIPE", help="a TOML file such as recipes/corpora/code.toml")
@@ -120,7 +120,7 @@ def pairs(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "pairs",
         mining_verbs.pairs_show,
         "show mined pairs: samples, lengths, and what was left out and why",
-        extra="mine",
+        extra="",
     )
     verb.add_argument("action", choices=["show"], help="show: print them")
     verb.add_argument("pairs", type=path, metavar="PAIRS", help="folder that adjoin mine wrote")

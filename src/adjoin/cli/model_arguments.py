@@ -90,7 +90,7 @@ def embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "embed",
         verbs.embed,
         "write one vector per text of a JSON-lines file, a text file or a folder",
-        extra="mine",
+        extra="",
         interrupted="interrupted; the vectors so far are saved, the same command goes on",
     )
     verb.add_argument("model", metavar="MODEL", help=MODEL)

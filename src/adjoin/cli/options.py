@@ -45,7 +45,7 @@ def add_verb(
         name: the word on the command line.
         run: called with the parsed options.
         text: what the verb does, as a sentence without capital and full stop.
-        extra: the extra of the package that installs what the verb needs.
+        extra: the extra of the package that installs what the verb needs; "" if the core has all of it.
         interrupted: what Ctrl-C prints.
     """
     verb = subparsers.add_parser(

@@ -14,7 +14,7 @@ def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "index",
         verbs.index,
         "index a folder for search; the next run embeds only what changed",
-        extra="index",
+        extra="",
         interrupted="interrupted; the index is as it was, the same command goes on where this one stopped",
     )
     verb.add_argument("root", type=path, metavar="PATH", help="the folder to index")
@@ -25,7 +25,7 @@ def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """`adjoin search`."""
     verb = add_verb(
-        subparsers, "search", verbs.search, "search an index and show file, lines, score and code", extra="index"
+        subparsers, "search", verbs.search, "search an index and show file, lines, score and code", extra=""
     )
     verb.add_argument("query", metavar="QUERY", help="what you look for, in plain words")
     verb.add_argument(

@@ -172,10 +172,11 @@ def compare(options: argparse.Namespace) -> None:
 def embed(options: argparse.Namespace) -> None:
     """`adjoin embed`."""
     from adjoin.embed import embed_texts, read_texts
-    from adjoin.model.encoder import ALL_ROLES, Encoder
+    from adjoin.model.encoder import Encoder
+    from adjoin.tokens import ROLES
 
-    if options.role not in ALL_ROLES:
-        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ALL_ROLES)}")
+    if options.role not in ROLES:
+        raise AdjoinError(f"--role {options.role}: expected one of {', '.join(ROLES)}")
     encoder = Encoder.load(options.model)
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:
@@ -188,9 +189,9 @@ def embed(options: argparse.Namespace) -> None:
 
 def pack(options: argparse.Namespace) -> None:
     """`adjoin model pack`."""
-    from adjoin.model.quantization import pack as pack_model
+    from adjoin.model.quantization import quantize
 
-    report = pack_model(options.model, options.out, options.precision)
+    report = quantize(options.model, options.out, options.precision)
     ConsoleReporter().say(
         f"{options.out}: {report.after / 1e6:,.1f} MB of weights in {report.precision}, {report.before / 1e6:,.1f}"
         f" MB before; cosine to the original vectors at least {report.cosine:.5f}"
@@ -199,9 +200,9 @@ def pack(options: argparse.Namespace) -> None:
 
 def ensemble(options: argparse.Namespace) -> None:
     """`adjoin model ensemble`."""
-    from adjoin.model.ensemble import join
+    from adjoin.model.ensemble import make_ensemble
 
-    description = join(options.models, options.out)
+    description = make_ensemble(options.models, options.out)
     ConsoleReporter().say(
         f"{options.out}: an ensemble of {len(options.models)} models, dimension {description.dimension:,}"
     )

@@ -1,4 +1,4 @@
-"""Packages of public registries, by the registries' own clients: what a corpus is made of, pinned by hashes."""
+"""Downloads the packages of a corpus from public registries with the registries' own clients, pinned by hashes."""
 
 from adjoin.collecting.collect import Collected, collect
 from adjoin.collecting.pin import pin

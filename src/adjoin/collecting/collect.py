@@ -1,7 +1,7 @@
-"""The packages of a corpus recipe, batch by batch, so that a corpus may be larger than the disk.
+"""Downloads the packages of a corpus recipe in batches, so that a corpus may be larger than the disk.
 
-A batch is downloaded while the caller works on the one before it. A file has its own name only once its hash is
-found right; a run that was interrupted takes up the files that are there.
+The next batch is downloaded while the caller processes the current one. A file gets its final name after its hash
+was verified. An interrupted run continues with the files that exist.
 """
 
 import threading
@@ -16,7 +16,7 @@ from adjoin.collecting.recipe import CorpusRecipe, Group, Package
 from adjoin.errors import AdjoinError
 from adjoin.tally import Tally
 
-Progress = Callable[[int, int, int], None]
+DownloadProgress = Callable[[int, int, int], None]  # packages processed, packages in total, bytes downloaded
 _Batch = list[tuple[Package, Group]]
 
 TOO_LARGE = "larger than half the disk budget"
@@ -24,12 +24,12 @@ TOO_LARGE = "larger than half the disk budget"
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A package that is on the disk.
+    """A downloaded package.
 
     Attributes:
-        package: as the recipe has it.
-        group: of the recipe.
-        files: with the hashes of the recipe, in their order.
+        package: the package, as in the recipe.
+        group: its group in the recipe.
+        files: its files, in the order of the recipe's hashes.
     """
 
     package: Package
@@ -45,49 +45,52 @@ def collect(
     budget: int,
     keep: bool = False,
     done: Collection[str] = (),
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Iterator[list[Collected]]:
-    """Download the packages of a recipe in its order, and check their hashes.
+    """Download the packages of a corpus recipe in order, verify their hashes, and yield them in batches.
 
-    A batch takes at most half of `budget`, since the next one is downloaded beside it. When the caller asks for
-    the next batch, the files of the one before are deleted, also those that were in `folder` before the run.
-    A package that cannot be had is counted in the tally with its reason, and the run goes on.
+    A batch takes at most half of `budget`, because the next one is downloaded at the same time. When the caller
+    asks for the next batch, the files of the current one are deleted, even if they existed before the run. A
+    package that cannot be downloaded is counted in the tally with a reason, and the run continues.
 
     Args:
-        recipe: all of it pinned.
-        folder: where the files lie, in a folder for each registry; those with the right hash are not downloaded
-            again. One run at a time.
-        tally: where what cannot be had is counted.
-        budget: bytes of disk for the files of two batches; half of it must hold the largest package. On top come
-            apt's own lists, 110 MB, and what npm caches of the 60 packages that it is about.
-        keep: whether all files stay; then `budget` bounds a batch, not the disk.
-        done: ids of packages that are not wanted any more.
-        progress: told after each call of a client, in a thread of its own: how many packages are settled, of how
-            many, and the bytes of those that were had.
+        recipe: a recipe whose rows are all pinned.
+        folder: the files are stored here, in one folder per registry. Existing files with the right hash are not
+            downloaded again. Only one run at a time may use it.
+        tally: counts packages that could not be downloaded, with reasons.
+        budget: bytes of disk for the files of two batches; half of it must hold the largest package. The package
+            lists of apt (110 MB) and npm's cache of up to 60 packages are not included.
+        keep: keep all files. `budget` then limits a batch, not the disk.
+        done: ids of packages to skip.
+        progress: called after each call of a client, in another thread, with (packages processed, packages in
+            total, bytes downloaded).
+
+    Yields:
+        The packages of one batch, with their files.
 
     Raises:
-        AdjoinError: the budget is not positive, or the disk is full.
+        AdjoinError: the budget is below 2 bytes, or the disk is full.
     """
     if budget < 2:
         raise AdjoinError(f"a disk budget of {budget} bytes; expected room for two batches, such as 2 GB")
-    wanted = [(package, group) for package, group in recipe.packages() if package.id not in done]
-    batches = _batches(wanted, budget // 2, tally)
+    remaining = [(package, group) for package, group in recipe.packages() if package.id not in done]
+    batches = _batches(remaining, budget // 2, tally)
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
-    run = _Run(all_clients(folder, recipe.debian), folder, len(wanted), progress, threading.Event())
-    run.settled = len(wanted) - sum(map(len, batches))
+    run = _Run(all_clients(folder, recipe.debian), folder, len(remaining), progress, threading.Event())
+    run.processed = len(remaining) - sum(map(len, batches))
     with ThreadPoolExecutor(1, "adjoin-collect") as pool:
         try:
             yield from _one_ahead(run, pool, batches, tally, keep)
         finally:
-            run.stop.set()  # so that leaving the pool waits for no download
+            run.stop.set()  # so that closing the pool does not wait for a download
 
 
-def _batches(wanted: _Batch, limit: int, tally: Tally) -> list[_Batch]:
-    """Cut the packages into batches of at most `limit` bytes."""
+def _batches(packages: _Batch, limit: int, tally: Tally) -> list[_Batch]:
+    """Split the packages into batches of at most `limit` bytes."""
     batches: list[_Batch] = []
     room = 0
-    for package, group in wanted:
+    for package, group in packages:
         if package.size > limit:
             tally.add(TOO_LARGE, f"{package.id}: {package.size:,} bytes")
             continue
@@ -102,18 +105,18 @@ def _batches(wanted: _Batch, limit: int, tally: Tally) -> list[_Batch]:
 def _one_ahead(
     run: "_Run", pool: ThreadPoolExecutor, batches: Sequence[_Batch], tally: Tally, keep: bool
 ) -> Iterator[list[Collected]]:
-    """Give batch by batch, each with the next one under way."""
+    """Yield the batches; the next one is downloaded in a thread meanwhile."""
     waiting = iter(batches)
 
     def start() -> Future[tuple[list[Collected], Tally]] | None:
         batch = next(waiting, None)
         return None if batch is None else pool.submit(run.collect, batch)
 
-    coming = start()
-    while coming is not None:
-        collected, counted = coming.result()
-        tally.merge(counted)
-        coming = start()
+    download = start()
+    while download is not None:
+        collected, counts = download.result()
+        tally.merge(counts)
+        download = start()
         if collected:
             yield collected
         if not keep:
@@ -123,28 +126,28 @@ def _one_ahead(
 
 @dataclass
 class _Run:
-    """What the batches of a run share.
+    """The state that the batches of a run share.
 
     Attributes:
-        clients: by their registries.
-        folder: of the files.
-        total: the packages of all batches.
+        clients: the clients by registry.
+        folder: the folder of the files.
+        total: number of packages in all batches.
         progress: as in `collect`.
-        stop: once set, nothing more is downloaded.
-        settled: how many packages were had, or could not be had.
-        taken: bytes of those that were had.
+        stop: no further download starts once this event is set.
+        processed: number of packages that were downloaded or failed.
+        bytes: size of the downloaded packages.
     """
 
     clients: dict[str, Client]
     folder: Path
     total: int
-    progress: Progress | None
+    progress: DownloadProgress | None
     stop: threading.Event
-    settled: int = 0
-    taken: int = 0
+    processed: int = 0
+    bytes: int = 0
 
     def collect(self, batch: _Batch) -> tuple[list[Collected], Tally]:
-        """Have the files of a batch; it runs in the thread beside the caller's."""
+        """Download the files of a batch. Runs in a second thread."""
         tally = Tally()
         files: dict[Package, tuple[Path, ...]] = {}
         for registry, client in self.clients.items():
@@ -156,27 +159,27 @@ class _Run:
     def _collect_from(
         self, client: Client, packages: list[Package], files: dict[Package, tuple[Path, ...]], tally: Tally
     ) -> None:
-        """Have the files of one registry's packages: those that are there, then those that are not."""
-        there = files_by_key(client, self.folder / client.registry)
+        """Add the files of one registry's packages: first the existing ones, then downloads."""
+        existing = files_by_key(client, self.folder / client.registry)
         for package in packages:
-            if found := verified(package, there.get(client.key(package), [])):
-                files[package] = found
+            if paths := verified(package, existing.get(client.key(package), [])):
+                files[package] = paths
         missing = [package for package in packages if package not in files]
-        self._tell([package for package in packages if package in files], len(packages) - len(missing))
+        self._report([package for package in packages if package in files], len(packages) - len(missing))
         fetcher = Fetcher(self.folder, tally, self.stop)
         for start in range(0, len(missing), client.per_call):
-            asked = missing[start : start + client.per_call]
-            for package, paths in fetcher.fetch(client, asked):
-                if right := verified(package, paths):
-                    files[package] = fetcher.keep(client, right)
+            requested = missing[start : start + client.per_call]
+            for package, downloaded in fetcher.fetch(client, requested):
+                if paths := verified(package, downloaded):
+                    files[package] = fetcher.keep(client, paths)
                 else:
                     tally.add(HASH_DIFFERS, package.id)
             if self.stop.is_set():
                 return
-            self._tell([package for package in asked if package in files], len(asked))
+            self._report([package for package in requested if package in files], len(requested))
 
-    def _tell(self, had: list[Package], settled: int) -> None:
-        self.settled += settled
-        self.taken += sum(package.size for package in had)
-        if self.progress is not None and settled:
-            self.progress(self.settled, self.total, self.taken)
+    def _report(self, downloaded: list[Package], processed: int) -> None:
+        self.processed += processed
+        self.bytes += sum(package.size for package in downloaded)
+        if self.progress is not None and processed:
+            self.progress(self.processed, self.total, self.bytes)

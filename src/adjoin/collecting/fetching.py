@@ -1,4 +1,4 @@
-"""One registry's packages into a private folder, whatever fails on the way counted with its reason."""
+"""Downloads packages of one registry into a private folder, with retries. Failures are counted with reasons."""
 
 import errno
 import hashlib
@@ -18,48 +18,48 @@ from adjoin.tally import Tally
 HASH_DIFFERS = "hash differs"
 
 _UNFINISHED = ".unfinished-"
-# Reasons that may be one package's; the others are the machine's or the network's, and would be each package's.
-_ONE_PACKAGES = (NOT_THERE, FAILED)
+# Failures that a single package may cause. All others would repeat for every package.
+_PACKAGE_FAILURES = (NOT_THERE, FAILED)
 
 
 def hash_of(path: Path) -> str:
-    """The hash of a file as recipes have it."""
+    """Return the SHA-256 of a file as recipes spell it, "sha256:HEX"."""
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_by_key(client: Client, folder: Path) -> dict[Key, list[Path]]:
-    """The files of a folder that are packages of the client's registry, by name and version, each in order."""
-    found: dict[Key, list[Path]] = {}
+    """Find the files of a folder that belong to a registry, by name and version, sorted by file name."""
+    files: dict[Key, list[Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         key = client.key_of(path.name)
         if key is not None and path.is_file() and not path.is_symlink():
-            found.setdefault(key, []).append(path)
-    return found
+            files.setdefault(key, []).append(path)
+    return files
 
 
 def verified(package: Package, paths: Sequence[Path]) -> tuple[Path, ...] | None:
-    """The files among `paths` that have the package's hashes, in their order; None if one is not there."""
-    found = {hash_of(path): path for path in paths if path.stat().st_size <= package.size}
-    if not package.hashes or any(text not in found for text in package.hashes):
+    """Return the files that have the package's hashes, in the order of the hashes; None if one is missing."""
+    by_hash = {hash_of(path): path for path in paths if path.stat().st_size <= package.size}
+    if not package.hashes or any(text not in by_hash for text in package.hashes):
         return None
-    return tuple(found[text] for text in package.hashes)
+    return tuple(by_hash[text] for text in package.hashes)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a run that was killed has left below `folder`."""
-    for left in folder.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Remove the folders that a killed run left below `folder`."""
+    for unfinished in folder.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Downloads into private folders below one.
+    """Downloads packages of a registry.
 
     Attributes:
-        folder: below which they are made; files are moved out of them within it.
-        tally: where what cannot be had is counted.
-        stop: once set, nothing more is downloaded.
+        folder: the folder of the downloads; private folders are created below it.
+        tally: counts packages that could not be downloaded, with reasons.
+        stop: no further download starts once this event is set.
     """
 
     folder: Path
@@ -67,10 +67,10 @@ class Fetcher:
     stop: threading.Event
 
     def fetch(self, client: Client, packages: Sequence[Package]) -> Iterator[tuple[Package, list[Path]]]:
-        """Download packages; the files that came lie in a private folder until the next step.
+        """Download packages, and yield each with its files.
 
-        Their hashes are not looked at here. If a call fails for one package of many, the others are tried again,
-        in halves; a network error is given a second chance.
+        The files are in a private folder that is deleted at the next iteration. Hashes are not checked here. If
+        one package makes a call fail, the others are retried, in halves. A network error is retried once.
 
         Raises:
             AdjoinError: the disk is full.
@@ -79,14 +79,14 @@ class Fetcher:
             yield from self._fetch(client, packages[start : start + client.per_call], again=False)
 
     def keep(self, client: Client, paths: Sequence[Path]) -> tuple[Path, ...]:
-        """Move files out of their private folder to where they stay.
+        """Move files from their private folder to the folder of the registry, and return their new paths.
 
         Raises:
             AdjoinError: the disk is full.
         """
-        place = self.folder / client.registry
-        place.mkdir(exist_ok=True)
-        return tuple(path.replace(place / path.name) for path in paths)
+        kept = self.folder / client.registry
+        kept.mkdir(exist_ok=True)
+        return tuple(path.replace(kept / path.name) for path in paths)
 
     def _fetch(
         self, client: Client, packages: Sequence[Package], *, again: bool
@@ -95,9 +95,9 @@ class Fetcher:
         try:
             with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=self.folder) as name:
                 outcome = client.download(packages, Path(name), self.stop)
-                came = files_by_key(client, Path(name))
+                downloaded = files_by_key(client, Path(name))
                 for package in packages:
-                    if paths := _files_of(client, package, came):
+                    if paths := _files_of(client, package, downloaded):
                         yield package, paths
                     else:
                         missing.append(package)
@@ -113,33 +113,33 @@ class Fetcher:
     def _retry(
         self, client: Client, tried: Sequence[Package], missing: list[Package], outcome: Outcome, again: bool
     ) -> Iterator[tuple[Package, list[Path]]]:
-        """Try once more what a failed call did not bring, or count it."""
+        """Retry the packages that a failed call did not download, or count them."""
         blamed = client.blamed(outcome.complaints)
-        self._count([package for package in missing if package.name in blamed], NOT_THERE, outcome.said)
+        self._count([package for package in missing if package.name in blamed], NOT_THERE, outcome.detail)
         missing = [package for package in missing if package.name not in blamed]
         if not missing:
             return
         if outcome.reason == NETWORK_ERROR and not again:
             yield from self._fetch(client, missing, again=True)
-        elif outcome.reason in _ONE_PACKAGES and len(missing) < len(tried):
+        elif outcome.reason in _PACKAGE_FAILURES and len(missing) < len(tried):
             yield from self._fetch(client, missing, again=again)
-        elif outcome.reason in _ONE_PACKAGES and len(missing) > 1:
+        elif outcome.reason in _PACKAGE_FAILURES and len(missing) > 1:
             middle = len(missing) // 2
             for half in (missing[:middle], missing[middle:]):
                 yield from self._fetch(client, half, again=again)
         else:
-            self._count(missing, outcome.reason or FAILED, outcome.said or "no file came")
+            self._count(missing, outcome.reason or FAILED, outcome.detail or "no file was downloaded")
 
-    def _count(self, packages: Sequence[Package], reason: str, said: str) -> None:
+    def _count(self, packages: Sequence[Package], reason: str, detail: str) -> None:
         for package in packages:
-            self.tally.add(reason, f"{package.id}: {said}")
+            self.tally.add(reason, f"{package.id}: {detail}")
 
 
-def _files_of(client: Client, package: Package, came: dict[Key, list[Path]]) -> list[Path]:
-    """The files that came for a package: none if fewer than it has. Without a version, those of its name."""
+def _files_of(client: Client, package: Package, downloaded: dict[Key, list[Path]]) -> list[Path]:
+    """The files of a package, in any version if it has none; empty if files are missing."""
     name, version = client.key(package)
     if version:
-        paths = came.get((name, version), [])
+        paths = downloaded.get((name, version), [])
     else:
-        paths = [path for key, found in came.items() if key[0] == name for path in found]
+        paths = [path for key, files in downloaded.items() if key[0] == name for path in files]
     return paths if len(paths) >= max(1, len(package.hashes)) else []

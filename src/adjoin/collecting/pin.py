@@ -1,4 +1,4 @@
-"""Completes a recipe: the version that a registry gives today, the size and the hashes of its files."""
+"""Pins a corpus recipe: adds the current version, the size and the hashes of every package."""
 
 import threading
 from collections.abc import Callable
@@ -20,18 +20,21 @@ def pin(
     afresh: bool = False,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> CorpusRecipe:
-    """Find the versions, sizes and hashes of a recipe's packages by downloading them.
+    """Complete a corpus recipe: download its packages and add their versions, sizes and hashes.
 
-    Rows that are pinned stay as they are. A package that cannot be had is counted in the tally and left out. A
-    group of which nothing is left is left out as well.
+    Pinned rows stay unchanged. A package that cannot be downloaded is counted in the tally and dropped, and so is
+    a group that becomes empty.
 
     Args:
-        recipe: some of its rows without a version, or without hashes.
-        folder: where the files are kept, so that `collect` need not download them again; one that is there
-            already is taken as what the registry gives.
-        tally: where what cannot be had is counted.
-        afresh: forget the versions of all rows and take today's.
-        progress: told, package by package, how many are settled, of how many, and the bytes of those had.
+        recipe: the recipe; some of its rows lack a version or hashes.
+        folder: the files are kept here, so that `collect` need not download them again. A file that exists is
+            taken as the registry's.
+        tally: counts packages that could not be downloaded, with reasons.
+        afresh: replace the versions of all rows by the current ones.
+        progress: called with (packages processed, packages in total, bytes downloaded).
+
+    Returns:
+        The recipe with every row pinned.
 
     Raises:
         AdjoinError: the disk is full.
@@ -44,7 +47,7 @@ def pin(
 
 
 class _Pinning:
-    """What the groups share."""
+    """The state that the groups of a recipe share while they are pinned."""
 
     def __init__(
         self,
@@ -59,56 +62,58 @@ class _Pinning:
         self.clients = clients
         self.total = total
         self.progress = progress
-        self.settled = 0
-        self.taken = 0
+        self.processed = 0
+        self.bytes = 0
 
     def pin_group(self, group: Group, afresh: bool) -> Group:
-        """The group with all its rows pinned."""
+        """Pin all rows of a group."""
         client = self.clients[group.registry]
         rows = [replace(p, version="", size=0, hashes=()) if afresh else p for p in group.packages]
-        asked = self._with_source_versions(client, [package for package in rows if not package.hashes])
+        unpinned = self._with_source_versions(client, [package for package in rows if not package.hashes])
         pinned = {package.name: package for package in rows if package.hashes}
-        self._tell(len(rows) - len(asked), 0)
-        there = files_by_key(client, self.folder / client.registry)
+        self._report(len(rows) - len(unpinned), 0)
+        present = files_by_key(client, self.folder / client.registry)
         missing = []
-        for package in asked:
+        for package in unpinned:
             name, version = client.key(package)
-            keys = [key for key in there if key[0] == name and version in ("", key[1])]
-            if len(keys) == 1:  # of two versions, none is plainly the registry's
-                self._take(client, package, there[keys[0]], pinned)
+            keys = [key for key in present if key[0] == name and version in ("", key[1])]
+            if len(keys) == 1:  # with two versions it is unclear which one the registry has now
+                self._pin(client, package, present[keys[0]], pinned)
             else:
                 missing.append(package)
         fetcher = Fetcher(self.folder, self.tally, threading.Event())
         for package, paths in fetcher.fetch(client, missing):
-            self._take(client, package, list(fetcher.keep(client, paths)), pinned)
-        self._tell(sum(package.name not in pinned for package in asked), 0)
+            self._pin(client, package, list(fetcher.keep(client, paths)), pinned)
+        self._report(sum(package.name not in pinned for package in unpinned), 0)
         return replace(group, packages=tuple(pinned[p.name] for p in rows if p.name in pinned))
 
     def _with_source_versions(self, client: Client, packages: list[Package]) -> list[Package]:
-        """Packages with the version that their files' names do not tell; those that there are not are counted."""
+        """Look up the versions of Debian source packages, which file names do not state in full."""
         if not isinstance(client, AptSource):
             return packages
-        bare = [package for package in packages if not package.version]
-        if not bare:
+        unversioned = [package for package in packages if not package.version]
+        if not unversioned:
             return packages
-        versions, outcome = client.versions([package.name for package in bare], threading.Event())
-        for package in bare:
+        versions, outcome = client.versions([package.name for package in unversioned], threading.Event())
+        for package in unversioned:
             if package.name not in versions:
-                self.tally.add(outcome.reason or NOT_THERE, f"{package.id}: {outcome.said or 'no such source'}")
-        named = [replace(p, version=p.version or versions.get(p.name, "")) for p in packages]
-        return [package for package in named if package.version]
+                self.tally.add(
+                    outcome.reason or NOT_THERE, f"{package.id}: {outcome.detail or 'no such source package'}"
+                )
+        versioned = [replace(p, version=p.version or versions.get(p.name, "")) for p in packages]
+        return [package for package in versioned if package.version]
 
-    def _take(self, client: Client, package: Package, paths: list[Path], pinned: dict[str, Package]) -> None:
-        """Pin a package to the files that it has."""
+    def _pin(self, client: Client, package: Package, paths: list[Path], pinned: dict[str, Package]) -> None:
+        """Pin a package to its files."""
         key = client.key_of(paths[0].name)
         version = package.version or (key[1] if key else "")
         size = sum(path.stat().st_size for path in paths)
         hashes = tuple(hash_of(path) for path in paths)
         pinned[package.name] = replace(package, version=version, size=size, hashes=hashes)
-        self._tell(1, size)
+        self._report(1, size)
 
-    def _tell(self, settled: int, size: int) -> None:
-        self.settled += settled
-        self.taken += size
-        if self.progress is not None and settled:
-            self.progress(self.settled, self.total, self.taken)
+    def _report(self, processed: int, size: int) -> None:
+        self.processed += processed
+        self.bytes += size
+        if self.progress is not None and processed:
+            self.progress(self.processed, self.total, self.bytes)

@@ -1,8 +1,8 @@
-"""Corpus recipes: which packages of which registries, at which versions, with which hashes.
+"""Corpus recipes: packages of public registries with versions, sizes and hashes, in a TOML file.
 
-A row of a recipe is "name version bytes sha256:HEX ...": the bytes of its files together, so that a run knows what
-it will need before it downloads, and a hash for each file. A row that holds only a name, or a name and a version,
-is not pinned yet; `adjoin.collecting.pin` completes it.
+A row is "name version bytes sha256:HEX ...": the total size of the package's files, so that a run knows its needs
+before it downloads, and one hash per file. A row of a name alone, or of a name and a version, is not pinned;
+`adjoin.collecting.pin` completes it.
 """
 
 import json
@@ -23,7 +23,7 @@ _GROUP_KEYS = {"registry", "language", "licence", "leave_out", "packages"}
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")
 _DEBIAN_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-# What each registry calls a name: a row goes into a command line, so nothing else may stand in it.
+# The names that each registry allows. They become command-line arguments, so nothing else may pass.
 _NAMES = {
     "pypi": re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"),
     "debian": _DEBIAN_NAME,
@@ -34,14 +34,14 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package of a registry, as a row of a recipe names it.
+    """A package of a registry, as one row of a corpus recipe states it.
 
     Attributes:
         registry: one of `REGISTRIES`.
-        name: as the registry has it.
-        version: empty in a row that is not pinned.
-        size: bytes of its files together; 0 in a row that is not pinned.
-        hashes: of its files in the order of their names, "sha256:HEX" each; none in a row that is not pinned.
+        name: its name in the registry.
+        version: its version; may be empty if the row is not pinned.
+        size: total bytes of its files; 0 if the row is not pinned.
+        hashes: one "sha256:HEX" per file, in the order of file names; empty if the row is not pinned.
     """
 
     registry: str
@@ -52,52 +52,52 @@ class Package:
 
     @property
     def id(self) -> str:
-        """What a manifest calls it: "pypi:networkx 3.5"."""
+        """Its name in manifests, such as "pypi:networkx 3.5"."""
         return f"{self.registry}:{self.name} {self.version}".rstrip()
 
     @property
     def row(self) -> str:
-        """Its row in a recipe."""
+        """Its row in a recipe, which `from_row` reads."""
         size = [str(self.size)] if self.hashes else []
         return " ".join(part for part in (self.name, self.version, *size, *self.hashes) if part)
 
     @classmethod
     def from_row(cls, registry: str, row: str) -> Self:
-        """Read a row.
+        """Parse a row of a recipe.
 
         Raises:
-            ValueError: saying what is wrong with it.
+            ValueError: the row is malformed; the message says how.
         """
         name, *rest = row.split() or [""]
         if not _NAMES[registry].fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a package in {registry}")
+            raise ValueError(f"{name!r} is not a package name of {registry}")
         if not rest:
             return cls(registry, name)
         version, *rest = rest
         if not _VERSION.fullmatch(version):
-            raise ValueError(f"{version!r} is no version; expected NAME VERSION BYTES sha256:HEX")
+            raise ValueError(f"{version!r} is not a version; expected NAME VERSION BYTES sha256:HEX")
         if not rest:
             return cls(registry, name, version)
         size, *hashes = rest
         if not (size.isascii() and size.isdigit()) or not hashes:
             raise ValueError("expected NAME VERSION BYTES sha256:HEX")
         if wrong := next((text for text in hashes if not _HASH.fullmatch(text)), ""):
-            raise ValueError(f"{wrong!r:.80} is no hash; expected sha256: and 64 digits of 0-9 a-f")
+            raise ValueError(f"{wrong!r:.80} is not a hash; expected sha256: and 64 digits of 0-9 a-f")
         if len(hashes) > 1 and registry != "debian-source":
-            raise ValueError(f"{len(hashes)} hashes; a package of {registry} is one file")
+            raise ValueError(f"{len(hashes)} hashes; expected one, because a package of {registry} is one file")
         return cls(registry, name, version, int(size), tuple(hashes))
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Packages of one registry.
+    """A group of packages of one registry in a corpus recipe.
 
     Attributes:
         registry: one of `REGISTRIES`.
-        language: what they are mostly written in, for a person.
-        packages: in the order in which they are collected.
-        leave_out: names, or shell patterns of names, that must never be among them.
-        licence: of packages that name none that is known, by the rules of their registry; empty where it has none.
+        language: the language that most of them are written in, for the reader.
+        packages: the packages, in the order of collection.
+        leave_out: names, or shell patterns of names, of packages that must not be in the group.
+        licence: the licence of packages that state no known one, by the rules of their registry; may be empty.
     """
 
     registry: str
@@ -107,27 +107,29 @@ class Group:
     licence: str = ""
 
     def leaves_out(self, name: str) -> str:
-        """The pattern of `leave_out` that the name of a package matches; empty if none does.
+        """Return the pattern of `leave_out` that matches a package's name; empty if none does.
 
-        Capitals do not matter, nor on PyPI whether a hyphen, an underscore or a full stop parts words.
+        Case is ignored. On PyPI hyphens, underscores and full stops are equal.
         """
 
-        def plain(text: str) -> str:
+        def normalized(text: str) -> str:
             return (re.sub(r"[-_.]+", "-", text) if self.registry == "pypi" else text).lower()
 
-        return next((pattern for pattern in self.leave_out if fnmatchcase(plain(name), plain(pattern))), "")
+        return next(
+            (pattern for pattern in self.leave_out if fnmatchcase(normalized(name), normalized(pattern))), ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusRecipe:
-    """What a corpus is made of.
+    """The packages that a corpus is made of, read from a TOML file.
 
     Attributes:
-        name: of the corpus.
-        about: one sentence.
-        groups: the packages.
-        debian: the codename of the Debian release that the groups of debian and debian-source are of.
-        mine: options for the mining of pairs; nothing here looks into them.
+        name: name of the corpus.
+        about: one sentence about it.
+        groups: the packages, in groups.
+        debian: codename of the Debian release of the groups debian and debian-source; empty if there are none.
+        mine: options of `adjoin mine`; they are not checked here.
     """
 
     name: str
@@ -137,27 +139,27 @@ class CorpusRecipe:
     mine: Mapping[str, Any] = field(default_factory=dict)
 
     def packages(self) -> Iterator[tuple[Package, Group]]:
-        """All packages with their groups, in order."""
+        """Yield all packages with their groups, in order."""
         for group in self.groups:
             for package in group.packages:
                 yield package, group
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total bytes of all files."""
         return sum(package.size for package, _ in self.packages())
 
     @classmethod
     def read(cls, path: Path, *, pinned: bool = True) -> Self:
-        """Read a recipe.
+        """Read and check a corpus recipe.
 
         Args:
             path: a TOML file.
-            pinned: whether every row must have a version, a size and hashes.
+            pinned: require a version, a size and hashes in every row.
 
         Raises:
-            AdjoinError: it is missing or not TOML, a key is missing, unknown or of another type, a row cannot be
-                read, is not pinned, stands twice or is to be left out.
+            AdjoinError: the file is missing or not TOML; a key is missing, unknown or of the wrong type; a row is
+                malformed, not pinned, repeated or excluded by `leave_out`.
         """
         values = read_toml(path, "corpus recipe")
         try:
@@ -186,7 +188,7 @@ class CorpusRecipe:
 
     def _check(self, pinned: bool) -> None:
         if not self.debian and any(group.registry.startswith("debian") for group in self.groups):
-            raise ValueError('packages of Debian and no debian = "CODENAME"; say which release they are of')
+            raise ValueError('there are packages of Debian, but no debian = "CODENAME"; name their release')
         if self.debian and not re.fullmatch(r"[a-z]+", self.debian):
             raise ValueError(f'debian is {self.debian!r}; expected the codename of a release, such as "bookworm"')
         seen: set[tuple[str, str]] = set()
@@ -194,13 +196,13 @@ class CorpusRecipe:
             if pinned and not package.hashes:
                 raise ValueError(f"{package.id} is not pinned; expected NAME VERSION BYTES sha256:HEX (see --pin)")
             if pattern := group.leaves_out(package.name):
-                raise ValueError(f"{package.id} is to be left out (leave_out has {pattern!r}); take its row away")
+                raise ValueError(f"{package.id} is excluded (leave_out has {pattern!r}); remove its row")
             if (package.registry, package.name) in seen:
-                raise ValueError(f"{package.registry}:{package.name} stands twice; take one of the rows away")
+                raise ValueError(f"{package.registry}:{package.name} is listed twice; remove one of the rows")
             seen.add((package.registry, package.name))
 
     def text(self) -> str:
-        """The recipe as a file: what `read` reads gives this recipe again."""
+        """Return the recipe as TOML, which `read` reads back as an equal recipe."""
         lines = [f"name = {_toml(self.name)}", f"about = {_toml(self.about)}"]
         lines += [f"debian = {_toml(self.debian)}"] if self.debian else []
         if self.mine:
@@ -216,7 +218,7 @@ class CorpusRecipe:
 
 
 def _toml(value: object) -> str:
-    """A value as TOML writes it: texts, numbers, truths and lists as JSON does."""
+    """A value in TOML. Strings, numbers, booleans and lists are written as in JSON."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
@@ -230,14 +232,14 @@ def _check_keys(values: Mapping[str, Any], known: set[str], what: str) -> None:
 def _text(values: Mapping[str, Any], key: str) -> str:
     value = values.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{key} is {value!r:.60}; expected a text")
+        raise ValueError(f"{key} is {value!r:.60}; expected a string")
     return value
 
 
 def _texts(values: Mapping[str, Any], key: str) -> list[str]:
     value = values.get(key, [])
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{key} is {value!r:.60}; expected a list of texts")
+        raise ValueError(f"{key} is {value!r:.60}; expected a list of strings")
     return value
 
 
@@ -249,7 +251,7 @@ def _group(values: Mapping[str, Any], what: str) -> Group:
             raise ValueError(f"registry is {registry!r:.60}; expected {', '.join(REGISTRIES)}")
         rows = _texts(values, "packages")
         if not rows:
-            raise ValueError("packages has no row; expected one a package")
+            raise ValueError("packages is empty; expected one row per package")
         packages = tuple(_package(registry, row) for row in rows)
         licence = _text(values, "licence") if "licence" in values else ""
         return Group(registry, _text(values, "language"), packages, tuple(_texts(values, "leave_out")), licence)

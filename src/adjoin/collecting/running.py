@@ -1,4 +1,4 @@
-"""Runs a registry's client: no shell, its words captured, ended when its time is over or the run is stopped."""
+"""Runs a registry's client as a subprocess with a time limit, and classifies its failures."""
 
 import os
 import re
@@ -20,9 +20,9 @@ NOT_THERE = "not in the registry"
 FAILED = "client failed"
 STOPPED = "stopped"
 
-_POLL = 0.1  # seconds between two looks at whether the run was stopped
+_POLL = 0.1  # seconds between checks for a stop or a time-out
 _DISK_FULL = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded", re.IGNORECASE)
-# In this order: pip says that it could not find a version also when it could not reach the registry.
+# In this order: without network, pip also reports that it could not find a version.
 _REASONS = (
     (
         NETWORK_ERROR,
@@ -41,29 +41,29 @@ _REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a client's run ended.
+    """The result of a client's run.
 
     Attributes:
-        reason: why it failed, a short phrase; empty if it did not.
-        said: its last line of complaint, for a person.
-        output: all that it wrote to standard output.
-        complaints: all that it wrote to standard error.
+        reason: why it failed, a short phrase such as "network error"; empty if it succeeded.
+        detail: the last line of its standard error.
+        output: its standard output.
+        complaints: its standard error.
     """
 
     reason: str
-    said: str = ""
+    detail: str = ""
     output: str = ""
     complaints: str = ""
 
 
 def run_client(command: Sequence[str], folder: Path, stop: threading.Event, seconds: float) -> Outcome:
-    """Run a client in `folder`, where it may leave files.
+    """Run a client, without a shell. Failures are returned, not raised.
 
     Args:
-        command: the program, looked for on the PATH, and its arguments.
-        folder: its working directory.
-        stop: once set, the client is ended.
-        seconds: after which it is ended.
+        command: the program, which is looked up on the PATH, and its arguments.
+        folder: the working directory, where the client may write files.
+        stop: the client is killed when this event is set.
+        seconds: the client is killed after this time.
 
     Raises:
         AdjoinError: the disk is full.
@@ -81,7 +81,7 @@ def run_client(command: Sequence[str], folder: Path, stop: threading.Event, seco
             text=True,
             errors="replace",
             env={**os.environ, "LC_ALL": "C"},
-            start_new_session=True,  # clients start helpers, which are to end with them
+            start_new_session=True,  # so that the processes that a client starts are killed with it
         )
     except OSError as error:
         return Outcome(CLIENT_MISSING, f"{program}: {error}")
@@ -95,7 +95,7 @@ def run_client(command: Sequence[str], folder: Path, stop: threading.Event, seco
 
 
 def _wait(process: "subprocess.Popen[str]", stop: threading.Event, deadline: float) -> tuple[str, str, str]:
-    """What the client wrote, to both its streams, and why it was ended if it was."""
+    """Standard output, standard error, and why the client was killed, if it was."""
     reason = ""
     while True:
         try:
@@ -105,12 +105,12 @@ def _wait(process: "subprocess.Popen[str]", stop: threading.Event, deadline: flo
             if reason:
                 os.killpg(process.pid, signal.SIGKILL)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # in its session of its own it does not hear Ctrl-C
+            os.killpg(process.pid, signal.SIGKILL)  # in its own session it does not receive Ctrl-C
             raise
         else:
             return output, complaints, reason
 
 
 def _reason(complaints: str) -> str:
-    found = (reason for reason, pattern in _REASONS if re.search(pattern, complaints, re.IGNORECASE))
-    return next(found, FAILED)
+    matches = (reason for reason, pattern in _REASONS if re.search(pattern, complaints, re.IGNORECASE))
+    return next(matches, FAILED)

@@ -1,8 +1,8 @@
-"""What people have, made readable: folders, files and archives in, `Document`s out.
+"""Reads folders, files and archives of many formats into `Document`s.
 
-`find_sources` walks what the user names and `read_source` reads one find. Whatever is passed over on the way
-is counted in a `Tally` with its reason. The parsers of markup are imported where they are first needed, so
-importing this room costs next to nothing.
+`find_sources` lists the readable files below the given folders; `read_source` reads one of them. Everything
+skipped is counted in a `Tally` with its reason. Parsers are imported when first needed, so importing this package
+is cheap.
 """
 
 from adjoin.corpus.document import PROSE, Document

@@ -1,11 +1,10 @@
-"""Archives, read member by member as a stream, with bounds that no archive can lie about.
+"""Reads zip, tar, gem and deb archives member by member, with bounds against hostile archives.
 
-One member at a time is in memory, at most `max_bytes` of it, and of a member that is a stream of records no more
-than a piece; what an archive states about its sizes is checked before it is believed. Nothing is unpacked to the
-disk.
+At most `max_bytes` of one member are in memory, and less of a member that is read record by record. Nothing is
+written to disk. The sizes that an archive states are not trusted.
 
-Three bounds stop an archive that was made to: the number of members; the bytes of all members, 256 GiB; and, since
-a few MB could unpack to that, the ratio that `adjoin.corpus.compression` allows, 250 times what lies on the disk.
+Three bounds stop a hostile archive: one million members; 256 GiB in all members; and, since a few MB could unpack
+to that, 250 times the archive's size on disk (`adjoin.corpus.compression.MAX_RATIO`).
 """
 
 import errno
@@ -19,76 +18,79 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
-from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, Readable, TooMuchError, Unpacked
-from adjoin.corpus.contents import Reading, read_file
-from adjoin.corpus.document import Document
+from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, DecompressedStream, DecompressionBombError, Readable
+from adjoin.corpus.dispatch import read_file
+from adjoin.corpus.document import Document, printable_path
 from adjoin.corpus.formats import archive_kind, folder_skip_reason, stream_kind, unread_reason
 from adjoin.corpus.licences import MAX_TEXT
 from adjoin.corpus.provenance import Package
+from adjoin.corpus.read_context import ReadContext
 from adjoin.corpus.repositories import repository_of_path
 
 MAX_MEMBERS = 1_000_000
-MAX_UNPACKED = 256 << 30  # bytes of all members of one archive
+MAX_UNPACKED = 256 << 30  # bytes in all members of one archive
 
-_DIRECTORY_BYTES = 200_000 * 256  # of a zip file's list of members: zipfile loads it whole; an entry has about 100
+_DIRECTORY_BYTES = 200_000 * 256  # of a zip file's list of members, which zipfile loads whole; about 100 per entry
 _STEP = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
-# zipfile unpacks the other methods without a bound on the size of the result.
+# zipfile does not bound the output of the other methods.
 _BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LICENCE_FOLDER = folder_skip_reason("licenses")  # passed over for its texts, which tell a licence nonetheless
+_LICENCE_FOLDER = folder_skip_reason("licenses")  # its files give no Documents, but name the licence
 _AR_START = b"!<arch>\n"
 _AR_HEADER = 60  # bytes: name 16, dates and owners 32, size 10, end mark 2
 
+_Extract = Callable[[tarfile.TarInfo], IO[bytes] | None]
+
 
 class _TooLargeError(Exception):
-    """More members or bytes than any honest archive holds."""
+    """The archive exceeds a bound on its members or bytes."""
 
 
 @dataclass(slots=True)
 class _Archive:
-    """The archive that is being read.
+    """State of the archive that is being read.
 
     Attributes:
-        origin: of the archive.
-        reading: how members are read, and where every skip is counted.
-        package: what its members say of the package in it.
-        bound: for `unpacked`.
-        members: how many have been seen.
-        unpacked: the bytes of those that were wanted.
+        origin: origin of the archive.
+        context: options, and the tally that counts every skip.
+        package: collects what members state about the package.
+        bound: limit for `unpacked`.
+        members: number of members seen so far.
+        unpacked: bytes of the members read so far.
     """
 
     origin: str
-    reading: Reading
+    context: ReadContext
     package: Package
     bound: int
     members: int = 0
     unpacked: int = 0
 
     def wants(self, name: str, size: int, skip_reason: str) -> bool:
-        """Count a member, and whether it is to be read.
+        """Count a member and return whether to read it.
 
         Args:
-            name: its path, as the archive has it.
-            size: its bytes, as the archive has them.
-            skip_reason: why it is passed over, if that is known.
+            name: path that the archive states.
+            size: size in bytes that the archive states.
+            skip_reason: a known reason to skip it, or "".
 
         Raises:
-            _TooLargeError: with it the archive exceeds its bounds.
+            _TooLargeError: the archive exceeds its bounds with this member.
         """
         self.members += 1
-        reason = _path_reason(name, self.reading.streams) or skip_reason
-        if not reason and size > self.reading.max_bytes and not stream_kind(_base_name(name)):
+        reason = _path_reason(name, self.context.streams) or skip_reason
+        if not reason and size > self.context.max_bytes and not stream_kind(_base_name(name)):
             reason = "too large"
         if reason:
-            self.reading.tally.add(reason, self.member_origin(name))
+            self.context.tally.add(reason, self.member_origin(name))
         else:
             self.unpacked += size
         if self.members > MAX_MEMBERS or self.unpacked > self.bound:
             raise _TooLargeError
         return not reason
 
-    def noted(self, name: str, size: int, content: IO[bytes]) -> IO[bytes]:
-        """Take in what a member says of the package, and give its content, as before, to be read."""
+    def offered(self, name: str, size: int, content: IO[bytes]) -> IO[bytes]:
+        """Offer a member to the package's metadata, and return its content, still to be read."""
         path = name.removeprefix("./")
         if not self.package.wants(path, size) or _folder_reason(path) not in ("", _LICENCE_FOLDER):
             return content
@@ -97,48 +99,47 @@ class _Archive:
         return io.BytesIO(data)
 
     def documents(self, name: str, content: IO[bytes]) -> Iterator[Document]:
-        """Read a member."""
+        """Yield the Documents of a member."""
         repository = repository_of_path(name)
-        for document in read_file(content, _base_name(name), self.member_origin(name), self.reading):
+        for document in read_file(content, _base_name(name), self.member_origin(name), self.context):
             yield replace(document, repository=repository) if repository else document
 
     def member_origin(self, name: str) -> str:
-        """The origin of a member's Documents, as valid Unicode."""
-        name = name.removeprefix("./")
-        return f"{self.origin}!{name.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')}"
+        """Return the origin of a member's Documents."""
+        return f"{self.origin}!{printable_path(name.removeprefix('./'))}"
 
 
 def read_archive(
-    file: IO[bytes], kind: str, origin: str, reading: Reading, package: Package
+    file: IO[bytes], kind: str, origin: str, context: ReadContext, package: Package
 ) -> Iterator[Document]:
-    """Read the Documents of an open archive; problems are counted, what was read before one is kept.
+    """Yield the Documents of an open archive. Damage is counted; Documents before it have been yielded.
 
     Args:
-        file: the archive, open for reading; a zip must be able to seek.
+        file: the archive, open for reading; for a zip it must be able to seek.
         kind: "zip", "tar", "gem" or "deb", see `adjoin.corpus.formats.archive_kind`.
-        origin: of the archive; its members' are "origin!path/in/it".
-        reading: how members are read, and where every skip is counted.
-        package: takes in what the members say of the package.
+        origin: origin of the archive; a member's is "origin!path/in/it".
+        context: options, and the tally that counts every skip.
+        package: collects what the members state about the package.
 
     Raises:
         OSError: the disk failed.
     """
     bound = min(MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * os.fstat(file.fileno()).st_size))
-    archive = _Archive(origin, reading, package, bound)
+    archive = _Archive(origin, context, package, bound)
     try:
         yield from _READERS[kind](file, archive)
-    except (_TooLargeError, TooMuchError):
-        reading.tally.add("archive too large", origin)
+    except (_TooLargeError, DecompressionBombError):
+        context.tally.add("archive too large", origin)
     except OSError as error:  # of the disk if it has a number, of the decompressors if not
-        if error.errno not in (None, errno.EINVAL):  # which is that of a place before the beginning of the file
+        if error.errno not in (None, errno.EINVAL):  # EINVAL: a seek before the beginning of the file
             raise
-        reading.tally.add("corrupt archive", origin)
+        context.tally.add("corrupt archive", origin)
     except Exception:  # a damaged archive makes zipfile, tarfile and the decompressors raise anything
-        reading.tally.add("corrupt archive", origin)
+        context.tally.add("corrupt archive", origin)
 
 
 def _path_reason(name: str, streams: bool) -> str:
-    """Why a member of this name is passed over, or the empty string."""
+    """The reason to skip a member of this name, or "" if it is read."""
     path = name.replace("\\", "/")
     if path.startswith("/") or ".." in path.split("/") or _DRIVE.match(name):
         return "member outside the archive"
@@ -151,7 +152,7 @@ def _path_reason(name: str, streams: bool) -> str:
 
 
 def _folder_reason(path: str) -> str:
-    """Why what lies in these folders is passed over, or the empty string."""
+    """The reason to skip the files in these folders, or ""."""
     folders = path.removeprefix("./").split("/")[:-1]
     return next((reason for folder in folders if folder != "." and (reason := folder_skip_reason(folder))), "")
 
@@ -172,9 +173,9 @@ def _read_zip(file: IO[bytes], archive: _Archive) -> Iterator[Document]:
             if not wanted and (reason or not archive.package.wants(name, size)):
                 continue
             with opened.open(member) as content:
-                known = archive.noted(name, size, content)
+                member_file = archive.offered(name, size, content)
                 if wanted:
-                    yield from archive.documents(name, known)
+                    yield from archive.documents(name, member_file)
 
 
 def _zip_reason(member: zipfile.ZipInfo) -> str:
@@ -189,79 +190,80 @@ def _zip_reason(member: zipfile.ZipInfo) -> str:
 
 
 def _zip_directory_bytes(file: IO[bytes]) -> int:
-    """The size of the list of members, by the record at the end of a zip file; zipfile judges a missing one."""
+    """The size of a zip file's list of members, from the record at its end; 0 if there is none."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - (1 << 16) - 100))  # the record ends with a comment of up to 65,535 bytes
     tail = file.read()
     file.seek(0)
     record = tail.rfind(b"PK\x05\x06")
     stated = int.from_bytes(tail[record + 12 : record + 16], "little") if record >= 0 else 0
-    wide = tail.rfind(b"PK\x06\x06", 0, max(record, 0))  # of zip64, with the size in eight bytes
+    wide = tail.rfind(b"PK\x06\x06", 0, max(record, 0))  # zip64 has the size in eight bytes
     if wide >= 0:
         stated = int.from_bytes(tail[wide + 40 : wide + 48], "little")
     return stated
 
 
 def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> Iterator[Document]:
-    """Read a tar file, compressed or not; of one with metadata only what it says of the package."""
-    stream = _Stream(Unpacked(file), longest_read=max(archive.reading.max_bytes + _STEP, 1 << 20))
-    with tarfile.TarFile(fileobj=stream, mode="r") as opened:
-        while (member := opened.next()) is not None:
-            opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
-            if member.isdir():
-                continue
-            reason = _tar_reason(member)
-            wanted = not metadata and archive.wants(member.name, member.size, reason)
-            content = None if reason else opened.extractfile(member)
-            if content is not None:
-                known = archive.noted(member.name, member.size, content)
-                if wanted:
-                    yield from archive.documents(member.name, known)
-    # tarfile takes a broken header for the end; the end proper is a block of zeros, or the end of the file.
-    if stream.last.strip(b"\0"):
-        raise tarfile.ReadError("broken header")
+    """Read a tar file, compressed or not. With `metadata`, its members only describe the package."""
+    for member, extract in _tar_members(file, archive):
+        if member.isdir():
+            continue
+        reason = _tar_reason(member)
+        wanted = not metadata and archive.wants(member.name, member.size, reason)
+        content = None if reason else extract(member)
+        if content is not None:
+            member_file = archive.offered(member.name, member.size, content)
+            if wanted:
+                yield from archive.documents(member.name, member_file)
 
 
 def _read_gem(file: Readable, archive: _Archive) -> Iterator[Document]:
-    """Read a Ruby package: a tar file with metadata.gz and data.tar.gz, whose members are the package's."""
-    stream = _Stream(Unpacked(file), longest_read=max(archive.reading.max_bytes + _STEP, 1 << 20))
+    """Read a Ruby gem: a tar file with metadata.gz and data.tar.gz, which holds the files."""
+    for member, extract in _tar_members(file, archive):
+        archive.members += 1
+        content = extract(member) if member.isreg() else None
+        if content is None or archive.members > MAX_MEMBERS:
+            continue
+        if member.name == "metadata.gz":
+            archive.package.offer("gem metadata", DecompressedStream(content).read(MAX_TEXT))
+        elif member.name == "data.tar.gz":
+            yield from _read_tar(content, archive)
+
+
+def _tar_members(file: Readable, archive: _Archive) -> Iterator[tuple[tarfile.TarInfo, _Extract]]:
+    """The members of a tar file, each with the function that opens it before the next is read."""
+    stream = _ForwardStream(DecompressedStream(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
     with tarfile.TarFile(fileobj=stream, mode="r") as opened:
         while (member := opened.next()) is not None:
-            opened.members = []  # type: ignore[attr-defined]
-            archive.members += 1
-            content = opened.extractfile(member) if member.isreg() else None
-            if content is None or archive.members > MAX_MEMBERS:
-                continue
-            if member.name == "metadata.gz":
-                archive.package.offer("gem metadata", Unpacked(content).read(MAX_TEXT))
-            elif member.name == "data.tar.gz":
-                yield from _read_tar(content, archive)
+            opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
+            yield member, opened.extractfile
+    # tarfile takes a broken header for the end. A true end is a block of zeros, or the end of the file.
     if stream.last.strip(b"\0"):
         raise tarfile.ReadError("broken header")
 
 
 def _read_deb(file: Readable, archive: _Archive) -> Iterator[Document]:
-    """Read a Debian package: an ar file with control.tar and data.tar, compressed in one way or another."""
+    """Read a Debian package: an ar file with control.tar and data.tar, each compressed or not."""
     if file.read(len(_AR_START)) != _AR_START:
         raise tarfile.ReadError("no ar file")
-    whole = False
+    has_data = False
     while header := file.read(_AR_HEADER):
         size = int(header[48:58])
         if header[58:] != b"`\n" or size < 0:
             raise tarfile.ReadError("broken header")
-        name, part = header[:16].strip().rstrip(b"/"), _Part(file, size)
+        name, part = header[:16].strip().rstrip(b"/"), _FileSlice(file, size)
         if name.startswith((b"control.tar", b"data.tar")):
             yield from _read_tar(part, archive, metadata=name.startswith(b"control"))
-        whole = whole or name.startswith(b"data.tar")
+        has_data = has_data or name.startswith(b"data.tar")
         while part.read(_STEP):
             pass
         file.read(size % 2)
-    if not whole:
+    if not has_data:
         raise tarfile.ReadError("no data.tar")
 
 
-class _Part:
-    """The next `size` bytes of a file, as a file."""
+class _FileSlice:
+    """The next `size` bytes of a file as a stream."""
 
     def __init__(self, file: Readable, size: int) -> None:
         self._file = file
@@ -280,13 +282,13 @@ def _tar_reason(member: tarfile.TarInfo) -> str:
     return "" if member.isreg() and not member.issparse() else "special file"
 
 
-class _Stream(io.RawIOBase):
-    """A stream that only goes forward, in bounded steps: what a tar file inside a compressed one needs.
+class _ForwardStream(io.RawIOBase):
+    """A stream for tarfile that only goes forward, in bounded steps.
 
-    tarfile by itself would load a header field of any stated size at once.
+    Without it, tarfile would load a header field of any stated size at once.
 
     Attributes:
-        last: the bytes that the last read gave.
+        last: the bytes returned by the last read.
     """
 
     def __init__(self, inner: Readable, longest_read: int) -> None:
@@ -296,18 +298,18 @@ class _Stream(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """Tell that it can be read, for tarfile."""
+        """Always true; tarfile asks."""
         return True
 
     def tell(self) -> int:
-        """Give the position in the unpacked stream."""
+        """Return the position in the decompressed stream."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:
         """Read `size` bytes, or what is left.
 
         Raises:
-            tarfile.ReadError: so many bytes at once are no member and no header that we want.
+            tarfile.ReadError: `size` is more than any member or header that is read.
         """
         if not 0 <= size <= self._longest_read:
             raise tarfile.ReadError(f"a header of {size} bytes; expected at most {self._longest_read}")
@@ -319,8 +321,8 @@ class _Stream(io.RawIOBase):
         """Go forward to `offset`, or to the end if that comes first.
 
         Raises:
-            _TooLargeError: the stream is longer than any honest archive.
-            tarfile.ReadError: `offset` lies behind; going back would mean to unpack from the start again.
+            _TooLargeError: `offset` is beyond `MAX_UNPACKED`.
+            tarfile.ReadError: `offset` is before the current position; going back would mean to start again.
         """
         if offset > MAX_UNPACKED:
             raise _TooLargeError

@@ -1,6 +1,7 @@
-"""Compressed files as streams of their content: gzip, bzip2, xz and Zstandard, told apart by their first bytes.
+"""Decompression of gzip, bzip2, xz and Zstandard streams, recognised by their first bytes.
 
-A stream only goes forward, in steps of a bounded size. What came before damage is given before the damage is told.
+A stream is read forward only, in steps of bounded size. Data that precede damage are returned before the damage is
+raised.
 """
 
 import bz2
@@ -10,19 +11,19 @@ import lzma
 from typing import IO, Protocol, cast
 
 _STEP = 1 << 17
-# Gzip reaches 1:1,030, text 1:20. A stream that unpacks to more than this is no text: it holds nothing but zeros.
+# Decompressed bytes per compressed byte. Text reaches 20, gzip at most 1,030: above this ratio there is no text.
 MAX_RATIO = 250
-FREE_BYTES = 1 << 30  # before the ratio is looked at
-# zstandard unpacks all that it is given at once: up to 128 KiB for 4 bytes. In steps of this size that is 16 MiB
-# at most, and as fast as in larger ones (320 MB/s).
+FREE_BYTES = 1 << 30  # decompressed bytes before the ratio is checked
+# zstandard decompresses all its input at once: up to 128 KiB for 4 bytes. Steps of this size bound that to 16 MiB,
+# and are as fast as larger ones (320 MB/s).
 _ZSTD_STEP = 1 << 9
 
 
 class DamagedError(Exception):
-    """A stream ends before its end, or is not what it seemed.
+    """A stream is truncated, damaged, or not of the format that its name promises.
 
     Attributes:
-        reason: as it stands in the tally.
+        reason: the reason under which it is counted in the tally.
     """
 
     def __init__(self, reason: str) -> None:
@@ -30,59 +31,59 @@ class DamagedError(Exception):
         self.reason = reason
 
 
-class TooMuchError(DamagedError):
-    """A stream unpacks to more than anything honest does."""
+class DecompressionBombError(DamagedError):
+    """A stream decompresses to more than `MAX_RATIO` allows."""
 
     def __init__(self) -> None:
         super().__init__("unpacks to too much")
 
 
 class Readable(Protocol):
-    """Anything with bytes to read, in order: `read(size)` gives `size` of them, fewer only at the end."""
+    """A binary stream that is read forward: `read(size)` returns `size` bytes, fewer only at the end."""
 
     def read(self, size: int, /) -> bytes:
         """Read the next bytes."""
         ...
 
 
-class _Steps(Protocol):
-    """What gives its bytes as they come: `read1(size)` gives `size` of them at most, none at the end."""
+class _ChunkReader(Protocol):
+    """A stream with `read1(size)`, which returns at most `size` bytes, and none only at the end."""
 
     def read1(self, size: int, /) -> bytes: ...
 
 
-class Unpacked:
-    """What is inside a compressed file; the file itself where it is not compressed.
+class DecompressedStream:
+    """The decompressed content of a file; the file itself if it is not compressed.
 
     Args:
         file: the file, open at its beginning.
     """
 
     def __init__(self, file: Readable) -> None:
-        self._packed = _Packed(file)
-        self._inner = _opened(self._packed)
-        self._unpacked = 0
-        self._ready = b""  # what has been unpacked and not yet asked for, from `_place` on
-        self._place = 0
+        self._compressed = _CompressedFile(file)
+        self._inner = _opened(self._compressed)
+        self._bytes_out = 0
+        self._ready = b""  # decompressed and not yet returned, from `_position` on
+        self._position = 0
         self._damage: DamagedError | None = None
 
     def read(self, size: int) -> bytes:
         """Read `size` bytes; fewer at the end, or once before damage.
 
         Raises:
-            DamagedError: there is no more before the damage.
+            DamagedError: all that precedes the damage has been returned.
             OSError: the disk failed.
         """
         pieces: list[bytes] = []
         missing = size
         while missing > 0:
-            if self._place == len(self._ready):
-                # Always as much as this: tarfile reads 512 bytes at a time, for which decompressors are slow.
-                self._ready, self._place = self._next(_STEP), 0
+            if self._position == len(self._ready):
+                # Always a large step: tarfile reads 512 bytes at a time, for which decompressors are slow.
+                self._ready, self._position = self._next(_STEP), 0
                 if not self._ready:
                     break
-            piece = self._ready[self._place : self._place + missing]
-            self._place += len(piece)
+            piece = self._ready[self._position : self._position + missing]
+            self._position += len(piece)
             pieces.append(piece)
             missing -= len(piece)
         if self._damage is not None and not pieces and size:
@@ -90,7 +91,7 @@ class Unpacked:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _next(self, size: int) -> bytes:
-        """Some of the next bytes; damage is noted, so that it is told after what came before it."""
+        """The next bytes, `size` at most. Damage is kept, and raised after what precedes it."""
         if self._damage is not None:
             return b""
         try:
@@ -106,46 +107,46 @@ class Unpacked:
                 raise
             self._damage = DamagedError("damaged")
             return b""
-        except Exception:  # each decompressor has its own, and MemoryError for a window that no one has room for
+        except Exception:  # each decompressor has its own; MemoryError for an absurd window size
             self._damage = DamagedError("damaged")
             return b""
-        self._unpacked += len(piece)
-        if self._unpacked > FREE_BYTES and self._unpacked > MAX_RATIO * self._packed.taken:
-            self._damage = TooMuchError()
+        self._bytes_out += len(piece)
+        if self._bytes_out > FREE_BYTES and self._bytes_out > MAX_RATIO * self._compressed.bytes_read:
+            self._damage = DecompressionBombError()
         return piece
 
 
-def _opened(packed: "_Packed") -> "_Steps":
-    """The stream inside, by the first bytes."""
-    start = packed.start
-    file = cast(IO[bytes], packed)  # the decompressors ask for `read` alone
+def _opened(compressed: "_CompressedFile") -> "_ChunkReader":
+    """The decompressor that the first bytes ask for."""
+    start = compressed.start
+    file = cast(IO[bytes], compressed)  # the decompressors ask for `read` alone
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)
     if start.startswith(b"BZh"):
         return bz2.BZ2File(file)
     if start == b"\xfd7zXZ\0":
         return lzma.LZMAFile(file)
-    # A Zstandard frame, or one that its readers skip, as parallel compressors put before it.
+    # A Zstandard frame, or a skippable one, which parallel compressors write first.
     zstd = start.startswith(b"\x28\xb5\x2f\xfd") or (start[1:4] == b"\x2a\x4d\x18" and start[0] >> 4 == 5)
-    return _Zstd(packed) if zstd else packed
+    return _ZstdReader(compressed) if zstd else compressed
 
 
-class _Packed(io.RawIOBase):
-    """A file whose first bytes have been looked at.
+class _CompressedFile(io.RawIOBase):
+    """A file whose first bytes can be inspected before they are read.
 
     Attributes:
-        start: those bytes.
-        taken: how many have been read so far.
+        start: the first six bytes.
+        bytes_read: number of bytes read so far.
     """
 
     def __init__(self, file: Readable) -> None:
         self.start = file.read(6)
-        self.taken = 0
+        self.bytes_read = 0
         self._waiting = self.start
         self._file = file
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Always true."""
         return True
 
     def read(self, size: int = -1) -> bytes:
@@ -155,44 +156,44 @@ class _Packed(io.RawIOBase):
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         if len(data) < size:
             data += self._file.read(size - len(data))
-        self.taken += len(data)
+        self.bytes_read += len(data)
         return data
 
     read1 = read
 
 
-class _Zstd:
-    """The frames of a Zstandard file, one after the other.
+class _ZstdReader:
+    """Reads the frames of a Zstandard file one after the other.
 
-    zstandard's own stream does not tell a file that ends in the middle from one that ends.
+    zstandard's own stream cannot tell a truncated file from a complete one.
     """
 
-    def __init__(self, packed: _Packed) -> None:
+    def __init__(self, compressed: _CompressedFile) -> None:
         import zstandard
 
-        self._packed = packed
+        self._compressed = compressed
         self._frames = zstandard.ZstdDecompressor()
         self._frame = self._frames.decompressobj()
-        self._begun = False  # whether the frame has had any bytes
+        self._begun = False  # whether any byte of the frame has been read
         self._ready = memoryview(b"")
 
     def read1(self, size: int) -> bytes:
-        """Some of the next bytes, `size` at most; none at the end.
+        """Return the next bytes, at most `size`; none at the end.
 
         Raises:
             EOFError: the file ends within a frame.
             zstandard.ZstdError: the frame is damaged.
         """
         while not self._ready:
-            packed = self._frame.unused_data if self._frame.eof else b""
+            compressed = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:
                 self._frame, self._begun = self._frames.decompressobj(), False
-            packed = packed or self._packed.read(_ZSTD_STEP)
-            if not packed:
+            compressed = compressed or self._compressed.read(_ZSTD_STEP)
+            if not compressed:
                 if self._begun:
                     raise EOFError
                 return b""
             self._begun = True
-            self._ready = memoryview(self._frame.decompress(packed))
+            self._ready = memoryview(self._frame.decompress(compressed))
         piece, self._ready = self._ready[:size], self._ready[size:]
         return bytes(piece)

@@ -3,89 +3,56 @@
 import codecs
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO
 
-from adjoin.corpus.document import Document
-from adjoin.corpus.formats import BinaryFormat, Format, format_of, plain_name, stream_kind
-from adjoin.corpus.readers.records import DEFAULT_COLUMNS, Columns
-from adjoin.corpus.readers.sections import UnreadableError
+from adjoin.corpus.document import PROSE, Document
+from adjoin.corpus.readers.sections import Reader, UnreadableError, check_line_lengths, with_unix_line_ends
 from adjoin.tally import Tally
 
-MAX_BYTES = 4 << 20  # of one file or one member of an archive: above it stand data and generated code, not writing
-MAX_LINE = 20_000  # characters: above it stand minified code and data, and parsers take quadratic time
-
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# A coding cookie may name these, but no editor writes them; punycode takes quadratic time to decode.
-_ODD_CODECS = frozenset({"punycode", "idna", "utf_7", "unicode_escape", "raw_unicode_escape", "undefined"})
+# A coding cookie may name these, but no editor writes them. Decoding punycode takes quadratic time.
+_REFUSED_CODECS = frozenset({"punycode", "idna", "utf_7", "unicode_escape", "raw_unicode_escape", "undefined"})
+
+BinaryReader = Callable[[bytes, str, Tally], Iterator[Document]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How files are to be read.
+class Format:
+    """How to read one kind of text file.
 
     Attributes:
-        tally: where every skip is counted.
-        max_bytes: of one file, or one member of an archive, that is no stream; larger ones are passed over.
-        columns: the names that the fields of records have.
-        streams: whether files of records are read.
+        language: language of its Documents: a programming language, or `PROSE`.
+        reader: function (text, origin) → Documents.
+        long_lines: whether lines of any length are accepted. Elsewhere a long line means data or minified code.
     """
 
-    tally: Tally
-    max_bytes: int = MAX_BYTES
-    columns: Columns = DEFAULT_COLUMNS
-    streams: bool = True
+    language: str
+    reader: Reader
+    long_lines: bool = False
 
 
-def read_file(file: IO[bytes], name: str, origin: str, reading: Reading) -> Iterator[Document]:
-    """Read one open file that is no archive: whole, or record by record; compressed or not.
+@dataclass(frozen=True, slots=True)
+class BinaryFormat:
+    """How to read one kind of binary file that holds prose.
 
-    Args:
-        file: open at its beginning; nothing before where it stands is asked for again, but by Parquet.
-        name: its name, which says what it is.
-        origin: the origin its Documents carry, also the example in the tally.
-        reading: how, and where every skip is counted.
-
-    Raises:
-        OSError: the disk failed.
+    Attributes:
+        reader: function (bytes, origin, tally) → Documents.
+        language: language of its Documents.
     """
-    if kind := stream_kind(name):
-        from adjoin.corpus.readers.streams import read_stream
 
-        yield from read_stream(file, kind, origin, reading)
-        return
-    form = format_of(name)
-    if form is None:
-        reading.tally.add("unknown format", origin)
-        return
-    if plain_name(name) == name:
-        data = file.read(reading.max_bytes + 1)
-    else:
-        from adjoin.corpus.compression import DamagedError, Unpacked
-
-        try:
-            unpacked = Unpacked(file)
-            data = unpacked.read(reading.max_bytes + 1)
-            if len(data) <= reading.max_bytes:
-                unpacked.read(1)  # what came before damage is given before the damage is told
-        except DamagedError as error:
-            reading.tally.add(error.reason, origin)
-            return
-    if len(data) > reading.max_bytes:
-        reading.tally.add("too large", origin)
-    else:
-        yield from read_bytes(data, form, origin, reading.tally)
+    reader: BinaryReader
+    language: str = PROSE
 
 
 def read_bytes(data: bytes, form: Format | BinaryFormat, origin: str, tally: Tally) -> Iterator[Document]:
-    """Give the Documents in the bytes of one file; where there are none, count the reason.
+    """Yield the Documents in the bytes of one file. If there are none, count the reason.
 
     Args:
-        data: the whole file.
-        form: how it is read, see `adjoin.corpus.formats.format_of`.
-        origin: the origin its Documents carry, also the example in the tally.
-        tally: where the reason is counted.
+        data: the whole file, not compressed.
+        form: how to read it, see `adjoin.corpus.formats.format_of`.
+        origin: origin of its Documents; also the example in the tally.
+        tally: counts the reason.
     """
     counted = tally.counts.total()
     try:
@@ -93,10 +60,12 @@ def read_bytes(data: bytes, form: Format | BinaryFormat, origin: str, tally: Tal
             documents = list(form.reader(data, origin, tally))
         else:
             text = decode(data, cookie=form.language == "python")
-            documents = read_text(text, form, origin)
+            if not form.long_lines:
+                check_line_lengths(text)
+            documents = list(form.reader(text, origin))
     except UnreadableError as error:
         tally.add(error.reason, origin)
-    except Exception:  # whatever a parser of markup raises on broken markup, RecursionError too
+    except Exception:  # markup parsers raise anything on broken markup, RecursionError too
         tally.add("unreadable", origin)
     else:
         if not documents and tally.counts.total() == counted:
@@ -104,27 +73,15 @@ def read_bytes(data: bytes, form: Format | BinaryFormat, origin: str, tally: Tal
         yield from documents
 
 
-def read_text(text: str, form: Format, origin: str) -> list[Document]:
-    """Give the Documents in a text.
-
-    Raises:
-        UnreadableError: "line too long", or the reader's own.
-        Exception: whatever a parser of markup raises on broken markup, RecursionError too.
-    """
-    if not form.long_lines and _longest_line(text) > MAX_LINE:
-        raise UnreadableError("line too long")
-    return list(form.reader(text, origin))
-
-
 def decode(data: bytes, *, cookie: bool = False) -> str:
-    r"""Decode the bytes of a text file; line ends become \n.
+    r"""Decode the bytes of a text file and convert its line ends to \n.
 
     Args:
-        data: the whole file: UTF-8, with or without a byte order mark, or UTF-16 with one.
-        cookie: whether a Python coding cookie in the first two lines names the encoding.
+        data: the whole file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+        cookie: whether a Python coding cookie in the first two lines may name the encoding.
 
     Raises:
-        UnreadableError: "empty" (white space at most), "binary" (a NUL) or "not UTF-8".
+        UnreadableError: "empty" (white space at most), "binary" (contains a NUL) or "not UTF-8".
     """
     encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
     if data.startswith(_UTF16_MARKS):
@@ -132,7 +89,7 @@ def decode(data: bytes, *, cookie: bool = False) -> str:
     elif b"\0" in data:
         raise UnreadableError("binary")
     elif cookie and b"coding" in data[:1000]:
-        encoding = _named_encoding(data)
+        encoding = _cookie_encoding(data)
     try:
         text = data.decode(encoding)
     except (ValueError, LookupError):
@@ -141,13 +98,13 @@ def decode(data: bytes, *, cookie: bool = False) -> str:
         raise UnreadableError("empty")
     if "\0" in text:  # UTF-32 begins with the mark of UTF-16
         raise UnreadableError("binary")
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return with_unix_line_ends(text)
 
 
-def _named_encoding(data: bytes) -> str:
+def _cookie_encoding(data: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        if codecs.lookup(encoding).name.replace("-", "_") in _ODD_CODECS:
+        if _codec_name(encoding) in _REFUSED_CODECS:
             raise UnreadableError("not UTF-8")
     except (SyntaxError, LookupError):
         raise UnreadableError("not UTF-8") from None
@@ -155,14 +112,18 @@ def _named_encoding(data: bytes) -> str:
 
 
 def to_utf8(data: bytes, charset: str) -> bytes:
-    """Text in the encoding that HTTP or a mail names as UTF-8; as it is where that does not hold."""
+    """Re-encode text as UTF-8 from the charset that HTTP or a mail names.
+
+    The bytes are returned unchanged if the charset is unknown or does not fit them.
+    """
     try:
-        if (name := codecs.lookup(charset).name.replace("-", "_")) == "utf_8" or name in _ODD_CODECS:
+        name = _codec_name(charset)
+        if name == "utf_8" or name in _REFUSED_CODECS:
             return data
         return data.decode(name).encode()
     except (ValueError, LookupError):
         return data
 
 
-def _longest_line(text: str) -> int:
-    return max(map(len, text.split("\n"))) if len(text) > MAX_LINE else 0
+def _codec_name(encoding: str) -> str:
+    return codecs.lookup(encoding).name.replace("-", "_")

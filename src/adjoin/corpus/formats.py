@@ -1,112 +1,43 @@
-"""The table of what can be read: by a file's name, its language and its reader."""
+"""Which files can be read: a table from file names to formats, and the reasons to skip a file or folder."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from adjoin.corpus.code_languages import CODE_SUFFIXES
+from adjoin.corpus.contents import BinaryFormat, Format
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.readers.html import read_html
+from adjoin.corpus.readers.html import HTML_FORMAT
 from adjoin.corpus.readers.latex import read_latex
 from adjoin.corpus.readers.man import read_man
 from adjoin.corpus.readers.markdown import read_markdown
 from adjoin.corpus.readers.plain import code_reader, read_metadata, read_plain
 from adjoin.corpus.readers.rest import read_rest
-from adjoin.corpus.readers.sections import Reader
 from adjoin.tally import Tally
-
-BinaryReader = Callable[[bytes, str, Tally], Iterator[Document]]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How one kind of file is read.
-
-    Attributes:
-        language: of its Documents: a programming language, or `PROSE`.
-        reader: (text, origin) → Documents.
-        long_lines: whether lines of any length are welcome; elsewhere they betray data and minified code.
-    """
-
-    language: str
-    reader: Reader
-    long_lines: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BinaryFormat:
-    """How a kind of file is read that is no text but holds prose.
-
-    Attributes:
-        reader: (bytes, origin, tally) → Documents.
-        language: of its Documents.
-    """
-
-    reader: BinaryReader
-    language: str = PROSE
 
 
 def _read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
-    from adjoin.corpus.readers.epub import read_epub  # zipfile takes as long to import as all else here
+    from adjoin.corpus.readers.epub import read_epub  # importing zipfile takes as long as all else here
 
     return read_epub(data, origin, tally)
 
 
-_CODE_SUFFIXES = {
-    "bash": ".bash",
-    "c": ".c .h",
-    "clojure": ".clj .cljs",
-    "cpp": ".cc .cpp .cxx .hh .hpp .hxx .cu .cuh",
-    "csharp": ".cs",
-    "cython": ".pyx .pxd",
-    "dart": ".dart",
-    "elixir": ".ex .exs",
-    "erlang": ".erl .hrl",
-    "fortran": ".f .f90 .f95 .f03",
-    "go": ".go",
-    "groovy": ".groovy .gradle",
-    "haskell": ".hs",
-    "java": ".java",
-    "javascript": ".js .mjs .cjs .jsx",
-    "julia": ".jl",
-    "kotlin": ".kt .kts",
-    "lua": ".lua",
-    "objectivec": ".m .mm",
-    "ocaml": ".ml .mli",
-    "perl": ".pl .pm",
-    "php": ".php",
-    "powershell": ".ps1 .psm1",
-    "python": ".py",  # not .pyi: stubs repeat the signatures of the source and have no bodies
-    "r": ".r",
-    "ruby": ".rb",
-    "rust": ".rs",
-    "scala": ".scala .sc",
-    "shell": ".sh .zsh .ksh",
-    "sql": ".sql",
-    "swift": ".swift",
-    "typescript": ".ts .tsx .mts .cts",
-    "zig": ".zig",
-}
 _PLAIN = Format(PROSE, read_plain)
-_OTHER_LANGUAGE_NAMES = {
-    "c#": "csharp", "c++": "cpp", "golang": "go", "js": "javascript", "objective-c": "objectivec", "py": "python",
-    "ts": "typescript",
-}  # fmt: skip
 _MAN_PAGE = Format(PROSE, read_man)
 _PROSE_FORMATS: dict[str, Format | BinaryFormat] = {
     ".txt .text": _PLAIN,
     ".md .markdown": Format(PROSE, read_markdown),
     ".rst": Format(PROSE, read_rest),
-    ".html .htm .xhtml": Format(PROSE, read_html, long_lines=True),
+    ".html .htm .xhtml": HTML_FORMAT,
     ".tex .latex": Format(PROSE, read_latex),
     ".epub": BinaryFormat(_read_epub),
 }
-# Section 1 to 9, and what follows it: `ls.1`, `Test::More.3pm`, `x509.1ssl`; a library's `libz.so.1` is none.
+# A section from 1 to 9 and its extension: `ls.1`, `Test::More.3pm`, `x509.1ssl`; but not `libz.so.1`.
 _MAN_NAME = re.compile(r"(?<!\.so)\.[1-9][a-z]{0,9}$", re.IGNORECASE)
 _BY_SUFFIX: dict[str, Format | BinaryFormat] = {
     suffix: form
     for suffixes, form in [
         *_PROSE_FORMATS.items(),
-        *((suffixes, Format(name, code_reader(name))) for name, suffixes in _CODE_SUFFIXES.items()),
+        *((suffixes, Format(name, code_reader(name))) for name, suffixes in CODE_SUFFIXES.items()),
     ]
     for suffix in suffixes.split()
 }
@@ -121,7 +52,7 @@ _BY_NAME: dict[str, Format | BinaryFormat] = {
 _DATA_NAMES = "cmakelists.txt entry_points.txt requirements.txt robots.txt sources.txt top_level.txt"
 _NOT_PROSE = frozenset(_DATA_NAMES.split())
 
-# Around any one readable file; `adjoin.corpus.compression` goes by the first bytes, since names lie.
+# Suffixes of one compressed file. `adjoin.corpus.compression` looks at the first bytes, since names may lie.
 _COMPRESSIONS = (".gz", ".dz", ".zst", ".xz", ".bz2")  # .dz: gzip, for dictionaries
 _ARCHIVE_SUFFIXES = {
     "zip": (".whl", ".zip", ".egg", ".jar", ".nupkg"),
@@ -132,7 +63,7 @@ _ARCHIVE_SUFFIXES = {
     "gem": (".gem",),  # of Ruby: a tar with a tar.gz inside
     "deb": (".deb", ".udeb"),  # of Debian: an ar file with two tar files inside
 }
-# Files of any size with one record after the other; an .eml is one mail, a stream of one.
+# Files of any size, read record by record. An .eml file is a stream of one mail.
 _STREAM_SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -144,46 +75,42 @@ _STREAM_SUFFIXES = {
     ".dict": "dict",  # of dictd
 }
 
-# The same text in every project: it would only teach a model that all projects are alike.
+# Licence texts are the same in every project: they would only teach a model that all projects are alike.
 _LICENCE = re.compile(r"(?:un)?licen[cs]es?|copying|notices?", re.IGNORECASE)
 
-# Folders that tools fill, with copies of other people's files or with what they can make again.
+# Folders that tools fill with copies of other projects or with generated files.
 _TOOL_NAMES = "__pycache__ __pypackages__ node_modules bower_components vendor _vendor third_party Pods CVS"
 _TOOL_FOLDERS = frozenset(_TOOL_NAMES.split())
 
 
 def plain_name(name: str) -> str:
-    """The name of a file without the suffix of its compression: `ls.1` of `ls.1.gz`."""
+    """Remove the suffix of a compression from a file name: `ls.1.gz` → `ls.1`."""
     return name[: name.rfind(".")] if _suffix(name) in _COMPRESSIONS else name
 
 
 def format_of(name: str) -> Format | BinaryFormat | None:
-    """How a file of this name is read, or None if it cannot be; the case of the suffix does not matter."""
+    """Look up the format of a file by its name, ignoring the suffix's case; None if it cannot be read."""
     name = plain_name(name)
     form = _BY_NAME.get(name) or _BY_SUFFIX.get(_suffix(name))
     return _MAN_PAGE if form is None and _MAN_NAME.search(name) else form
 
 
-def code_language(name: str) -> str:
-    """Our name of a programming language that a record names, `PROSE` for any other language."""
-    name = name.lower()
-    name = _OTHER_LANGUAGE_NAMES.get(name, name)
-    return name if name in _CODE_SUFFIXES else PROSE
-
-
 def archive_kind(name: str) -> str:
-    """Tell the kind of archive: "zip", "tar", "gem", "deb" or, for a name that is none's, the empty string."""
+    """Return the kind of archive that a name stands for: "zip", "tar", "gem" or "deb"; "" if it is no archive."""
     lower = name.lower()
     return next((kind for kind, suffixes in _ARCHIVE_SUFFIXES.items() if lower.endswith(suffixes)), "")
 
 
 def stream_kind(name: str) -> str:
-    """Tell the kind of a file of records, "jsonl" or one of the others; the empty string for no such file."""
+    """Return the kind of a file that is read record by record; "" for any other file.
+
+    Kinds: "jsonl", "parquet", "warc", "mbox", "mail", "dict".
+    """
     return _STREAM_SUFFIXES.get(_suffix(plain_name(name)), "")
 
 
 def folder_skip_reason(name: str) -> str:
-    """Tell why a folder of this name is passed over; the empty string if it is not."""
+    """Return the reason to skip a folder of this name; "" if it is walked."""
     if name.startswith("."):
         return "hidden"
     if _LICENCE.fullmatch(name):
@@ -192,17 +119,17 @@ def folder_skip_reason(name: str) -> str:
 
 
 def file_skip_reason(name: str, *, streams: bool = True) -> str:
-    """Tell why a file of this name is passed over; the empty string if it is read, as an archive too."""
+    """Return the reason to skip a file of this name; "" if it is read, as an archive or otherwise."""
     if name.startswith("."):
         return "hidden"
     return "" if archive_kind(name) else unread_reason(name, streams=streams)
 
 
 def unread_reason(name: str, *, streams: bool = True) -> str:
-    """Tell why a file of this name, no archive, is not read; the empty string if it is.
+    """Return the reason not to read a file of this name, other than an archive; "" if it is read.
 
     Args:
-        name: without folders.
+        name: file name without folders.
         streams: whether files of records are read.
     """
     name = plain_name(name)
@@ -217,6 +144,6 @@ def unread_reason(name: str, *, streams: bool = True) -> str:
 
 
 def _suffix(name: str) -> str:
-    """The last suffix in lower case, the empty string if there is none."""
+    """The last suffix in lower case; "" if there is none."""
     stem, _, suffix = name.rpartition(".")
     return f".{suffix.lower()}" if stem and suffix else ""

@@ -1,16 +1,16 @@
-"""What people call a licence → its SPDX expression, and the text of a licence → its SPDX identifier."""
+"""Names and texts of licences → SPDX expressions."""
 
 import re
 from functools import lru_cache
 
-LONGEST = 100  # characters of a licence in its source's own words
-MAX_TEXT = 1 << 18  # bytes of a licence's text; the longest of the common ones has 35,000
+MAX_CHARACTERS = 100  # of a licence in its source's own words
+MAX_TEXT = 1 << 18  # bytes of a licence text; the longest common one has 35,000
 
-# A name is looked up by its words, without these and without ".0": `Apache License, Version 2.0` is "apache 2".
-_NOISE_WORDS = "the license licence licensed version v public software foundation only a an"
-_NOISE = frozenset(_NOISE_WORDS.split())
+# Names are looked up without these words and without ".0": `Apache License, Version 2.0` as "apache 2".
+_IGNORED_WORD_LIST = "the license licence licensed version v public software foundation only a an"
+_IGNORED_WORDS = frozenset(_IGNORED_WORD_LIST.split())
 _WORDS = re.compile(r"[a-z]+|\d+(?:\.\d+)*\+?")
-_ASIDE = re.compile(r"\([^()]*\)")  # GNU General Public License v3 (GPLv3)
+_IN_PARENTHESES = re.compile(r"\([^()]*\)")  # GNU General Public License v3 (GPLv3)
 _NAMES = {
     name: licence
     for licence, names in {
@@ -42,21 +42,21 @@ _GNU = re.compile(
     r"(?:gnu )?(?P<kind>affero|agpl|lesser|library|lgpl|general|gpl|gfdl|free documentation)(?: general)?"
     r" (?P<version>\d(?:\.\d)?)(?P<later>\+| or (?:any )?(?:later|newer|greater|above))?"
 )
-_GNU_NAMES = {
+_GNU_IDENTIFIERS = {
     "affero": "AGPL", "agpl": "AGPL", "lesser": "LGPL", "library": "LGPL", "lgpl": "LGPL", "general": "GPL",
     "gpl": "GPL", "gfdl": "GFDL", "free documentation": "GFDL",
 }  # fmt: skip
-_CREATIVE = re.compile(
+_CC = re.compile(
     r"(?:cc|creative commons) (?:by|attribution)(?P<terms>(?: (?:nc|nd|sa|[a-z]*commercial|sharealike|share alike|"
     r"noderiv[a-z]*|non))*) (?P<version>[1-4](?:\.\d)?)(?: international| unported| generic)?"
 )
-_TERMS = (("NC", ("nc", "commercial")), ("ND", ("nd", "deriv")), ("SA", ("sa", "alike")))
+_CC_TERMS = (("NC", ("nc", "commercial")), ("ND", ("nd", "deriv")), ("SA", ("sa", "alike")))
 _DEPRECATED = re.compile(r"\b((?:A|L)?GPL-\d\.\d|GFDL-\d\.\d)(\+?)(?=$|[ )])")
 _ALTERNATIVES = re.compile(r"(?<=\S)/(?=\S)|\s*(?:\||;|,?\s+or\s)\s*", re.IGNORECASE)
 _CONJUNCTIONS = re.compile(r"\s*(?:&|,?\s+and\s)\s*", re.IGNORECASE)
 _MAX_PARTS = 5  # of an expression in words
 
-# Sentences that stand in a licence's text; of two that begin at one place, the first here.
+# Sentences of licence texts. Of two that begin at the same place, the first in this list counts.
 _SENTENCES = [
     (re.compile(sentence), name)
     for sentence, name in [
@@ -88,25 +88,25 @@ _SENTENCES = [
 
 @lru_cache(maxsize=4096)
 def normal_licence(words: str) -> str:
-    """The SPDX expression that these words stand for; the words themselves, cut, where they stand for none.
+    """Normalise the name of a licence to an SPDX expression; other words are returned, truncated.
 
-    `Apache License, Version 2.0` is Apache-2.0, `GPL-2+` is GPL-2.0-or-later, and `MIT/Apache-2.0` is one of the
-    two. A version of the GPL without "or later" is that version only.
+    `Apache License, Version 2.0` becomes Apache-2.0, `GPL-2+` becomes GPL-2.0-or-later, and `MIT/Apache-2.0`
+    becomes `MIT OR Apache-2.0`. A version of the GPL without "or later" means that version only.
     """
     words = " ".join(words[: MAX_TEXT // 64].split())
-    return _expression(words) or words[:LONGEST].rstrip()
+    return _expression(words) or words[:MAX_CHARACTERS].rstrip()
 
 
 def is_expression(licence: str) -> bool:
-    """Whether a licence in normal form is one of SPDX."""
+    """Return whether a normalised licence is an SPDX expression."""
     return bool(_expression(licence))
 
 
 def licence_of_text(text: str) -> str:
-    """The SPDX identifier of a licence's text; the empty string for one that is unknown.
+    """Return the SPDX identifier of a licence text; "" if it is unknown.
 
-    The whole text is compared with those that choosealicense.com has, by edit distance (15 ms), then looked
-    through for the sentences that make a licence what it is.
+    The text is compared with those of choosealicense.com by edit distance (15 ms), then searched for the
+    characteristic sentences of licences.
     """
     return _licence_of_text(text[:MAX_TEXT])
 
@@ -120,65 +120,75 @@ def _licence_of_text(text: str) -> str:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", suffix=".txt") as file:
         file.write(text)
         file.flush()
-        found = license_id(file.name)
-    return _current(found) if found else licence_in_words(text)
+        identifier = license_id(file.name)
+    return _without_deprecated(identifier) if identifier else licence_in_words(text)
 
 
 def licence_in_words(text: str) -> str:
-    """The licence whose sentences stand in this text, such as a Debian copyright file; empty if none do."""
+    """Return the SPDX identifier of the first licence sentence in a text; "" if there is none.
+
+    It is meant for texts that are more than a licence, such as a Debian copyright file.
+    """
     flat = re.sub(r"[\s*#]+", " ", text[:MAX_TEXT].lower())
-    found = [(place.start(), name) for sentence, name in _SENTENCES if (place := sentence.search(flat))]
-    # The first in the text is the package's own; below it stand those of what it bundles, and those it refers to.
-    return min(found, key=lambda one: one[0])[1] if found else ""
+    places = [(match.start(), name) for sentence, name in _SENTENCES if (match := sentence.search(flat))]
+    # The first is the package's own; licences of bundled code, and references to others, follow it.
+    return min(places, key=lambda place: place[0])[1] if places else ""
 
 
 def _expression(words: str) -> str:
-    """The SPDX expression of these words, or the empty string."""
-    return _one(words) or _joined(words, _ALTERNATIVES, " OR ") or _joined(words, _CONJUNCTIONS, " AND ")
+    """The SPDX expression of these words, or ""."""
+    return (
+        _single_licence(words)
+        or _combined(words, _ALTERNATIVES, " OR ")
+        or _combined(words, _CONJUNCTIONS, " AND ")
+    )
 
 
-def _joined(words: str, joint: re.Pattern[str], operator: str) -> str:
+def _combined(words: str, joint: re.Pattern[str], operator: str) -> str:
     parts = joint.split(words)
     if not 1 < len(parts) <= _MAX_PARTS:
         return ""
-    names = [_one(part) or (operator == " OR " and _joined(part, _CONJUNCTIONS, " AND ")) for part in parts]
+    names = [
+        _single_licence(part) or (operator == " OR " and _combined(part, _CONJUNCTIONS, " AND ")) for part in parts
+    ]
     return operator.join(dict.fromkeys(name for name in names if name)) if all(names) else ""
 
 
-def _one(words: str) -> str:
-    """The expression that SPDX knows by these words, or the licence that people do."""
-    return _valid(words) or _named(words)
+def _single_licence(words: str) -> str:
+    """The licence of these words, as an SPDX expression or by a common name; "" if unknown."""
+    return _spdx_expression(words) or _by_common_name(words)
 
 
-def _valid(words: str) -> str:
-    """The words as an SPDX expression, if they are one but for the case of letters."""
+def _spdx_expression(words: str) -> str:
+    """The words as an SPDX expression, whatever their case; "" if they are none."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-    if not words or len(words) > 2 * LONGEST:
+    if not words or len(words) > 2 * MAX_CHARACTERS:
         return ""
     try:
-        return _current(canonicalize_license_expression(words))
+        return _without_deprecated(canonicalize_license_expression(words))
     except (InvalidLicenseExpression, ValueError, SyntaxError, RecursionError):
         return ""
 
 
-def _current(expression: str) -> str:
-    """The identifiers of today: SPDX has GPL-2.0-only and GPL-2.0-or-later for what were GPL-2.0 and GPL-2.0+."""
-    return _DEPRECATED.sub(lambda found: found[1] + ("-or-later" if found[2] else "-only"), expression)
+def _without_deprecated(expression: str) -> str:
+    """Replace deprecated SPDX identifiers: GPL-2.0 by GPL-2.0-only, GPL-2.0+ by GPL-2.0-or-later."""
+    return _DEPRECATED.sub(lambda match: match[1] + ("-or-later" if match[2] else "-only"), expression)
 
 
-def _named(words: str) -> str:
-    """The identifier of one licence by its common names."""
-    lower = re.sub(r"(?<=pl)v(?=\d)", " ", _ASIDE.sub(" ", words.lower()).strip() or words.lower())
-    found = [word.replace(".0", "", 1) if word[0].isdigit() else word for word in _WORDS.findall(lower)]
-    name = " ".join(word for word in found if word not in _NOISE)
+def _by_common_name(words: str) -> str:
+    """The SPDX identifier of a licence by its common names, or ""."""
+    lower = re.sub(r"(?<=pl)v(?=\d)", " ", _IN_PARENTHESES.sub(" ", words.lower()).strip() or words.lower())
+    words_kept = [word.replace(".0", "", 1) if word[0].isdigit() else word for word in _WORDS.findall(lower)]
+    name = " ".join(word for word in words_kept if word not in _IGNORED_WORDS)
     if gnu := _GNU.fullmatch(name):
-        return f"{_GNU_NAMES[gnu['kind']]}-{_full(gnu['version'])}-{'or-later' if gnu['later'] else 'only'}"
-    if creative := _CREATIVE.fullmatch(name):
-        terms = [term for term, signs in _TERMS if any(sign in creative["terms"] for sign in signs)]
-        return "-".join(["CC-BY", *terms, _full(creative["version"])])
+        suffix = "or-later" if gnu["later"] else "only"
+        return f"{_GNU_IDENTIFIERS[gnu['kind']]}-{_full_version(gnu['version'])}-{suffix}"
+    if creative := _CC.fullmatch(name):
+        terms = [term for term, signs in _CC_TERMS if any(sign in creative["terms"] for sign in signs)]
+        return "-".join(["CC-BY", *terms, _full_version(creative["version"])])
     return _NAMES.get(name, "")
 
 
-def _full(version: str) -> str:
+def _full_version(version: str) -> str:
     return version if "." in version else f"{version}.0"

@@ -1,4 +1,4 @@
-"""Licence and repository of a package, gathered from its archive's members or from the folders it lies in."""
+"""Finds the licence and repository of a package in its archive's members, or in the folders around it."""
 
 import re
 from collections.abc import Collection
@@ -9,27 +9,27 @@ from adjoin.corpus.licences import MAX_TEXT, is_expression
 from adjoin.corpus.package_metadata import Facts, facts_of, is_licence_file, manifest_reader
 from adjoin.corpus.repositories import normal_repository
 
-MAX_EVIDENCE = 64  # files of one archive that are read for this
+MAX_EVIDENCE = 64  # files of one archive that are read for its facts
 
 _Rank = tuple[int, int]
 _WORST: _Rank = (1 << 30, 0)
 SITE_FOLDERS = ("site-packages", "dist-packages")
-_MAX_ABOVE = 32  # folders above a root that are looked through for the one with .git
-_MAX_LIST = 4 << 20  # bytes of a list of an installed package's files
-# Where packagers put a package's own files, at whatever depth.
+_MAX_ABOVE = 32  # folders above a root that are searched for .git
+_MAX_LIST = 4 << 20  # bytes of an installed package's RECORD
+# Files of the package itself that packagers put deep down.
 _DEEP_PLACE = re.compile(r"(?:^|/)usr/share/doc/[^/]+/copyright$|(?:^|/)META-INF/maven/[^/]+/[^/]+/pom\.xml$")
 _ORIGIN = re.compile(r"\[remote \"origin\"\][^\[]*?\n\s*url\s*=\s*(\S+)")
 
 
 class Package:
-    """What an archive says of the package in it, gathered member by member.
+    """Facts about the package in an archive, collected member by member.
 
-    The file nearest to the top decides each question. For the licence, a manifest that names one of SPDX goes
-    before the text of a licence in the same folder, and that, there or one folder below, before a manifest's own
-    words ("BSD", "see LICENSE").
+    For each fact, the file nearest to the top decides. For the licence, a manifest with an SPDX expression
+    precedes a licence text in the same folder. A licence text in that folder or one below precedes a manifest's
+    own words ("BSD", "see LICENSE").
 
     Attributes:
-        facts: what is known so far.
+        facts: facts known so far.
     """
 
     def __init__(self, facts: Facts) -> None:
@@ -38,7 +38,7 @@ class Package:
         self._read = 0
 
     def wants(self, path: str, size: int) -> bool:
-        """Whether a member of this path and size, in bytes, could tell more than is known."""
+        """Return whether a member of this path and size, in bytes, could improve the facts."""
         if size > MAX_TEXT or self._read >= MAX_EVIDENCE or manifest_reader(path) is None:
             return False
         depth = _depth(path)
@@ -47,16 +47,16 @@ class Package:
         return any((depth, 0) < rank for rank in self._ranks.values())
 
     def offer(self, path: str, data: bytes) -> None:
-        """Take in what a member says."""
+        """Update the facts from the content of a member."""
         self._read += 1
-        found = facts_of(path, data.decode("utf-8", "replace").replace("\r\n", "\n"))
+        stated = facts_of(path, data.decode("utf-8", "replace").replace("\r\n", "\n"))
         depth = _depth(path)
-        if self._is_better("licence", found.licence, _licence_rank(path, depth, found.licence)):
-            self.facts = replace(self.facts, licence=found.licence)
-        if self._is_better("repository", found.repository, (depth, 0)):
-            self.facts = replace(self.facts, repository=found.repository)
-        if self._is_better("name", found.name, (depth, 0)):
-            self.facts = replace(self.facts, name=found.name, version=found.version)
+        if self._is_better("licence", stated.licence, _licence_rank(path, depth, stated.licence)):
+            self.facts = replace(self.facts, licence=stated.licence)
+        if self._is_better("repository", stated.repository, (depth, 0)):
+            self.facts = replace(self.facts, repository=stated.repository)
+        if self._is_better("name", stated.name, (depth, 0)):
+            self.facts = replace(self.facts, name=stated.name, version=stated.version)
 
     def _is_better(self, field: str, value: str, rank: _Rank) -> bool:
         better = bool(value) and rank < self._ranks[field]
@@ -66,24 +66,24 @@ class Package:
 
 
 def _licence_rank(path: str, depth: int, licence: str) -> _Rank:
-    """How near to the question an answer is; that of a manifest in its own words is one folder further off."""
+    """Rank of a licence, lower is better. A manifest's own words rank as if one folder deeper."""
     if is_licence_file(path):
         return depth, 1
     return (depth, 0) if is_expression(licence) else (depth + 1, 2)
 
 
 def _depth(path: str) -> int:
-    """How many folders a file lies below the top of its package."""
+    """How many folders a file is below the top of its package."""
     return 0 if _DEEP_PLACE.search(path) else path.count("/")
 
 
 def facts_of_folder(folder: Path, names: Collection[str], known: Facts) -> Facts:
-    """What the files of a folder say of what lies in it and below.
+    """Return the facts that hold in a folder and below, by the files in it.
 
     Args:
-        folder: where they are.
-        names: of its entries.
-        known: what is known from above; it holds where the folder itself says nothing.
+        folder: path of the folder.
+        names: names of its entries.
+        known: facts from the folders above; used where the folder itself states nothing.
     """
     package = Package(Facts())
     for name in sorted(names):
@@ -100,9 +100,9 @@ def facts_of_folder(folder: Path, names: Collection[str], known: Facts) -> Facts
 
 
 def facts_above(path: Path) -> Facts:
-    """What is known of a file or folder from the folders above it, up to one with .git.
+    """Return the facts that the folders above a file or folder state, up to the one with .git.
 
-    Below `site-packages` it is what the installed package that it belongs to says; elsewhere nothing.
+    Below `site-packages`, the installed package states them. Elsewhere they are empty.
     """
     above = path.parents[:_MAX_ABOVE]
     for level, folder in enumerate(above):
@@ -111,31 +111,31 @@ def facts_above(path: Path) -> Facts:
             return facts_of_installed(folder, _names(folder)).get(inside.name, Facts())
         if (folder / ".git").exists():
             known = Facts()
-            for one in reversed(above[: level + 1]):
-                known = facts_of_folder(one, _names(one), known)
+            for parent in reversed(above[: level + 1]):
+                known = facts_of_folder(parent, _names(parent), known)
             return known
     return Facts()
 
 
 def facts_of_installed(folder: Path, names: Collection[str]) -> dict[str, Facts]:
-    """What the packages installed in a `site-packages` say: name of an entry of it → facts.
+    """Return the facts of the packages installed in a `site-packages` folder, by the name of its entries.
 
-    An entry that two packages share, such as a namespace, is left out.
+    An entry that two packages share, such as a namespace package, is left out.
     """
-    found: dict[str, Facts] = {}
+    facts_of_entry: dict[str, Facts] = {}
     shared: set[str] = set()
     for name in sorted(names):
         if not name.endswith((".dist-info", ".egg-info")):
             continue
         facts = _installed(folder / name)
         for entry in {*_top_level(folder / name), name}:
-            if found.setdefault(entry, facts) != facts:
+            if facts_of_entry.setdefault(entry, facts) != facts:
                 shared.add(entry)
-    return {entry: facts for entry, facts in found.items() if entry not in shared}
+    return {entry: facts for entry, facts in facts_of_entry.items() if entry not in shared}
 
 
 def _installed(info: Path) -> Facts:
-    """What an installed package's own files say."""
+    """The facts that the .dist-info or .egg-info of an installed package states."""
     package = Package(Facts())
     for path in (info / "METADATA", info / "PKG-INFO", info):
         if data := _small_file(path, MAX_TEXT):
@@ -149,7 +149,7 @@ def _installed(info: Path) -> Facts:
 
 
 def _top_level(info: Path) -> set[str]:
-    """The entries of `site-packages` that an installed package has put there."""
+    """The entries of `site-packages` that belong to an installed package."""
     named = _small_file(info / "top_level.txt", MAX_TEXT).decode("utf-8", "replace").split()
     if named:
         return {*named, *(f"{name}.py" for name in named)}
@@ -165,13 +165,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def _git_origin(folder: Path) -> str:
-    """The repository that a working copy was cloned from."""
-    found = _ORIGIN.search(_small_file(folder / ".git" / "config", MAX_TEXT).decode("utf-8", "replace"))
-    return normal_repository(found[1]) if found else ""
+    """The repository that a git clone came from, or ""."""
+    match = _ORIGIN.search(_small_file(folder / ".git" / "config", MAX_TEXT).decode("utf-8", "replace"))
+    return normal_repository(match[1]) if match else ""
 
 
 def _small_file(path: Path, longest: int) -> bytes:
-    """The bytes of a regular file; none if it is missing, may not be read, or is larger than `longest`."""
+    """The bytes of a regular file; b"" if it is missing, unreadable or larger than `longest` bytes."""
     try:
         if not path.is_file() or path.stat().st_size > longest:
             return b""

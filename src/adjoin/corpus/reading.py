@@ -1,4 +1,4 @@
-"""One source on disk → its Documents, and what is known of it when all of it has been read."""
+"""Reads one source on disk into its Documents, and records its hash, licence and package."""
 
 import hashlib
 import io
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adjoin.corpus.contents import MAX_BYTES, Reading, read_file
+from adjoin.corpus.dispatch import read_file
 from adjoin.corpus.document import Document
 from adjoin.corpus.formats import archive_kind, stream_kind
 from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.provenance import Package
+from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.records import DEFAULT_COLUMNS, Columns
 from adjoin.corpus.sources import Source, failure_reason
 from adjoin.tally import Tally
@@ -24,15 +25,15 @@ _BUFFER = 1 << 18
 
 @dataclass(slots=True)
 class SourceRecord:
-    """What is known of a source when all of it has been read; `read_source` fills it.
+    """Provenance of a source. `read_source` fills it after the last Document.
 
     Attributes:
-        sha256: of the file's bytes as they lie on the disk, in hexadecimal; empty if it could not be read.
-        bytes: how many those are.
-        licence: of the package, as the archive says or as `Source.licence`; empty if unknown.
-        repository: of the package, likewise.
-        package: the name of the package that an archive holds, as it says itself.
-        version: of that package.
+        sha256: SHA-256 of the file on disk, in hexadecimal; empty if it could not be read.
+        bytes: size of the file on disk.
+        licence: licence of the package, stated by the archive or else `Source.licence`; empty if unknown.
+        repository: repository of the package, found in the same way.
+        package: name of the package in an archive, as its metadata state it.
+        version: version of that package.
     """
 
     sha256: str = ""
@@ -51,31 +52,31 @@ def read_source(
     columns: Columns = DEFAULT_COLUMNS,
     record: SourceRecord | None = None,
 ) -> Iterator[Document]:
-    """Read all Documents of one source, an archive member by member; nothing is unpacked to the disk.
+    """Yield all Documents of one source. Archives are read member by member; nothing is written to disk.
 
-    The file is opened once and read from beginning to end, but for a zip or Parquet file, whose list of contents
-    stands at its end: where a record is asked for, that is hashed first and then read.
-    Nothing is raised: a file that cannot be read is counted in the tally with its reason.
+    The file is read once from beginning to end. Zip and Parquet files have their list of contents at the end, so
+    they are hashed first if `record` is given. Nothing is raised: a file that cannot be read is counted in the
+    tally with its reason.
 
     Args:
-        source: what `find_sources` found.
-        tally: where every skip is counted.
-        max_bytes: of a file, or of one member of an archive; larger ones are not held in memory. A file of
-            records has no bound: its Documents come as it is read.
-        columns: the names of the fields of records.
-        record: filled when the last Document has been given.
+        source: a source from `find_sources`.
+        tally: counts every skip.
+        max_bytes: size limit of a file or archive member, in bytes; larger ones are skipped. Files of records
+            have no limit, since their Documents are yielded as the file is read.
+        columns: field names of records.
+        record: filled after the last Document has been yielded.
     """
-    reading = Reading(tally, max_bytes, columns, source.streams)
+    context = ReadContext(tally, max_bytes, columns, source.streams)
     counted, given = tally.counts.total(), False
     package = Package(Facts(source.licence, source.repository))
     try:
         with _opened(source, record) as file:
             if kind := archive_kind(source.path.name):
-                from adjoin.corpus.archives import read_archive  # its imports take as long as all others here
+                from adjoin.corpus.archives import read_archive  # its imports take as long as all else here
 
-                documents = read_archive(file, kind, source.origin, reading, package)
+                documents = read_archive(file, kind, source.origin, context, package)
             else:
-                documents = read_file(file, source.path.name, source.origin, reading)
+                documents = read_file(file, source.path.name, source.origin, context)
             for document in documents:
                 given = True
                 yield document
@@ -87,12 +88,12 @@ def read_source(
         tally.add(failure_reason(error), source.origin)
 
 
-class _Hashed(io.FileIO):
-    """A file whose bytes are hashed as they are read, from the beginning to the end.
+class _HashingFile(io.FileIO):
+    """A file that hashes its bytes as they are read, in order.
 
     Attributes:
-        sha256: of what has been read.
-        size: bytes that have been read.
+        sha256: hash of the bytes read so far.
+        size: number of bytes read so far.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +102,7 @@ class _Hashed(io.FileIO):
         self.size = 0
 
     def readinto(self, buffer: "Buffer", /) -> int:
-        """Read into `buffer`; how many bytes."""
+        """Read into `buffer` and return the number of bytes."""
         number = super().readinto(buffer) or 0
         self.sha256.update(memoryview(buffer)[:number])
         self.size += number
@@ -109,12 +110,12 @@ class _Hashed(io.FileIO):
 
 
 def _opened(source: Source, record: SourceRecord | None) -> "io.BufferedReader[io.FileIO]":
-    """The file, hashed as it is read or before."""
+    """Open the file; with a record, it is hashed while it is read, or now if the reader will seek."""
     if record is None:
         return io.BufferedReader(io.FileIO(source.path), _BUFFER)
-    seeks = archive_kind(source.path.name) == "zip" or stream_kind(source.path.name) == "parquet"
-    if not seeks:
-        return io.BufferedReader(_Hashed(source.path), _BUFFER)
+    will_seek = archive_kind(source.path.name) == "zip" or stream_kind(source.path.name) == "parquet"
+    if not will_seek:
+        return io.BufferedReader(_HashingFile(source.path), _BUFFER)
     file = io.BufferedReader(io.FileIO(source.path), _BUFFER)
     record.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     record.bytes = file.tell()
@@ -123,13 +124,11 @@ def _opened(source: Source, record: SourceRecord | None) -> "io.BufferedReader[i
 
 
 def _fill(record: SourceRecord, file: "io.BufferedReader[io.FileIO]", package: Package) -> None:
-    """Note what is known at the end; what no reader asked for of the file is hashed now."""
-    if isinstance(file.raw, _Hashed):
+    """Fill the record at the end. Bytes that no reader asked for are hashed now."""
+    if isinstance(file.raw, _HashingFile):
         while file.read(_BUFFER):
             pass
         record.sha256, record.bytes = file.raw.sha256.hexdigest(), file.raw.size
     facts = package.facts
-    record.licence, record.repository, record.package, record.version = (
-        *(facts.licence, facts.repository),
-        *(facts.name, facts.version),
-    )
+    record.licence, record.repository = facts.licence, facts.repository
+    record.package, record.version = facts.name, facts.version

@@ -1,4 +1,4 @@
-"""Folders and files on disk → the sources in them."""
+"""Walks folders on disk and lists the files in them that can be read."""
 
 import os
 import stat
@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adjoin.corpus import ignore, provenance
-from adjoin.corpus.contents import MAX_BYTES
+from adjoin.corpus.document import printable_path
 from adjoin.corpus.formats import archive_kind, file_skip_reason, folder_skip_reason, stream_kind, unread_reason
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.corpus.package_metadata import Facts
+from adjoin.corpus.read_context import MAX_BYTES
 from adjoin.corpus.repositories import repository_of_path
 from adjoin.errors import AdjoinError
 from adjoin.tally import Tally
 
-MAX_ARCHIVE_BYTES = 64 << 30  # of an archive as it lies on the disk
+MAX_ARCHIVE_BYTES = 64 << 30  # size limit of an archive on disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,12 @@ class Source:
     """One file on disk that can be read: a plain file or an archive.
 
     Attributes:
-        path: where it is.
-        origin: its path below the root that was given, with forward slashes; its name if it is itself the root.
-        licence: of the package that it lies in, see `adjoin.corpus.licences.normal_licence`; empty if unknown.
-        repository: of that package, see `adjoin.corpus.repositories.normal_repository`; empty if unknown.
-        streams: whether files of records inside it are read, it being an archive.
+        path: path of the file.
+        origin: path below the given root, with forward slashes; the file name if the file is itself the root.
+        licence: licence of the package around it, see `adjoin.corpus.licences.normal_licence`; empty if unknown.
+        repository: repository of that package, see `adjoin.corpus.repositories.normal_repository`; empty if
+            unknown.
+        streams: for an archive, whether files of records inside it are read.
     """
 
     path: Path
@@ -45,21 +47,22 @@ def find_sources(
     max_bytes: int = MAX_BYTES,
     streams: bool = True,
 ) -> list[Source]:
-    """Find what can be read below the given folders, and among the given files.
+    """List the files that can be read in the given folders, and the given files themselves.
 
-    The order is that of the roots, and within a folder its files by name before its folders by name. Passed over,
-    each with its reason in the tally: hidden entries, caches and vendored folders, what .gitignore files at or
-    below the root ignore, symbolic links below a root (so that no cycle is walked), special files, unknown
-    formats, licence texts, files above `max_bytes` (archives: 64 GiB; files of records may have any size), what
-    may not be read, and what an earlier root has given already. A file given by itself may be hidden, ignored or a
-    link.
+    Sources follow the order of the roots. Within a folder, files come first by name, then folders by name.
+
+    Skipped, and counted in the tally with a reason: hidden entries; caches and vendored folders; what .gitignore
+    files at or below the root ignore; symbolic links below a root, so that no cycle is walked; special files;
+    unknown formats; licence texts; files above `max_bytes` (64 GiB for archives, no limit for files of records);
+    files without read permission; files that an earlier root has listed. A file given as a root may be hidden,
+    ignored or a link.
 
     Args:
-        roots: folders, or files; relative paths stand as they are.
-        tally: where every skip is counted.
-        exclude: shell patterns; a source is left out if one matches its origin or a folder above it.
-        max_bytes: the size from which on a file is not read.
-        streams: whether files of records, mail and web archives are taken; without, their format is unknown.
+        roots: folders or files; relative paths are kept as given.
+        tally: counts every skip.
+        exclude: shell patterns. A source is left out if a pattern matches its origin or a folder above it.
+        max_bytes: size limit of a file, in bytes.
+        streams: whether to list files of records, mail and web archives; if not, their format counts as unknown.
 
     Raises:
         AdjoinError: a root does not exist, may not be read, or is neither a folder nor a file.
@@ -68,9 +71,9 @@ def find_sources(
     for root in map(Path, roots):
         walk.take_root(root)
     if not exclude:
-        return walk.found
+        return walk.sources
     excluded = Globs([shell_glob(pattern) for pattern in exclude])
-    return [source for source in walk.found if not _is_excluded(source, excluded, tally)]
+    return [source for source in walk.sources if not _is_excluded(source, excluded, tally)]
 
 
 def _is_excluded(source: Source, excluded: Globs, tally: Tally) -> bool:
@@ -83,32 +86,32 @@ def _is_excluded(source: Source, excluded: Globs, tally: Tally) -> bool:
 
 
 def failure_reason(error: OSError) -> str:
-    """How a file that cannot be opened or read is counted."""
+    """Return the reason under which a file that cannot be opened or read is counted."""
     return "no permission" if isinstance(error, PermissionError) else "unreadable"
 
 
 @dataclass
 class _Walk:
-    """What `find_sources` has found so far.
+    """State of one `find_sources` call.
 
     Attributes:
-        tally: where every skip is counted.
-        max_bytes: of a file that is no archive and no stream.
-        streams: whether streams are taken.
-        found: the sources, in order.
-        seen: their paths without links, to notice overlapping roots.
-        above: folder → what is known of the roots in it from above.
+        tally: counts every skip.
+        max_bytes: size limit of a file that is neither an archive nor a stream.
+        streams: whether streams are listed.
+        sources: the sources so far, in order.
+        seen: their paths with links resolved, to notice overlapping roots.
+        above: parent folder → facts that hold for the roots in it.
     """
 
     tally: Tally
     max_bytes: int
     streams: bool
-    found: list[Source] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     above: dict[Path, Facts] = field(default_factory=dict)
 
     def take_root(self, root: Path) -> None:
-        """Take one path that the user named."""
+        """List one path that the user named: a file, or a folder and all below it."""
         try:
             mode = root.stat().st_mode
             if stat.S_ISDIR(mode):
@@ -126,7 +129,7 @@ class _Walk:
             raise AdjoinError(f"cannot read {root}: {error}; give a folder or a file") from None
         if stat.S_ISREG(mode):
             reason = "" if archive_kind(root.name) else unread_reason(root.name, streams=self.streams)
-            origin = _printable(root.name or real.name)
+            origin = printable_path(root.name or real.name)
             self._take(str(root), root.name, origin, str(real), reason, self._facts_above(real))
         else:
             self._walk(root, real)
@@ -140,11 +143,11 @@ class _Walk:
                 with os.scandir(root / folder) as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)
             except OSError as error:
-                self.tally.add(failure_reason(error), _printable(folder))
+                self.tally.add(failure_reason(error), printable_path(folder))
                 continue
             names = {entry.name for entry in entries}
             if folder and "pyvenv.cfg" in names:
-                self.tally.add("virtual environment", _printable(folder))
+                self.tally.add("virtual environment", printable_path(folder))
                 continue
             if ignore.NAME in names:
                 rules = self._rules_within(rules, folder, root / folder / ignore.NAME)
@@ -161,13 +164,13 @@ class _Walk:
         try:
             return rules.within(folder, path, self.tally) if path.is_file() and not path.is_symlink() else rules
         except OSError as error:
-            self.tally.add(failure_reason(error), _printable(folder + ignore.NAME))
+            self.tally.add(failure_reason(error), printable_path(folder + ignore.NAME))
             return rules
 
     def _take_entry(
         self, entry: os.DirEntry[str], below: str, rules: ignore.IgnoreRules, root: Path, real: Path, facts: Facts
     ) -> bool:
-        """Take or count one entry of a folder; whether it is a folder to walk."""
+        """List one entry of a folder, or count why not; return whether it is a folder to walk."""
         is_folder = entry.is_dir(follow_symlinks=False)
         if entry.is_symlink():
             reason = "symbolic link"
@@ -180,13 +183,13 @@ class _Walk:
         if not reason and rules.files and rules.ignore(f"{below}/" if is_folder else below):
             reason = "ignored by .gitignore"
         if not is_folder:
-            self._take(entry.path, entry.name, _printable(below), f"{real}/{below}", reason, facts)
+            self._take(entry.path, entry.name, printable_path(below), f"{real}/{below}", reason, facts)
         elif reason:
-            self.tally.add(reason, _printable(below))
+            self.tally.add(reason, printable_path(below))
         return is_folder and not reason
 
     def _facts_above(self, real: Path) -> Facts:
-        """What is known of a root from the folders above it; the files of a folder may each be a root."""
+        """The facts that folders above a root state. Cached, since all files of a folder may be roots."""
         if (real / ".git").exists():
             return Facts()
         if real.parent.name in provenance.SITE_FOLDERS:  # each of its entries is of another package
@@ -196,7 +199,7 @@ class _Walk:
         return self.above[real.parent]
 
     def _take(self, path: str, name: str, origin: str, real: str, reason: str, facts: Facts) -> None:
-        """Take a file, unless there is a reason against it or one shows now."""
+        """List a file, or count the reason against it."""
         if not reason and not stream_kind(name):
             try:
                 if Path(path).stat().st_size > (MAX_ARCHIVE_BYTES if archive_kind(name) else self.max_bytes):
@@ -209,10 +212,5 @@ class _Walk:
             self.tally.add(reason, origin)
         else:
             self.seen.add(real)
-            repository = repository_of_path(_printable(real)) or facts.repository
-            self.found.append(Source(Path(path), origin, facts.licence, repository, self.streams))
-
-
-def _printable(path: str) -> str:
-    """A path as valid Unicode: the bytes of a name that is no UTF-8 could not be written to any table."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            repository = repository_of_path(printable_path(real)) or facts.repository
+            self.sources.append(Source(Path(path), origin, facts.licence, repository, self.streams))

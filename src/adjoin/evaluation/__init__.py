@@ -1,8 +1,9 @@
-"""Evaluation: what a model is worth, beside baselines that hurt, on the same items, with intervals.
+"""Evaluation of embedding models against strong baselines, on the same items and with confidence intervals.
 
-    folder ─ jobs ─→ (systems measure each: probe, similarity, retrieval, code, bias, space) ─→ findings ─→ report
+    folder ─ jobs ─→ systems, measured by suites ─→ results ─→ report
 
-Figures over n items are all resampled with one seed, so any two systems are compared item by item.
+The suites are probe, similarity, retrieval, code, bias and space.
+All figures over n items are resampled with the same seed, so any two systems can be compared item by item.
 """
 
 from adjoin.evaluation.data.beir import RetrievalTask, load_tasks, write_task

@@ -1,8 +1,8 @@
-"""How sure a figure is: percentile bootstrap intervals over the items of a task.
+"""Percentile bootstrap confidence intervals over the items of a task.
 
-Items (queries, sentences, pairs) are what is drawn again, so an interval says what another sample of such items
-would give, not another corpus or training. All figures over n items are drawn with the same seed, so two systems'
-replicates belong together one by one, and their differences are a paired bootstrap, of any statistic.
+The items (queries, sentences, pairs) are resampled. An interval therefore covers other samples of such items, not
+other corpora or training runs. All figures over n items use the same seed. The replicates of two systems then
+belong together one by one, and the difference of any statistic is a paired bootstrap.
 
 Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 """
@@ -17,19 +17,20 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 
 RESAMPLES = 2000
-DRAWS_PER_CHUNK = 1 << 20  # 16 MB of indices and values at a time, however many items there are
+DRAWS_PER_CHUNK = 1 << 20  # 16 MB of indices and values at a time
 
 Replicates = NDArray[np.float64]  # (R,)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure over n items, and the same of R samples that were drawn from them with replacement.
+    """A figure over n items with its bootstrap replicates.
 
     Attributes:
-        value: over all items as they are.
-        n: how many items.
-        replicates: the figure of each sample [R]; of two estimates with one seed and n, those of the same samples.
+        value: the figure over all items.
+        n: number of items.
+        replicates: the figure of each bootstrap sample, shape (R,). Two estimates with the same seed and n have
+            replicates of the same samples.
     """
 
     value: float
@@ -37,21 +38,24 @@ class Estimate:
     replicates: Replicates
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Percentile interval; both ends are the value if there is only one item.
+        """The percentile confidence interval. With a single item both ends equal the value.
+
+        Args:
+            level: share of the replicates inside the interval.
 
         Raises:
-            AdjoinError: a level that is not between 0 and 1.
+            AdjoinError: the level is not between 0 and 1.
         """
         if not 0 < level < 1:
-            raise AdjoinError(f"no interval of level {level}: expected one between 0 and 1, 0.95 as a rule")
+            raise AdjoinError(f"no interval of level {level}: expected one between 0 and 1, usually 0.95")
         low, high = np.quantile(self.replicates, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
     def minus(self, other: "Estimate") -> "Estimate":
-        """The difference, sample by sample: pairing takes out how hard each item is.
+        """The paired difference, replicate by replicate. Pairing removes the variance due to hard and easy items.
 
         Raises:
-            AdjoinError: the two were not measured on as many items, or not resampled as often.
+            AdjoinError: the two differ in the number of items or of replicates.
         """
         if self.n != other.n or self.replicates.shape != other.replicates.shape:
             raise AdjoinError(
@@ -62,16 +66,21 @@ class Estimate:
 
     @property
     def p(self) -> float:
-        """Two-sided: how often samples lie beyond 0, which is no difference; at least 1 / (R + 1)."""
+        """Two-sided p-value of the hypothesis that the value is 0; at least 1 / (R + 1)."""
         beyond = min(np.count_nonzero(self.replicates <= 0), np.count_nonzero(self.replicates >= 0))
         return float(min(1.0, 2 * (beyond + 1) / (len(self.replicates) + 1)))
 
 
 def mean_of(values: NDArray[Any], *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """The mean of one finite value an item, shape (n,).
+    """The mean of one value per item, with its bootstrap replicates.
+
+    Args:
+        values: one finite value per item, shape (n,).
+        resamples: number of bootstrap samples R.
+        seed: of the bootstrap samples.
 
     Raises:
-        AdjoinError: no value, one that is not finite, or no resample.
+        AdjoinError: there is no value, a value is not finite, or `resamples` is below 1.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
@@ -90,32 +99,32 @@ def statistic_of(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """Any figure over n items: F1, a correlation.
+    """Any statistic over n items, such as F1 or a correlation, with its bootstrap replicates.
 
     Args:
-        statistic: from how often each item counts in each of B samples [B, n] to the figure of each sample [B].
-        n: items.
-        resamples: R.
-        seed: of the draws; the samples are those of `mean_of`.
+        statistic: maps counts of shape (B, n), how often each item occurs in each of B samples, to values (B,).
+        n: number of items.
+        resamples: number of bootstrap samples R.
+        seed: of the samples, which are the same as those of `mean_of`.
 
     Raises:
-        AdjoinError: no item, or no resample.
+        AdjoinError: there is no item, or `resamples` is below 1.
     """
     if n < 1:
         raise AdjoinError("no bootstrap over no items: expected at least one")
-    found = [statistic(np.ones((1, n), np.int64))]
+    values = [statistic(np.ones((1, n), np.int64))]
     for drawn in _drawn(n, resamples, seed):
         rows = np.arange(len(drawn))[:, np.newaxis] * n
         counts = np.bincount((drawn + rows).ravel(), minlength=len(drawn) * n).reshape(-1, n)
-        found.append(statistic(counts))
-    value, *replicates = found
+        values.append(statistic(counts))
+    value, *replicates = values
     return Estimate(float(value[0]), n, np.concatenate(replicates))
 
 
 def _drawn(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Items of the samples [B, n], some samples at a time."""
+    """Item indices of the bootstrap samples, shape (B, n), in chunks."""
     if resamples < 1:
-        raise AdjoinError(f"no bootstrap with {resamples} resamples: expected at least one, 2,000 as a rule")
+        raise AdjoinError(f"no bootstrap with {resamples} resamples: expected at least one, usually 2,000")
     generator = np.random.default_rng(seed)
     rows = max(1, DRAWS_PER_CHUNK // n)
     for start in range(0, resamples, rows):

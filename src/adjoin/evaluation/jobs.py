@@ -1,4 +1,4 @@
-"""What is to be measured: the tasks of all suites as jobs, each with the hash of its data."""
+"""The jobs of an evaluation: the tasks of all suites, each with a hash of its data."""
 
 import dataclasses
 import hashlib
@@ -20,20 +20,21 @@ from adjoin.evaluation.data.labelled import (
 )
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL, RetrievalTask
 from adjoin.evaluation.report.report import BIAS, PROBE, SIMILARITY, SPACE, SUITES
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.bias import bias
-from adjoin.evaluation.suites.nearest_neighbours import neighbours
+from adjoin.evaluation.suites.knn_zero_shot import knn_and_zero_shot
 from adjoin.evaluation.suites.probe import embedded, probe
 from adjoin.evaluation.suites.similarity import similarity
 from adjoin.evaluation.suites.space import space
 from adjoin.evaluation.systems.scorers import Embedder
 
-SPACES = ("scifact", "csn-python")  # tasks whose vectors the space suite looks at, where they are there
+SPACES = ("scifact", "csn-python")  # tasks of the space suite, if the data has them
 _FOLDERS = {PROBE: "classification", SIMILARITY: "sts", RETRIEVAL: "retrieval", CODE: "code"}
-_CROWD = 10  # documents a query that a limited search task keeps, and at least `_LEAST_DOCUMENTS`
+# A search task with a limit keeps this many documents per query, and at least `_LEAST_DOCUMENTS`.
+_DOCUMENTS_PER_QUERY = 10
 _LEAST_DOCUMENTS = 1000
 
-Measure = Callable[[Embedder, int], list[Finding]]
+Measure = Callable[[Embedder, int], list[Result]]
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ class Job:
     """One task of one suite.
 
     Attributes:
-        suite: its suite.
-        task: its name.
-        texts: how many texts it embeds; its time goes by them.
-        digest: of its data and of how it is measured.
-        search: its queries and documents, if it is a search task: then lexical systems and hybrids take part.
-        measure: what is measured of an embedder with a seed, for all others.
-        corpus: the texts that a system without weights of its own is fitted to; none, and such systems stay out.
+        suite: name of the suite.
+        task: name of the task.
+        texts: number of texts to embed, from which progress is estimated.
+        digest: hash of the data and of the kind of measurement.
+        search: the queries and documents of a search task, else None. Only search tasks have lexical systems and
+            hybrids.
+        measure: for all other tasks, the function that measures an embedder with a seed.
+        corpus: texts to which `Fitted` baselines are fitted. If empty, those baselines are left out.
     """
 
     suite: str
@@ -70,69 +72,69 @@ def find_jobs(
     """The jobs of an evaluation folder.
 
     Args:
-        folder: with classification/, sts/, retrieval/ and code/ in it, or one of those, or a task's; None for the
-            association tests alone, which bring their own words.
-        suites: which of `SUITES`; those without data are passed over, unless they were all that was asked for.
-        tasks: only tasks of these names; empty for all.
-        limit: at most so many queries, sentences or pairs of a task, drawn by seed; a search task keeps
-            what is relevant to them and ten documents a query.
-        seed: of those draws.
+        folder: contains classification/, sts/, retrieval/ and code/, or is one of these, or is the folder of one
+            task. None allows only the association tests, which need no data.
+        suites: a selection of `SUITES`. A suite without data is skipped, unless no suite has any.
+        tasks: only tasks with these names. Empty means all.
+        limit: at most this many queries, sentences or pairs per task, drawn at random. A search task keeps the
+            relevant documents and ten documents per query.
+        seed: of these draws.
 
     Raises:
-        AdjoinError: an unknown suite or task, no data, damaged data.
+        AdjoinError: a suite or task is unknown, the limit is below 1, there is no data, or data is damaged.
     """
     if unknown := [suite for suite in suites if suite not in SUITES]:
         raise AdjoinError(f"unknown suite {unknown[0]!r}: expected {', '.join(SUITES)}")
     if limit is not None and limit < 1:
-        raise AdjoinError(f"a limit of {limit} texts a task: expected at least 1")
-    found: list[Job] = []
+        raise AdjoinError(f"a limit of {limit} texts per task: expected at least 1")
+    jobs: list[Job] = []
     for suite in suites:
         if suite != BIAS and folder is not None:
-            found += _jobs_of(suite, folder, limit, seed)
+            jobs += _jobs_of(suite, folder, limit, seed)
         elif suite == BIAS:
-            found.append(Job(BIAS, "associations", 1000, _digest("bias"), measure=bias))
-    known = list(dict.fromkeys(job.task for job in found))
-    if unknown := [name for name in tasks if name not in known]:
-        raise AdjoinError(f"no task {unknown[0]!r} in {folder}: expected {', '.join(known) or 'none: no data'}")
-    found = [job for job in found if not tasks or job.task in tasks or (job.suite == BIAS and BIAS in suites)]
-    if not any(job.suite != BIAS for job in found) and set(suites) != {BIAS}:
+            jobs.append(Job(BIAS, "associations", 1000, _digest("bias"), measure=bias))
+    names = list(dict.fromkeys(job.task for job in jobs))
+    if unknown := [name for name in tasks if name not in names]:
+        raise AdjoinError(f"no task {unknown[0]!r} in {folder}: expected {', '.join(names) or 'none: no data'}")
+    jobs = [job for job in jobs if not tasks or job.task in tasks or (job.suite == BIAS and BIAS in suites)]
+    if not any(job.suite != BIAS for job in jobs) and set(suites) != {BIAS}:
         raise AdjoinError(
             f"no evaluation data in {folder} for {', '.join(suites)}: expected folders as classification/NAME/"
             "train.tsv, sts/NAME/*.tsv, or BEIR's corpus.jsonl, queries.jsonl and qrels/test.tsv"
         )
-    return found
+    return jobs
 
 
 def digest_of(jobs: Sequence[Job]) -> str:
-    """What stands for several jobs: their data, and how they are measured."""
+    """A hash of several jobs: their data and how they are measured."""
     return _digest([(job.suite, job.task, job.digest) for job in jobs])
 
 
 def search_jobs(tasks: Sequence[RetrievalTask]) -> list[Job]:
-    """Jobs of search tasks that are in memory already."""
+    """Jobs for search tasks that are already in memory."""
     return [_search_job(task.suite, task) for task in tasks]
 
 
 def _jobs_of(suite: str, folder: Path, limit: int | None, seed: int) -> list[Job]:
-    """The jobs of one suite; none if the folder has no data of its kind."""
-    place = folder / _FOLDERS[suite] if suite in _FOLDERS and (folder / _FOLDERS[suite]).is_dir() else folder
+    """The jobs of one suite; empty if the folder has no data of its kind."""
+    folder = folder / _FOLDERS[suite] if suite in _FOLDERS and (folder / _FOLDERS[suite]).is_dir() else folder
     if suite == PROBE:
-        return [_probe_job(task) for task in _those_there(load_classification, place, limit, seed)]
+        return [_probe_job(task) for task in _tasks_if_any(load_classification, folder, limit, seed)]
     if suite == SIMILARITY:
-        return [_similarity_job(task) for task in _those_there(load_similarity, place, limit, seed)]
+        return [_similarity_job(task) for task in _tasks_if_any(load_similarity, folder, limit, seed)]
     if suite == SPACE:
-        named = [path for name in SPACES for path in (place / name, *place.glob(f"*/{name}")) if path.is_dir()]
-        searches = [task for path in named for task in _searches(path)] or _searches(place)[:1]
+        named = [path for name in SPACES for path in (folder / name, *folder.glob(f"*/{name}")) if path.is_dir()]
+        searches = [task for path in named for task in _searches(path)] or _searches(folder)[:1]
         return [_space_job(_limited(task, limit, seed)) for task in searches]
-    return [_search_job(suite, _limited(task, limit, seed)) for task in _searches(place) if task.suite == suite]
+    return [_search_job(suite, _limited(task, limit, seed)) for task in _searches(folder) if task.suite == suite]
 
 
 def _searches(folder: Path) -> list[RetrievalTask]:
-    return list(_those_there(load_tasks, folder))
+    return list(_tasks_if_any(load_tasks, folder))
 
 
-def _those_there(load: Callable[..., list[Any]], folder: Path, *options: Any) -> list[Any]:  # noqa: ANN401
-    """What a loader finds; nothing where no folder is of its kind, but an error where one is damaged."""
+def _tasks_if_any(load: Callable[..., list[Any]], folder: Path, *options: Any) -> list[Any]:  # noqa: ANN401
+    """The tasks that a loader finds, or none if there is no such data. Damaged data still raises."""
     try:
         return load(folder, *options)
     except AdjoinError as error:
@@ -146,9 +148,12 @@ def _digest(*parts: Any) -> str:  # noqa: ANN401 - anything that JSON holds
 
 
 def _probe_job(task: ClassificationTask) -> Job:
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         vectors = embedded(task, embedder)
-        return [*probe(task, embedder, seed, vectors=vectors), *neighbours(task, embedder, seed, vectors=vectors)]
+        return [
+            *probe(task, embedder, seed, vectors=vectors),
+            *knn_and_zero_shot(task, embedder, seed, vectors=vectors),
+        ]
 
     texts = _distinct([*task.texts, *task.seconds])
     digest = _digest(PROBE, task.texts, task.seconds, task.labels.tolist(), list(task.splits), task.names)
@@ -156,7 +161,7 @@ def _probe_job(task: ClassificationTask) -> Job:
 
 
 def _similarity_job(task: SimilarityTask) -> Job:
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         return similarity(task, embedder, seed)
 
     subsets = {name: [s.texts1, s.texts2, s.scores.tolist()] for name, s in task.subsets.items()}
@@ -165,7 +170,7 @@ def _similarity_job(task: SimilarityTask) -> Job:
 
 
 def _space_job(task: RetrievalTask) -> Job:
-    def measure(embedder: Embedder, seed: int) -> list[Finding]:
+    def measure(embedder: Embedder, seed: int) -> list[Result]:
         queries_QD, documents_ND = embedder.encode_query(task.queries), embedder.encode_document(task.documents)
         return space(task, queries_QD, documents_ND, seed)
 
@@ -186,22 +191,22 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _limited(task: RetrievalTask, limit: int | None, seed: int) -> RetrievalTask:
-    """A task with at most `limit` queries, all that is relevant to them, and a crowd of other documents."""
+    """A task with at most `limit` queries, their relevant documents and a sample of other documents."""
     if limit is None or len(task.queries) <= limit:
         return task
-    chance = np.random.default_rng(seed)
-    queries = np.sort(chance.permutation(len(task.queries))[:limit]).tolist()
+    generator = np.random.default_rng(seed)
+    queries = np.sort(generator.permutation(len(task.queries))[:limit]).tolist()
     needed = {document for query in queries for document in task.relevant[query]}
-    others = [int(d) for d in chance.permutation(len(task.documents)) if int(d) not in needed]
-    crowd = max(_LEAST_DOCUMENTS, _CROWD * limit) - len(needed)
-    kept = sorted([*needed, *others[: max(crowd, 0)]])
-    place = {document: number for number, document in enumerate(kept)}
+    others = [int(d) for d in generator.permutation(len(task.documents)) if int(d) not in needed]
+    spare = max(_LEAST_DOCUMENTS, _DOCUMENTS_PER_QUERY * limit) - len(needed)
+    kept = sorted([*needed, *others[: max(spare, 0)]])
+    new_index = {document: number for number, document in enumerate(kept)}
     return RetrievalTask(
         name=task.name,
         document_ids=[task.document_ids[d] for d in kept],
         documents=[task.documents[d] for d in kept],
         query_ids=[task.query_ids[q] for q in queries],
         queries=[task.queries[q] for q in queries],
-        relevant=[{place[d]: grade for d, grade in task.relevant[q].items()} for q in queries],
+        relevant=[{new_index[d]: grade for d, grade in task.relevant[q].items()} for q in queries],
         languages=[task.languages[d] for d in kept] if task.languages else [],
     )

@@ -1,7 +1,7 @@
-"""Adjoin under mteb 2: our models as mteb's encoders, our evaluation folders as mteb's tasks, without a network.
+"""Adjoin with mteb 2: models as mteb encoders, and local evaluation folders as mteb tasks, without network access.
 
-mteb (Muennighoff et al. 2023, "MTEB: Massive Text Embedding Benchmark", EACL) brings its own evaluators, so its
-figures are a second opinion on ours. It is imported only where it is used: this module can be imported without.
+mteb (Muennighoff et al. 2023, "MTEB: Massive Text Embedding Benchmark", EACL) has its own evaluators, so its
+scores check ours independently. It is imported only when needed. This module can be imported without it.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from adjoin.evaluation.systems.scorers import Embedder, encode_symmetric
 
 __all__ = ["MTEBModel", "tasks_of"]
 
-# mteb keeps results under the task's name. With the name it uses itself, ours would be taken for its own.
+# mteb stores results under the task's name. This suffix keeps ours apart from its own tasks.
 SUFFIX = "-local"
-LANGUAGE = "eng-Latn"  # mteb wants one; it decides nothing but how results are grouped
+LANGUAGE = "eng-Latn"  # required by mteb; it only affects how results are grouped
 FOLDS = 10
 
 BEIR_CORPORA = ("corpus.jsonl", "corpus.jsonl.gz")
@@ -43,11 +43,10 @@ Table = dict[str, list[Any]]  # column → its values
 
 
 class MTEBModel:
-    """Any embedder as `mteb.evaluate` takes it: mteb's EncoderProtocol.
+    """An embedder as a model for `mteb.evaluate` (mteb's EncoderProtocol).
 
-    Documents of a search go to `encode_document`, its queries to `encode_query`, all texts of other tasks to
-    `encode_text`, where there is one (`encode_symmetric`). mteb's prompts and batch size are left aside: roles and
-    batches are the embedder's own.
+    Search documents are encoded with `encode_document`, search queries with `encode_query`, and texts of all
+    other tasks in the symmetric role. mteb's prompts and batch size are ignored, since the embedder has its own.
 
     Example:
         >>> mteb.evaluate(MTEBModel(encoder, "me/mine", "1"), tasks_of("eval"), cache=None)
@@ -57,12 +56,12 @@ class MTEBModel:
         """Wrap an embedder.
 
         Args:
-            embedder: texts → unit vectors.
-            name: "organization/model", under which mteb keeps results.
-            revision: which state of the model it is; mteb's cache gives the old results for one it knows.
+            embedder: maps texts to unit vectors.
+            name: "organization/model", under which mteb stores results.
+            revision: version of the model. mteb's cache returns old results for a revision it knows.
 
         Raises:
-            AdjoinError: a name without its two parts, or no revision.
+            AdjoinError: the name does not have two parts, or the revision is empty.
         """
         if not all(name.partition("/")) or not revision:
             raise AdjoinError(
@@ -75,7 +74,7 @@ class MTEBModel:
 
     @property
     def mteb_model_meta(self) -> Any:  # noqa: ANN401 - mteb's ModelMeta, which mypy need not have
-        """What mteb writes down about the model: name, revision, inner product; the rest is left open.
+        """The model's metadata for mteb: name, revision and similarity function (inner product).
 
         Raises:
             AdjoinError: mteb 2 is not installed.
@@ -99,22 +98,22 @@ class MTEBModel:
         prompt_type: str | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> NDArray[np.float32]:
-        """Vectors of all texts that a loader gives, in its order.
+        """Encode all texts of a data loader, in order.
 
         Args:
-            inputs: batches, each with n texts under "text".
-            task_metadata: of the task; named in messages.
+            inputs: batches, each with a list of texts under "text".
+            task_metadata: metadata of the task, used in messages.
             hf_split: not used.
             hf_subset: not used.
-            prompt_type: "document" or "query" for those of a search, else None.
-            kwargs: mteb's `encode_kwargs`; batch size and progress bar are the embedder's own affair.
+            prompt_type: "document" or "query" for search tasks, else None.
+            kwargs: mteb's `encode_kwargs`. Batch size and progress bar are ignored.
 
         Returns:
-            shape (N, D), unit length.
+            Unit vectors, shape (N, D).
 
         Raises:
-            AdjoinError: batches without texts, another precision than float32, or vectors that are not
-                finite or not one per text.
+            AdjoinError: a batch has no texts, a precision other than float32 is requested, or the embedder's
+                vectors are not finite or not one per text.
         """
         if kwargs.get("precision") not in (None, "float32"):
             raise AdjoinError(
@@ -148,57 +147,57 @@ class MTEBModel:
         )
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401 - arrays and torch tensors
-        """Inner products of all with all: (N, D) and (M, D) → a torch tensor (N, M)."""
+        """Inner products of all pairs of rows: (N, D) and (M, D) → a torch tensor (N, M)."""
         return _module("mteb.similarity_functions").dot_score(embeddings1, embeddings2)
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:  # noqa: ANN401
-        """Inner products of the rows of each other: (N, D) twice → a torch tensor (N,)."""
+        """Inner products of corresponding rows: (N, D) and (N, D) → a torch tensor (N,)."""
         return _module("mteb.similarity_functions").pairwise_dot_score(embeddings1, embeddings2)
 
 
 def tasks_of(folder: str | Path) -> list[Any]:
-    """Evaluation folders as tasks for `mteb.evaluate`, without a network.
+    """Local evaluation folders as tasks for `mteb.evaluate`, without network access.
 
-    One task folder, or all of them one or, if there are none, two levels below. What a folder is, its files say:
+    The folder is a task, or contains tasks one level below or, if there are none, two levels below. The files
+    determine the kind of task:
 
-        corpus.jsonl[.gz], as `load_task` reads it       retrieval, ndcg_at_10
-        labels.tsv, as `load_classification` reads it    of texts: classification, accuracy as mteb measures it:
-                                                         logistic regression on 8 texts a class, ten times, or
-                                                         ten folds where there is no standard split;
-                                                         of pairs: pair classification on the test, max_ap
-        others of score, text1, text2                    similarity, cosine_spearman over the pairs of all files
-                                                         together, or of test.tsv alone where there is one
+        corpus.jsonl[.gz], see `load_task`        retrieval, ndcg_at_10
+        labels.tsv, see `load_classification`     texts: classification, accuracy as in mteb (logistic regression
+                                                  on 8 texts per class, ten times, or ten folds without a standard
+                                                  split);
+                                                  pairs: pair classification on the test split, max_ap
+        other files with score, text1, text2      similarity, cosine_spearman over the pairs of all files, or of
+                                                  test.tsv only if there is one
 
-    Documents are title and text as `load_task` joins them. The document that has a query's own id is left out of
-    its ranking under the rule of `RetrievalTask.excluded`. Corpora are read when their task runs.
+    Documents are title and text, joined as in `load_task`. The document with a query's own id is left out of its
+    ranking under the rule of `RetrievalTask.excluded`. Corpora are read when their task runs.
 
     Args:
         folder: where to look.
 
     Returns:
-        mteb tasks sorted by path, each named as its folder with "-local" behind; the revision of a task's data
-        is the hash of its files. mteb 2.26 writes it down, but takes a whole result out of its cache for files
-        that have changed since: give `mteb.evaluate` no cache.
+        mteb tasks, sorted by path. Their names are those of the folders with the suffix "-local". The revision of
+        the data is a hash of its files. mteb 2.26 records it, but its cache ignores it, so pass `cache=None`.
 
     Raises:
-        AdjoinError: mteb 2 is not installed, there is no such folder, no task in it, two tasks of one name, or a
-            file is damaged; what is wrong with a corpus comes out when its task runs.
+        AdjoinError: mteb 2 is not installed, the folder is missing or has no task, two tasks have the same name,
+            or a file is damaged. Damage in a corpus is reported when its task runs.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
     levels = ([folder], *(sorted(path for path in folder.glob(level) if path.is_dir()) for level in ("*", "*/*")))
     for level in levels:
-        found = [task for path in level if (task := _task_of(path)) is not None]
-        names = [task.metadata.name for task in found]
+        tasks = [task for path in level if (task := _task_of(path)) is not None]
+        names = [task.metadata.name for task in tasks]
         for name in names:
             if names.count(name) > 1:
                 raise AdjoinError(
                     f"{folder} has {names.count(name)} tasks named {name.removesuffix(SUFFIX)}: expected "
                     "different names, under which mteb keeps results; rename a folder"
                 )
-        if found:
-            return found
+        if tasks:
+            return tasks
     raise AdjoinError(
         f"no evaluation data in {folder}: expected corpus.jsonl, or tables such as test.tsv of score, text1 "
         "and text2, there or in its subfolders; name a folder of these layouts"
@@ -206,11 +205,11 @@ def tasks_of(folder: str | Path) -> list[Any]:
 
 
 def _task_of(folder: Path) -> Any | None:  # noqa: ANN401
-    """The mteb task of one folder, or None if it is none."""
+    """The mteb task of one folder, or None if the folder is not a task."""
     if any((folder / name).is_file() for name in BEIR_CORPORA):
         files = [folder / name for name in BEIR_FILES if (folder / name).is_file()]
-        # Identical ids are always left out: `_query_ids` renames the queries whose own document must stay.
-        return _made(
+        # mteb excludes identical ids. `_query_ids` renames the queries whose own document must stay.
+        return _local_task(
             folder, "Retrieval", "ndcg_at_10", files, lambda: _search_data(folder), ignore_identical_ids=True
         )
     files = sorted(folder.glob("*.tsv"))
@@ -222,24 +221,24 @@ def _task_of(folder: Path) -> Any | None:  # noqa: ANN401
 
 
 def _classification(folder: Path, files: list[Path], task: ClassificationTask) -> Any:  # noqa: ANN401
-    """Texts are told apart by a regression on the training split, pairs by how similar they are."""
+    """Classification of texts with a train split, or pair classification on the test split."""
     tested = ALL if task.crossed else TEST
     if task.seconds:
-        if odd := set(task.labels.tolist()) - {0, 1}:
+        if other_labels := set(task.labels.tolist()) - {0, 1}:
             raise AdjoinError(
-                f"{folder} has pairs of label {min(odd)}: expected 0 and 1, between which mteb's pair "
+                f"{folder} has pairs of label {min(other_labels)}: expected 0 and 1, between which mteb's pair "
                 "classification decides; leave the folder out"
             )
         rows = task.rows(tested)
         pairs = _columns(rows, sentence1=task.texts, sentence2=task.seconds, labels=task.labels.tolist())
-        return _made(
+        return _local_task(
             folder, "PairClassification", "max_ap", files, lambda: _datasets({tested: pairs}, folder), split=tested
         )
     train = ALL if task.crossed else TRAIN
     tables = {
         split: _columns(task.rows(split), text=task.texts, label=task.labels.tolist()) for split in (train, tested)
     }
-    return _made(
+    return _local_task(
         folder,
         "Classification",
         "accuracy",
@@ -253,17 +252,17 @@ def _classification(folder: Path, files: list[Path], task: ClassificationTask) -
 
 
 def _similarity(folder: Path, files: list[Path], task: SimilarityTask) -> Any:  # noqa: ANN401
-    """The pairs of all subsets together, or of the test alone, as `suites.similarity` has them."""
+    """Similarity over the pairs of all subsets, or of the test split only, as in `suites.similarity`."""
     subsets = [task.subsets[TEST]] if TEST in task.subsets else list(task.subsets.values())
     table: Table = {
         "sentence1": [text for pairs in subsets for text in pairs.texts1],
         "sentence2": [text for pairs in subsets for text in pairs.texts2],
         "score": [float(score) for pairs in subsets for score in pairs.scores],
     }
-    return _made(folder, "STS", "cosine_spearman", files, lambda: _datasets({TEST: table}, folder))
+    return _local_task(folder, "STS", "cosine_spearman", files, lambda: _datasets({TEST: table}, folder))
 
 
-def _made(
+def _local_task(
     folder: Path,
     kind: str,
     main_score: str,
@@ -273,7 +272,7 @@ def _made(
     split: str = TEST,
     **attributes: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
-    """An instance of a class of its own, since mteb reads the metadata off the class."""
+    """A task instance with a class of its own, since mteb reads metadata from the class."""
     name = folder.resolve().name
     metadata = _module("mteb.abstasks.task_metadata").TaskMetadata(
         name=name + SUFFIX,
@@ -296,7 +295,7 @@ def _made(
 
 
 def _search_data(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """A BEIR folder as mteb holds it: subset → split → corpus, queries and judgments."""
+    """A BEIR folder in mteb's structure: subset → split → corpus, queries and judgments."""
     task = load_task(folder)
     query_ids = _query_ids(task)
     judgments: dict[str, dict[str, int]] = {}
@@ -318,7 +317,10 @@ def _search_data(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _query_ids(task: RetrievalTask) -> list[str]:
-    """Ids with which mteb, which leaves out what has the query's id, leaves out what the task excludes."""
+    """Query ids that make mteb exclude the same documents as the task.
+
+    mteb excludes the document with the query's id. Queries whose own document must stay are therefore renamed.
+    """
     documents = set(task.document_ids)
     taken = documents | set(task.query_ids)
     ids = []
@@ -356,7 +358,7 @@ def _dataset(table: Table, folder: Path) -> Any:  # noqa: ANN401
 
 
 def _digest(files: Sequence[Path]) -> str:
-    """Hash of names and contents."""
+    """Hash of file names and contents."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         with file.open("rb") as content:
@@ -365,7 +367,7 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _module(name: str) -> Any:  # noqa: ANN401
-    """A module of mteb or of what mteb needs."""
+    """Import a module of mteb or of its dependencies."""
     try:
         version = str(import_module("mteb").__version__)
         if int(version.partition(".")[0]) >= 2:

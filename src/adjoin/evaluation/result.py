@@ -1,20 +1,33 @@
-"""What every suite gives: one figure of one system on one task, with its bootstrap replicates."""
+"""One measured figure with its bootstrap replicates, and a cache of earlier figures on disk."""
 
+import hashlib
+import io
+import json
+import logging
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
-from adjoin.evaluation.bootstrap import Estimate
+import numpy as np
+
+from adjoin.evaluation.bootstrap import RESAMPLES, Estimate
+from adjoin.files import write_atomically
+
+VERSION = 2  # of the measurements: raise it whenever a suite's figures change
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One figure.
+class Result:
+    """One figure of one system on one task.
 
     Attributes:
-        suite: "probe", "similarity", "retrieval", "code", "bias" or "space"; never averaged together.
-        task: its name; a subset as "STS12/MSRpar".
-        metric: "accuracy", "spearman", "ndcg@10", ...; fractions, not percent.
-        estimate: the figure and how sure it is.
-        notes: what a reader must know beside it, such as how much of a test stands in its training.
+        suite: "probe", "similarity", "retrieval", "code", "bias" or "space". Suites are never averaged.
+        task: name of the task. A subset is named as in "STS12/MSRpar".
+        metric: "accuracy", "spearman", "ndcg@10" and so on. Values are fractions, not percentages.
+        estimate: the figure with its bootstrap replicates.
+        notes: remarks for the reader, such as how many test texts also occur in training.
     """
 
     suite: str
@@ -25,5 +38,64 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells it from others of one system."""
+        """Suite, task and metric, which are unique within one system."""
         return self.suite, self.task, self.metric
+
+
+class ResultCache:
+    """Results of earlier evaluations on disk, for one seed and one number of distractors.
+
+    Each job and system has one file, FOLDER/ab/abcdef....npz. Its name is a hash of everything that the figures
+    depend on.
+
+    Args:
+        folder: where the files are. None disables the cache.
+        seed: of distractors, folds and confidence intervals.
+        distractors: wrong candidates per query in code search.
+    """
+
+    def __init__(self, folder: Path | None, seed: int, distractors: int) -> None:
+        self._folder = folder
+        self._settings = (VERSION, RESAMPLES, seed, distractors)
+
+    def get(self, job: str, system: str) -> list[Result] | None:
+        """The results of a system on a job, or None if they are missing or damaged.
+
+        Args:
+            job: digest of the job.
+            system: fingerprint of the system.
+        """
+        path = self._path(job, system)
+        if path is None or not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                rows = json.loads(str(arrays["rows"]))
+                return [
+                    Result(suite, task, metric, Estimate(value, n, arrays[str(number)]), tuple(notes))
+                    for number, (suite, task, metric, value, n, notes) in enumerate(rows)
+                ]
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+            logger.warning("the cached results %s are damaged (%s): measuring again", path, error)
+            return None
+
+    def put(self, job: str, system: str, results: list[Result]) -> None:
+        """Store the results of a system on a job.
+
+        Raises:
+            OSError: the disk is full or the folder is not writable.
+        """
+        path = self._path(job, system)
+        if path is None:
+            return
+        rows = [[*r.key, r.estimate.value, r.estimate.n, list(r.notes)] for r in results]
+        arrays = {str(number): result.estimate.replicates for number, result in enumerate(results)}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, rows=np.array(json.dumps(rows)), **arrays)
+        write_atomically(path, buffer.getvalue())
+
+    def _path(self, job: str, system: str) -> Path | None:
+        if self._folder is None:
+            return None
+        name = hashlib.blake2b(repr((self._settings, job, system)).encode(), digest_size=16).hexdigest()
+        return self._folder / name[:2] / f"{name}.npz"

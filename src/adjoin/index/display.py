@@ -1,7 +1,7 @@
-"""Hits for a person at a terminal, and for a program.
+"""Output of hits: text for a terminal or a pipe, and JSON values.
 
-Neither form trusts what it shows: control characters in a file, such as the escape codes that recolour or
-retitle a terminal, are shown as a mark and never sent to it.
+Indexed files are not trusted. Control characters in them, such as escape codes that change a terminal's colours or
+title, are replaced in text output.
 """
 
 import unicodedata
@@ -18,29 +18,29 @@ from adjoin.corpus.document import PROSE
 from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
 
-SHOWN_LINES = 12  # of code, so that three hits fit on a screen
-SHOWN_CHARACTERS = 600  # of prose: the same area at 80 columns, less the margin
-THEME = "ansi_dark"  # only the sixteen colours that the user has chosen to be readable
+SHOWN_LINES = 12  # lines of code per hit: three hits fit on a screen
+SHOWN_CHARACTERS = 600  # characters of prose per hit: about the same area at 80 columns
+THEME = "ansi_dark"  # only the 16 colours of the user's own terminal theme
 _EMPHASIS = "bold reverse"
 
 
 def as_json(hits: Sequence[Hit]) -> list[dict[str, Any]]:
-    """The hits as plain values, keys as the attributes of `Hit`; text and names unchanged."""
+    """Convert hits to JSON values. Keys are the attributes of `Hit`; texts are unchanged."""
     return [asdict(hit) for hit in hits]
 
 
 def show(hits: Sequence[Hit], console: Console, *, query: str = "") -> None:
-    """Write hits for a person: place, score and name, then the first lines with their numbers.
+    """Print hits: path, lines, score and name, then the first lines with their numbers.
 
-    A terminal gets colours and lines cut at its width; a file or a pipe gets plain, whole lines.
+    A terminal gets colours, and lines truncated to its width. A file or a pipe gets plain, complete lines.
 
     Args:
-        hits: best first.
-        console: where to write.
-        query: its words are emphasised.
+        hits: the hits, best first.
+        console: where to print.
+        query: its words are highlighted; stop words are not.
     """
     words = sorted({word for word in query.split() if terms(word)})  # stop words have no terms
-    # Cutting is for the eye: what reads from a pipe wants `path:first-last` in one piece.
+    # Programs that read a pipe need complete lines, `path:first-last` above all.
     whole = not console.is_terminal
     if not hits:
         console.print("Nothing found.")
@@ -64,7 +64,7 @@ def _heading(hit: Hit) -> Text:
 
 
 def _code(hit: Hit, words: Sequence[str]) -> list[Text]:
-    """The first lines, each with its number in the file."""
+    """The first lines with their numbers in the file."""
     lines = hit.text.split("\n")
     shown = _safe("\n".join(lines[:SHOWN_LINES])).expandtabs(4)
     coloured = Syntax("", hit.language, theme=THEME, background_color="default").highlight(shown)
@@ -89,7 +89,7 @@ def _prose(hit: Hit, words: Sequence[str], whole: bool) -> Text | Padding:
 
 
 def _safe(text: str) -> str:
-    """The text with a mark in place of each control character except line ends and tabs."""
+    """Replace each control character, except line ends and tabs, by U+FFFD."""
     return "".join(
         character
         if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf")

@@ -1,4 +1,4 @@
-"""What the index and `adjoin embed` ask of a model: two methods and two facts, no more."""
+"""The interface of an encoder that the index and `adjoin embed` use."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -12,9 +12,10 @@ Role = Literal["query", "document", "symmetric"]
 
 
 class Embedder(Protocol):
-    """Any encoder: text → unit vectors. `adjoin.Encoder` is one; so is a client of a server.
+    """Anything that embeds texts as unit vectors, such as `adjoin.Encoder` or a client of an embedding server.
 
-    It may have `encode_text` for texts that are compared with each other or classified.
+    An optional method `encode_text` embeds texts in the symmetric role: texts that are compared with each other,
+    clustered or classified.
     """
 
     @property
@@ -23,23 +24,28 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the weights: two encoders with the same one give the same vectors."""
+        """A hash of the weights. Encoders with equal fingerprints give equal vectors."""
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Embed N queries: unit rows, shape (N, D)."""
+        """Embed N queries as unit vectors, float32, shape (N, D)."""
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Embed N documents: unit rows, shape (N, D)."""
+        """Embed N documents as unit vectors, float32, shape (N, D)."""
 
 
 def encode(encoder: Embedder, texts: Sequence[str], role: str) -> NDArray[np.float32]:
-    """Embed texts in a `Role`, the result checked before it is stored where no one looks at it again.
+    """Embed texts in a role and check the vectors before they are stored.
+
+    Args:
+        encoder: the model.
+        texts: N texts.
+        role: "query", "document" or "symmetric". Encoders without `encode_text` embed symmetric texts as queries.
 
     Returns:
-        C-contiguous float32, shape (N, D).
+        Vectors, C-contiguous float32, shape (N, D).
 
     Raises:
-        AdjoinError: the encoder gave another shape than (N, D), or a number that is not finite.
+        AdjoinError: the vectors have another shape than (N, D), or one of them is not finite.
     """
     method = encoder.encode_document if role == "document" else encoder.encode_query
     if role == "symmetric":
@@ -49,12 +55,12 @@ def encode(encoder: Embedder, texts: Sequence[str], role: str) -> NDArray[np.flo
     if vectors_ND.shape != expected:
         raise AdjoinError(
             f"the encoder gave vectors of shape {vectors_ND.shape} for {len(texts)} texts, expected {expected}: "
-            "its `dimension` and its output disagree; load the model again or report it"
+            "its `dimension` does not match its output; correct the encoder"
         )
     broken = np.flatnonzero(~np.isfinite(vectors_ND).all(axis=1))
     if broken.size:
         raise AdjoinError(
-            f"the encoder gave numbers that are not finite for {texts[int(broken[0])][:60]!r}, expected unit "
-            "vectors: the model's weights are damaged; use another checkpoint"
+            f"the encoder gave a vector that is not finite for {texts[int(broken[0])][:60]!r}, expected a unit "
+            "vector: the model's weights are damaged; use another checkpoint"
         )
     return vectors_ND

@@ -1,12 +1,12 @@
-"""Document → pieces: what a search shows, small enough to read and to embed, with the lines where it stands.
+"""Splits a Document into pieces, the units that are embedded and found.
 
-- A function of a language that has a grammar is one piece as it stands, with its docstring, its decorators
-  and the comment right above it.
-- All other lines of code (module level, class headers, languages without a grammar, functions with a syntax
-  error) are windows of at most `WINDOW_LINES` lines, cut at empty lines where there are some.
-- Prose is cut into the passages that training knows.
+- A function in a language with a grammar is one piece, with its docstring, its decorators and the comment directly
+  above it.
+- All other lines of code become windows of at most `WINDOW_LINES` lines, split at empty lines if possible. This
+  holds for module-level code, class headers, languages without a grammar and code that cannot be parsed.
+- Prose is split into passages, as for training.
 
-Every line with a letter is in exactly one piece: what is not in a piece cannot be found.
+Every line with a letter is in exactly one piece, so that it can be found.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
-from adjoin.pairs.functions import Function, functions, summary
-from adjoin.pairs.languages import LANGUAGES, parser_for
+from adjoin.pairs.functions import Function, functions_below, summary
+from adjoin.pairs.languages import LANGUAGES, Language, row_for
+from adjoin.pairs.parsing import parsed
 from adjoin.pairs.passages import passages
 from adjoin.tally import Tally
+from adjoin.texts import valid_unicode
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -25,23 +27,24 @@ if TYPE_CHECKING:
 FUNCTION, LINES, PASSAGE = "function", "lines", "passage"  # the kinds of pieces
 
 WINDOW_LINES = 40  # about one screen, and about 500 tokens of code
-LONG_FUNCTION_LINES = 120  # of code without docstring; one vector of more says too little
+LONG_FUNCTION_LINES = 120  # without the docstring; one vector represents a longer function poorly
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a file that is found as one.
+    """A part of a file that is embedded and found as a unit: a function, a window of lines or a passage.
 
     Attributes:
-        path: the file, below the indexed root; a member of an archive as "archive.whl!path/in/it.py".
-        language: as in `Document.language`.
+        path: the file, relative to the indexed root. A member of an archive is "archive.whl!path/in/it.py".
+        language: as in `Document.language`, such as "python" or "text".
         kind: `FUNCTION`, `LINES` or `PASSAGE`.
-        name: a function's name with its classes, a passage's heading; empty if it has none.
-        first_line: counted from 1.
-        last_line: included.
-        text: code: the file's lines from first to last, unchanged; prose: a passage, white space folded.
-        embedded: what the encoder reads. Of a function what training showed it, the code without its docstring,
-            and the docstring's summary: a page on parameters would drown both. Otherwise the text.
+        name: a function's qualified name or a passage's heading; empty if there is none.
+        first_line: first line in the file, counted from 1.
+        last_line: last line in the file, inclusive.
+        text: for code, the file's lines unchanged; for prose, a passage with white space collapsed.
+        embedded: the text that the encoder reads. For a function it is the code without its docstring, as in
+            training, plus the docstring's summary; a long list of parameters would outweigh both. Otherwise it
+            equals `text`.
     """
 
     path: str
@@ -55,7 +58,7 @@ class Piece:
 
 
 def pieces_of(document: Document) -> Iterator[Piece]:
-    """Cut a document into pieces, in order.
+    """Split a document into pieces, in order.
 
     Raises:
         AdjoinError: the grammar of the document's language is not installed.
@@ -66,23 +69,22 @@ def pieces_of(document: Document) -> Iterator[Piece]:
                 yield _piece(document, PASSAGE, document.section, passage.span, passage.text)
         return
     lines = document.text.split("\n")
-    done = 0  # lines before this one are in a piece
+    covered = 0  # lines before this one are in a piece
     for function, start, end in _function_lines(document):
-        yield from _windows(document, lines, (done, start), LINES)
+        yield from _windows(document, lines, (covered, start), LINES)
         if function.code.count("\n") < LONG_FUNCTION_LINES:
             yield _function_piece(document, function, lines, start, end)
         else:
             yield from _windows(document, lines, (start, end), FUNCTION, function.name)
-        done = max(done, end)
-    yield from _windows(document, lines, (done, len(lines)), LINES)
+        covered = max(covered, end)
+    yield from _windows(document, lines, (covered, len(lines)), LINES)
 
 
 def _piece(
     document: Document, kind: str, name: str, span: tuple[int, int], text: str, embedded: str | None = None
 ) -> Piece:
-    # A lone surrogate, the one kind of string that is not UTF-8, would stop the table and the tokenizer.
     embedded = text if embedded is None else embedded
-    text, name, embedded = (part.encode("utf-8", "replace").decode("utf-8") for part in (text, name, embedded))
+    text, name, embedded = map(valid_unicode, (text, name, embedded))  # for the table and the tokenizer
     return Piece(document.origin, document.language, kind, name, *span, text, embedded)
 
 
@@ -94,34 +96,37 @@ def _function_piece(document: Document, function: Function, lines: list[str], st
 
 
 def _function_lines(document: Document) -> list[tuple[Function, int, int]]:
-    """Each function, its first line and the line after its last; lines from 0 within the document's text."""
+    """Functions, each with its first line and the line after its last, counted from 0 in the document's text."""
     if document.language not in LANGUAGES:
         return []
-    offset = document.span[0]
-    begins = _first_lines(document)
-    # What does not parse becomes windows: it is not skipped, so it is not counted.
-    found = functions(document, Tally())
-    starts = [(function, function.span[0] - offset, function.span[1] - offset + 1) for function in found]
-    return [(function, begins.get(start, start), end) for function, start, end in starts]
-
-
-def _first_lines(document: Document) -> dict[int, int]:
-    """Line on which a function starts → line on which what belongs to it starts, both from 0 in the text."""
-    language = LANGUAGES[document.language]
+    language = row_for(document.language, document.origin)
     source = document.text.encode("utf-8", "surrogatepass")
-    found = {}
-    stack = [parser_for(language.name).parse(source).root_node]
+    root = parsed(source, language)
+    # Code that cannot be parsed is not skipped but becomes windows, so it is not counted.
+    if isinstance(root, str):
+        return []
+    offset = document.span[0]
+    first_lines = _first_lines(root, source, language)
+    functions = functions_below(root, source, document, language, Tally())
+    starts = [(function, function.span[0] - offset, function.span[1] - offset + 1) for function in functions]
+    return [(function, first_lines.get(start, start), end) for function, start, end in starts]
+
+
+def _first_lines(root: "Node", source: bytes, language: Language) -> dict[int, int]:
+    """First line of each function to the first line of its decorators and comments, counted from 0."""
+    first_lines = {}
+    stack = [root]
     while stack:
         node = stack.pop()
         if node.type in language.functions:
-            found[node.start_point[0]] = _first_line(node, source)
+            first_lines[node.start_point[0]] = _first_line(node, source)
         elif node.type in language.containers or node.type == "ERROR":
             stack.extend(node.named_children)
-    return found
+    return first_lines
 
 
 def _first_line(function: "Node", source: bytes) -> int:
-    """Where a function's decorators start, and the comments that stand above without an empty line between."""
+    """The first line of a function's decorators, or of the comments directly above them."""
     parent = function.parent
     outer = parent if parent is not None and parent.type == "decorated_definition" else function
     line = outer.start_point[0]
@@ -129,7 +134,7 @@ def _first_line(function: "Node", source: bytes) -> int:
     while above is not None and "comment" in above.type and line - above.end_point[0] <= 1:
         line_start = source.rfind(b"\n", 0, above.start_byte) + 1
         if source[line_start : above.start_byte].strip():
-            break  # it stands behind code, and belongs to that
+            break  # a comment after code on the same line belongs to that code
         line = above.start_point[0]
         above = above.prev_sibling
     return line
@@ -142,7 +147,7 @@ def _windows(
     kind: str,
     name: str = "",
 ) -> Iterator[Piece]:
-    """Pieces of at most `WINDOW_LINES` lines that cover the lines of `span` (from 0, the second not included)."""
+    """Split the lines of `span` (start inclusive, end exclusive) into windows of at most `WINDOW_LINES` lines."""
     start, end = span
     while start < end:
         if not lines[start].strip():
@@ -152,17 +157,17 @@ def _windows(
         text = "\n".join(lines[start:stop])
         if _has_letter(text):
             first = document.span[0] + start
-            embedded = f"{name}\n{text}" if name else text  # a part of a function is read with the function's name
+            embedded = f"{name}\n{text}" if name else text  # parts of a function are embedded with its name
             yield _piece(document, kind, name, (first, first + stop - start - 1), text, embedded)
         start = stop
 
 
 def _window_end(lines: list[str], start: int, end: int) -> int:
-    """Where a window that begins at `start` ends: at the last empty line that leaves it a fair length."""
+    """The end of the window that begins at `start`: its last empty line, unless that makes it too short."""
     if end - start <= WINDOW_LINES:
         return end
-    fair = range(start + WINDOW_LINES - 1, start + WINDOW_LINES // 4, -1)
-    return next((number for number in fair if not lines[number].strip()), start + WINDOW_LINES)
+    candidates = range(start + WINDOW_LINES - 1, start + WINDOW_LINES // 4, -1)
+    return next((number for number in candidates if not lines[number].strip()), start + WINDOW_LINES)
 
 
 def _last_line_with_text(lines: list[str], start: int, end: int) -> int:

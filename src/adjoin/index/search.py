@@ -1,9 +1,9 @@
-"""Searching an index: by vectors, by words, or by both fused.
+"""Dense, lexical and hybrid search of an index.
 
-The dense half compares the query with every vector: exact, and fast enough below some 100,000 pieces. The
-lexical half is Lance's BM25 over the terms that `ranking.terms` gives, so that code and prose, identifiers and
-words meet. Fused are the standard scores of both over all pieces, a piece without a word of the query having the
-BM25 score 0; the share of the vectors is the model's own `dense_weight` unless another is given.
+Dense search compares the query with every vector. It is exact, and fast enough up to about 100,000 pieces. Lexical
+search is Lance's BM25 over the terms of `ranking.terms`. Hybrid search adds the z-scores of both over all pieces;
+a piece that shares no term with the query has the BM25 score 0. The weight of the dense scores is the model's own
+`dense_weight` unless another is given.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from adjoin.index.embedder import Embedder, encode
 from adjoin.index.store import (
     DESCRIPTION,
     REMEDY_READING,
-    Description,
+    IndexDescription,
     lance_errors,
     open_published,
     read_description,
@@ -29,23 +29,23 @@ from adjoin.ranking.lexical import terms
 from adjoin.ranking.order import best_first
 
 Mode = Literal["hybrid", "dense", "lexical"]
-Scores = tuple[NDArray[np.uint64], NDArray[np.float64]]  # rows, rising, and their scores; both (N,)
+Scores = tuple[NDArray[np.uint64], NDArray[np.float64]]  # row ids in ascending order and scores, both (N,)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A piece that was found.
+    """A search result: a piece of an indexed file.
 
     Attributes:
-        path: below the indexed root.
-        first_line: counted from 1.
-        last_line: included.
-        language: as in `Document.language`.
-        kind: "function", "lines" or "passage".
-        name: of the function, or the passage's heading; may be empty.
-        score: higher is better, comparable within one answer only; a cosine ("dense"), a BM25 score
-            ("lexical") or a weighted sum of the standard scores of both ("hybrid").
-        text: the piece.
+        path: the file, relative to the indexed root.
+        first_line: first line of the piece in the file, counted from 1.
+        last_line: last line of the piece, inclusive.
+        language: the language of the piece, such as "python" or "text".
+        kind: "function", "lines" (other lines of code) or "passage" (prose).
+        name: qualified name of the function, or heading of the passage; may be empty.
+        score: higher is better. Comparable within one search only: a cosine in dense search, a BM25 score in
+            lexical search, a weighted sum of the z-scores of both in hybrid search.
+        text: the text of the piece.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Hit:
 
 
 class Index:
-    """An index as it is published now. A long-lived one follows updates: each search looks for a newer state."""
+    """An open index. It follows updates: each search checks whether a newer version was published."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,18 +70,18 @@ class Index:
         """Open the index in a folder.
 
         Raises:
-            AdjoinError: there is none, its first run did not end, or it is damaged.
+            AdjoinError: there is no index, its first run did not finish, or it is damaged.
         """
         return cls(folder)
 
     def _open(self) -> None:
         self._state = self._state_on_disk()
-        self.description: Description = read_description(self.folder)
+        self.description: IndexDescription = read_description(self.folder)
         self._table = open_published(self.folder, self.description)
         self._languages: list[str] | None = None
 
     def _state_on_disk(self) -> tuple[int, int]:
-        """Changes whenever index.json is replaced."""
+        """Inode and modification time of index.json, which change whenever it is replaced."""
         try:
             status = (self.folder / DESCRIPTION).stat()
         except OSError:
@@ -90,7 +90,7 @@ class Index:
 
     @property
     def model(self) -> str:
-        """What the user called the model that embedded the pieces; empty if not known."""
+        """The name or folder of the model that made the index, as the user gave it; empty if unknown."""
         return self.description.model
 
     @property
@@ -99,11 +99,12 @@ class Index:
         return Path(self.description.root)
 
     def __len__(self) -> int:
+        """The number of pieces."""
         with lance_errors(self.folder, "read", REMEDY_READING):
             return int(self._table.count_rows())
 
     def languages(self) -> list[str]:
-        """The languages that the pieces have, sorted."""
+        """Return the languages of the pieces, sorted, such as ["go", "python", "text"]."""
         if self._languages is None:
             with lance_errors(self.folder, "read", REMEDY_READING):
                 column = self._table.search().select(["language"]).to_arrow()["language"]
@@ -120,20 +121,20 @@ class Index:
         languages: Sequence[str] | None = None,
         dense_weight: float | None = None,
     ) -> list[Hit]:
-        """Find the pieces that answer a query, best first.
+        """Return the pieces of code or prose that best answer a query, best first.
 
         Args:
-            query: plain text in any words; nothing in it is an operator.
-            encoder: the model that made the index; may be None where words alone are asked for.
-            limit: the most hits that are wanted.
-            mode: both halves fused, by vectors only, or by words only.
-            languages: only pieces in these, as in `Document.language`; None: all.
-            dense_weight: the share of the vectors where both halves are fused, 0 (words alone) to 1 (vectors
-                alone); None for the encoder's own, half if it has none.
+            query: words in plain text. Nothing in it is an operator.
+            encoder: the model that made the index. May be None in lexical search.
+            limit: the maximum number of hits.
+            mode: "hybrid" adds the z-scores of both searches, "dense" compares vectors, "lexical" is BM25.
+            languages: search only pieces in these languages, such as "python" or "text"; None for all.
+            dense_weight: weight of the dense scores in hybrid search, from 0 (lexical only) to 1 (dense only).
+                None for the encoder's own, or 0.5 if it has none.
 
         Raises:
-            AdjoinError: an empty query, an unknown mode or language, a limit below 1, a weight that is none or
-                has nothing to weigh, another encoder than the one that made the index, or a damaged index.
+            AdjoinError: the query is empty; the mode or a language is unknown; the limit is below 1; the weight is
+                out of range or the mode is not hybrid; another encoder made the index; the index is damaged.
         """
         if not query.strip():
             raise AdjoinError("the query is empty: expected some words, such as 'where do we retry an upload'")
@@ -152,7 +153,7 @@ class Index:
         except AdjoinError:
             if self._state_on_disk() == self._state:
                 raise
-            self._open()  # an update ended meanwhile and removed the files of the state we were reading
+            self._open()  # an update finished meanwhile and deleted the files that we were reading
             return self._search(query, encoder, limit, mode, languages, dense_weight)
 
     def _search(
@@ -166,16 +167,16 @@ class Index:
     ) -> list[Hit]:
         condition = self._condition(languages)
         number = len(self)
-        limit = min(limit, number)  # the store reserves memory for what is asked, and takes no more than 64 bits
+        limit = min(limit, number)  # Lance reserves memory for the limit, which must fit in 64 bits
         if mode == "dense":
             rows_N, scores_N = self._dense(query, self._checked(encoder), limit, condition)
         elif mode == "lexical":
             rows_N, scores_N = self._lexical(query, limit, condition)
         else:
             rows_N, dense_N = self._dense(query, self._checked(encoder), number, condition)
-            found_M, scores_M = self._lexical(query, number, condition)
+            matches_M, scores_M = self._lexical(query, number, condition)
             lexical_N = np.zeros(len(rows_N))
-            lexical_N[np.searchsorted(rows_N, found_M)] = scores_M
+            lexical_N[np.searchsorted(rows_N, matches_M)] = scores_M
             scores_N = standard_score_fusion([dense_N, lexical_N], [dense_weight, 1 - dense_weight])
         best = best_first(scores_N, limit)
         return self._hits(rows_N[best].tolist(), scores_N[best].tolist())
@@ -192,47 +193,47 @@ class Index:
         return "language IN (" + ", ".join("'" + name.replace("'", "''") + "'" for name in languages) + ")"
 
     def _checked(self, encoder: Embedder | None) -> Embedder:
-        """The encoder, if its vectors may be compared with those of the index."""
-        made_by = self.description.fingerprint
-        if encoder is None or encoder.fingerprint != made_by:
+        """The encoder, after a check that it is the one that made the index."""
+        expected = self.description.fingerprint
+        if encoder is None or encoder.fingerprint != expected:
             given = "no model" if encoder is None else f"the model {encoder.fingerprint}"
             raise AdjoinError(
-                f"the index {self.folder} was made by the model {made_by}"
+                f"the index {self.folder} was made by the model {expected}"
                 f"{f' ({self.model})' if self.model else ''}, but {given} is given: search with the model that "
                 "made it, or run `adjoin index` with yours"
             )
         return encoder
 
     def _dense(self, query: str, encoder: Embedder, number: int, condition: str | None) -> Scores:
-        """The nearest rows and their cosines; every row that meets the condition, if so many are asked for."""
+        """The `number` nearest rows that meet the condition, with their cosines."""
         vector_D = encode(encoder, [query], "query")[0]
         with lance_errors(self.folder, "search", REMEDY_READING):
-            found = self._table.search(vector_D, query_type="vector", vector_column_name="vector")
-            rows_N, distances_N = self._rows(found.distance_type("dot"), "_distance", number, condition)
+            lance_query = self._table.search(vector_D, query_type="vector", vector_column_name="vector")
+            rows_N, distances_N = self._rows(lance_query.distance_type("dot"), "_distance", number, condition)
         return rows_N, 1.0 - distances_N
 
     def _lexical(self, query: str, number: int, condition: str | None) -> Scores:
-        """The best rows and their BM25 scores, of those that have a word of the query."""
+        """The `number` best rows that share a term with the query, with their BM25 scores."""
         words = " ".join(terms(query))
         if not words:
             return np.empty(0, np.uint64), np.empty(0)
         from lancedb.query import MatchQuery
 
         with lance_errors(self.folder, "search", REMEDY_READING):
-            found = self._table.search(MatchQuery(words, "terms"), query_type="fts")
-            return self._rows(found, "_score", number, condition)
+            lance_query = self._table.search(MatchQuery(words, "terms"), query_type="fts")
+            return self._rows(lance_query, "_score", number, condition)
 
     def _rows(
         self,
-        found: Any,  # noqa: ANN401 - a query of Lance
+        lance_query: Any,  # noqa: ANN401 - a query of Lance
         column: str,
         number: int,
         condition: str | None,
     ) -> Scores:
-        """Run a query: its rows and what the column says of them."""
+        """Run a query and return its row ids with the values of a column."""
         if condition is not None:
-            found = found.where(condition)
-        answer = found.select([column]).with_row_id(True).limit(number).to_arrow()
+            lance_query = lance_query.where(condition)
+        answer = lance_query.select([column]).with_row_id(True).limit(number).to_arrow()
         rows_N = answer["_rowid"].to_numpy()
         order_N = np.argsort(rows_N)
         return rows_N[order_N], answer[column].to_numpy()[order_N].astype(np.float64)

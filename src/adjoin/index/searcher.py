@@ -1,4 +1,4 @@
-"""Searching an index from Python: `load_index` opens it with its model, `search` asks once."""
+"""An index opened together with the model that made it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,11 @@ from adjoin.model.locations import locate_model
 
 
 class Searcher:
-    """An open index with the model that encodes its queries. `load_index` makes one.
+    """An open index and the model that embeds its queries. `load_index` makes one.
 
     Attributes:
-        index: the index on disk.
-        encoder: the model that made the index; None if it was opened for lexical search only.
+        index: the index.
+        encoder: the model that made the index; None if only lexical search is possible.
     """
 
     def __init__(self, index: Index, encoder: Encoder | None) -> None:
@@ -29,20 +29,18 @@ class Searcher:
         languages: Sequence[str] | None = None,
         dense_weight: float | None = None,
     ) -> list[Hit]:
-        """Find the functions and passages that answer a query.
+        """Return the pieces of code or prose that best answer a query, best first.
 
         Args:
-            query: a question or description in plain words, or code.
-            limit: at most this many results.
-            mode: "hybrid" (vectors and BM25), "dense" (vectors only) or "lexical" (BM25 only).
-            languages: only results in these languages, such as ["python"]; None for all.
-            dense_weight: weight of the vectors in hybrid search, 0 to 1; None for the model's own.
-
-        Returns:
-            Results, best first. Each has `path`, `first_line`, `last_line`, `score`, `name`, `language`, `text`.
+            query: words in plain text. Nothing in it is an operator.
+            limit: the maximum number of hits.
+            mode: "hybrid" adds the z-scores of both searches, "dense" compares vectors, "lexical" is BM25.
+            languages: search only pieces in these languages, such as "python" or "text"; None for all.
+            dense_weight: weight of the dense scores in hybrid search, 0 to 1. None for the model's own.
 
         Raises:
-            AdjoinError: an empty query, or an argument out of range.
+            AdjoinError: the query is empty; the mode or a language is unknown; the limit or the weight is out of
+                range; the index was opened without its model, or is damaged.
         """
         return self.index.search(
             query, self.encoder, limit=limit, mode=mode, languages=languages, dense_weight=dense_weight
@@ -55,12 +53,10 @@ def load_index(
     """Open an index that `adjoin index` wrote, together with the model that made it.
 
     Args:
-        folder: folder of the index.
-        model: folder or bundled name of the model, if it has moved since; None to use the recorded one.
-        words_only: open no model, for searches with `mode="lexical"` only.
-
-    Returns:
-        A `Searcher`. Keep it to search more than once: opening takes longer than searching.
+        folder: the folder of the index.
+        model: the model's folder if it has moved, or the name of a bundled model. None for the model that the
+            index names.
+        words_only: do not load a model. Only `mode="lexical"` is possible then.
 
     Raises:
         AdjoinError: there is no index or no model, or one of them is damaged.
@@ -68,24 +64,24 @@ def load_index(
     index = Index.open(Path(folder))
     if words_only:
         return Searcher(index, None)
-    place = locate_model(model or index.model)
-    if not place.is_dir():
-        raise AdjoinError(f"the model that made {folder} is no longer at {place}: say where it is with --model")
-    return Searcher(index, Encoder.load(place))
+    location = locate_model(model or index.model)
+    if not location.is_dir():
+        raise AdjoinError(f"the model that made {folder} is no longer at {location}: say where it is with --model")
+    return Searcher(index, Encoder.load(location))
 
 
 def search(query: str, *, index: str | Path = ".adjoin", limit: int = 10) -> list[Hit]:
-    """Search an index once. To search more than once, keep the `Searcher` that `load_index` returns.
+    """Search an index once, by vectors and words. For several queries, keep the result of `load_index`.
 
     Args:
-        query: a question or description in plain words, or code.
-        index: folder that `adjoin index` wrote.
-        limit: at most this many results.
+        query: words in plain text.
+        index: the folder that `adjoin index` wrote.
+        limit: the maximum number of hits.
 
     Returns:
-        Results, best first. Each has `path`, `first_line`, `last_line`, `score`, `name`, `language`, `text`.
+        The pieces of code or prose that best answer the query, best first.
 
     Raises:
-        AdjoinError: there is no index, its model is gone, or the query is empty.
+        AdjoinError: the query is empty, the limit is below 1, there is no index or no model, or one is damaged.
     """
     return load_index(index).search(query, limit=limit)

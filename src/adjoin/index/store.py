@@ -1,24 +1,23 @@
-"""What an index is on the disk, and how it changes from one whole state to the next.
+"""The files of an index, and how an update replaces one version by the next.
 
     .adjoin/
-      index.json          which table answers, in which of its versions, and for which model: the one switch
-      tables/<name>.lance  a Lance table, one row a piece; its name stands for the model's fingerprint
-      lock                 held by the one process that updates
+      index.json           names the table and the version that searches read, and the model
+      tables/<name>.lance  a Lance table, one row per piece; its name is a hash of the model's fingerprint
+      lock                 held by the process that updates
 
-A Lance table is a sequence of versions. Writing makes a new one and never touches the files of another, and a
-version is there entirely or not at all. We build on that:
+A Lance table is a sequence of versions. A write adds a version and never changes the files of another. A version
+is complete or does not exist. An update has four steps:
 
-1. An update adds one version for every batch of whole files (update.py). Nobody reads these yet.
-2. Then the full-text index is brought up to date and small files are compacted: further versions. The last
-   is read back: on a full disk Lance 13 may commit a version whose last file is cut short, without an error.
-3. That version gets the tag "published", so that no clean-up removes it, and index.json is replaced
-   atomically by one that names it. Only now do searches see any of the update.
-4. What only older versions need is deleted.
+1. Add one version per batch of files (update.py). No search reads these yet.
+2. Update the full-text index and compact small files, which adds versions. Read the last one back: on a full disk
+   Lance 13 may commit a version whose last file is truncated, without an error.
+3. Tag that version "published", so that no clean-up removes it. Replace index.json atomically by one that names
+   it. From now on searches see the update.
+4. Delete files that only older versions need.
 
-Killed before 3, or with the disk full, index.json still names the old version, which is untouched; the next
-update goes back to the newest version that is whole and embeds only what that lacks. Killed after 3, the next
-update repeats 4. A model with another fingerprint gets a table of its own, so the old one answers until the
-new one is whole.
+If the process is killed or the disk is full before step 3, index.json still names the old, unchanged version. The
+next update continues from the newest complete version. After step 3, the next update repeats step 4. A model with
+another fingerprint gets its own table, so the old table answers until the new one is complete.
 """
 
 import logging
@@ -26,39 +25,39 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from adjoin.corpus.document import content_hash
 from adjoin.errors import AdjoinError
-from adjoin.files import read_json, write_json
+from adjoin.files import read_as, write_json
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 1  # of the table's columns, of what a piece is and of how `terms` reads it
+FORMAT = 1  # of the table's columns, the definition of a piece and the terms of `ranking.terms`
 DESCRIPTION = "index.json"
 PUBLISHED = "published"
 _LANCE_ERRORS = (RuntimeError, OSError, ValueError)
-_PLACE_IN_LANCE = re.compile(r", \S*/\S+\.rs:\d+(:\d+)?")
+_LANCE_SOURCE_LINE = re.compile(r", \S*/\S+\.rs:\d+(:\d+)?")
 _NEVER = timedelta(days=36_500)
-_NOW = timedelta(milliseconds=1)  # Lance warns about zero: readers of old versions fail. Ours open the new one.
+_NOW = timedelta(milliseconds=1)  # zero makes Lance warn that readers of old versions fail; ours open the new one
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """The content of index.json.
+class IndexDescription:
+    """The content of an index's index.json: which table and version searches read, and which model made it.
 
     Attributes:
-        format: `FORMAT` of the version that wrote it.
-        root: the folder that is indexed, an absolute path.
-        model: what the user called the model, for `adjoin search` to load it; empty if not known.
-        fingerprint: of the model's weights.
-        dimension: D of the vectors.
-        adjoin: the version of Adjoin that wrote it.
-        table: name of the table that answers.
-        version: and its version.
+        format: the `FORMAT` it was written in.
+        root: absolute path of the indexed folder.
+        model: name or folder of the model as the user gave it, for `adjoin search` to load; empty if unknown.
+        fingerprint: fingerprint of the model's weights.
+        dimension: D, the length of a vector.
+        adjoin: the version of Adjoin that wrote the index.
+        table: name of the table that searches read.
+        version: version of that table that searches read.
     """
 
     format: int
@@ -70,71 +69,68 @@ class Description:
     table: str
     version: int
 
+    def __post_init__(self) -> None:
+        if not 0 < self.version < 1 << 63:
+            raise ValueError(f"version is {self.version}, expected 1 to 2^63 - 1")
 
-def read_description(folder: Path) -> Description:
-    """Read index.json.
+
+def read_description(folder: Path) -> IndexDescription:
+    """Read the index.json of an index.
 
     Raises:
-        AdjoinError: there is no index, it was never finished, it is broken or of another format.
+        AdjoinError: there is no index, its first run did not finish, or index.json is damaged or of another
+            format.
     """
     path = folder / DESCRIPTION
     if not path.exists():
         if (folder / "tables").is_dir():
             raise AdjoinError(
-                f"the index {folder} is incomplete: its first run did not end; run `adjoin index` again to finish"
+                f"the index {folder} is incomplete: its first run did not finish; run `adjoin index` again"
             )
         raise AdjoinError(
-            f"no index at {folder}: expected a folder made by `adjoin index`; make one with "
+            f"no index at {folder}: expected a folder that `adjoin index` wrote; make one with "
             f"`adjoin index ROOT --out {folder}`"
         )
-    value = read_json(path, "index description")
-    wanted = {field.name: field.type for field in fields(Description)}
-    found = value.get("format") if isinstance(value, dict) else None
-    if isinstance(found, int) and found != FORMAT:
-        raise AdjoinError(
-            f"the index {folder} has format {found}, this version reads {FORMAT}: remove the folder and run "
-            "`adjoin index` again"
-        )
-    whole = isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in wanted.items())
-    if not whole or not 0 < value["version"] < 1 << 63:
-        raise AdjoinError(
-            f"the index description {path} is damaged: expected {', '.join(wanted)}; remove the folder and run "
-            "`adjoin index` again"
-        )
-    return Description(**{name: value[name] for name in wanted})
+    remedy = "remove the folder and run `adjoin index` again"
+    return read_as(path, IndexDescription, "index description", remedy, format=FORMAT)
 
 
 def table_name(fingerprint: str) -> str:
-    """The table that holds the vectors of this model."""
+    """Return the name of the table for a model, a hash of its fingerprint and the format."""
     return "pieces-" + content_hash(fingerprint, str(FORMAT))
 
 
 @contextmanager
 def lance_errors(folder: Path, doing: str, remedy: str) -> Iterator[None]:
-    """Turn an error of the store into one line that says what failed and what to do.
+    """Turn errors of Lance and of the operating system into an `AdjoinError` of one line.
+
+    Args:
+        folder: the index.
+        doing: the verb that failed, such as "read".
+        remedy: what the user can do.
 
     Raises:
-        AdjoinError: for any error of Lance or of the system under it.
+        AdjoinError: Lance or the operating system raised an error.
     """
     try:
         yield
     except _LANCE_ERRORS as error:
         reason = " ".join(str(error).split())
-        reason = _PLACE_IN_LANCE.sub("", reason)[:300]
+        reason = _LANCE_SOURCE_LINE.sub("", reason)[:300]
         raise AdjoinError(f"cannot {doing} the index {folder}: {reason}; {remedy}") from error
 
 
-REMEDY_WRITING = "what was there still answers; when there is room, run `adjoin index` again and it goes on"
+REMEDY_WRITING = "the previous version still answers; free disk space, then run `adjoin index` again to continue"
 REMEDY_READING = "its files are damaged: remove the folder and run `adjoin index` again"
 
 
 def connect(folder: Path) -> Any:  # noqa: ANN401 - lancedb is imported only where an index is used
-    """The database in this folder.
+    """Connect to the LanceDB database of an index.
 
     Raises:
         AdjoinError: lancedb is not installed.
     """
-    os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings about retries would stand between our lines
+    os.environ.setdefault("LANCEDB_LOG", "error")  # suppress its warnings about retries
     try:
         import lancedb
     except ImportError as error:
@@ -145,7 +141,7 @@ def connect(folder: Path) -> Any:  # noqa: ANN401 - lancedb is imported only whe
 
 
 def table_names(database: Any) -> list[str]:  # noqa: ANN401
-    """The names of all tables."""
+    """Return the names of all tables of a database."""
     names: list[str] = []
     token = None
     while True:
@@ -156,8 +152,8 @@ def table_names(database: Any) -> list[str]:  # noqa: ANN401
             return names
 
 
-def open_published(folder: Path, description: Description) -> Any:  # noqa: ANN401
-    """The table as it was published; what is written later does not show in it.
+def open_published(folder: Path, description: IndexDescription) -> Any:  # noqa: ANN401
+    """Open the published version of the table. Later writes do not change it.
 
     Raises:
         AdjoinError: the table is missing or damaged.
@@ -169,13 +165,13 @@ def open_published(folder: Path, description: Description) -> Any:  # noqa: ANN4
 
 
 def open_or_create(folder: Path, fingerprint: str, dimension: int) -> Any:  # noqa: ANN401
-    """The newest whole version of a model's table, for an update.
+    """Open the newest complete version of a model's table for an update; create the table if it is missing.
 
     Raises:
         AdjoinError: the disk is full, or the table is damaged.
     """
     with lance_errors(folder, "write", REMEDY_WRITING):
-        # Also right for what a run left that was killed while it created the table.
+        # This also repairs a table whose creation was interrupted.
         name = table_name(fingerprint)
         table = connect(folder).create_table(name, schema=schema(dimension), exist_ok=True)
         versions = sorted((row["version"] for row in table.list_versions()), reverse=True)
@@ -190,7 +186,9 @@ def open_or_create(folder: Path, fingerprint: str, dimension: int) -> Any:  # no
             if version == versions[0]:
                 table.checkout_latest()
             else:
-                _log.info("going back from version %d of %s to %d, which is whole", versions[0], name, version)
+                _log.info(
+                    "going back from version %d of %s to version %d, which is complete", versions[0], name, version
+                )
                 table.restore()
         return table
     with lance_errors(folder, "read", REMEDY_READING):
@@ -198,14 +196,14 @@ def open_or_create(folder: Path, fingerprint: str, dimension: int) -> Any:  # no
 
 
 def _read_through(table: Any) -> None:  # noqa: ANN401
-    """Raise what Lance raises if a file of the table's version is missing or cut short."""
-    table.search().select(["source"]).to_arrow()  # opens every data file at its end
+    """Raise Lance's error if a file of the table's version is missing or truncated."""
+    table.search().select(["source"]).to_arrow()  # reads the footer of every data file
     for index in table.list_indices():
         table.prewarm_index(index.name)
 
 
 def schema(dimension: int) -> Any:  # noqa: ANN401
-    """The columns of a table, as a pyarrow schema."""
+    """Return the pyarrow schema of a table for vectors of length `dimension`."""
     import pyarrow as pa
 
     texts = ("id", "source", "file_hash", "path", "language", "kind", "name", "text", "terms")
@@ -214,22 +212,22 @@ def schema(dimension: int) -> Any:  # noqa: ANN401
     return pa.schema([*columns, pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)])
 
 
-def publish(folder: Path, table: Any, description: Description) -> None:  # noqa: ANN401
-    """Make the newest version of the table the one that answers (steps 2 and 3 above).
+def publish(folder: Path, table: Any, description: IndexDescription) -> None:  # noqa: ANN401
+    """Publish the newest version of the table: searches read it from now on (steps 2 and 3 above).
 
     Args:
         folder: the index.
-        table: opened for writing.
-        description: with any version; the published one is filled in.
+        table: the table, open for writing.
+        description: the new index.json; its version is replaced by the published one.
 
     Raises:
-        AdjoinError: the disk is full; the old version still answers.
-        OSError: likewise, from writing index.json.
+        AdjoinError: the disk is full. The old version still answers.
+        OSError: the same, raised while index.json is written.
     """
     with lance_errors(folder, "finish", REMEDY_WRITING):
-        _settle(table)
+        _index_and_compact(table)
         version = table.version
-        written = connect(folder).open_table(description.table)  # a connection of its own, nothing cached
+        written = connect(folder).open_table(description.table)  # a second connection, without cached data
         written.checkout(version)
         _read_through(written)
         if PUBLISHED in table.tags.list():
@@ -239,10 +237,10 @@ def publish(folder: Path, table: Any, description: Description) -> None:  # noqa
     write_json(folder / DESCRIPTION, asdict(description) | {"version": version})
 
 
-def clean_up(folder: Path, table: Any, description: Description) -> None:  # noqa: ANN401
-    """Delete what only older versions, or other models, need (step 4 above).
+def clean_up(folder: Path, table: Any, description: IndexDescription) -> None:  # noqa: ANN401
+    """Delete files that only older versions or other models need (step 4 above).
 
-    The index is whole by now: what cannot be deleted is logged and left to the next update.
+    The index is complete by now. Files that cannot be deleted are logged and left to the next update.
     """
     try:
         table.optimize(cleanup_older_than=_NOW)
@@ -251,15 +249,15 @@ def clean_up(folder: Path, table: Any, description: Description) -> None:  # noq
             if name != description.table:
                 database.drop_table(name)
     except _LANCE_ERRORS as error:
-        _log.warning("cannot delete what the index %s no longer needs: %s", folder, error)
+        _log.warning("cannot delete old files of the index %s: %s", folder, error)
 
 
-def _settle(table: Any) -> None:  # noqa: ANN401
-    """Bring the full-text index up to date and compact, until there is nothing left to do."""
+def _index_and_compact(table: Any) -> None:  # noqa: ANN401
+    """Update the full-text index and compact the table, until nothing changes."""
     from lancedb.index import FTS
 
     if not table.list_indices():
-        # The terms are ready: everything that would change them again is off.
+        # The column holds finished terms: Lance must not change them.
         words = FTS(
             base_tokenizer="whitespace",
             stem=False,
@@ -269,36 +267,8 @@ def _settle(table: Any) -> None:  # noqa: ANN401
             max_token_length=None,
         )
         table.create_index("terms", config=words)
-    for _ in range(5):  # indexed and new rows are compacted in one file only in the round after: 2, seldom 3
+    for _ in range(5):  # merging indexed and new rows takes 2 rounds, rarely 3
         before = table.version
-        table.optimize(cleanup_older_than=_NEVER)  # no clean-up: the published version may be an old one
+        table.optimize(cleanup_older_than=_NEVER)  # the published version may be an old one: keep it
         if table.version == before:
             return
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder for writing; the system lets go of it when the process ends, however it ends.
-
-    Raises:
-        AdjoinError: another process holds it, or the folder cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise AdjoinError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
-    try:
-        try:
-            import fcntl  # not on Windows: there, two updates at a time are not told apart
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except BlockingIOError:
-            raise AdjoinError(
-                f"another process is writing to {folder}: wait until it has ended, then run again"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,8 +1,8 @@
-"""Bringing an index up to date: read what changed, embed it, commit it batch by batch, publish.
+"""Updates of an index: read the files that changed, embed and commit them in batches, publish.
 
-Files are compared by the hash of their bytes, so a checkout or a `touch` costs nothing. Each batch holds
-whole files and is committed in one version of the table, its old pieces replaced in the same step; a run that
-is killed loses at most the batch it was embedding. How a state becomes the one that answers: store.py.
+Files are compared by the hash of their bytes, so a checkout or a `touch` costs nothing. A batch holds complete
+files. One commit adds a batch and deletes the old pieces of its files, so a killed run loses at most the batch it
+was embedding. store.py describes how a version is published.
 """
 
 import hashlib
@@ -23,9 +23,8 @@ from adjoin.index.store import (
     FORMAT,
     REMEDY_READING,
     REMEDY_WRITING,
-    Description,
+    IndexDescription,
     clean_up,
-    exclusive,
     lance_errors,
     open_or_create,
     publish,
@@ -33,29 +32,30 @@ from adjoin.index.store import (
     schema,
     table_name,
 )
+from adjoin.locks import exclusive
 from adjoin.ranking.lexical import terms
 from adjoin.tally import Tally
 
-BATCH_PIECES = 256  # a commit takes 25 ms, embedding this many on a CPU a second or more
+BATCH_PIECES = 256  # embedding them takes a second or more on a CPU, the commit 25 ms
 BATCH_FILES = 64
 PATHS_PER_DELETION = 500
-UNFINISHED = ""  # in place of the hash of a file that is only partly in the table
+UNFINISHED = ""  # the hash of a file that is only partly in the table
 PIECE_COLUMNS = tuple(field.name for field in fields(Piece) if field.name != "embedded")
 
 
 @dataclass
 class IndexReport:
-    """What an update did.
+    """What `update_index` did.
 
     Attributes:
-        added: number of files that were not in the index.
-        changed: number of files whose content is another.
-        removed: number of files that are no longer there, or no longer hold anything to find.
-        unchanged: number of files that were left as they are, also by an earlier, unfinished run.
+        added: number of files that were new to the index.
+        changed: number of files whose content had changed.
+        removed: number of files that no longer exist, or no longer hold a piece.
+        unchanged: number of files that were up to date, including those of an earlier, interrupted run.
         pieces: number of pieces that were embedded.
         total: number of pieces in the index now.
-        new_model: whether the index was made by another model before, so that all was embedded again.
-        skipped: what was passed over, with the reason.
+        new_model: whether another model had made the index, so that everything was embedded again.
+        skipped: counts of skipped files with reasons.
     """
 
     added: int = 0
@@ -68,13 +68,13 @@ class IndexReport:
     skipped: Tally = field(default_factory=Tally)
 
     def summary(self) -> str:
-        """One line for a person."""
+        """Return one line, such as "files: 3 added, 0 changed, ...; pieces: 12 embedded, 12 in the index"."""
         line = (
             f"files: {self.added:,} added, {self.changed:,} changed, {self.removed:,} removed, "
             f"{self.unchanged:,} unchanged; pieces: {self.pieces:,} embedded, {self.total:,} in the index"
         )
         if self.new_model:
-            line += "; embedded anew: the index was made by another model"
+            line += "; all files were embedded again: another model had made the index"
         return line + (f"; skipped: {self.skipped.summary()}" if self.skipped.counts else "")
 
 
@@ -86,21 +86,25 @@ def update_index(
     model: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> IndexReport:
-    """Make the index at `folder` hold what is below `root`, embedding only what it does not hold yet.
+    """Create or update the search index of a folder of code and prose. Only new and changed files are embedded.
 
-    Searches see the old state until the new one is whole. May be killed at any moment and run again.
+    Searches read the old version until the new one is complete. The process may be killed at any time; the next
+    call continues.
 
     Args:
-        root: the folder (or the one file) to index.
-        folder: where the index is kept; it may lie below `root`.
-        encoder: embeds the pieces; another one than before embeds everything anew.
-        model: what the user called the model; kept in the index so that a search can load it.
-        progress: called with (files done, files in all).
+        root: the folder or the single file to index.
+        folder: the folder of the index; it may be below `root`.
+        encoder: embeds the pieces. If another encoder made the index, all files are embedded again.
+        model: name or folder of the model as the user gave it, stored in the index so that a search can load it.
+        progress: called with (files done, files in total).
+
+    Returns:
+        Counts of files and pieces.
 
     Raises:
-        AdjoinError: nothing to index below `root`; the index belongs to another folder that still exists;
+        AdjoinError: there is nothing to index in `root`; the index belongs to another folder that still exists;
             another process is updating it; the disk is full; its files are damaged.
-        OSError: the disk is full; the old state still answers.
+        OSError: the disk is full. The old version still answers.
     """
     report = IndexReport()
     sources = _sources(root, folder, report.skipped)
@@ -113,9 +117,9 @@ def update_index(
         with lance_errors(folder, "read", REMEDY_READING):
             report.total = table.count_rows()
         if not report.total:
-            raise AdjoinError(_nothing(root, report.skipped))
+            raise AdjoinError(_nothing_to_index(root, report.skipped))
         report.new_model = before is not None and before.fingerprint != encoder.fingerprint
-        description = Description(
+        description = IndexDescription(
             format=FORMAT,
             root=str(root.resolve()),
             model=model,
@@ -132,26 +136,28 @@ def update_index(
 
 
 def _sources(root: Path, folder: Path, skipped: Tally) -> dict[str, Source]:
-    """Origin → what there is to index, without the index itself."""
+    """The files to index by their origins, without those of the index itself."""
     own = folder.resolve()
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for source in find_sources([root], skipped, streams=False):
-        if source.origin in found:  # names that differ in bytes which are not UTF-8
+        if source.origin in sources:  # names that differ only in bytes that are not UTF-8
             skipped.add("name written like another's", source.origin)
         elif not source.path.resolve().is_relative_to(own):
-            found[source.origin] = source
-    if not found:
-        raise AdjoinError(_nothing(root, skipped))
-    return found
+            sources[source.origin] = source
+    if not sources:
+        raise AdjoinError(_nothing_to_index(root, skipped))
+    return sources
 
 
-def _nothing(root: Path, skipped: Tally) -> str:
+def _nothing_to_index(root: Path, skipped: Tally) -> str:
     passed_over = f" (skipped: {skipped.summary()})" if skipped.counts else ""
-    return f"nothing to index in {root}{passed_over}: expected a folder with source code or prose; name another"
+    return (
+        f"nothing to index in {root}{passed_over}: expected a folder with source code or prose; give another one"
+    )
 
 
-def _refuse_other_root(before: Description, root: Path, folder: Path) -> None:
-    """An index follows its folder when that is moved, but is not emptied because of a wrong --out."""
+def _refuse_other_root(before: IndexDescription, root: Path, folder: Path) -> None:
+    """Refuse to replace the index of another folder because of a wrong --out. A moved folder keeps its index."""
     if str(root.resolve()) != before.root and Path(before.root).exists():
         raise AdjoinError(
             f"the index {folder} belongs to {before.root}, not to {root}: choose another --out, or remove it first"
@@ -166,15 +172,15 @@ def _own_version() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Pieces of one file that are committed together: all of them, or one run of a large file's.
+class _FilePart:
+    """Pieces of one file that are committed together: all of them, or consecutive ones of a large file.
 
     Attributes:
         origin: the file.
-        content: its hash.
-        start: number of the first of the pieces within the file.
-        pieces: at least one.
-        last: whether the file ends here.
+        content: the hash of the file's bytes.
+        start: number of the first piece within the file.
+        pieces: the pieces, at least one.
+        last: whether the file's last piece is among them.
     """
 
     origin: str
@@ -185,7 +191,7 @@ class _Part:
 
 
 class _Update:
-    """One run over the files: commits what is new or changed, then forgets what is gone."""
+    """One run over the files: commits new and changed files, then deletes those that no longer exist."""
 
     def __init__(
         self,
@@ -201,31 +207,31 @@ class _Update:
         self.report = report
         self.progress = progress or (lambda done, total: None)
         self.known = self._read_known()
-        self.batch: list[_Part] = []
+        self.batch: list[_FilePart] = []
 
     def run(self, sources: Mapping[str, Source]) -> None:
-        """Go over all files, then forget those the table knows and nobody has met."""
-        met = set()
+        """Update all files, then delete those in the table that no longer exist."""
+        present = set()
         for number, (origin, source) in enumerate(sources.items()):
             if self._take(origin, source):
-                met.add(origin)
+                present.add(origin)
             if not self.batch:
                 self.progress(number, len(sources))
         self._commit_batch()
-        self._forget(sorted(self.known.keys() - met))
+        self._forget(sorted(self.known.keys() - present))
         self.progress(len(sources), len(sources))
 
     def _read_known(self) -> dict[str, str]:
-        """File → hash of the content whose pieces the table holds; `UNFINISHED` if only some of them."""
+        """Files in the table to the hashes of their content; `UNFINISHED` if some of their pieces are missing."""
         with lance_errors(self.folder, "read", REMEDY_READING):
             rows = self.table.search().select(["source", "file_hash"]).to_arrow()
         known: dict[str, str] = {}
-        for origin, found in zip(rows["source"].to_pylist(), rows["file_hash"].to_pylist(), strict=True):
-            known[origin] = found or known.get(origin, UNFINISHED)
+        for origin, content in zip(rows["source"].to_pylist(), rows["file_hash"].to_pylist(), strict=True):
+            known[origin] = content or known.get(origin, UNFINISHED)
         return known
 
     def _take(self, origin: str, source: Source) -> bool:
-        """Bring one file up to date, now or with the next batch; whether there is anything to find in it."""
+        """Update one file, now or with the next batch. Returns whether it holds a piece."""
         content = self._hash(origin, source)
         if content is None:
             return False
@@ -242,13 +248,13 @@ class _Update:
         if len(first) == BATCH_PIECES:
             self._commit_large(origin, content, first, pieces)
         else:
-            self.batch.append(_Part(origin, content, 0, first))
+            self.batch.append(_FilePart(origin, content, 0, first))
         if len(self.batch) >= BATCH_FILES or sum(len(part.pieces) for part in self.batch) >= BATCH_PIECES:
             self._commit_batch()
         return True
 
     def _hash(self, origin: str, source: Source) -> str | None:
-        """Hash of the bytes; taken before the file is read, so a later edit is noticed by the next run."""
+        """Hash of the bytes, taken before the file is read: the next run notices later edits."""
         try:
             with source.path.open("rb") as file:
                 return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -257,14 +263,14 @@ class _Update:
             return None
 
     def _commit_large(self, origin: str, content: str, first: list[Piece], rest: Iterator[Piece]) -> None:
-        """Commit an archive or a large file part by part, so that memory holds one part of it.
+        """Commit an archive or a large file in parts, so that only one part is in memory.
 
-        Only the rows of the last part carry the hash: after a kill in between, the file counts as changed.
+        Only rows of the last part have the hash: after an interruption, the file counts as changed.
         """
         start, pieces = 0, first
         while pieces:
             following = list(islice(rest, BATCH_PIECES))
-            part = _Part(origin, content, start, pieces, last=not following)
+            part = _FilePart(origin, content, start, pieces, last=not following)
             self._commit([part], stale=[origin] if start == 0 and origin in self.known else [])
             start, pieces = start + len(pieces), following
         self._count([origin])
@@ -281,19 +287,19 @@ class _Update:
         self.report.changed += changed
         self.report.added += len(origins) - changed
 
-    def _commit(self, parts: Sequence[_Part], stale: Sequence[str]) -> None:
-        """Embed parts and write them in one version, in place of all other rows of the `stale` files."""
+    def _commit(self, parts: Sequence[_FilePart], stale: Sequence[str]) -> None:
+        """Embed parts and add them in one commit, which also deletes all other rows of the `stale` files."""
         rows = self._rows(parts)
         with lance_errors(self.folder, "write", REMEDY_WRITING):
             if stale:
-                # An id stands for one content in one place: what matches no row is exactly the new and the stale.
+                # An id is a hash of file, content and position: rows that match no id are new, or stale.
                 merge = self.table.merge_insert("id").when_not_matched_insert_all()
                 merge.when_not_matched_by_source_delete(_condition(stale)).execute(rows)
             else:
                 self.table.add(rows)
         self.report.pieces += rows.num_rows
 
-    def _rows(self, parts: Sequence[_Part]) -> Any:  # noqa: ANN401 - a pyarrow table
+    def _rows(self, parts: Sequence[_FilePart]) -> Any:  # noqa: ANN401 - a pyarrow table
         import pyarrow as pa
 
         pieces = [piece for part in parts for piece in part.pieces]
@@ -318,6 +324,6 @@ class _Update:
 
 
 def _condition(origins: Sequence[str]) -> str:
-    """A condition, in Lance's SQL, on the rows of these files."""
+    """The SQL condition that selects the rows of these files."""
     names = ", ".join("'" + origin.replace("'", "''") + "'" for origin in origins)
     return f"source IN ({names})"

@@ -1,4 +1,4 @@
-"""The whole way from what people have to a dataset of pairs, at any scale, the same bytes every time."""
+"""Mining: files, folders and packages to a dataset of pairs, at any scale. The same input gives the same bytes."""
 
 from adjoin.mining.engines import Engine
 from adjoin.mining.options import ALL_KINDS, MiningOptions

@@ -1,4 +1,4 @@
-"""Who does the work: worker processes of this machine, or the machines of a Ray cluster; with the same result."""
+"""Engines: the worker processes of this machine, or the machines of a Ray cluster. Both give the same result."""
 
 import json
 import logging
@@ -11,21 +11,21 @@ from typing import Any, Protocol, TypeVar
 from adjoin.errors import AdjoinError
 from adjoin.workers import Pool
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
-_THREADS = 8  # more wait for the memory
+_THREADS = 8  # more threads wait for memory
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How the tasks of a mining are done.
+    """Where the tasks of a mining run are executed.
 
     Attributes:
-        name: `LOCAL` or `RAY`. With Ray the work folder must be one that all machines see under the same path.
-        workers: at a time; None for one a processor, with Ray for as many as the cluster has.
+        name: `LOCAL` or `RAY`. With Ray, all machines must see the work folder under the same path.
+        workers: number of workers; None for one per CPU core, with Ray for all cores of the cluster.
     """
 
     name: str = LOCAL
@@ -39,13 +39,13 @@ class Engine:
 
     @property
     def threads(self) -> int:
-        """Of this process, between the rounds of tasks, when no other is at work on this machine."""
-        here = os.cpu_count() or 1
-        return min(self.workers or here, here, _THREADS)
+        """Threads that this process may use between the rounds of tasks, while its workers are idle."""
+        cores = os.cpu_count() or 1
+        return min(self.workers or cores, cores, _THREADS)
 
     @contextmanager
-    def crew(self) -> "Iterator[Crew]":
-        """Those who do the work, for as many rounds of tasks as there are."""
+    def pool(self) -> "Iterator[WorkerPool]":
+        """Start the workers. They serve any number of rounds of tasks and stop with the context."""
         if self.name == RAY:
             yield _OnRay(self.workers)
             return
@@ -53,20 +53,20 @@ class Engine:
             yield pool
 
 
-class Crew(Protocol):
-    """Who does the tasks of a mining."""
+class WorkerPool(Protocol):
+    """Workers that execute tasks."""
 
     def as_done(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task]
-    ) -> Generator[tuple[Task, Result], None, None]:
-        """Do all tasks; gives each with its result, in an order that does not matter.
+        self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT]
+    ) -> Generator[tuple[TaskT, ResultT], None, None]:
+        """Run a function on all tasks and yield each task with its result, as they finish.
 
         Args:
-            function: importable; what it reads and writes lies on the disk, what it gives is JSON.
-            tasks: picklable; give the largest first, so that none is waited for at the end.
+            function: an importable function. It reads and writes files and returns a JSON value.
+            tasks: picklable tasks, the largest first, so that none is waited for at the end.
 
         Raises:
-            AdjoinError: a worker was killed, or Ray is not there.
+            AdjoinError: a worker was killed, or Ray is not installed.
         """
         ...
 
@@ -76,14 +76,14 @@ class _OnRay:
     workers: int | None
 
     def as_done(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task]
-    ) -> Generator[tuple[Task, Result], None, None]:
+        self, function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT]
+    ) -> Generator[tuple[TaskT, ResultT], None, None]:
         return _on_ray(function, tasks, self.workers)
 
 
 def _on_ray(
-    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None
-) -> Generator[tuple[Task, Result], None, None]:
+    function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: int | None
+) -> Generator[tuple[TaskT, ResultT], None, None]:
     if not tasks:
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -99,10 +99,10 @@ def _on_ray(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
     def one(row: dict[str, Any]) -> dict[str, Any]:
-        result = json.dumps(function(tasks[int(row["id"])]))  # columns would lend each other's keys
+        result = json.dumps(function(tasks[int(row["id"])]))  # as columns, Ray would add the keys of other rows
         return {"number": row["id"], "result": result}
 
-    # A block a task: Ray gives each to whatever machine is free, and again to another if that one dies.
+    # One block per task: Ray sends it to a free machine, and to another one if that machine dies.
     rows = ray.data.range(len(tasks), override_num_blocks=len(tasks)).map(one, concurrency=workers)
     try:
         for row in rows.iter_rows():

@@ -1,7 +1,6 @@
-"""One task → one part: read its inputs, pair, mask, decontaminate, and note what the merge will decide by.
+"""One task to one part: read the inputs, make pairs, mask and decontaminate them, and store the merge's keys.
 
-This is what a worker runs, here or on another machine: everything it needs comes as arguments or lies in the
-work folder.
+Workers run this, on this machine or another. All they need comes as arguments or lies in the work folder.
 """
 
 import gc
@@ -25,7 +24,7 @@ from adjoin.cleaning.templates import template_hash
 from adjoin.corpus import Columns, Document, SourceRecord, read_source
 from adjoin.mining.options import ALL_KINDS, MiningOptions
 from adjoin.mining.parts import KEYS, ROWS, PartFiles, PartWriter, schema, without_repeats
-from adjoin.mining.work import Input, Task
+from adjoin.mining.work import Input, MiningTask
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
 from adjoin.pairs.functions import function_pairs
@@ -45,53 +44,55 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every task of a mining is done with.
+class MiningContext:
+    """What all tasks of one mining run share.
 
     Attributes:
-        folder: where the parts go.
-        options: how is mined.
-        held_out: the index of evaluation data; None if there is none.
+        folder: the work folder, which receives the parts.
+        options: the mining options.
+        evaluation_index: folder of the index of evaluation data; None without decontamination.
     """
 
     folder: Path
     options: MiningOptions
-    held_out: Path | None = None
+    evaluation_index: Path | None = None
 
 
-def make_part(task: Task, shop: Workshop) -> int:
-    """Make the part of a task, unless it is there already.
+def make_part(task: MiningTask, context: MiningContext) -> int:
+    """Make the part of a task, unless it exists already.
 
     Returns:
-        How many pairs were found, before the merge.
+        The number of pairs before the merge.
 
     Raises:
         OSError: the disk is full, or the work folder may not be written.
     """
-    files = PartFiles(shop.folder, task.number)
+    files = PartFiles(context.folder, task.number)
     if files.done:
-        return int(files.read_report()["rows"])
+        return files.read_report().rows
     writer = PartWriter(files, SIZE)
-    often = gc.get_threshold()
-    gc.set_threshold(100_000, *often[1:])  # to look for cycles among millions of texts took 3 %
+    gc_thresholds = gc.get_threshold()
+    gc.set_threshold(
+        100_000, *gc_thresholds[1:]
+    )  # searching for cycles among millions of texts took 3 % of the time
     try:
-        bench = _Bench(shop, writer)
-        reports = [bench.take(given) for given in task.inputs]
-        bench.clear()
+        builder = _PartBuilder(context, writer)
+        reports = [builder.take(given) for given in task.inputs]
+        builder.flush()
     except BaseException:
         writer.close()
         raise
     finally:
-        gc.set_threshold(*often)
+        gc.set_threshold(*gc_thresholds)
     for number, report in enumerate(reports):
-        report["counts"] = dict(sorted((bench.counts[number] + Counter(report["counts"])).items()))
-    examples = {reason: places for reason, places in sorted(bench.tally.examples.items())}
-    writer.finish({"inputs": reports, "examples": examples})
+        report["counts"] = dict(sorted((builder.counts[number] + Counter(report["counts"])).items()))
+    examples = {reason: places for reason, places in sorted(builder.tally.examples.items())}
+    writer.finish(reports, examples)
     return writer.rows
 
 
 def pairs_of(document: Document, tally: Tally, options: MiningOptions) -> Iterator[Pair]:
-    """All pairs of one Document: of prose, or functions of a language that has a grammar; names still in place."""
+    """All pairs of one Document: passages of prose, or functions of a language with a grammar, names included."""
     kinds = SYNONYMS if document.expressions else TERMS if document.term else KINDS
     if document.is_prose and kinds.isdisjoint(options.kinds):
         tally.add("prose, of which no pairs were asked for")
@@ -124,22 +125,22 @@ def _licences(allowed: tuple[str, ...]) -> Licences | None:
 
 
 @cache
-def _opened(held_out: Path) -> Decontaminator:
-    return Decontaminator.open(held_out)
+def _opened(evaluation_index: Path) -> Decontaminator:
+    return Decontaminator.open(evaluation_index)
 
 
 @dataclass
-class _Bench:
-    """The pairs that are being worked on, `ROWS` at a time whatever input they come from.
+class _PartBuilder:
+    """Collects pairs of all inputs of a task, and filters and writes them `ROWS` at a time.
 
     Attributes:
-        shop: what the work is done with.
-        writer: where it goes.
+        context: options and folders of the run.
+        writer: writes the part.
         tally: examples of everything that was left out.
-        counts: input → what was left out after reading.
+        counts: input number to the counts of what was left out after reading.
     """
 
-    shop: Workshop
+    context: MiningContext
     writer: PartWriter
     tally: Tally = field(default_factory=Tally)
     counts: dict[int, Counter[str]] = field(default_factory=dict)
@@ -149,21 +150,21 @@ class _Bench:
     _ready_inputs: list[int] = field(default_factory=list)
 
     def take(self, given: Input) -> dict[str, Any]:
-        """Read one input.
+        """Read one input and collect its pairs.
 
         Returns:
-            What the manifest will say of it.
+            The input's entry in the manifest.
         """
         number = len(self.counts)
         self.counts[number] = Counter()
-        record, tally, options = SourceRecord(), Tally(), self.shop.options
+        record, tally, options = SourceRecord(), Tally(), self.context.options
         for document in read_source(given.source, tally, columns=Columns(**options.columns), record=record):
             tally.add("documents")
             for pair in pairs_of(document, tally, options):
                 self._pairs.append(pair)
                 self._inputs.append(number)
             if len(self._pairs) >= ROWS:
-                self.sift()
+                self.filter_pairs()
         self.tally.merge(tally)
         return {
             "origin": given.source.origin,
@@ -175,29 +176,30 @@ class _Bench:
             "counts": tally.counts,
         }
 
-    def sift(self) -> None:
-        """Mask and decontaminate what has been read, hide names, and write what there is a row group of."""
+    def filter_pairs(self) -> None:
+        """Mask and decontaminate the collected pairs, hide names, and write every full row group."""
         pairs, inputs = self._masked(), self._inputs
         self._pairs, self._inputs = [], []
         reasons = [""] * len(pairs)
-        if self.shop.held_out is not None:
-            reasons = _opened(self.shop.held_out).reasons_against(pairs)
-        licences = _licences(self.shop.options.licences)
+        if self.context.evaluation_index is not None:
+            reasons = _opened(self.context.evaluation_index).reasons_against(pairs)
+        licences = _licences(self.context.options.licences)
         for pair, number, reason in zip(pairs, inputs, reasons, strict=True):
             if not reason and licences and pair.licence and not licences.allows(pair.licence):
-                reason = "licence not allowed"  # a pair without one has its input's, known when all of it is read
+                # Pairs without a licence take that of their input, which is known when all of it is read.
+                reason = "licence not allowed"
             if reason:
                 self._count(reason, number, pair.origin)
             else:
-                # Behind decontamination, which knows code that is held out by all of its letters.
+                # After decontamination, which compares all letters of a function, its name included.
                 self._ready.append(hidden(pair) if pair.kind == NAME_FUNCTION else pair)
                 self._ready_inputs.append(number)
         while len(self._ready) >= ROWS:
             self._write()
 
-    def clear(self) -> None:
-        """Write everything that has been read."""
-        self.sift()
+    def flush(self) -> None:
+        """Filter and write everything collected so far."""
+        self.filter_pairs()
         if self._ready:
             self._write()
 
@@ -207,16 +209,16 @@ class _Bench:
         self.writer.write(rows.table(), rows.keys(), rows.signatures())
 
     def _masked(self) -> list[Pair]:
-        what = frozenset(self.shop.options.mask)
+        what = frozenset(self.context.options.mask)
         if not what:
             return self._pairs
-        found = []
+        masked_pairs = []
         for pair, number in zip(self._pairs, self._inputs, strict=True):
             (x, in_x), (y, in_y) = masked(pair.x, what), masked(pair.y, what)
             for name, times in (in_x + in_y).items():
                 self._count(f"{name} masked", number, pair.origin, times)
-            found.append(pair._replace(x=x, y=y) if in_x or in_y else pair)
-        return found
+            masked_pairs.append(pair._replace(x=x, y=y) if in_x or in_y else pair)
+        return masked_pairs
 
     def _count(self, reason: str, number: int, example: str, times: int = 1) -> None:
         self.counts[number][reason] += times
@@ -225,16 +227,16 @@ class _Bench:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Pairs on their way into a part, each text encoded and hashed once: a passage is y of one and x of the next.
+    """R pairs as columns. Each of the T different texts is encoded and hashed once: many are a y and the next x.
 
     Attributes:
-        columns: the fields of `Pair`, each with a value a row.
-        inputs: of each row.
-        texts: the different x and y.
-        encoded: each of them as UTF-8.
-        hashes: `text_hash` of each of them [T].
-        x: which of them is each row's x [R].
-        y: and which is its y [R].
+        columns: the fields of `Pair`, with one value per row.
+        inputs: the input number of each row.
+        texts: the different texts among x and y.
+        encoded: the texts as UTF-8.
+        hashes: their `text_hash` [T].
+        x: index of each row's x in `texts` [R].
+        y: index of each row's y in `texts` [R].
     """
 
     columns: dict[str, tuple[Any, ...]]
@@ -250,16 +252,16 @@ class _Rows:
         columns = dict(zip(Pair._fields, zip(*pairs, strict=True), strict=True))
         texts = dict.fromkeys(columns["x"])
         texts.update(dict.fromkeys(columns["y"]))
-        places = dict(zip(texts, range(len(texts)), strict=True))
+        index_of = dict(zip(texts, range(len(texts)), strict=True))
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
         has_code = not KINDS_OF_CODE.isdisjoint(columns["kind"])
         hashed = map(text_hash, texts) if has_code else map(hash_of_folded, encoded)
         hashes = np.fromiter(hashed, np.int64, len(texts))
-        x, y = (np.fromiter(map(places.__getitem__, columns[side]), np.int32, len(pairs)) for side in "xy")
+        x, y = (np.fromiter(map(index_of.__getitem__, columns[side]), np.int32, len(pairs)) for side in "xy")
         return cls(columns, np.array(inputs, np.int32), list(texts), encoded, hashes, x, y)
 
     def table(self) -> "pyarrow.Table":
-        """The columns of `schema`."""
+        """The rows as a table of the part's `schema`."""
         import pyarrow
 
         texts, wanted = text_array(self.encoded), schema()
@@ -272,20 +274,20 @@ class _Rows:
         return pyarrow.Table.from_arrays([made[name] for name in wanted.names], schema=wanted)
 
     def keys(self) -> npt.NDArray[np.void]:
-        """What the merge decides by."""
+        """The rows' keys, see `KEYS`."""
         columns = self.columns
         keys = np.zeros(len(self.inputs), KEYS)
         keys["x_hash"], keys["y_hash"] = self.hashes[self.x], self.hashes[self.y]
         keys["input"] = self.inputs
-        keys["template"] = keys["y_hash"]  # a passage is its own template
+        keys["template"] = keys["y_hash"]  # a passage is a template of its own
         keys["kind"] = np.fromiter(map(ALL_KINDS.index, columns["kind"]), np.int8, len(keys))
         for row in np.flatnonzero(keys["kind"] == ALL_KINDS.index(DOCSTRING_FUNCTION)):
             keys["template"][row] = template_hash(columns["x"][row], columns["name"][row])
-        names = keys["kind"] == ALL_KINDS.index(NAME_FUNCTION)  # a name is its own template, never documentation's
+        names = keys["kind"] == ALL_KINDS.index(NAME_FUNCTION)  # names share no templates with documentation
         keys["template"][names] = joint(keys["kind"][names], keys["x_hash"][names])
         keys["licensed"] = np.fromiter(map(bool, columns["licence"]), np.bool_, len(keys))
         return keys
 
     def signatures(self) -> Signatures:
-        """Of each y."""
+        """The MinHash signature of each y."""
         return signatures([self.encoded[place] for place in self.y], self.columns["language"])

@@ -1,7 +1,7 @@
-"""Which pairs of all parts stay: decided over columns of numbers, so that millions of pairs fit into memory.
+"""The merge: decides which pairs of all parts stay. It works on columns of numbers, so millions of pairs fit.
 
-In this order, first come first kept: repository, licence, duplicates, near duplicates, caps. A column is read when
-it is needed and let go: at 20 million pairs the most at a time is 560 MB, for near duplicates.
+Rules apply in this order: repository, licence, duplicates, near duplicates, caps. Of equals the first stays. A
+column is in memory only while it is needed: 20 million pairs take at most 560 MB, for near duplicates.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.cleaning.exact_duplicates import exact_duplicates
 from adjoin.cleaning.near_duplicates import CODE_THRESHOLD, PROSE_THRESHOLD, SignatureFiles, near_duplicates
 from adjoin.mining.options import ALL_KINDS, MiningOptions
-from adjoin.mining.parts import KEYS, PartFiles
+from adjoin.mining.parts import KEYS, PartFiles, PartReport
 from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
 from adjoin.pairs.names import KIND as NAME_FUNCTION
 
@@ -31,7 +31,7 @@ REASONS = {
     TEMPLATE: "template over cap",
     PACKAGE: "package over cap",
 }
-WHY = {
+RULE_REASONS = {
     "licence not allowed": "its licence is not among those asked for",
     "duplicate": "the same y, white space aside, makes an earlier pair of its kind",
     "near duplicate": "an earlier pair of its kind has nearly the same y, by MinHash",
@@ -44,11 +44,11 @@ _THRESHOLDS = [CODE_THRESHOLD if kind in KINDS_OF_CODE else PROSE_THRESHOLD for 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the pairs of all parts.
+    """The decision about every pair of all parts.
 
     Attributes:
-        reasons: a row a pair in the order of the parts: 0 if it stays, else a key of `REASONS`.
-        first_rows: where each part's rows begin; one number more than parts.
+        reasons: one number per pair, in the order of the parts: 0 if it stays, otherwise a key of `REASONS`.
+        first_rows: the first row of each part, and the number of all rows at the end.
     """
 
     reasons: npt.NDArray[np.uint8]
@@ -56,15 +56,15 @@ class Verdict:
 
     @property
     def kept(self) -> int:
-        """How many pairs stay."""
+        """The number of pairs that stay."""
         return int(np.count_nonzero(self.reasons == 0))
 
     def of_part(self, number: int) -> npt.NDArray[np.uint8]:
-        """The rows of one part."""
+        """The reasons of one part's rows."""
         return self.reasons[self.first_rows[number] : self.first_rows[number + 1]]
 
     def counts_of(self, part: PartFiles, number: int, inputs: int) -> list[Counter[str]]:
-        """What was left out of each input of a part, and how many pairs stay ("pairs")."""
+        """For each input of a part: what was left out by reason, and under "pairs" how many pairs stay."""
         reasons, sources = self.of_part(number), _column(part, "input")
         counts: list[Counter[str]] = [Counter() for _ in range(inputs)]
         for reason, name in {0: "pairs", **REASONS}.items():
@@ -74,7 +74,7 @@ class Verdict:
         return counts
 
     def examples(self) -> Iterator[tuple[str, int, int]]:
-        """The first few rows of each reason: its name, the part's number, the row in it."""
+        """The first few rows of each reason: reason, number of the part, row in the part."""
         for reason, name in REASONS.items():
             for row in np.flatnonzero(self.reasons == reason)[:_EXAMPLES]:
                 part = int(np.searchsorted(self.first_rows, row, side="right")) - 1
@@ -83,31 +83,32 @@ class Verdict:
 
 def decide(
     parts: Sequence[PartFiles],
-    reports: Sequence[dict[str, Any]],
+    reports: Sequence[PartReport],
     options: MiningOptions,
-    held_out: Decontaminator | None = None,
+    decontaminator: Decontaminator | None = None,
     threads: int = 1,
 ) -> Verdict:
-    """Decide over all pairs of all parts.
+    """Decide which pairs of all parts stay.
 
     Args:
-        parts: in order.
-        reports: each part's, see `PartFiles.read_report`.
+        parts: the parts, in order.
+        reports: their reports, see `PartFiles.read_report`.
         options: licences, near duplicates and caps.
-        held_out: the evaluation data; a package's repository is known when all of it has been read, so here.
-        threads: at work.
+        decontaminator: evaluation data to check repositories against. A package's repository is known only after
+            all of it has been read, so it is checked here.
+        threads: number of threads.
     """
-    first_rows = np.cumsum([0, *(report["rows"] for report in reports)], dtype=np.int64)
+    first_rows = np.cumsum([0, *(report.rows for report in reports)], dtype=np.int64)
     reasons = np.zeros(int(first_rows[-1]), np.uint8)
     verdict = Verdict(reasons, first_rows)
-    if held_out is not None:
-        holds = held_out.repositories.hold
+    if decontaminator is not None:
+        holds = decontaminator.repositories.hold
         refused = _of_inputs(parts, reports, lambda given: holds(given["repository"], given["origin"], ""))
         reasons[refused] = REPOSITORY
     if options.licences:
         allows = Licences.of(options.licences).allows
         refused = _of_inputs(parts, reports, lambda given: not allows(given["licence"]))
-        # Pairs with a licence of their own were judged by the workers.
+        # Workers have judged the pairs that have a licence of their own.
         reasons[refused & ~_all(parts, "licensed") & (reasons == 0)] = LICENCE
     kinds = _all(parts, "kind")
     reasons[exact_duplicates(_all(parts, "y_hash"), kinds, reasons == 0)] = DUPLICATE
@@ -120,7 +121,7 @@ def decide(
         del templates
     if options.package_cap:
         packages = _packages(parts, reports)
-        # Names count for themselves: a package has more of them than of documentation, and must not lose that.
+        # Name pairs have a cap of their own: they outnumber documented functions and must not displace them.
         of_names = kinds == ALL_KINDS.index(NAME_FUNCTION)
         packages[of_names] = -1 - packages[of_names]
         reasons[over_cap(packages, _all(parts, "y_hash"), options.package_cap, reasons == 0)] = PACKAGE
@@ -128,13 +129,13 @@ def decide(
 
 
 def _column(part: PartFiles, name: str) -> npt.NDArray[Any]:
-    """One column of a part's keys."""
+    """One column of the keys of a part."""
     return _all([part], name)
 
 
 def _all(parts: Sequence[PartFiles], name: str) -> npt.NDArray[Any]:
-    """One column of all parts' keys."""
-    rows = sum(int(part.read_report()["rows"]) for part in parts)
+    """One column of the keys of all parts."""
+    rows = sum(part.read_report().rows for part in parts)
     column, done = np.empty(rows, KEYS[name]), 0
     for block in (block for part in parts for block in part.key_blocks()):
         column[done : done + len(block)] = block[name]
@@ -143,24 +144,24 @@ def _all(parts: Sequence[PartFiles], name: str) -> npt.NDArray[Any]:
 
 
 def _of_inputs(
-    parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]], judge: Callable[[dict[str, Any]], bool]
+    parts: Sequence[PartFiles], reports: Sequence[PartReport], judge: Callable[[dict[str, Any]], bool]
 ) -> npt.NDArray[np.bool_]:
-    """Of each pair, what is true of its input."""
-    found = [np.zeros(0, bool)]
+    """Judge every input, and give each pair the judgement of its input."""
+    judged = [np.zeros(0, bool)]
     for part, report in zip(parts, reports, strict=True):
-        found.append(np.array([judge(given) for given in report["inputs"]], bool)[_column(part, "input")])
-    return np.concatenate(found)
+        judged.append(np.array([judge(given) for given in report.inputs], bool)[_column(part, "input")])
+    return np.concatenate(judged)
 
 
-def _packages(parts: Sequence[PartFiles], reports: Sequence[dict[str, Any]]) -> npt.NDArray[np.int32]:
+def _packages(parts: Sequence[PartFiles], reports: Sequence[PartReport]) -> npt.NDArray[np.int32]:
     """The number of each pair's package."""
     numbers: dict[str, int] = {}
-    found = np.empty(sum(report["rows"] for report in reports), np.int32)
+    packages = np.empty(sum(report.rows for report in reports), np.int32)
     done = 0
     for part, report in zip(parts, reports, strict=True):
-        names = [numbers.setdefault(given["package"], len(numbers)) for given in report["inputs"]]
+        names = [numbers.setdefault(given["package"], len(numbers)) for given in report.inputs]
         of_inputs = np.array(names, np.int32)
         for block in part.key_blocks():
-            found[done : done + len(block)] = of_inputs[block["input"]]
+            packages[done : done + len(block)] = of_inputs[block["input"]]
             done += len(block)
-    return found
+    return packages

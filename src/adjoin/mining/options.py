@@ -1,4 +1,4 @@
-"""What is mined, and what is left out: everything on which the bytes of a dataset depend, besides its input."""
+"""Mining options: with the input, they determine every byte of a dataset."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from adjoin.pairs.passages import QUESTION_ANSWER, TITLE_PASSAGE
 from adjoin.pairs.synonyms import KIND as SYNONYMS
 from adjoin.pairs.terms import KIND as TERM_DEFINITION
 
-# New ones come last: parts hold a kind's place.
+# New kinds are appended: parts store the index of a kind.
 ALL_KINDS = (
     DOCSTRING_FUNCTION,
     NEIGHBOURS,
@@ -36,18 +36,18 @@ class MiningOptions:
     """What to mine and what to leave out.
 
     Attributes:
-        exclude: shell patterns; a source is left out if one matches its origin or a folder above it.
-        kinds: which kinds of pairs to keep.
-        columns: of JSON lines and Parquet, role → column ("text" → "body"); roles left out take the usual names.
-        min_words: of a passage; its length is drawn between this and `max_words`.
-        max_words: of a passage.
-        languages: natural languages of prose to keep, ISO 639-1; none for all.
-        decontaminate: folders of evaluation data, and of pairs, that must not be trained on.
-        keep_near_duplicates: whether a y may stay that nearly repeats an earlier one.
-        template_cap: how many pairs of one package may share a template of x; 0 for any number.
-        package_cap: how many pairs one package may give, and how many of names besides; 0 for any number.
-        mask: what is replaced by a mark inside x and y, see `MASKS`.
-        licences: SPDX ids that a pair's licence must be among, or "permissive", "unknown"; none for all.
+        exclude: shell patterns. A source is skipped if one matches its origin or a folder above it.
+        kinds: the kinds of pairs to keep.
+        columns: columns of JSON lines and Parquet by role ("text" to "body"). Other roles use the usual names.
+        min_words: least length of a passage. Each length is drawn between this and `max_words`.
+        max_words: greatest length of a passage.
+        languages: natural languages of prose to keep, as ISO 639-1 codes; empty for all.
+        decontaminate: folders of evaluation data or pairs that no mined pair may repeat.
+        keep_near_duplicates: whether to keep a pair whose y nearly repeats an earlier one.
+        template_cap: how many pairs of one package may share a template of x; 0 for no limit.
+        package_cap: how many pairs one package may give, and how many name pairs besides; 0 for no limit.
+        mask: what to replace by a placeholder in x and y, see `MASKS`.
+        licences: allowed licences as SPDX ids, "permissive" or "unknown"; empty for all.
     """
 
     exclude: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class MiningOptions:
                 raise AdjoinError(f"{name} {getattr(self, name)}: expected 0 (none) or more")
 
     def for_manifest(self) -> dict[str, Any]:
-        """As plain values; folders by their names alone, since no path of this machine belongs in a dataset."""
+        """The options as plain values. Folders appear by name only: a manifest holds no absolute paths."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values["decontaminate"] = [path.resolve().name for path in self.decontaminate]
         values["columns"] = dict(self.columns)
@@ -80,14 +80,14 @@ class MiningOptions:
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any], place: str) -> "MiningOptions":
-        """The options out of a manifest or a recipe's table.
+        """Build options from a manifest or from the table of a recipe.
 
         Args:
-            values: option → value; lists for tuples.
-            place: where they stand, for messages.
+            values: option names to values, with lists for tuples.
+            place: where the values come from, for error messages.
 
         Raises:
-            AdjoinError: an option is unknown or of another type.
+            AdjoinError: an option is unknown or has a wrong type.
         """
         fields = {f.name: f for f in dataclasses.fields(cls)}
         if unknown := sorted(values.keys() - fields.keys()):

@@ -1,4 +1,4 @@
-"""A corpus out of package registries: download, mine and delete, batch by batch, within a budget of disk space."""
+"""Mining packages of public registries: download, mine and delete in batches, within a budget of disk space."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,11 +10,11 @@ from adjoin.mining.engines import Engine
 from adjoin.mining.manifest import versions
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.parts import PartFiles
-from adjoin.mining.run import check_out, mining_under_way
-from adjoin.mining.work import Input, Task, inputs_of, plan_of, stamps_of, tasks_of
+from adjoin.mining.run import check_out, open_mining
+from adjoin.mining.work import Input, MiningTask, inputs_of, plan_of, stamps_of, tasks_of
 from adjoin.tally import Tally
 
-PackageProgress = Callable[[int, int, int], None]  # packages done, packages in all, pairs found
+PackageProgress = Callable[[int, int, int], None]  # packages done, packages in total, pairs so far
 
 
 def mine_packages(
@@ -29,23 +29,23 @@ def mine_packages(
     engine: Engine | None = None,
     progress: PackageProgress | None = None,
 ) -> dict[str, Any]:
-    """Collect the packages of a recipe and mine them into the dataset `out`.
+    """Download the packages of a recipe and mine them into the dataset `out`.
 
-    Interrupted, the same call goes on: a package whose part is done is not downloaded again.
+    After an interruption the same call continues. A package whose part is done is not downloaded again.
 
     Args:
-        recipe: packages with versions and hashes.
-        out: the dataset's folder.
+        recipe: the packages with versions and hashes.
+        out: folder of the dataset.
         options: what to mine and what to leave out.
-        downloads: where packages lie until they are mined.
-        budget: bytes that may lie there at a time.
-        keep: whether to leave them there.
-        also: folders and files that belong to the corpus besides, mined after the packages.
-        engine: who does the work.
+        downloads: folder for packages until they are mined.
+        budget: bytes that packages may take there at a time.
+        keep: whether to keep the downloads.
+        also: further folders and files of the corpus, mined after the packages.
+        engine: where the work runs; None for one worker process per CPU core.
         progress: called after each batch.
 
     Returns:
-        The manifest. Packages that could not be had are counted in it, each with its reason.
+        The manifest. It counts the packages that could not be fetched, with reasons.
 
     Raises:
         AdjoinError: `out` is something else than a dataset, or no pair was found.
@@ -55,11 +55,11 @@ def mine_packages(
     tally = Tally()
     numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
     inputs = inputs_of(find_sources(also, tally, exclude=options.exclude))
-    tasks = [Task(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
+    tasks = [MiningTask(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
     licences = [group.licence for group in recipe.groups]
-    given = [list(numbers), *([licences] if any(licences) else []), stamps_of(tasks)]
-    with mining_under_way(out, options, plan_of(given, options, versions()), engine or Engine()) as mining:
-        parts = {name: PartFiles(mining.shop.folder, number) for name, number in numbers.items()}
+    plan_inputs = [list(numbers), *([licences] if any(licences) else []), stamps_of(tasks)]
+    with open_mining(out, options, plan_of(plan_inputs, options, versions()), engine or Engine()) as mining:
+        parts = {name: PartFiles(mining.context.folder, number) for name, number in numbers.items()}
         done = {name for name, part in parts.items() if part.done}
         mining.take({numbers[name]: parts[name] for name in done})
 
@@ -68,12 +68,12 @@ def mine_packages(
                 progress(min(len(mining.parts), len(numbers)), len(numbers), mining.pairs)
 
         for batch in collect(recipe, downloads, tally, budget=budget, keep=keep, done=done):
-            mining.make([_task(numbers[given.package.id], given) for given in batch], show)
+            mining.make([_task(numbers[package.package.id], package) for package in batch], show)
         mining.make(tasks, show)
         return mining.finish(out, tally, [recipe.name, *(path.resolve().name for path in also)])
 
 
-def _task(number: int, collected: Collected) -> Task:
+def _task(number: int, collected: Collected) -> MiningTask:
     package, licence = collected.package.name, collected.group.licence
     inputs = (Input(Source(path, path.name), package, path.stat().st_size, licence) for path in collected.files)
-    return Task(number, tuple(inputs))
+    return MiningTask(number, tuple(inputs))

@@ -1,22 +1,22 @@
-"""The part of a dataset that one task makes, on disk: whole or absent.
+"""The part that one task makes, on disk. A part counts only when its report, written last, exists.
 
-part-00000.parquet            its pairs, in order, and the number of each one's input; null for an x that is the y
-                              of the row before
-part-00000.keys.npy           the numbers by which the merge decides, a row a pair, see `KEYS`
-part-00000.signatures.npy     MinHash signatures of y, a row a pair
-part-00000.json               its inputs with hashes and counts; written last
+part-00000.parquet            pairs in order, with the number of each pair's input; x is null where it repeats the
+                              y of the row before
+part-00000.keys.npy           the numbers that the merge decides by, one row per pair, see `KEYS`
+part-00000.signatures.npy     MinHash signatures of y, one row per pair
+part-00000.json               the report: inputs with hashes and counts
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from adjoin.errors import AdjoinError
-from adjoin.files import flush_to_disk, read_json, write_json
+from adjoin.files import flush_to_disk, read_as, write_json
+from adjoin.npy import GrowingArray
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,23 +25,38 @@ KEYS = np.dtype(
     [
         ("x_hash", np.int64),
         ("y_hash", np.int64),
-        ("template", np.int64),  # of x: what is left of it without names and numbers; of a name all
+        ("template", np.int64),  # hash of x without names and numbers; of a name, all of it
         ("input", np.int32),  # within the part
-        ("kind", np.int8),  # place in ALL_KINDS
-        ("licensed", np.bool_),  # whether the pair brings a licence of its own; else its input's counts
+        ("kind", np.int8),  # index in ALL_KINDS
+        ("licensed", np.bool_),  # whether the pair has its own licence; otherwise its input's counts
     ]
 )
 _BLOCK = 1 << 16  # rows of keys read at a time
-ROWS = 4096  # pairs that are worked on at a time: 6 MB of text
+ROWS = 4096  # pairs processed at a time: about 6 MB of text
+
+
+@dataclass(frozen=True, slots=True)
+class PartReport:
+    """What a part holds.
+
+    Attributes:
+        rows: number of pairs before the merge.
+        inputs: one entry per input: its hash, its facts and its counts.
+        examples: reason to the first few places where something was left out.
+    """
+
+    rows: int
+    inputs: list[dict[str, Any]]
+    examples: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class PartFiles:
-    """Where a part lies.
+    """The files of one part.
 
     Attributes:
         folder: the work folder.
-        number: of its task.
+        number: the number of its task.
     """
 
     folder: Path
@@ -57,46 +72,43 @@ class PartFiles:
 
     @property
     def keys(self) -> Path:
-        """An array of `KEYS`."""
+        """The .npy file of `KEYS`."""
         return self._named(".keys.npy")
 
     @property
     def signatures(self) -> Path:
-        """A matrix with a signature a row."""
+        """The .npy file of signatures, one row per pair."""
         return self._named(".signatures.npy")
 
     @property
     def report(self) -> Path:
-        """The JSON file that says the part is whole."""
+        """The JSON file whose existence marks the part as complete."""
         return self._named(".json")
 
     @property
     def done(self) -> bool:
-        """Whether the part is whole."""
+        """Whether the part is complete."""
         return self.report.exists()
 
     def key_blocks(self) -> Iterator[npt.NDArray[np.void]]:
-        """The keys of all rows, `_BLOCK` rows at a time: the pages of a memory map would all count as ours."""
+        """The keys of all rows, `_BLOCK` rows at a time. A memory map would count as this process's memory."""
         with self.keys.open("rb") as file:
             np.lib.format.read_magic(file)
             np.lib.format.read_array_header_1_0(file)
             while len(block := np.fromfile(file, KEYS, _BLOCK)):
                 yield block
 
-    def read_report(self) -> dict[str, Any]:
-        """Its inputs with their hashes and counts.
+    def read_report(self) -> PartReport:
+        """Read the part's report.
 
         Raises:
-            AdjoinError: it is missing or damaged.
+            AdjoinError: the report is missing or damaged.
         """
-        report = read_json(self.report, "report of a part")
-        if not isinstance(report, dict) or not isinstance(report.get("inputs"), list):
-            raise AdjoinError(f"{self.report} is damaged: remove {self.folder} and mine again")
-        return report
+        return read_as(self.report, PartReport, "report of a part", f"remove {self.folder} and mine again")
 
 
 def schema() -> "pyarrow.Schema":
-    """The columns of a part."""
+    """The Parquet schema of a part."""
     import pyarrow
 
     text = pyarrow.string()
@@ -107,11 +119,11 @@ def schema() -> "pyarrow.Schema":
 
 
 def without_repeats(x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> "pyarrow.Int32Array":
-    """Places of x among texts, null where it is the y of the row before: a passage is written once, not twice.
+    """Indices of x, null where x repeats the y of the row before, so that a passage is written once.
 
     Args:
-        x: which text is each row's x [R].
-        y: which is its y [R].
+        x: text index of each row's x [R].
+        y: text index of each row's y [R].
     """
     import pyarrow
 
@@ -122,7 +134,7 @@ def without_repeats(x: npt.NDArray[np.int32], y: npt.NDArray[np.int32]) -> "pyar
 
 
 def with_repeats(table: "pyarrow.Table") -> "pyarrow.Table":
-    """Some rows of a part from the first of a row group on, each x in its place again."""
+    """Undo `without_repeats`: rows from the start of a row group on, with every x filled in."""
     import pyarrow
     import pyarrow.compute
 
@@ -133,38 +145,12 @@ def with_repeats(table: "pyarrow.Table") -> "pyarrow.Table":
     return table.set_column(table.schema.get_field_index("x"), "x", pyarrow.compute.coalesce(x, before))
 
 
-class _GrowingArray:
-    """An .npy file that rows are added to: its header leaves room for any number of them."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any], width: tuple[int, ...]) -> None:
-        self._dtype, self._width, self._rows = dtype, width, 0
-        self._file = path.open("wb")
-        self._write_header()
-
-    def append(self, rows: npt.NDArray[Any]) -> None:
-        self._file.write(np.ascontiguousarray(rows, self._dtype).tobytes())
-        self._rows += len(rows)
-
-    def close(self) -> None:
-        self._file.seek(0)
-        self._write_header()
-        self._file.close()
-
-    def _write_header(self) -> None:
-        description = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self._rows, *self._width),
-        }
-        np.lib.format.write_array_header_1_0(self._file, description)
-
-
 class PartWriter:
-    """Writes a part, `ROWS` pairs at a time; memory holds no more than those, however long the part becomes.
+    """Writes a part `ROWS` pairs at a time, in bounded memory.
 
     Args:
-        files: where to.
-        width: bytes of a signature.
+        files: the files to write.
+        width: bytes per signature.
     """
 
     def __init__(self, files: PartFiles, width: int) -> None:
@@ -172,28 +158,29 @@ class PartWriter:
 
         self.rows = 0
         self._files = files
-        self._keys = _GrowingArray(files.keys, KEYS, ())
-        self._signatures = _GrowingArray(files.signatures, np.dtype(np.uint8), (width,))
+        self._keys = GrowingArray(files.keys, KEYS)
+        self._signatures = GrowingArray(files.signatures, np.uint8, (width,))
         self._parquet = pyarrow.parquet.ParquetWriter(
             files.pairs, schema(), compression="lz4", use_dictionary=["kind", "language", "licence", "repository"]
         )
 
     def write(self, table: "pyarrow.Table", keys: npt.NDArray[np.void], signatures: npt.NDArray[np.uint8]) -> None:
-        """Add pairs with their keys and signatures."""
+        """Append pairs with their keys and signatures."""
         self.rows += len(table)
         self._parquet.write_table(table, row_group_size=ROWS)
         self._keys.append(keys)
         self._signatures.append(signatures)
 
-    def finish(self, report: dict[str, Any]) -> None:
-        """Make the part whole."""
-        self.close()
-        for path in (self._files.pairs, self._files.keys, self._files.signatures):
-            flush_to_disk(path)
-        write_json(self._files.report, {"rows": self.rows, **report})
+    def finish(self, inputs: list[dict[str, Any]], examples: dict[str, list[str]]) -> None:
+        """Complete the part: flush its files to disk and write its report, a `PartReport`."""
+        self._parquet.close()
+        flush_to_disk(self._files.pairs)
+        self._keys.finish()
+        self._signatures.finish()
+        write_json(self._files.report, asdict(PartReport(self.rows, inputs, examples)))
 
     def close(self) -> None:
-        """Close the files; without its report the part counts as absent."""
+        """Close the files. Without a report the part does not count."""
         self._parquet.close()
         self._keys.close()
         self._signatures.close()

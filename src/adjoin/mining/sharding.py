@@ -1,4 +1,4 @@
-"""Pairs that stay → shards, each written by whoever is free: its rows are known before it is begun."""
+"""Writing shards from the pairs that stay. Their rows are known in advance, so any worker can write any shard."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,17 +19,17 @@ from adjoin.pairs.terms import KIND as TERM_DEFINITION
 if TYPE_CHECKING:
     import pyarrow
 
-_INHERITED = ("licence", "repository")  # of the input, where the pair has none of its own
+_INHERITED = ("licence", "repository")  # taken from the input where the pair has none
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some pairs of one part.
+class ShardSlice:
+    """A range of the pairs that stay in one part.
 
     Attributes:
-        part: its files.
-        first: the first of its pairs that stay, counted among those that stay.
-        stop: one past the last.
+        part: the part.
+        first: index of the first pair, counted among the pairs that stay.
+        stop: index after the last pair.
     """
 
     part: PartFiles
@@ -39,27 +39,27 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard that is to be written.
+    """One shard to write.
 
     Attributes:
-        folder: where to.
-        number: of the shard.
-        pieces: its pairs, in order.
+        folder: folder of the dataset.
+        number: number of the shard.
+        slices: its pairs, in order.
     """
 
     folder: Path
     number: int
-    pieces: tuple[Piece, ...]
+    slices: tuple[ShardSlice, ...]
 
 
 def kept_file(part: PartFiles) -> Path:
-    """Where the rows of a part that stay are noted for those who write the shards."""
+    """The file that lists the rows of a part that stay."""
     return part.folder / f"part-{part.number:05d}.kept.npy"
 
 
 def shard_tasks(parts: Sequence[PartFiles], verdict: Verdict, folder: Path) -> list[ShardTask]:
-    """Share the pairs that stay among shards of `ROWS_PER_SHARD`, and note which rows stay beside the parts."""
-    pieces: list[list[Piece]] = [[]]
+    """Divide the pairs that stay into shards of `ROWS_PER_SHARD`, and write each part's `kept_file`."""
+    slices: list[list[ShardSlice]] = [[]]
     room = ROWS_PER_SHARD
     for number, part in enumerate(parts):
         rows = np.flatnonzero(verdict.of_part(number) == 0).astype(np.int32)
@@ -67,20 +67,20 @@ def shard_tasks(parts: Sequence[PartFiles], verdict: Verdict, folder: Path) -> l
         first = 0
         while first < len(rows):
             if not room:
-                pieces.append([])
+                slices.append([])
                 room = ROWS_PER_SHARD
             stop = min(len(rows), first + room)
-            pieces[-1].append(Piece(part, first, stop))
+            slices[-1].append(ShardSlice(part, first, stop))
             room -= stop - first
             first = stop
-    return [ShardTask(folder, number, tuple(some)) for number, some in enumerate(pieces) if some]
+    return [ShardTask(folder, number, tuple(some)) for number, some in enumerate(slices) if some]
 
 
 def make_shard(task: ShardTask) -> dict[str, Any]:
     """Write one shard.
 
     Returns:
-        Its description for the manifest, and "kinds": how many pairs of each kind and language it has.
+        The shard's entry in the manifest, plus "kinds": its number of pairs per kind and language.
     """
     kinds: Counter[str] = Counter()
     tables = _counting(_in_row_groups(_rows(task)), kinds)
@@ -88,14 +88,14 @@ def make_shard(task: ShardTask) -> dict[str, Any]:
 
 
 def add_definition_pairs(folder: Path, shards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Write the pairs that definitions of different dictionaries make, behind the shards that hold those.
+    """Pair definitions of one term in different dictionaries, and write these pairs to further shards.
 
     Args:
-        folder: of the dataset.
-        shards: what `make_shard` gave for all that there are.
+        folder: folder of the dataset.
+        shards: the results of `make_shard` for all shards.
 
     Returns:
-        As `make_shard`, for each shard that is new; none without such pairs.
+        Results as of `make_shard` for the new shards; empty if there are no such pairs.
     """
     paths = [folder / shard["file"] for shard in shards if _has_definitions(shard)]
     kinds: Counter[str] = Counter()
@@ -106,7 +106,7 @@ def add_definition_pairs(folder: Path, shards: Sequence[dict[str, Any]]) -> list
             yield pair
 
     made = write_shards(counted(), folder, first=len(shards)) if paths else []
-    # All are counted with the first: a manifest has their sum.
+    # The first shard carries all counts: the manifest holds their sum.
     return [{**shard, "kinds": {} if number else dict(kinds)} for number, shard in enumerate(made)]
 
 
@@ -135,17 +135,17 @@ def _counting(tables: Iterator["pyarrow.Table"], kinds: Counter[str]) -> Iterato
 
 
 def _rows(task: ShardTask) -> Iterator["pyarrow.Table"]:
-    for piece in task.pieces:
-        yield from _rows_of_piece(piece)
+    for slice_ in task.slices:
+        yield from _rows_of_slice(slice_)
 
 
-def _rows_of_piece(piece: Piece) -> Iterator["pyarrow.Table"]:
+def _rows_of_slice(slice_: ShardSlice) -> Iterator["pyarrow.Table"]:
     import pyarrow.parquet
 
-    rows = np.array(np.load(kept_file(piece.part), mmap_mode="r")[piece.first : piece.stop], np.int64)
-    keys = np.load(piece.part.keys, mmap_mode="r")
-    inputs = piece.part.read_report()["inputs"]
-    with pyarrow.parquet.ParquetFile(piece.part.pairs) as file:
+    rows = np.array(np.load(kept_file(slice_.part), mmap_mode="r")[slice_.first : slice_.stop], np.int64)
+    keys = np.load(slice_.part.keys, mmap_mode="r")
+    inputs = slice_.part.read_report().inputs
+    with pyarrow.parquet.ParquetFile(slice_.part.pairs) as file:
         for group in np.unique(rows // ROWS):
             wanted = rows[rows // ROWS == group]
             table = with_repeats(file.read_row_group(int(group))).take(number_array(wanted - group * ROWS))
@@ -153,7 +153,7 @@ def _rows_of_piece(piece: Piece) -> Iterator["pyarrow.Table"]:
 
 
 def _as_shard(table: "pyarrow.Table", keys: Any, inputs: list[dict[str, Any]]) -> "pyarrow.Table":  # noqa: ANN401 - a structured array
-    """A part's columns as a shard's: hashes beside the texts, and what a pair takes over from its input."""
+    """Turn rows of a part into rows of a shard: add hashes, and what a pair inherits from its input."""
     import pyarrow
     import pyarrow.compute
 
@@ -172,7 +172,7 @@ def _as_shard(table: "pyarrow.Table", keys: Any, inputs: list[dict[str, Any]]) -
 
 
 def _in_row_groups(tables: Iterator["pyarrow.Table"]) -> Iterator["pyarrow.Table"]:
-    """The same rows, `ROWS_PER_PART` a table."""
+    """Regroup rows into tables of `ROWS_PER_PART` rows."""
     import pyarrow
 
     waiting: list[pyarrow.Table] = []

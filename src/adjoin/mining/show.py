@@ -1,4 +1,4 @@
-"""A dataset for a person's eyes: samples, lengths, and a picture of them."""
+"""Looking at a dataset: samples, lengths, and a histogram of the lengths."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ _SHOWN = ("x", "y", "kind", "language", "origin")
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Lengths in characters of both sides of the pairs of one kind and language.
+    """Lengths of the pairs of one kind and language, in characters.
 
     Attributes:
-        what: "docstring-function python".
-        x: one number a pair.
-        y: one number a pair.
+        what: kind and language, such as "docstring-function python".
+        x: length of each x.
+        y: length of each y.
     """
 
     what: str
@@ -32,34 +32,37 @@ class Lengths:
 
 
 def lengths_of(dataset: PairDataset) -> list[Lengths]:
-    """The lengths of all pairs, by kind and language.
+    """Measure the lengths of all pairs, by kind and language.
 
     Raises:
         AdjoinError: a shard is damaged.
     """
-    found: dict[str, tuple[list[int], list[int]]] = {}
+    lengths: dict[str, tuple[list[int], list[int]]] = {}
     for rows in dataset.batches(["x", "y", "kind", "language"]):
         for x, y, kind, language in zip(rows["x"], rows["y"], rows["kind"], rows["language"], strict=True):
-            xs, ys = found.setdefault(f"{kind} {language}", ([], []))
+            xs, ys = lengths.setdefault(f"{kind} {language}", ([], []))
             xs.append(len(x))
             ys.append(len(y))
-    return [Lengths(what, np.array(xs), np.array(ys)) for what, (xs, ys) in sorted(found.items())]
+    return [Lengths(what, np.array(xs), np.array(ys)) for what, (xs, ys) in sorted(lengths.items())]
 
 
 def samples_of(
     dataset: PairDataset, number: int, seed: int, *, kind: str = "", language: str = ""
 ) -> list[dict[str, Any]]:
-    """Some pairs drawn by seed, in the dataset's order, each of its columns by name.
+    """Draw random pairs.
 
     Args:
-        dataset: what to draw from.
-        number: how many; all if there are not so many.
-        seed: of the draw.
+        dataset: the dataset to draw from.
+        number: how many pairs; all if the dataset has fewer.
+        seed: seed of the draw.
         kind: only pairs of this kind; empty for any.
         language: only pairs of this language; empty for any.
 
+    Returns:
+        One dictionary per pair, column name to value, in the order of the dataset.
+
     Raises:
-        AdjoinError: no pair is of this kind and language, or a shard is damaged.
+        AdjoinError: no pair has this kind and language, or a shard is damaged.
     """
     rows = [
         row
@@ -89,7 +92,7 @@ def _rows_at(dataset: PairDataset, wanted: Sequence[int]) -> Iterator[dict[str, 
 
 
 def draw_lengths(lengths: Sequence[Lengths], path: Path) -> None:
-    """Draw the lengths as histograms, a row for each kind and language, into a PNG file.
+    """Draw histograms of the lengths into a PNG file, one row per kind and language.
 
     Raises:
         AdjoinError: matplotlib is not installed.

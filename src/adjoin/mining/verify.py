@@ -1,4 +1,4 @@
-"""Does this dataset come out of this input? Derive it again and compare."""
+"""Verification: mine a dataset again from its input and compare."""
 
 import tempfile
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from typing import Any
 from adjoin.errors import AdjoinError
 from adjoin.mining.engines import Engine
 from adjoin.mining.options import MiningOptions
-from adjoin.mining.run import Progress, mine
+from adjoin.mining.run import MiningProgress, mine
 from adjoin.pairs.dataset import MANIFEST, PairDataset, sha256_of_file
 
-_LINES = 5  # of each kind of difference that are told
+_LINES = 5  # differences of each kind that are listed
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What deriving a dataset again has shown.
+    """The result of a verification.
 
     Attributes:
-        pairs: of the dataset.
-        inputs: of the dataset.
-        differences: a line each; empty if every byte is the same.
+        pairs: number of pairs in the dataset.
+        inputs: number of inputs in the dataset.
+        differences: one line per difference; empty if every byte is the same.
     """
 
     pairs: int
@@ -36,19 +36,19 @@ def verify(
     *,
     decontaminate: Sequence[Path] = (),
     engine: Engine | None = None,
-    progress: Progress | None = None,
+    progress: MiningProgress | None = None,
 ) -> Verification:
-    """Mine `roots` again with the options in a dataset's manifest, and compare every hash and every count.
+    """Mine `roots` again with the options of a dataset's manifest, and compare every hash and count.
 
     Args:
         roots: what the dataset was mined from.
         folder: the dataset.
-        decontaminate: the folders that were held out, if there were any: a manifest knows their names only.
-        engine: who does the work.
+        decontaminate: the evaluation folders, if there were any. The manifest has only their names.
+        engine: where the work runs; None for one worker process per CPU core.
         progress: called after each task.
 
     Raises:
-        AdjoinError: there is no dataset, it was not mined, or the roots or held-out folders are not its own.
+        AdjoinError: there is no dataset, it was not mined, or the roots or evaluation folders differ from its own.
         OSError: the disk is full.
     """
     dataset = PairDataset.open(folder)

@@ -1,9 +1,9 @@
-"""The folder of a mining that is under way: what is to be done, what has been, for whoever goes on after a kill.
+"""The work folder of a mining run, and the tasks that the run is cut into. A killed run continues from it.
 
 .pairs.mining/            beside the dataset that it will become
-  plan.json               what is mined, so that another mining does not take these parts for its own
-  held-out/               the index of what must not be trained on
-  part-00000.json ...     one part a task, see `adjoin.mining.parts`
+  plan.json               identifies inputs and options, so that another run does not use these parts
+  held-out/               the index of evaluation data that must not be trained on
+  part-00000.json ...     one part per task, see `adjoin.mining.parts`
 """
 
 import dataclasses
@@ -18,23 +18,23 @@ from adjoin.corpus.document import content_hash
 from adjoin.files import read_json, write_json
 from adjoin.mining.options import MiningOptions
 
-TASK_BYTES = 16 << 20  # of sources as they lie on the disk, at most: a few seconds of work, lost by a kill
-_LEAST_TASK_BYTES = 2 << 20  # of a task that is cut small, where a part of its own costs 1 % more
-_SHARES = 64  # small inputs are cut into so many tasks: at the end all workers but one wait for the last
+TASK_BYTES = 16 << 20  # largest size of a task's sources on disk: a few seconds of work, which a kill loses
+_LEAST_TASK_BYTES = 2 << 20  # smallest limit; at this size the overhead of a part is 1 %
+_SHARES = 64  # a small corpus is cut into this many tasks, so that no worker waits long for the last one
 TASK_SOURCES = 512
 PLAN = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One source, and the package that it counts for.
+    """One source with its package.
 
     Attributes:
         source: the file.
-        package: what caps and counts know it by: the first folder below the root, the archive, or the name under
-            which it was collected.
-        size: bytes on the disk.
-        licence: what it has if it names none that is known; empty for none.
+        package: the name that caps and counts use: the first folder below the root, the archive, or the name of
+            the collected package.
+        size: bytes on disk.
+        licence: the licence to assume if the source names no known one; may be empty.
     """
 
     source: Source
@@ -44,12 +44,12 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What one worker does at a time, and one part holds.
+class MiningTask:
+    """The unit of work: one worker reads its inputs and writes one part.
 
     Attributes:
-        number: its place in the order of all tasks.
-        inputs: what it reads, in order.
+        number: its position among all tasks.
+        inputs: its sources, in order.
     """
 
     number: int
@@ -57,57 +57,57 @@ class Task:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk."""
+        """Bytes of all inputs on disk."""
         return sum(given.size for given in self.inputs)
 
 
 def inputs_of(sources: Sequence[Source]) -> list[Input]:
-    """The sources with their packages and sizes; one that is gone by now has size 0 and is counted when read."""
-    found = []
+    """The sources with packages and sizes. A vanished source has size 0 and is counted when it is read."""
+    inputs = []
     for source in sources:
         try:
             size = source.path.stat().st_size
         except OSError:
             size = 0
-        found.append(Input(source, package_of(source.origin), size))
-    return found
+        inputs.append(Input(source, package_of(source.origin), size))
+    return inputs
 
 
 def package_of(origin: str) -> str:
-    """The first folder of an origin, or the archive or file that it is."""
+    """The package of an origin: its first folder, or the archive or file itself."""
     return origin.split("/")[0].split("!")[0].split("#")[0]
 
 
-def tasks_of(inputs: Sequence[Input]) -> list[Task]:
-    """Cut the inputs, in order, into tasks of at most some `TASK_BYTES`; the cut depends on nothing but them."""
+def tasks_of(inputs: Sequence[Input]) -> list[MiningTask]:
+    """Cut the inputs, in order, into tasks of about `TASK_BYTES` at most. The cut depends on the inputs alone."""
     limit = min(TASK_BYTES, max(sum(given.size for given in inputs) // _SHARES, _LEAST_TASK_BYTES))
-    tasks: list[Task] = []
+    tasks: list[MiningTask] = []
     waiting: list[Input] = []
     size = 0
     for given in inputs:
         if waiting and (size + given.size > limit or len(waiting) == TASK_SOURCES):
-            tasks.append(Task(len(tasks), tuple(waiting)))
+            tasks.append(MiningTask(len(tasks), tuple(waiting)))
             waiting, size = [], 0
         waiting.append(given)
         size += given.size
-    return [*tasks, Task(len(tasks), tuple(waiting))] if waiting else tasks
+    return [*tasks, MiningTask(len(tasks), tuple(waiting))] if waiting else tasks
 
 
-def plan_of(given: object, options: MiningOptions, versions: dict[str, str]) -> str:
+def plan_of(sources: object, options: MiningOptions, versions: dict[str, str]) -> str:
     """A hash of everything that the parts depend on.
 
     Args:
-        given: what is mined, as plain values.
-        options: how; only what a worker applies matters, caps and duplicates are decided over finished parts.
-        versions: of what reads and parses.
+        sources: the inputs, as plain values.
+        options: the mining options. Caps and duplicates do not count: the merge applies them to finished parts.
+        versions: versions of the libraries that read and parse.
     """
     same = dataclasses.replace(options, keep_near_duplicates=False, template_cap=0, package_cap=0)
-    held_out = [stamp for folder in options.decontaminate for stamp in _stamps(folder)]
-    return content_hash(json.dumps([given, same.for_manifest(), held_out, versions]))
+    stamps = [stamp for folder in options.decontaminate for stamp in _stamps(folder)]
+    return content_hash(json.dumps([sources, same.for_manifest(), stamps, versions]))
 
 
-def stamps_of(tasks: Sequence[Task]) -> list[tuple[int, str, int, int]]:
-    """What tells whether a source is still the same: its task, origin, size and time of change."""
+def stamps_of(tasks: Sequence[MiningTask]) -> list[tuple[int, str, int, int]]:
+    """What tells whether sources have changed: task, origin, size and modification time of each."""
     return [
         (task.number, given.source.origin, given.size, _changed(given.source.path))
         for task in tasks
@@ -116,7 +116,7 @@ def stamps_of(tasks: Sequence[Task]) -> list[tuple[int, str, int, int]]:
 
 
 def _stamps(folder: Path) -> list[tuple[str, int, int]]:
-    """The same of every file below a folder."""
+    """Path, size and modification time of every file below a folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return [(str(path.relative_to(folder)), path.stat().st_size, _changed(path)) for path in paths]
 
@@ -129,13 +129,14 @@ def _changed(path: Path) -> int:
 
 
 def open_work(folder: Path, plan: str) -> bool:
-    """Make the work folder ready; whether parts of this very plan are in it already.
+    """Prepare the work folder. Parts of another plan are deleted.
 
-    What another plan left there is thrown away.
+    Returns:
+        Whether the folder belongs to this plan already.
     """
     if (folder / PLAN).exists():
-        found = read_json(folder / PLAN, "plan of mining")
-        if isinstance(found, dict) and found.get("plan") == plan:
+        known = read_json(folder / PLAN, "plan of mining")
+        if isinstance(known, dict) and known.get("plan") == plan:
             return True
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,1 +1,1 @@
-"""The Encoder: texts → unit vectors, over a static table or any causal transformers model."""
+"""Models: the Encoder, static tables and causal transformers, and what builds and converts them."""

@@ -1,7 +1,7 @@
-"""LoRA (Hu et al. 2021, arXiv 2106.09685): the body rests, small matrices beside its linear layers are trained.
+"""LoRA adapters (Hu et al. 2021, arXiv 2106.09685): low-rank matrices are trained, the body's weights are frozen.
 
-W x becomes W x + (alpha / rank) B A x, with A at random and B zero: before the training all vectors are the body's
-own. After it B A is added to W, and an ordinary model is saved.
+W x becomes W x + (alpha / rank) B A x. A is random and B is zero, so the untrained adapters change nothing. After
+training, B A is added to W and an ordinary model is saved.
 """
 
 import warnings
@@ -14,14 +14,17 @@ from adjoin.model.bodies import TransformerBody
 
 
 def with_lora(body: TransformerBody, rank: int, alpha: int | None = None, *, seed: int = 0) -> TransformerBody:
-    """A body of which only adapters train, one beside each linear layer of its blocks.
+    """Freeze a body and add a LoRA adapter to each linear layer of its blocks.
 
     Args:
-        body: any transformer; its model is changed in place, so use only what is returned.
-        rank: inner width of an adapter: A is (rank, inputs), B (outputs, rank).
-        alpha: what an adapter adds is scaled by alpha / rank; twice the rank if None, as LLM2Vec has it
+        body: a transformer. Its model is changed in place, so use only the returned body.
+        rank: rank of an adapter: A is (rank, inputs), B is (outputs, rank).
+        alpha: an adapter's output is scaled by alpha / rank. None for twice the rank, as in LLM2Vec
             (arXiv 2404.05961).
-        seed: of A; the global random state stays as it is.
+        seed: seed of A. The global random state does not change.
+
+    Returns:
+        A body whose trainable parameters are those of the adapters.
 
     Raises:
         AdjoinError: peft is not installed, or rank or alpha is not positive.
@@ -40,17 +43,17 @@ def with_lora(body: TransformerBody, rank: int, alpha: int | None = None, *, see
         r=rank,
         lora_alpha=alpha,
         target_modules="all-linear",
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in body.model.modules()),  # GPT-2's: W transposed
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in body.model.modules()),  # GPT-2: W transposed
     )
     with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5 by an old name
+        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a deprecated name
         torch.manual_seed(seed)
         return TransformerBody(get_peft_model(body.model, config))
 
 
 def merged(body: TransformerBody) -> Any:  # noqa: ANN401 - a transformers model, an untyped library
-    """The ordinary transformers model that a body with adapters has become, to be saved.
+    """Merge a body's adapters into its weights, in place, and return the transformers model to be saved.
 
-    The adapters are added to the weights in place: the body cannot be trained on.
+    The body cannot be trained any further.
     """
     return body.model.merge_and_unload()

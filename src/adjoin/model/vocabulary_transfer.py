@@ -1,10 +1,10 @@
-"""A static table's first vectors out of a generative language model: the paper's start, for the cheapest encoder.
+"""Vocabulary transfer: initialises a static table from the token embeddings of a generative language model.
 
-The model's token embeddings know what words have to do with each other, but its tokenizer cuts texts in another
-way than ours. So each of our tokens, read as a word, takes the mean of the embeddings that the model would read
-it as. Their common part (the mean) is taken out, and the variances of their principal axes are brought half-way
-to one another: a few axes that hold frequency and spelling would otherwise outweigh all others in a sum of many
-tokens. Mu and Viswanath 2018 (arXiv 1702.01417) leave such axes out; here none has to be chosen.
+The paper starts from a language model; this is the same for a static table. The two tokenizers differ. So each of
+our tokens, as a word, gets the mean of the embeddings of the model's tokens for it. Then the overall mean is
+subtracted, and the variances of the principal axes are brought closer together. Otherwise a few axes that encode
+frequency and spelling would dominate a sum of many tokens. Mu and Viswanath 2018 (arXiv 1702.01417) remove such
+axes; here none has to be chosen.
 """
 
 import numpy as np
@@ -15,17 +15,17 @@ from adjoin.model.static import start_vectors
 from adjoin.tokens import Tokenizer
 
 
-def transplanted_vectors(
-    tokenizer: Tokenizer, embeddings_WE: NDArray[np.float32], theirs: Tokenizer, dimension: int, seed: int
+def transferred_vectors(
+    tokenizer: Tokenizer, embeddings_WE: NDArray[np.float32], source: Tokenizer, dimension: int, seed: int
 ) -> NDArray[np.float32]:
-    """Vectors (V, D) for the tokens of one tokenizer out of the embeddings of another's, lengths about 1.
+    """Make token vectors (V, D) for a tokenizer from a language model's token embeddings; lengths are about 1.
 
     Args:
-        tokenizer: whose V tokens want vectors; one that the other reads as nothing gets a random one.
-        embeddings_WE: the language model's.
-        theirs: its tokenizer.
+        tokenizer: the tokenizer of V tokens to make vectors for.
+        embeddings_WE: token embeddings of the language model.
+        source: tokenizer of the language model. A token that it splits into no tokens gets a random vector.
         dimension: D, at most E.
-        seed: of the random vectors.
+        seed: seed of the random vectors.
 
     Raises:
         AdjoinError: D is more than E.
@@ -36,17 +36,22 @@ def transplanted_vectors(
             " give no more"
         )
     words = [f" {tokenizer.backend.decode([token])}" for token in range(tokenizer.vocabulary_size)]
-    read = [encoding.ids for encoding in theirs.backend.encode_batch(words, add_special_tokens=False)]
-    known_V = np.array([bool(ids) for ids in read])
-    vectors_VD = start_vectors(len(read), dimension, seed)
-    vectors_VD[known_V] = evened(np.stack([embeddings_WE[ids].mean(axis=0) for ids in read if ids]), dimension)
+    source_ids = [encoding.ids for encoding in source.backend.encode_batch(words, add_special_tokens=False)]
+    known_V = np.array([bool(ids) for ids in source_ids])
+    vectors_VD = start_vectors(len(source_ids), dimension, seed)
+    vectors_VD[known_V] = whiten_halfway(
+        np.stack([embeddings_WE[ids].mean(axis=0) for ids in source_ids if ids]), dimension
+    )
     return vectors_VD
 
 
-def evened(rows_NE: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
-    """The rows without their mean, along their first D principal axes (N, D); the mean square of lengths is 1.
+def whiten_halfway(rows_NE: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """Centre rows, project them on their first D principal axes, and whiten them half-way.
 
-    Of an axis with standard deviation s, the square root of s remains.
+    An axis of standard deviation s is scaled to the square root of s.
+
+    Returns:
+        Rows (N, D), float32, whose squared lengths have the mean 1.
     """
     centred_NE = rows_NE.astype(np.float64) - rows_NE.mean(axis=0)
     variances_E, axes_EE = np.linalg.eigh(centred_NE.T @ centred_NE / len(rows_NE))

@@ -1,1 +1,1 @@
-"""The loss of the paper and the step that computes its gradients in bounded memory."""
+"""The contrastive and the next-token loss, and the steps that compute their gradients in bounded memory."""

@@ -1,8 +1,8 @@
-"""Causal language modelling: each token foretold from those before it, and the step that leaves the gradients.
+"""Causal language modelling: the next-token loss in chunks of rows, and the step that computes its gradients.
 
-The logits of a micro-batch (N tokens, V in the vocabulary) would take more memory than all else: 2,048 tokens and
-a vocabulary of 50,257 make 412 MB, twice that with their gradient. So they are made some rows at a time, turned
-into that chunk's share of the gradients at once, and forgotten; nothing is computed twice.
+The logits of a micro-batch (N, V) would take more memory than all else: 412 MB for 2,048 tokens and a vocabulary
+of 50,257, twice that with their gradient. So a few rows of logits are computed at a time. Their share of the
+gradients is added at once and the logits are freed; nothing is computed twice.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from adjoin.batches.batch import micro_batches
 from adjoin.batches.rows import RowBatch
 from adjoin.errors import AdjoinError
-from adjoin.objective.oom import forget_gradients, within_memory
+from adjoin.objective.oom import clear_gradients, within_memory
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tokens import Ragged
 
-# Rows of logits at a time. 2,048 tokens, D = 128, V = 8,192 on one core: 0.23 s at 256 rows, 0.32 at 32, 0.25 at
-# all; plain cross-entropy takes 0.36, a chunk that torch's checkpointing computes twice 0.32.
+# Rows of logits at a time. 2,048 tokens, D = 128, V = 8,192 on one core: 0.23 s with 256 rows, 0.32 s with 32,
+# 0.25 s with all. Plain cross-entropy takes 0.36 s, chunks under torch's activation checkpointing 0.32 s.
 CHUNK_ROWS = {"cpu": 256, "cuda": 2_048}
 
 
@@ -33,19 +33,19 @@ def next_token_loss(
     chunk_rows: int | None = None,
     precision: torch.dtype | None = None,
 ) -> Tensor:
-    """The cross-entropy of softmax(states · headᵀ) with the labels, summed over all tokens.
+    """Compute the cross-entropy of softmax(states @ head.T) with the labels, summed over all tokens, in nats.
 
-    A sum, because a batch is made of several micro-batches, whose means would not have the batch's mean.
+    It is a sum, since a batch consists of micro-batches of different sizes.
 
     Args:
-        states_ND: the body's last states (N, D).
-        head_VD: the head's matrix (V, D); as a rule the table of token vectors itself.
-        labels_N: the token that follows each (N,), int64.
-        chunk_rows: rows of logits that exist at a time; None for `CHUNK_ROWS`.
-        precision: of the matrix products; None for the states' own. Logits and loss are at least float32.
+        states_ND: last hidden states of the body.
+        head_VD: matrix of the head, usually the token embedding table.
+        labels_N: the token that follows each state, int64.
+        chunk_rows: rows of logits in memory at a time; None for `CHUNK_ROWS`.
+        precision: dtype of the matrix products; None for the states' dtype. Logits and loss are at least float32.
 
     Returns:
-        In nats, a scalar. Its gradient was computed on the way if gradients are enabled.
+        The summed loss, a scalar. Its gradient is computed in the forward pass if gradients are enabled.
     """
     rows = chunk_rows or CHUNK_ROWS[states_ND.device.type]
     loss: Tensor = _NextToken.apply(  # type: ignore[no-untyped-call]
@@ -55,7 +55,7 @@ def next_token_loss(
 
 
 class _NextToken(torch.autograd.Function):
-    """The sum of cross-entropies; with d/dlogits = softmax - one-hot the gradients need no second pass."""
+    """The summed cross-entropy; its gradient is softmax - one-hot, so it needs no second pass."""
 
     @staticmethod
     def forward(
@@ -73,8 +73,8 @@ class _NextToken(torch.autograd.Function):
         gradient_VD = torch.zeros_like(head_VD) if with_gradient else None
         narrow_VD = head_VD.to(precision)
         for first in range(0, len(states_ND), rows):
-            some = slice(first, first + rows)
-            narrow_CD, labels_C1 = states_ND[some].to(precision), labels_N[some, None]
+            chunk = slice(first, first + rows)
+            narrow_CD, labels_C1 = states_ND[chunk].to(precision), labels_N[chunk, None]
             logits_CV = (narrow_CD @ narrow_VD.T).to(exact)
             norms_C1 = logits_CV.logsumexp(1, keepdim=True)
             loss += (norms_C1 - logits_CV.gather(1, labels_C1)).sum()
@@ -82,7 +82,7 @@ class _NextToken(torch.autograd.Function):
                 errors_CV = logits_CV.sub_(norms_C1).exp_()
                 errors_CV.scatter_add_(1, labels_C1, errors_CV.new_full(labels_C1.shape, -1))
                 narrow_CV = errors_CV.to(precision)
-                gradient_ND[some] = narrow_CV @ narrow_VD
+                gradient_ND[chunk] = narrow_CV @ narrow_VD
                 gradient_VD += narrow_CV.T @ narrow_CD
         ctx.save_for_backward(gradient_ND, gradient_VD)
         return loss
@@ -98,12 +98,12 @@ class _NextToken(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True)
 class CausalResult:
-    """What a step measured.
+    """The loss and the token counts of a causal step.
 
     Attributes:
-        loss: mean over all tokens of the whole batch, in nats.
-        tokens: tokens that this rank predicted.
-        padded: tokens that went through its body, padding among them.
+        loss: mean loss over all predicted tokens of the whole batch, in nats.
+        tokens: predicted tokens of this rank.
+        padded: tokens of this rank with padding.
     """
 
     loss: float
@@ -112,10 +112,12 @@ class CausalResult:
 
 
 class CausalStep:
-    """Computes a batch's loss and leaves its gradients in the parameters' `.grad`.
+    """Computes the next-token loss of a batch and accumulates its gradients in the parameters' `.grad`.
+
+    If memory runs out on one rank, all ranks halve `token_budget` and retry the batch.
 
     Attributes:
-        token_budget: as given, or less after memory ran out.
+        token_budget: padded tokens per micro-batch; halved each time memory runs out.
     """
 
     def __init__(
@@ -126,67 +128,72 @@ class CausalStep:
         autocast: torch.dtype | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
-        """Prepare steps.
+        """Wrap a causal language model.
 
         Args:
-            model: a causal language model with a plain head, see `check_head`.
-            token_budget: padded tokens of a micro-batch; memory depends on it, the result does not.
-            autocast: bfloat16 to run the matrix products in it; logits and loss stay in float32.
-            ranks: with whom each batch is shared.
+            model: a transformers model with a plain linear head, see `check_head`.
+            token_budget: maximum number of padded tokens per micro-batch. It changes memory, not the result.
+            autocast: bfloat16 to run the model under autocast; logits and loss stay in float32. None for none.
+            ranks: the ranks that share each batch.
         """
         self.model, self.token_budget, self.autocast, self.ranks = model, token_budget, autocast, ranks
         self._parameters: list[nn.Parameter] = list(model.parameters())
 
     def __call__(self, batch: RowBatch) -> CausalResult:
-        """Add the gradients of the batch's mean loss to the parameters' `.grad`, which are zero or None before.
+        """Compute the batch's mean loss and leave its gradients in the parameters' `.grad`.
+
+        Call with gradients that are zero or None: a retry after running out of memory clears them.
 
         Raises:
-            AdjoinError: memory runs out even with one row at a time.
+            AdjoinError: memory runs out even with one row per micro-batch.
         """
         while (
-            done := within_memory(lambda: self._nats(batch.rows, share_of=batch.predicted), self.ranks)
+            result := within_memory(lambda: self._nats(batch.rows, share_of=batch.predicted), self.ranks)
         ) is None:
             self._back_off()
-        nats, padded = done
+        nats, padded = result
         self.ranks.all_reduce_gradients(self._parameters)
         loss = float(self.ranks.all_reduce(nats)) / batch.predicted
         return CausalResult(loss, predicted_in(batch.rows), padded)
 
     @torch.no_grad()
     def measure(self, rows: Ragged) -> float:
-        """The mean loss in nats over the rows of all ranks, without dropout and without gradients.
+        """Compute the mean loss over the rows of all ranks, in nats, without dropout and gradients.
+
+        Args:
+            rows: this rank's rows.
 
         Raises:
-            AdjoinError: as a step.
+            AdjoinError: memory runs out even with one row per micro-batch.
         """
         self.model.eval()
-        while (done := within_memory(lambda: self._nats(rows), self.ranks)) is None:
+        while (result := within_memory(lambda: self._nats(rows), self.ranks)) is None:
             self._back_off()
-        return float(self.ranks.all_reduce(done[0])) / sum(self.ranks.all_gather(predicted_in(rows)))
+        return float(self.ranks.all_reduce(result[0])) / sum(self.ranks.all_gather(predicted_in(rows)))
 
     def _nats(self, rows: Ragged, *, share_of: int | None = None) -> tuple[Tensor, int]:
-        """The loss summed over rows, and their padded tokens; with `share_of` its gradients too, divided by it."""
+        """The summed loss and the padded tokens of rows; with `share_of`, also the gradients divided by it."""
         nats, padded = torch.zeros((), dtype=torch.float64, device=self.ranks.device), 0
         for group in micro_batches(rows.lengths_B - 1, self.token_budget):
-            some = rows.take(group)
-            loss = self._loss(some)
+            micro_batch = rows.take(group)
+            loss = self._loss(micro_batch)
             if share_of is not None:
                 torch.autograd.backward(loss / share_of)
             nats += loss.detach()
-            padded += some.padded()[:, 1:].size
+            padded += micro_batch.padded()[:, 1:].size
         return nats, padded
 
     def _loss(self, rows: Ragged) -> Tensor:
-        """The loss summed over some rows, each token of which but the first is predicted."""
+        """The loss summed over all tokens of rows but the first of each."""
         ids_BT = rows.padded()
-        real_N = np.flatnonzero(np.arange(ids_BT.shape[1] - 1) < rows.lengths_B[:, None] - 1)
-        inputs_BT, labels_N, places_N = (
+        indices_N = np.flatnonzero(np.arange(ids_BT.shape[1] - 1) < rows.lengths_B[:, None] - 1)
+        inputs_BT, labels_N, positions_N = (
             torch.from_numpy(array).to(self.ranks.device)
-            for array in (ids_BT[:, :-1].copy(), ids_BT[:, 1:].reshape(-1)[real_N], real_N)
+            for array in (ids_BT[:, :-1].copy(), ids_BT[:, 1:].reshape(-1)[indices_N], indices_N)
         )
         with self._precision():
             states_BTD = self.model.base_model(input_ids=inputs_BT, use_cache=False).last_hidden_state
-        states_ND = states_BTD.flatten(0, 1)[places_N]
+        states_ND = states_BTD.flatten(0, 1)[positions_N]
         head_VD = self.model.get_output_embeddings().weight
         return next_token_loss(states_ND, head_VD, labels_N, precision=self.autocast)
 
@@ -194,24 +201,28 @@ class CausalStep:
         return torch.autocast(self.ranks.device.type, self.autocast) if self.autocast else nullcontext()
 
     def _back_off(self) -> None:
-        """Make ready for another attempt with half the memory."""
+        """Halve the micro-batches for a retry."""
         if self.token_budget <= 1:
-            raise AdjoinError("out of memory even with one row at a time: take fewer --max-tokens")
+            raise AdjoinError("out of memory even with one row per micro-batch: give fewer --max-tokens")
         self.token_budget //= 2
-        forget_gradients(self._parameters, self.ranks.device)
+        clear_gradients(self._parameters, self.ranks.device)
 
 
 def predicted_in(rows: Ragged) -> int:
-    """How many tokens are predicted in rows: all but the first of each."""
+    """Count the predicted tokens of rows: all but the first of each."""
     return int(rows.lengths_B.sum()) - len(rows)
 
 
 @torch.no_grad()
 def check_head(model: Any, name: str) -> None:  # noqa: ANN401 - a transformers model, an untyped library
-    """Refuse a language model whose logits are anything else than its last states times one matrix.
+    """Check that a language model's logits are its last hidden states times one matrix.
+
+    Args:
+        model: a transformers model.
+        name: its checkpoint, for the error message.
 
     Raises:
-        AdjoinError: naming the checkpoint; it has a bias, a scale or a cap on its logits.
+        AdjoinError: the head has a bias, or the logits are scaled or capped.
     """
     model.eval()
     ids_BT = torch.tensor([[1, 2, 3]])
@@ -219,6 +230,6 @@ def check_head(model: Any, name: str) -> None:  # noqa: ANN401 - a transformers 
     logits_BTV = model(input_ids=ids_BT, use_cache=False).logits
     if not torch.allclose(states_BTD @ model.get_output_embeddings().weight.T, logits_BTV, rtol=1e-3, atol=1e-3):
         raise AdjoinError(
-            f"{name}: its logits are not its states times a matrix (a bias, a scale or a cap); take another"
-            " checkpoint"
+            f"{name}: its logits are not its states times one matrix: there is a bias, a scale or a cap;"
+            " take another checkpoint"
         )

@@ -1,7 +1,7 @@
-"""Workers that embed micro-batches at the same time: a thread and a processor each, the weights shared.
+"""Thread replicas: several micro-batches at a time on the CPU, one thread and one core each, with shared weights.
 
-A product that two processors share has to wait for the slower one; two micro-batches have not. On a quiet machine
-that gains 6 %; where another process takes a part of a processor, all that OpenMP loses by waiting (docs/LOG.md).
+A matrix product that two cores share waits for the slower core; two micro-batches do not. This gains 6 % on a
+quiet machine, and more where another process takes part of a core (docs/LOG.md).
 """
 
 import copy
@@ -14,27 +14,33 @@ import torch
 from adjoin.model.bodies import Body
 
 
-class Crew:
-    """A body and its twins, each with gradients of its own; who does what is fixed, so the sum is always the same.
+class Replicas:
+    """A body and its replicas, which share its weights and have gradients of their own.
+
+    The assignment of micro-batches to replicas is fixed, so the sum of gradients is reproducible bit by bit.
 
     Attributes:
-        bodies: one a worker, the first the body itself.
+        bodies: one body per worker; the first is the original.
     """
 
     def __init__(self, body: Body, workers: int) -> None:
-        """Make the twins; with one worker all is done in the caller's thread, by all its processors."""
-        self.bodies: list[Body] = [body, *(_twin(body) for _ in range(workers - 1))]
-        self._pool = ThreadPoolExecutor(workers, "micro-batch", _one_processor) if workers > 1 else None
+        """Make workers - 1 replicas; with one worker, all work runs in the caller's thread on all its cores."""
+        self.bodies: list[Body] = [body, *(_replica_of(body) for _ in range(workers - 1))]
+        self._pool = ThreadPoolExecutor(workers, "micro-batch", _use_one_core) if workers > 1 else None
 
     @property
     def size(self) -> int:
-        """The number of workers."""
+        """Number of workers, the original included."""
         return len(self.bodies)
 
     def each(self, numbers: Sequence[int], work: Callable[[Body, int], object]) -> None:
-        """Call `work` with a body and a number, for all numbers in order; a number always meets the same body.
+        """Call `work(body, number)` for all numbers, in parallel; a number always gets the same body.
 
-        What it raises is raised when all workers have ended.
+        The first exception is raised after all workers have ended.
+
+        Args:
+            numbers: such as the indices of micro-batches.
+            work: called from several threads.
         """
         if self._pool is None:
             for number in numbers:
@@ -52,31 +58,31 @@ class Crew:
             if errors:
                 raise errors[0]
         finally:
-            del errors, shares  # or the failed graphs would live as long as this frame, which the error holds
+            del errors, shares  # else the error, which holds this frame, would keep the failed graphs alive
 
     def gather_gradients(self) -> None:
-        """Add the twins' gradients to the body's, in order, and forget them."""
-        for twin in self.bodies[1:]:
-            for own, other in zip(self.bodies[0].parameters(), twin.parameters(), strict=True):
+        """Add the replicas' gradients to the original's, in order, and clear them."""
+        for replica in self.bodies[1:]:
+            for own, other in zip(self.bodies[0].parameters(), replica.parameters(), strict=True):
                 if other.grad is not None:
                     own.grad = other.grad if own.grad is None else own.grad.add_(other.grad)
                     other.grad = None
 
-    def forget_gradients(self) -> None:
-        """Of the twins, after a failure."""
-        for twin in self.bodies[1:]:
-            for parameter in twin.parameters():
+    def clear_gradients(self) -> None:
+        """Clear the replicas' gradients after a failure."""
+        for replica in self.bodies[1:]:
+            for parameter in replica.parameters():
                 parameter.grad = None
 
 
-def _twin(body: Any) -> Any:  # noqa: ANN401 - a body that is a module
-    """A body on the same weights, which therefore follows every step of the optimiser."""
-    twin = copy.deepcopy(body)
-    for own, other in zip(body.parameters(), twin.parameters(), strict=True):
+def _replica_of(body: Any) -> Any:  # noqa: ANN401 - a body that is a module
+    """A copy of a body that shares its weights, so that it follows every optimizer step."""
+    replica = copy.deepcopy(body)
+    for own, other in zip(body.parameters(), replica.parameters(), strict=True):
         other.data, other.grad = own.data, None
-    return twin
+    return replica
 
 
-def _one_processor() -> None:
-    """A worker's products run in its own thread; the number is each thread's own."""
+def _use_one_core() -> None:
+    """Run a worker's matrix products in its own thread only; torch keeps this number per thread."""
     torch.set_num_threads(1)

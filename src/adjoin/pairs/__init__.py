@@ -1,1 +1,1 @@
-"""Documents → pairs: neighbouring passages, titles, questions, documented functions; and the dataset of them."""
+"""Pairs (x, y) from documents, such as neighbouring passages and documented functions, and their dataset."""

@@ -1,11 +1,11 @@
-"""The pairs on disk: Parquet shards and a manifest, the same bytes for the same input.
+"""The dataset of pairs on disk: Parquet shards and a manifest, byte-identical for identical input.
 
     pairs/
-      pairs-00000.parquet ...   columns x, y, kind, language, origin, group, x_hash, y_hash, then those that
-                                not every source has: name, licence, repository, negatives
+      pairs-00000.parquet ...   columns x, y, kind, language, origin, group, x_hash, y_hash, then optional ones:
+                                name, licence, repository, negatives
       manifest.json             counts per rule and source, options, versions, a hash of every shard
 
-A folder without a manifest is not a dataset: the manifest is written last, with the shards already in place.
+The manifest is written last, when all shards are in place. A folder without one is not a dataset.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import pyarrow
 
 MANIFEST = "manifest.json"
-NEGATIVES = "negatives"  # the optional column, and the manifest's entry that goes with it
-PROVENANCE = ("name", "licence", "repository")  # columns that a reader can do without
-_REPEATING = ("kind", "language", "name", "licence", "repository")  # columns with few different values
+NEGATIVES = "negatives"  # the optional column, and its entry in the manifest
+PROVENANCE = ("name", "licence", "repository")  # columns that a shard may lack
+_REPEATING = ("kind", "language", "name", "licence", "repository")  # columns with few distinct values
 FORMAT = 1
 ROWS_PER_SHARD = 65_536  # about 60 MB of code and docstrings before compression
-ROWS_PER_PART = 8_192  # a Parquet row group: what is read at a time
+ROWS_PER_PART = 8_192  # rows per Parquet row group, the unit of reading
 
 
 def write_shards(
@@ -38,14 +38,14 @@ def write_shards(
     """Write pairs into numbered Parquet files.
 
     Args:
-        pairs: what to write.
-        folder: where to.
-        negatives: whether to write a column of explicit negatives, each pair's attribute `negatives`; the
-            manifest must then have the entry `negatives`, how many there are.
+        pairs: the pairs, in order.
+        folder: an existing folder.
+        negatives: whether to write the column of explicit negatives. The manifest must then have an entry
+            `negatives`: their number.
         first: the number of the first file.
 
     Returns:
-        One description a shard for the manifest: file, rows, sha256.
+        One manifest entry per shard: file, rows, sha256.
     """
     shards: list[dict[str, Any]] = []
     remaining = iter(pairs)
@@ -57,23 +57,23 @@ def write_shards(
 
 
 def write_shard(tables: Iterable["pyarrow.Table"], folder: Path, number: int) -> dict[str, Any]:
-    """Write one shard.
+    """Write one shard as a Parquet file.
 
     Args:
-        tables: its pairs, in the columns of `schema_of_shards`: `ROWS_PER_PART` in each but the last, since a
-            table becomes a row group.
-        folder: where to.
-        number: which shard of the dataset it is.
+        tables: the pairs, at least one table, in the columns of `schema_of_shards`. Each table becomes a row
+            group: `ROWS_PER_PART` rows in all but the last.
+        folder: an existing folder.
+        number: the number of the shard in the dataset.
 
     Returns:
-        Its description for the manifest: file, rows, sha256.
+        The shard's manifest entry: file, rows, sha256.
     """
     import pyarrow.parquet
 
     path, rows = folder / f"pairs-{number:05d}.parquet", 0
     remaining = iter(tables)
     first = next(remaining)
-    repeating = [name for name in _REPEATING if name in first.schema.names]  # to look for others takes longer
+    repeating = [name for name in _REPEATING if name in first.schema.names]  # trying the others only takes time
     with pyarrow.parquet.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=repeating) as writer:
         for table in chain([first], remaining):
             writer.write_table(table, row_group_size=ROWS_PER_PART)
@@ -82,7 +82,11 @@ def write_shard(tables: Iterable["pyarrow.Table"], folder: Path, number: int) ->
 
 
 def schema_of_shards(*, negatives: bool = False) -> "pyarrow.Schema":
-    """The columns of a shard."""
+    """Return the Arrow schema of a shard.
+
+    Args:
+        negatives: whether it has the column of explicit negatives.
+    """
     import pyarrow
 
     text, number = pyarrow.string(), pyarrow.int64()
@@ -94,10 +98,10 @@ def schema_of_shards(*, negatives: bool = False) -> "pyarrow.Schema":
     return pyarrow.schema([*columns, *provenance, *([(NEGATIVES, pyarrow.list_(text))] if negatives else [])])
 
 
-def _lacks(schema: "pyarrow.Schema", *, negatives: bool) -> list[str]:
-    """The columns that a shard must have and has not, or has in another type."""
-    wanted = [field for field in schema_of_shards(negatives=negatives) if field.name not in PROVENANCE]
-    return [field.name for field in wanted if field not in list(schema)]
+def _missing_columns(schema: "pyarrow.Schema", *, negatives: bool) -> list[str]:
+    """The required columns that a shard lacks, or has with another type."""
+    required = [field for field in schema_of_shards(negatives=negatives) if field.name not in PROVENANCE]
+    return [field.name for field in required if field not in list(schema)]
 
 
 def _table(rows: list[Pair], schema: "pyarrow.Schema") -> "pyarrow.Table":
@@ -107,8 +111,8 @@ def _table(rows: list[Pair], schema: "pyarrow.Schema") -> "pyarrow.Table":
     return pyarrow.Table.from_arrays(columns, schema=schema)
 
 
-def _damaged(shard: object) -> bool:
-    """Whether a manifest's entry is not one that `write_shards` gave."""
+def _is_malformed(shard: object) -> bool:
+    """Whether a manifest entry cannot come from `write_shards`."""
     declared = {"file": str, "rows": int, "sha256": str}
     if not isinstance(shard, dict) or shard.keys() < declared.keys() or wrong_types(shard, declared):
         return True
@@ -116,15 +120,18 @@ def _damaged(shard: object) -> bool:
 
 
 def sha256_of_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Complete a dataset with its manifest; until then the folder is not one.
+    """Write the manifest, which makes the folder a dataset.
 
-    Its inputs, if it names any, stand last and one a line: there may be many thousands.
+    Args:
+        folder: the folder with all shards.
+        manifest: JSON values, with the entry `shards` from `write_shards`. The entries `format` and `hash` are
+            added. `inputs` is written last, one input per line, since there may be thousands.
     """
     digest = hashlib.sha256("".join(shard["sha256"] for shard in manifest["shards"]).encode()).hexdigest()
     manifest = {"format": FORMAT, "hash": digest, **manifest}
@@ -133,19 +140,19 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     if inputs:
         lines = ",\n".join("    " + json.dumps(given, ensure_ascii=False) for given in inputs)
         text = text.removesuffix("\n}") + f',\n  "inputs": [\n{lines}\n  ]\n}}'
-    # Half a surrogate pair, as in a file name that is not UTF-8, becomes \\udcff: JSON's own way to write it.
+    # A lone surrogate, as in a file name that is not UTF-8, becomes the JSON escape \\udcff.
     write_atomically(folder / MANIFEST, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of one shard, at most `ROWS_PER_PART` pairs: what is read at a time, or given to a worker.
+    """One row group of a shard, at most `ROWS_PER_PART` pairs: the unit of reading, and of work for a worker.
 
     Attributes:
-        path: the shard.
-        shard_rows: pairs of the whole shard.
-        number: which of its row groups, from 0.
-        rows: pairs of this one.
+        path: the shard's file.
+        shard_rows: number of pairs in the whole shard.
+        number: index of the row group in the shard.
+        rows: number of pairs in the row group.
         negatives: whether the shard must have the column of explicit negatives.
     """
 
@@ -155,29 +162,35 @@ class Part:
     rows: int
     negatives: bool
 
-    def columns(self, wanted: Iterable[str]) -> list[str]:
-        """Those of the wanted columns that the shard has; `PROVENANCE` need not be there."""
+    def columns(self, names: Iterable[str]) -> list[str]:
+        """Return those of the named columns that the shard has; it may lack those in `PROVENANCE`."""
         import pyarrow.parquet
 
         with pyarrow.parquet.ParquetFile(self.path) as file:
-            return [name for name in wanted if name in file.schema_arrow.names]
+            return [name for name in names if name in file.schema_arrow.names]
 
     def read(self, columns: list[str]) -> dict[str, list[Any]]:
-        """The values of the columns, row by row.
+        """Read columns.
+
+        Args:
+            columns: names of columns that the shard has.
+
+        Returns:
+            Name of column → its values, one per pair.
 
         Raises:
-            AdjoinError: the shard is damaged, lacks a column, or has other rows than the manifest says.
+            AdjoinError: the shard is damaged, lacks a column, or its number of rows differs from the manifest.
         """
         import pyarrow
         import pyarrow.parquet
 
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
-                lacking = _lacks(file.schema_arrow, negatives=self.negatives)
-                if lacking or file.metadata.num_rows != self.shard_rows:
+                missing = _missing_columns(file.schema_arrow, negatives=self.negatives)
+                if missing or file.metadata.num_rows != self.shard_rows:
                     raise ValueError(
                         f"expected {self.shard_rows:,} rows; it has {file.metadata.num_rows:,} of"
-                        f" {', '.join(file.schema_arrow.names)}{'; no ' * bool(lacking)}{', '.join(lacking)}"
+                        f" {', '.join(file.schema_arrow.names)}{'; no ' * bool(missing)}{', '.join(missing)}"
                     )
                 table = file.read_row_group(self.number, columns=columns)
             if len(table) != self.rows:
@@ -193,10 +206,10 @@ class Part:
 
 @dataclass(frozen=True)
 class PairDataset:
-    """A finished dataset of pairs.
+    """A finished dataset of pairs. Its length is the number of pairs.
 
     Attributes:
-        folder: where it lies.
+        folder: the dataset's folder.
         manifest: the parsed manifest.json.
     """
 
@@ -208,7 +221,7 @@ class PairDataset:
         """Open a dataset that `adjoin mine` wrote.
 
         Raises:
-            AdjoinError: there is none, it is unfinished, damaged, of another format, or a shard is missing.
+            AdjoinError: the dataset is missing, unfinished, damaged or of another format, or a shard is missing.
         """
         if not folder.is_dir():
             raise AdjoinError(f"no pairs at {folder}: expected a folder made by `adjoin mine ... --out {folder}`")
@@ -218,7 +231,11 @@ class PairDataset:
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise AdjoinError(f"{folder / MANIFEST} is not a manifest of format {FORMAT}; mine the pairs again")
         shards = manifest.get("shards")
-        if not isinstance(manifest.get("hash"), str) or not isinstance(shards, list) or any(map(_damaged, shards)):
+        if (
+            not isinstance(manifest.get("hash"), str)
+            or not isinstance(shards, list)
+            or any(map(_is_malformed, shards))
+        ):
             raise AdjoinError(
                 f"{folder / MANIFEST} is damaged: expected a hash, and shards each with file, rows and sha256;"
                 " mine the pairs again"
@@ -233,25 +250,31 @@ class PairDataset:
 
     @property
     def hash(self) -> str:
-        """A SHA-256 over all shards."""
+        """The SHA-256 over all shards, in hexadecimal."""
         return str(self.manifest["hash"])
 
     @property
     def has_negatives(self) -> bool:
-        """Whether some of its pairs bring explicit negatives, in the column `negatives`."""
+        """Whether some pairs have explicit negatives, in the column `negatives`."""
         return bool(self.manifest.get(NEGATIVES))
 
     def parts(self) -> Iterator[Part]:
-        """All pairs in order, in stretches that are read one by one."""
+        """Yield all row groups in order; none is read yet."""
         for shard in self.manifest["shards"]:
             path, rows = self.folder / shard["file"], shard["rows"]
             for number, first in enumerate(range(0, rows, ROWS_PER_PART)):
                 yield Part(path, rows, number, min(ROWS_PER_PART, rows - first), NEGATIVES in self.manifest)
 
     def batches(self, columns: list[str]) -> Iterator[dict[str, list[Any]]]:
-        """Read the columns of all shards in order, at most `ROWS_PER_PART` rows at a time.
+        """Read columns of all shards in order, at most `ROWS_PER_PART` rows at a time.
+
+        Args:
+            columns: names of columns that the shards have.
+
+        Yields:
+            Name of column → its values, one per pair.
 
         Raises:
-            AdjoinError: a shard is damaged, lacks a column, or has another number of rows than the manifest says.
+            AdjoinError: a shard is damaged, lacks a column, or its number of rows differs from the manifest.
         """
         return (part.read(columns) for part in self.parts())

@@ -1,28 +1,28 @@
-"""Two dictionaries that define one term → a pair: two sentences that say the same, each in its author's words.
+"""Definition pairs: two dictionaries' definitions of one term, which are paraphrases without a human label.
 
-Nobody had to call them paraphrases: that both stand under one term says it. A term of several meanings makes some
-pairs that differ.
+A term with several meanings also makes some pairs whose definitions differ.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, product
 from typing import NamedTuple
 
 from adjoin.pairs.pair import Pair, text_hash
 
 KIND = "definition-definition"
 
-MOST = 4  # pairs of one term and two dictionaries
+MAX_PAIRS = 4  # pairs per term and two dictionaries
 
 
 class Definition(NamedTuple):
-    """A pair of the kind term-definition that stays in a dataset.
+    """A term and its definition, from a pair of the kind "term-definition" in a dataset.
 
     Attributes:
-        terms: the term, and other words for it behind commas.
-        text: what it means.
-        origin: where that stands, as "path:first-last".
-        language: of the text.
-        licence: of the text.
+        terms: the term, then its synonyms, separated by commas.
+        text: the definition.
+        origin: where the definition comes from, as "path:first-last" with line numbers.
+        language: the language of the definition.
+        licence: the licence of the definition.
     """
 
     terms: str
@@ -33,23 +33,23 @@ class Definition(NamedTuple):
 
     @property
     def key(self) -> int:
-        """Equal for definitions of one term."""
+        """A hash of the term; equal for definitions of the same term, ignoring case."""
         return text_hash(self.terms.partition(", ")[0].casefold())
 
     @property
     def dictionary(self) -> str:
-        """The file that it stands in."""
+        """The path of the dictionary."""
         return self.origin.rpartition(":")[0]
 
 
 def definition_pairs(read: Callable[[], Iterable[Definition]]) -> Iterator[Pair]:
-    """Pairs of definitions of one term in two dictionaries, in the order of the terms' first ones.
+    """Yield pairs of definitions of one term from two dictionaries, in the order of the terms' first definitions.
 
-    Those of one term are no negatives of each other; which of two is x is drawn by their hashes.
+    Pairs of one term share a group. The order of their hashes decides which definition is x.
 
     Args:
-        read: gives all definitions, the same each time; they are read twice, and only those are held whose term
-            stands in several dictionaries.
+        read: returns all definitions, the same each time. It is called twice, and only definitions whose term is
+            in several dictionaries are held in memory.
     """
     first, shared = dict[int, str](), dict[int, dict[str, list[Definition]]]()
     for definition in read():
@@ -59,25 +59,23 @@ def definition_pairs(read: Callable[[], Iterable[Definition]]) -> Iterator[Pair]
     if not shared:
         return
     for definition in read():
-        if (of_term := shared.get(definition.key)) is not None:
-            of_term.setdefault(definition.dictionary, []).append(definition)
-    # In the order of the dictionaries: `shared` has that in which terms were found to be so.
-    for key, of_term in sorted(shared.items(), key=lambda item: _place(item[1])):
-        dictionaries = list(of_term.values())
-        for number, some in enumerate(dictionaries):
-            for others in dictionaries[number + 1 :]:
-                yield from _of_two(some, others, key)
+        if (by_dictionary := shared.get(definition.key)) is not None:
+            by_dictionary.setdefault(definition.dictionary, []).append(definition)
+    # Sorted, since `shared` is in the order in which the second dictionaries were met.
+    for key, by_dictionary in sorted(shared.items(), key=lambda item: _position(item[1])):
+        for first_definitions, second_definitions in combinations(by_dictionary.values(), 2):
+            yield from _pairs_between(first_definitions, second_definitions, key)
 
 
-def _place(of_term: dict[str, list[Definition]]) -> tuple[str, int]:
-    origin = next(iter(of_term.values()))[0].origin
+def _position(by_dictionary: dict[str, list[Definition]]) -> tuple[str, int]:
+    origin = next(iter(by_dictionary.values()))[0].origin
     path, _, lines = origin.rpartition(":")
     return path, int(lines.partition("-")[0])
 
 
-def _of_two(some: list[Definition], others: list[Definition], key: int) -> Iterator[Pair]:
-    both = [(one, other) for one in some for other in others if one.text != other.text]
-    for one, other in both[:MOST]:
+def _pairs_between(first: list[Definition], second: list[Definition], key: int) -> Iterator[Pair]:
+    different = [(one, other) for one, other in product(first, second) if one.text != other.text]
+    for one, other in different[:MAX_PAIRS]:
         x, y = (one, other) if text_hash(one.text) < text_hash(other.text) else (other, one)
         licence = y.licence if x.licence == y.licence else f"({x.licence}) AND ({y.licence})"
         yield Pair(x.text, y.text, KIND, y.language, y.origin, key, "", licence)

@@ -1,7 +1,7 @@
-"""Documentation conventions: which comments are a function's, and what they say without marks, markup and tags.
+"""Documentation conventions: which comments document a function, and their plain text and summary.
 
-Python docstrings, Javadoc, JSDoc, PHPDoc, RDoc and YARD, Go's doc comments, Rust's `///`. Each has a cleaner from
-source to plain text with paragraphs; `summary` is the first of these.
+Python docstrings, Javadoc, JSDoc, PHPDoc, RDoc and YARD, Go's doc comments, Rust's `///`. Each convention has a
+cleaner from source to plain text with paragraphs. `summary` returns the first paragraph.
 """
 
 import ast
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-LONGEST = 30_000  # characters of a comment that are read: a summary stands at its head, a tag not far below
+MAX_COMMENT = 30_000  # characters of a comment that are read: the summary is at its start, tags not far below
 
-# -- which comments are a function's ----------------------------------------------------------------------------
+# -- which comments document a function -------------------------------------------------------------------------
 
 
 def first_string_of_body(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
-    """The statement that holds a Python docstring: a plain string that opens the body."""
+    """Return the node of a Python docstring: a plain string that is the first statement of the body."""
     body = function.child_by_field_name("body")
     if body is None:
         return []
@@ -29,7 +29,7 @@ def first_string_of_body(function: "Node", above: Sequence["Node"], source: byte
         kind = statement.type
         if kind == "comment":
             continue
-        # Grammars differ: the string stands alone or inside an expression statement.
+        # Versions of the grammar differ: the string is a statement itself, or inside an expression statement.
         if kind == "expression_statement" and statement.named_child_count == 1:
             return [statement] if statement.named_children[0].type == "string" else []
         return [statement] if kind == "string" else []
@@ -37,18 +37,18 @@ def first_string_of_body(function: "Node", above: Sequence["Node"], source: byte
 
 
 def _attached(function: "Node", above: Sequence["Node"]) -> Iterable["Node"]:
-    """Comments and annotations above a function, from the nearest upwards, as far as no empty line parts them."""
+    """Comments and annotations above a function, from the nearest upwards, up to the first empty line."""
     below = function.start_point.row
     for node in reversed(above):
         end = node.end_point
-        if end.row - (end.column == 0) < below - 1:  # a Rust comment's node ends behind its line's end
+        if end.row - (end.column == 0) < below - 1:  # a Rust comment's node includes the line end
             return
         yield node
         below = node.start_point.row
 
 
 def block_above(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
-    """The nearest `/** ... */` of the attached comments: Javadoc, JSDoc, PHPDoc."""
+    """Return the nearest attached `/** ... */` comment: Javadoc, JSDoc, PHPDoc."""
     for node in _attached(function, above):
         opening = source[node.start_byte : node.start_byte + 4]
         if opening.startswith(b"/**") and opening != b"/**/":
@@ -59,27 +59,27 @@ def block_above(function: "Node", above: Sequence["Node"], source: bytes) -> lis
 
 
 def lines_above(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
-    """All attached comments: Go, Ruby."""
+    """Return all attached comments, in order: Go, Ruby."""
     return list(_attached(function, above))[::-1]
 
 
 def outer_above(function: "Node", above: Sequence["Node"], source: bytes) -> list["Node"]:
-    """Rust's outer documentation: `///` lines and `/** */` blocks, whatever attributes stand between."""
-    found = []
+    """Return Rust's outer documentation, `///` lines and `/** */` blocks, across attributes between them."""
+    comments = []
     for node in _attached(function, above):
         opening = source[node.start_byte : node.start_byte + 4]
         if opening.startswith((b"///", b"/**")) and opening not in (b"////", b"/***", b"/**/"):
-            found.append(node)
-    return found[::-1]
+            comments.append(node)
+    return comments[::-1]
 
 
-# -- marks ------------------------------------------------------------------------------------------------------
+# -- comment marks ----------------------------------------------------------------------------------------------
 
 
 def _without_marks(comment: str, line_mark: str) -> str:
-    """The lines of block and line comments without `/**`, ` * `, `*/` and `line_mark`."""
+    """Remove `/**`, ` * `, `*/` and `line_mark` from the lines of block and line comments."""
     lines, in_block = [], False
-    for line in comment[:LONGEST].split("\n"):
+    for line in comment[:MAX_COMMENT].split("\n"):
         text = line.strip()
         if not in_block and text.startswith("/*"):
             in_block, text = True, text[2:].lstrip("*")
@@ -130,10 +130,10 @@ def _inline_tag(match: re.Match[str]) -> str:
     if reference is None:
         return text
     label = text[reference.end() :].strip(" |\n")
-    return label or _shortened(reference[0])
+    return label or _short_reference(reference[0])
 
 
-def _shortened(reference: str) -> str:
+def _short_reference(reference: str) -> str:
     """org.example.Store#open(String) → Store.open."""
     if "://" in reference:
         return reference
@@ -154,18 +154,18 @@ _ANY_TAG = re.compile(r"^\s*[@\\]\w", re.MULTILINE)
 
 
 def _with_described(text: str) -> str:
-    """What a `@description` says comes first if no text stands before the tags."""
+    """The text from `@description` on, if there is no text before the tags; else the whole text."""
     first, described = _ANY_TAG.search(text), _DESCRIPTION_TAG.search(text)
     if first is None or described is None or text[: first.start()].strip():
         return text
     return text[described.end() :]
 
 
-# -- one cleaner a convention -----------------------------------------------------------------------------------
+# -- one cleaner per convention ---------------------------------------------------------------------------------
 
 
 def python_string(source: str) -> str:
-    """The text of a Python string literal, its indentation removed; empty for bytes and f-strings."""
+    """Return the text of a Python string literal without indentation; empty for bytes and f-strings."""
     try:
         text = ast.literal_eval(source.strip())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -174,7 +174,7 @@ def python_string(source: str) -> str:
 
 
 def java_comment(source: str) -> str:
-    """Javadoc: HTML, inline tags; a `<p>` begins a paragraph."""
+    """Return the text of a Javadoc comment: HTML and inline tags are resolved, and `<p>` starts a paragraph."""
     text = _without_marks(source, "//")
     if "{@" in text:
         text = _INLINE_TAG.sub(_inline_tag, text)
@@ -182,7 +182,7 @@ def java_comment(source: str) -> str:
 
 
 def javascript_comment(source: str) -> str:
-    """JSDoc and TSDoc: inline tags, Markdown, some HTML; `@description` is the description."""
+    """Return the text of a JSDoc or TSDoc comment: inline tags, Markdown, HTML and `@description` are resolved."""
     text = _with_described(_without_marks(source, "//"))
     if "{@" in text:
         text = _INLINE_TAG.sub(_inline_tag, text)
@@ -190,13 +190,13 @@ def javascript_comment(source: str) -> str:
 
 
 def php_comment(source: str) -> str:
-    r"""PHPDoc: as JSDoc, and Doxygen's `\\brief`."""
+    r"""Return the text of a PHPDoc comment: as for JSDoc, with Doxygen's `\brief`."""
     return javascript_comment(source)
 
 
 def go_comment(source: str) -> str:
-    """Go's doc comments: plain text with [links]; directives such as `//go:noinline` are no part of it."""
-    lines = (line for line in source[:LONGEST].split("\n") if not _GO_DIRECTIVE.match(line))
+    """Return the text of a Go doc comment: [links] are resolved, directives such as `//go:noinline` removed."""
+    lines = (line for line in source[:MAX_COMMENT].split("\n") if not _GO_DIRECTIVE.match(line))
     text = _without_marks("\n".join(lines), "//")
     return _GO_LINK.sub(r"\1", text) if "[" in text else text
 
@@ -208,8 +208,11 @@ _GO_LINK = re.compile(r"(?<![\w\])])\[(\*?[\w./]+)\](?![\w(\[:])")
 
 
 def ruby_comment(source: str) -> str:
-    """RDoc and YARD: +code+, <tt>, {label}[url], {Class#method}; what `#--` hides and directives leave."""
-    source = _RUBY_BLOCK.sub(_as_lines, source[:LONGEST])
+    """Return the text of an RDoc or YARD comment: +code+, <tt>, {label}[url] and {Class#method} are resolved.
+
+    Directives and lines hidden by `#--` are removed.
+    """
+    source = _RUBY_BLOCK.sub(_as_lines, source[:MAX_COMMENT])
     lines, hidden = [], False
     for line in source.split("\n"):
         text = line.strip()
@@ -244,7 +247,7 @@ def _as_lines(block: re.Match[str]) -> str:
 
 
 def rust_comment(source: str) -> str:
-    """Rust's documentation: Markdown, with [`links`] to items; from the first heading on it is not a summary."""
+    """Return the text of a Rust doc comment up to its first heading or code block; Markdown is resolved."""
     text = _without_marks(source, "///")
     heading = _RUST_HEADING.search(text)
     return _without_html(_without_markdown(text[: heading.start()] if heading else text))
@@ -255,7 +258,7 @@ _RUST_HEADING = re.compile(r"^(?:#{1,6}\s|```)", re.MULTILINE)
 # -- the summary ------------------------------------------------------------------------------------------------
 
 # What ends a summary besides an empty line: fields (:param x:, but not the role :func:`x`), examples, rules,
-# section heads, items of a list, and a parameter with its type where its section's head is missing.
+# section headings, list items, and a parameter with its type, if the section's heading is missing.
 _END_OF_SUMMARY = re.compile(
     r"""\s*(?: :(?![\w:+-]+:\s?`)\w[^:]{0,80}: | [@\\]\w | >>> | ``` | ~~~ | \.\.\s | [-=~*#_+]{3,}
     | [-*+•]\s | \w+::(?:\s|$)
@@ -272,32 +275,36 @@ _EMPTY_LINES = re.compile(r"\n\s*\n")
 
 
 def summary(docstring: str) -> str:
-    """The first paragraph of a docstring that is no signature, without reST and Markdown quoting."""
-    text = docstring.strip()[:LONGEST]
+    """Return the summary of a cleaned docstring: its first paragraph that is not a signature.
+
+    Fields, sections and lists end it. reST and Markdown quoting, a link at its end, and a last sentence that only
+    introduces a list are removed.
+    """
+    text = docstring.strip()[:MAX_COMMENT]
     start = 0
     while start < len(text):
         gap = _EMPTY_LINES.search(text, start)
         paragraph = text[start : gap.start() if gap else len(text)]
         kept = itertools.takewhile(lambda line: not _END_OF_SUMMARY.match(line), paragraph.split("\n"))
-        found = " ".join(kept)
-        if "](" in found:
-            found = _MARKDOWN_LINK.sub(r"\1", found)
-        if "`" in found:
-            found = _LITERAL.sub(r"\1", _ROLE.sub(r"\1", found))
-        found = " ".join(found.split())
-        if not _SIGNATURE.fullmatch(found):
-            return _tidied(found)
+        first = " ".join(kept)
+        if "](" in first:
+            first = _MARKDOWN_LINK.sub(r"\1", first)
+        if "`" in first:
+            first = _LITERAL.sub(r"\1", _ROLE.sub(r"\1", first))
+        first = " ".join(first.split())
+        if not _SIGNATURE.fullmatch(first):
+            return _tidied(first)
         start = gap.end() if gap else len(text)
     return ""
 
 
-_TOMDOC = re.compile(r"(?:Public|Internal|Private|Protected): +(?=\S)")  # of Ruby: who may call it, then the text
+_TOMDOC = re.compile(r"(?:Public|Internal|Private|Protected): +(?=\S)")  # Ruby: who may call it, before the text
 _POINTER = re.compile(r"(?<![ (])[ (]*\b[Ss]ee(?: also)?:? <?https?://.*", re.DOTALL)
 _LAST_SENTENCE = re.compile(r"(?<=[\w)\"'`][.!?]) [^.!?]{1,300}:$")
 
 
 def _tidied(text: str) -> str:
-    """A summary without the mark of its audience, an address at its end, and a sentence whose list was cut off."""
+    """A summary without TomDoc's audience, a link at its end, and a last sentence that introduces a list."""
     text = _POINTER.sub("", _TOMDOC.sub("", text, count=1) if _TOMDOC.match(text) else text)
     if text.endswith(":"):
         text = _LAST_SENTENCE.sub("", text)

@@ -1,17 +1,16 @@
-"""Source code → functions, and functions → pairs (documentation, implementation), or (name, implementation).
+"""Functions of source files, and their pairs: (documentation, implementation) or (name, implementation).
 
-The paper (section 2): "the top-level docstring of a function and its implementation" are a positive pair. So
-- a function is what a language's row calls one, at the level of the module or of a class; what is nested in a
-  function is part of its implementation;
-- y is the signature and the body, dedented, the docstring cut out and inner comments kept;
-- x is the documentation's summary: its first paragraph, up to the first field or section;
-- a pair's lines are those of y: from the signature's first to the body's last (a Python docstring among them,
-  a comment above the function not).
-Not the paper's: of a function without such documentation, its name in words may be x, if that is asked for.
+In the paper (arXiv 2201.10005, section 2), "the top-level docstring of a function and its implementation" are a
+positive pair. Our decisions:
+- A function is one by its language's row in `languages`, in a module or a class. Functions inside a function are
+  part of its implementation.
+- y is the signature and body, dedented, without the docstring but with inner comments.
+- x is the summary of the documentation: its first paragraph, up to the first field or section.
+- A pair's lines are those of y, from the signature to the end of the body. They include a Python docstring, but
+  not a comment above the function.
+Not from the paper: if requested, a function without such documentation makes a pair with its name in words as x.
 """
 
-import ctypes
-import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -19,29 +18,30 @@ from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
 from adjoin.pairs.documentation import summary as summary
-from adjoin.pairs.languages import Language, parser_for, row_for
+from adjoin.pairs.languages import Language, row_for
 from adjoin.pairs.names import KIND as NAME_FUNCTION
-from adjoin.pairs.names import spoken
+from adjoin.pairs.names import name_in_words
 from adjoin.pairs.pair import Pair, text_hash
-from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason, name_reason
+from adjoin.pairs.parsing import parsed
+from adjoin.pairs.quality import Candidate, file_reason, function_reason, name_reason
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 KIND = "docstring-function"
-KINDS = frozenset({KIND, NAME_FUNCTION})  # those whose y is a function
+KINDS = frozenset({KIND, NAME_FUNCTION})  # the kinds of pairs whose y is a function
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function as it stands in a source file.
+    """A function of a source file.
 
     Attributes:
-        name: with the classes around it, "Encoder.load".
-        docstring: its documentation without quotes or comment marks; empty if there is none.
+        name: the function's name with the classes around it: "Encoder.load".
+        docstring: the plain text of its documentation, without quotes and comment marks; empty if there is none.
         code: signature and body, dedented, without the documentation.
-        span: first and last line of signature and body in the document's origin, both included.
+        span: numbers of the first line of the signature and the last line of the body in the document's origin.
     """
 
     name: str
@@ -51,16 +51,16 @@ class Function:
 
 
 @dataclass(slots=True)
-class _Found:
-    """A function's nodes.
+class _FunctionNodes:
+    """The nodes of a function in the syntax tree.
 
     Attributes:
-        scope: the names of the classes around it, each with a dot behind.
-        node: one of the row's `functions`.
-        text: the node that y is: `node`, or the declaration around it.
+        scope: the names of the classes around it, each followed by a dot.
+        node: a node of one of the row's `functions` types.
+        text: the node whose source is y: `node`, or the declaration around it.
         body: the implementation; None for a declaration.
-        above: comments and annotations that stand above, in order.
-        is_test: whether an annotation says that this only tests.
+        above: comments and annotations above the function, in order.
+        is_test: whether an annotation marks the function, or something around it, as a test.
     """
 
     scope: str
@@ -72,83 +72,54 @@ class _Found:
 
 
 def functions(document: Document, tally: Tally) -> list[Function]:
-    """Find the functions of a source document that have an implementation, in order.
+    """Return the functions of a source document that have an implementation, in order.
 
-    A function that does not parse is counted as "syntax error" and left out; its neighbours stay.
+    Args:
+        document: source code in a language that has a row.
+        tally: counts functions that do not parse as "syntax error". A document that cannot be parsed within bounds
+            is counted under the rule that `adjoin.pairs.parsing.parsed` returns.
     """
     language = row_for(document.language, document.origin)
     source = document.text.encode("utf-8", "surrogatepass")
     root = parsed(source, language)
-    if root is None:
-        tally.add(UNPARSABLE, document.origin)
+    if isinstance(root, str):
+        tally.add(root, document.origin)
         return []
+    return functions_below(root, source, document, language, tally)
+
+
+def functions_below(
+    root: "Node", source: bytes, document: Document, language: Language, tally: Tally
+) -> list[Function]:
+    """Return the functions of a document that is already parsed, as `functions` does.
+
+    Args:
+        root: the root of the syntax tree.
+        source: the document's text in UTF-8, as it was parsed.
+        document: the source document.
+        language: the row by which it was parsed.
+        tally: counts functions that do not parse as "syntax error".
+    """
     result = []
-    for found in _found(root, source, language):
-        if found.text.has_error:
-            tally.add("syntax error", f"{document.origin}:{document.span[0] + found.text.start_point.row}")
-        elif found.body is not None:
-            nodes = language.documentation(found.node, found.above, source)
-            docstring = _cleaned(nodes, source, language)
-            code = _code(found.text, nodes if docstring else [], source)
-            name = found.scope + language.name_of(found.node, source)
-            result.append(Function(name, docstring, code, _span(found.text, document.span[0])))
+    for function in _find_functions(root, source, language):
+        if function.text.has_error:
+            tally.add("syntax error", f"{document.origin}:{document.span[0] + function.text.start_point.row}")
+        elif function.body is not None:
+            nodes = language.documentation(function.node, function.above, source)
+            docstring = _plain_text(nodes, source, language)
+            code = _code(function.text, nodes if docstring else [], source)
+            name = function.scope + language.name_of(function.node, source)
+            result.append(Function(name, docstring, code, _span(function.text, document.span[0])))
     return result
 
 
-# -- parsing ----------------------------------------------------------------------------------------------------
-
-_forget = ctypes.pythonapi.Py_DecRef
-_forget.argtypes, _forget.restype = (ctypes.py_object,), None
-_CHUNK = 4096  # bytes that the parser is given at once
-_READINGS, _READINGS_OF_A_CHUNK = 1000, 20  # whole files of well-formed source are read 1 to 2 times
+# -- search for functions ---------------------------------------------------------------------------------------
+# Only containers are entered, not the bodies of functions: a few hundred nodes per file (200-320 MB/s of source).
+# A tree_sitter.Query visits every node of the tree (17-20 MB/s).
 
 
-def parsed(source: bytes, language: Language) -> "Node | None":
-    """The root of a source's tree; None if the parser goes over it again and again.
-
-    A comment or string that never ends is read to the end of the file from each place where it may begin:
-    0.3 MB of them take two minutes. Readings are counted, not seconds, so a slow machine gives the same pairs.
-    """
-    if len(source) <= _CHUNK:
-        return parser_for(language.name).parse(source).root_node
-    left = _READINGS + _READINGS_OF_A_CHUNK * (len(source) // _CHUNK)
-    given: list[bytes] = []
-
-    def read(offset: int, _: object) -> bytes:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            return b""
-        given.append(source[offset : offset + _CHUNK])
-        return given[-1]
-
-    try:
-        tree = parser_for(language.name).parse(read)
-    finally:
-        _release(given)
-    return tree.root_node if left > 0 else None
-
-
-def _release(given: list[bytes]) -> None:
-    """Free what the parser was given.
-
-    tree-sitter's binding (0.26) never gives up its reference to what a callback returns: 1.4 bytes stayed for each
-    byte of source, 2.4 GB in a worker after half of our code corpus. What it holds after its end is taken back.
-    """
-    while given:
-        chunk = given.pop()
-        if len(chunk) > 1:  # shorter ones are Python's own, one for all
-            for _ in range(sys.getrefcount(chunk) - 2):  # but for ours and the argument's
-                _forget(chunk)
-
-
-# -- the walk ---------------------------------------------------------------------------------------------------
-# A walk over the containers alone: function bodies are not entered, so a file's few hundred nodes of the upper
-# levels are touched (200-320 MB/s of source). A tree_sitter.Query visits every node of the tree (17-20 MB/s).
-
-
-def _found(root: "Node", source: bytes, language: Language) -> Iterator[_Found]:
-    """Each function with what stands above it, in source order."""
+def _find_functions(root: "Node", source: bytes, language: Language) -> Iterator[_FunctionNodes]:
+    """Each function with the comments and annotations above it, in source order."""
     stack: list[tuple[Node, str, list[Node], Node | None, bool]] = [(root, "", [], None, False)]
     kinds = language.functions | language.containers | {"ERROR"}
     while stack:
@@ -158,7 +129,7 @@ def _found(root: "Node", source: bytes, language: Language) -> Iterator[_Found]:
             implementation = language.implementation(node)
             if implementation is not None:
                 body = _body(implementation, language)
-                yield _Found(scope, node, statement or node, body, above, is_test)
+                yield _FunctionNodes(scope, node, statement or node, body, above, is_test)
                 continue
         if kind not in language.containers and kind != "ERROR":
             continue
@@ -170,20 +141,20 @@ def _found(root: "Node", source: bytes, language: Language) -> Iterator[_Found]:
         if kind in language.statements and len(children) == 1:
             only = statement or node
         for child, comments in reversed(children):
-            test = is_test or _marked(comments, source, language)
+            test = is_test or _is_marked_test(comments, source, language)
             stack.append((child, scope, comments, only, test))
 
 
 def _body(implementation: "Node", language: Language) -> "Node | None":
-    # An empty Ruby method has no node for its body.
+    # An empty Ruby method has no body node.
     return implementation if language.name == "ruby" else implementation.child_by_field_name("body")
 
 
 def _children(
     node: "Node", inherited: list["Node"], language: Language, kinds: frozenset[str]
 ) -> list[tuple["Node", list["Node"]]]:
-    """The children that are worth a visit, each with the comments and annotations right before it."""
-    found = []
+    """The children to visit, each with the comments and annotations directly above it."""
+    children = []
     above = carried = list(inherited)
     code = None
     for child in node.named_children:
@@ -193,22 +164,22 @@ def _children(
                 above.append(child)
             continue
         if kind in kinds:
-            found.append((child, above))
+            children.append((child, above))
         elif inherited and above is carried:
-            continue  # what stands before the thing that a wrapper wraps: `private` in `private def`
+            continue  # part of the wrapper itself: `private` in `private def`
         above, code = [], child
-    return found
+    return children
 
 
 def _trails(comment: "Node", code: "Node | None", parent: "Node") -> bool:
-    """Whether a comment stands behind code, on its line: it belongs to that."""
+    """Whether a comment follows code on the same line, and so belongs to that code."""
     row = comment.start_point.row
     if code is not None:
         return code.end_point.row == row
     return parent.start_byte < comment.start_byte and parent.start_point.row == row
 
 
-def _marked(above: list["Node"], source: bytes, language: Language) -> bool:
+def _is_marked_test(above: list["Node"], source: bytes, language: Language) -> bool:
     mark = language.test_mark
     return bool(mark and above and any(mark.match(source, node.start_byte) for node in above))
 
@@ -216,7 +187,7 @@ def _marked(above: list["Node"], source: bytes, language: Language) -> bool:
 # -- nodes → text -----------------------------------------------------------------------------------------------
 
 
-def _cleaned(nodes: list["Node"], source: bytes, language: Language) -> str:
+def _plain_text(nodes: list["Node"], source: bytes, language: Language) -> str:
     if not nodes:
         return ""
     comments = (source[node.start_byte : node.end_byte].decode("utf-8", "replace") for node in nodes)
@@ -224,7 +195,7 @@ def _cleaned(nodes: list["Node"], source: bytes, language: Language) -> str:
 
 
 def _code(node: "Node", documentation: list["Node"], source: bytes) -> str:
-    """Signature and body, dedented; documentation that stands inside is cut out."""
+    """Signature and body, dedented, without documentation inside them."""
     first, last = node.start_byte, node.end_byte
     code = source[first:last]
     if documentation and (start := documentation[0].start_byte) >= first:
@@ -242,17 +213,17 @@ def _code(node: "Node", documentation: list["Node"], source: bytes) -> str:
 
 
 def _indentation(node: "Node", source: bytes) -> int:
-    """Columns of white space before the line on which a node starts: words such as `export` may stand between."""
+    """Columns of white space at the start of a node's first line; words such as `export` may precede the node."""
     line = node.start_byte - node.start_point.column
     head = source[line : min(node.start_byte, line + _WIDEST_INDENTATION)]
     return len(head) - len(head.lstrip())
 
 
-_WIDEST_INDENTATION = 200  # columns; a file of one line must not be copied for each of its functions
+_WIDEST_INDENTATION = 200  # columns; limits copying if a file is one long line
 
 
 def _dedent(line: str, width: int) -> str:
-    """Take away at most `width` columns of white space: a string's inner lines may stand further left."""
+    """Remove at most `width` columns of white space: lines inside a string may have less."""
     head = line[:width]
     return line[len(head) - len(head.lstrip()) :]
 
@@ -265,17 +236,16 @@ def _span(node: "Node", first_line: int) -> tuple[int, int]:
 
 
 def function_pairs(document: Document, tally: Tally, kinds: Collection[str] = (KIND,)) -> Iterator[Pair]:
-    """Pairs (summary, implementation) of a source document; what is left out is counted with its rule.
+    """Yield the pairs of a source document, at most one per function.
 
-    Each function ends in one count: those of the rules of functions and the number of pairs add up to
-    "functions". A file that breaks a rule of files is one count, and its functions none.
+    x is the summary of the documentation or, if that makes no pair and names are requested, the name in words. The
+    y of a name-function pair still contains the name; `adjoin.pairs.names.hidden` removes it.
 
     Args:
         document: source code in a language that has a row.
-        tally: counts.
-        kinds: which of `KINDS` are wanted. A function makes one pair, with its documentation if it can, else with
-            its name; if neither, the rule is counted that speaks against the last of them. The name still stands
-            in the y of a "name-function" pair: `adjoin.pairs.names.hidden` takes it away.
+        tally: counts "functions", and each function that makes no pair under one rule, the last one that rejected
+            it. A file that is rejected as a whole is counted once, and its functions are not.
+        kinds: the kinds of pairs to make, a subset of `KINDS`.
     """
     language = row_for(document.language, document.origin)
     with_names = NAME_FUNCTION in kinds
@@ -285,65 +255,65 @@ def function_pairs(document: Document, tally: Tally, kinds: Collection[str] = (K
         return
     source = document.text.encode("utf-8", "surrogatepass")
     root = parsed(source, language)
-    if root is None:
-        tally.add(UNPARSABLE, document.origin)
+    if isinstance(root, str):
+        tally.add(root, document.origin)
         return
-    for found in _found(root, source, language):
+    for function in _find_functions(root, source, language):
         tally.add("functions")
-        pair = _pair(found, document, source, language) if KIND in kinds else ""
+        pair = _pair(function, document, source, language) if KIND in kinds else ""
         if with_names and not isinstance(pair, Pair):
-            pair = _name_pair(found, document, source, language)
+            pair = _name_pair(function, document, source, language)
         if isinstance(pair, Pair):
             yield pair
         else:
-            tally.add(pair, f"{document.origin}:{document.span[0] + found.text.start_point.row}")
+            tally.add(pair, f"{document.origin}:{document.span[0] + function.text.start_point.row}")
 
 
-def _pair(found: _Found, document: Document, source: bytes, language: Language) -> Pair | str:
-    """The pair that a function makes with its documentation, or the rule that speaks against it."""
-    nodes = language.documentation(found.node, found.above, source)
+def _pair(function: _FunctionNodes, document: Document, source: bytes, language: Language) -> Pair | str:
+    """The pair of a function and its documentation, or the rule that rejects it."""
+    nodes = language.documentation(function.node, function.above, source)
     if not nodes:
         return "no docstring"
-    if reason := _source_reason(found, source, language):
+    if reason := _source_reason(function, source, language):
         return reason
-    docstring = _cleaned(nodes, source, language)
+    docstring = _plain_text(nodes, source, language)
     if not docstring:
         return "no docstring"
-    code = _code(found.text, nodes, source)
-    name = found.scope + language.name_of(found.node, source)
+    code = _code(function.text, nodes, source)
+    name = function.scope + language.name_of(function.node, source)
     candidate = Candidate(name, docstring, summary(docstring), code, language)
-    return function_reason(candidate) or _made(KIND, candidate, found, document)
+    return function_reason(candidate) or _to_pair(KIND, candidate, function, document)
 
 
-def _name_pair(found: _Found, document: Document, source: bytes, language: Language) -> Pair | str:
-    """The pair that a function makes with its name, or the rule that speaks against it."""
-    if reason := _source_reason(found, source, language):
+def _name_pair(function: _FunctionNodes, document: Document, source: bytes, language: Language) -> Pair | str:
+    """The pair of a function and its name, or the rule that rejects it."""
+    if reason := _source_reason(function, source, language):
         return reason
-    nodes = language.documentation(found.node, found.above, source)
-    # Only what stands inside has to be cut out, and only if it is documentation.
-    inside = bool(nodes) and nodes[0].start_byte >= found.text.start_byte
-    code = _code(found.text, nodes if inside and _cleaned(nodes, source, language) else [], source)
-    name = found.scope + language.name_of(found.node, source)
-    candidate = Candidate(name, "", spoken(name), code, language)
-    return name_reason(candidate) or _made(NAME_FUNCTION, candidate, found, document)
+    nodes = language.documentation(function.node, function.above, source)
+    # Documentation has to be cut out only if it is inside the function.
+    inside = bool(nodes) and nodes[0].start_byte >= function.text.start_byte
+    code = _code(function.text, nodes if inside and _plain_text(nodes, source, language) else [], source)
+    name = function.scope + language.name_of(function.node, source)
+    candidate = Candidate(name, "", name_in_words(name), code, language)
+    return name_reason(candidate) or _to_pair(NAME_FUNCTION, candidate, function, document)
 
 
-def _source_reason(found: _Found, source: bytes, language: Language) -> str:
-    """The rule of `SOURCE_RULES` that a function breaks, whatever its documentation; empty for none."""
-    if found.body is None:
+def _source_reason(function: _FunctionNodes, source: bytes, language: Language) -> str:
+    """The rule of `SOURCE_RULES` that a function breaks, or the empty string."""
+    if function.body is None:
         return "no implementation"
-    if found.text.has_error:
+    if function.text.has_error:
         return "syntax error"
     mark = language.test_mark
-    if found.is_test or (mark and mark.match(source, found.text.start_byte)):
+    if function.is_test or (mark and mark.match(source, function.text.start_byte)):
         return "test function"
     return ""
 
 
-def _made(kind: str, candidate: Candidate, found: _Found, document: Document) -> Pair:
-    first, last = _span(found.text, document.span[0])
-    # Functions of one file are told apart: they are hard negatives. Overloads and versions of one function
-    # (the same name in the same file) are not.
+def _to_pair(kind: str, candidate: Candidate, function: _FunctionNodes, document: Document) -> Pair:
+    first, last = _span(function.text, document.span[0])
+    # Functions of one file are negatives of each other, and hard ones. Overloads and versions of one function,
+    # which have the same name in the same file, are not.
     group = text_hash(f"{PurePosixPath(document.origin)} {candidate.name}")
     return Pair(
         candidate.x,

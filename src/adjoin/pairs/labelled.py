@@ -1,8 +1,8 @@
-"""Pairs that people have labelled: a JSON-lines file → a dataset, with explicit negatives.
+"""Import of labelled pairs: a JSON Lines file → a dataset of pairs with explicit negatives.
 
     {"x": "sort a list", "y": "def sort(...): ...", "negatives": ["def shuffle(...): ..."], "group": "lists"}
 
-"negatives" and "group" may be left out; pairs of one group are not negatives of each other.
+"negatives" and "group" are optional. Pairs of the same group are not negatives of each other.
 """
 
 import json
@@ -24,18 +24,21 @@ _EXAMPLE = '{"x": "...", "y": "...", "negatives": ["..."]}'
 
 
 def import_labelled(file: Path, out: Path) -> dict[str, Any]:
-    """Make the dataset `out` of a file of labelled pairs, one JSON object a line.
+    """Convert a file of labelled pairs to a dataset.
 
-    All pairs stay, in order, repeated ones too: the loss knows equal texts. A pair with an empty side and an empty
-    negative are left out and counted. A dataset that stands at `out` is replaced when the new one is complete.
+    All pairs are kept in order, also repeated ones, since the loss masks equal texts. Pairs with an empty side and
+    empty negatives are left out and counted. A dataset at `out` is replaced when the new one is complete.
+
+    Args:
+        file: JSON Lines, one object per line; see the module.
+        out: the folder of the new dataset.
 
     Returns:
         The manifest.
 
     Raises:
-        AdjoinError: the file is missing or has no pair, a line is not what it should be, or `out` is something
-            else than a dataset.
-        OSError: the disk is full or `out` may not be written.
+        AdjoinError: the file is missing or has no pairs, a line is malformed, or `out` is not a dataset.
+        OSError: the disk is full or `out` cannot be written.
     """
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
         raise AdjoinError(f"{out} exists and is not a dataset of pairs; choose another --out")
@@ -45,14 +48,15 @@ def import_labelled(file: Path, out: Path) -> dict[str, Any]:
     with folder_in_one_piece(out) as folder:
         shards = write_shards(_pairs(file, tally), folder, negatives=True)
         if not shards:
-            raise AdjoinError(f"no pairs in {file} ({tally.summary() or 'it is empty'})")
+            counts = tally.summary() or "it is empty"
+            raise AdjoinError(f"no pairs in {file} ({counts}): expected lines such as {_EXAMPLE}")
         manifest = _manifest(file, tally, shards)
         write_manifest(folder, manifest)
     return manifest
 
 
 def _manifest(file: Path, tally: Tally, shards: list[dict[str, Any]]) -> dict[str, Any]:
-    """As a mined dataset's: no date and no absolute path, so that equal input gives equal bytes."""
+    """A manifest like that of a mined dataset, without date or absolute path: equal input gives equal bytes."""
     pairs = sum(shard["rows"] for shard in shards)
     return {
         "pairs": pairs,
@@ -75,23 +79,25 @@ def _pairs(file: Path, tally: Tally) -> Iterator[Pair]:
             if not line.strip():
                 tally.add("empty line", origin)
                 continue
-            entry = _entry(line, f"{file}:{number}")
+            entry = _parse_line(line, f"{file}:{number}")
             for name in entry.keys() - _FIELDS.keys():
                 tally.add(f"field {name} passed over", origin)
-            x, y, *negatives = (_valid(text) for text in (entry["x"], entry["y"], *entry.get("negatives", [])))
+            x, y, *negatives = (
+                _without_surrogates(text) for text in (entry["x"], entry["y"], *entry.get("negatives", []))
+            )
             if not x.strip() or not y.strip():
                 tally.add("empty side", origin)
                 continue
-            kept = tuple(text for text in negatives if text.strip())
-            tally.add("negatives", number=len(kept))
-            if len(kept) < len(negatives):
-                tally.add("empty negative", origin, len(negatives) - len(kept))
-            # Of a file and a line where none is given: no other pair's.
+            non_empty = tuple(text for text in negatives if text.strip())
+            tally.add("negatives", number=len(non_empty))
+            if len(non_empty) < len(negatives):
+                tally.add("empty negative", origin, len(negatives) - len(non_empty))
+            # Without a group, a pair gets one of its own, from file and line.
             group = f"{file.name} group {json.dumps(entry['group'])}" if "group" in entry else origin
-            yield Pair(x, y, KIND, LANGUAGE, origin, text_hash(group), negatives=kept)
+            yield Pair(x, y, KIND, LANGUAGE, origin, text_hash(group), negatives=non_empty)
 
 
-def _entry(line: bytes, place: str) -> dict[str, Any]:
+def _parse_line(line: bytes, place: str) -> dict[str, Any]:
     try:
         entry = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -104,10 +110,10 @@ def _entry(line: bytes, place: str) -> dict[str, Any]:
         raise AdjoinError(f"{place}: {wrong}; expected a line such as {_EXAMPLE}")
     for negative in entry.get("negatives", []):
         if not isinstance(negative, str):
-            raise AdjoinError(f"{place}: a negative is {negative!r:.60}, expected str")
+            raise AdjoinError(f"{place}: a negative is {negative!r:.60}, expected str; correct the line")
     return entry
 
 
-def _valid(text: str) -> str:
-    """The text as Unicode: half a surrogate pair, as JSON may bring it, becomes a "?", as everywhere."""
+def _without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which JSON allows, by "?"."""
     return text.encode("utf-8", "replace").decode()

@@ -1,6 +1,6 @@
-"""One row a language: its grammar, what a function is in it, and where a function's documentation stands.
+"""The table of programming languages: for each its grammar, what a function is, and where its documentation is.
 
-A new language is a new row (and its grammar's wheel in the `mine` extra): nothing else changes.
+A new language is a new row here, and its grammar's wheel in the `mine` extra. Nothing else changes.
 """
 
 import importlib
@@ -34,18 +34,18 @@ def _types(names: str) -> frozenset[str]:
 
 
 def with_body(function: "Node") -> "Node | None":
-    """The usual case: a function's node holds its own implementation."""
+    """Return the function itself: in most languages, a function's node contains its implementation."""
     return function
 
 
 def name_field(node: "Node", source: bytes) -> str:
-    """The usual case: what stands in the field "name"."""
+    """Return the text of the field "name", which most languages have."""
     name = node.child_by_field_name("name")
     return _text(name, source)
 
 
 def _text(node: "Node | None", source: bytes) -> str:
-    # Not node.text: that reads through the parser's callback, 30 µs a node.
+    # Not node.text, which reads through the parser's callback: 30 µs per node.
     return source[node.start_byte : node.end_byte].decode("utf-8", "replace") if node is not None else ""
 
 
@@ -54,25 +54,25 @@ class Language:
     """How to find documented functions in one programming language.
 
     Attributes:
-        name: as in `Document.language`; a dialect of one ("tsx") has a row of its own.
-        grammar: the module of the grammar's wheel, "tree_sitter_python".
-        functions: node types that are, or may hold, a function with a name and an implementation.
-        containers: node types in which functions of the module's or a class's level are looked for. What is
-            not named here is not entered: a function inside a function belongs to the outer one.
-        documentation: from a function's node, the comments and annotations above it and the source to the nodes
-            of its documentation, in order: inside the function (Python's docstring) or above it; often none.
-        clean: from those nodes' source, joined by line ends, to the text that its author meant, without quotes,
-            comment marks, markup or tags that stand for something else.
-        scopes: node types that lend their name to what is inside them: class Encoder → "Encoder.load".
-        special: names whose documentation does not say what the code does; they make no pair.
-        documented: a pattern that is found in every file with a documented function: the others need no parsing.
-        above: node types that may stand between a function and its documentation, comments among them.
-        passes: containers whose documentation is that of what they begin with: an export, a declaration.
-        statements: those of `passes` that belong to the implementation: "const add = (a, b) => ...".
-        implementation: from one of `functions` to the node that has the body; None if this one is no function.
-        name_of: from a function or a scope, and the source, to its name.
-        test_mark: found in an annotation above a function or a module that only tests.
-        grammar_function: the function of the grammar's module that gives the language.
+        name: as in `Document.language`; a dialect ("tsx") has a row of its own.
+        grammar: the Python module of the grammar, such as "tree_sitter_python".
+        functions: node types that are, or may contain, a function with a name and an implementation.
+        containers: node types that are searched for functions of modules and classes. Other nodes are not entered:
+            a function inside a function belongs to the outer one.
+        documentation: takes a function's node, the comments and annotations above it, and the source. It returns
+            the nodes of the documentation in order, inside the function (Python) or above it; often none.
+        clean: takes the source of those nodes, joined by line ends, and returns the plain text, without quotes,
+            comment marks, markup and tags.
+        scopes: node types whose name qualifies what is inside them: class Encoder → "Encoder.load".
+        special: matches names whose documentation does not describe the code; they make no pair.
+        documented: matches in every file with a documented function. Other files are not parsed.
+        above: node types that may stand between a function and its documentation, including comments.
+        passes: containers whose documentation belongs to their first child: an export, a declaration.
+        statements: those of `passes` that are part of the implementation: "const add = (a, b) => ...".
+        implementation: takes one of `functions` and returns the node with the body, or None if it is no function.
+        name_of: takes a function or scope and the source, and returns its name.
+        test_mark: matches an annotation above a function or module that is a test.
+        grammar_function: the function of the grammar's module that returns the language.
     """
 
     name: str
@@ -93,19 +93,19 @@ class Language:
     grammar_function: str = "language"
 
 
-# -- names and implementations that are not in the usual field --------------------------------------------------
+# -- names and implementations in other fields ------------------------------------------------------------------
 
 _RECEIVER = re.compile(r"\(\s*(?:\w+\s+)?\*?\s*(?:\w+\.)?(\w+)")
 
 
 def go_name(node: "Node", source: bytes) -> str:
-    """A method is named with its receiver's type: "Store.Close"."""
+    """Return a Go function's name, qualified by the type of a method's receiver: "Store.Close"."""
     receiver = _RECEIVER.match(_text(node.child_by_field_name("receiver"), source))
     return f"{receiver[1]}.{name_field(node, source)}" if receiver else name_field(node, source)
 
 
 def rust_name(node: "Node", source: bytes) -> str:
-    """An impl block is named after its type, without the type's path and parameters."""
+    """Return the name of a Rust item; for an impl block, that of its type without path and parameters."""
     if node.type != "impl_item":
         return name_field(node, source)
     path = _text(node.child_by_field_name("type"), source).partition("<")[0]
@@ -119,7 +119,7 @@ _SCRIPT_PREFIX = re.compile(r"^(?:module\.)?exports\.|^(?:this|self|window|globa
 
 
 def script_function(node: "Node") -> "Node | None":
-    """The function that a declaration, an assignment, a field or an object's member holds, if it holds one."""
+    """Return the function in a JavaScript declaration, assignment, field or object member, or None."""
     kind = node.type
     if kind == "assignment_expression":
         value = node.child_by_field_name("right")
@@ -133,7 +133,7 @@ def script_function(node: "Node") -> "Node | None":
 
 
 def script_name(node: "Node", source: bytes) -> str:
-    """A function is named as its users call it: "Foo.bar" for `Foo.prototype.bar = function ...`."""
+    """Return a JavaScript function's name as callers write it: "Foo.bar" for `Foo.prototype.bar = ...`."""
     if node.type == "export_statement":
         return "default"
     for field in _SCRIPT_NAMES:
@@ -145,7 +145,7 @@ def script_name(node: "Node", source: bytes) -> str:
 
 # -- the table --------------------------------------------------------------------------------------------------
 
-_SCRIPT_WAYS = (  # from a module's level to functions: statements, and the calls that wrap a whole module
+_SCRIPT_CONTAINERS = (  # from a module down to functions: statements, and calls that wrap a whole module
     "program statement_block export_statement expression_statement lexical_declaration variable_declaration "
     "variable_declarator assignment_expression parenthesized_expression unary_expression sequence_expression "
     "call_expression new_expression arguments object pair class_declaration class class_body if_statement "
@@ -159,14 +159,14 @@ _JSDOC = re.compile(r"/\*\*[^*/]")
 
 
 def _script(
-    name: str, grammar: str, functions: str, ways: str, scopes: str, grammar_function: str = "language"
+    name: str, grammar: str, functions: str, containers: str, scopes: str, grammar_function: str = "language"
 ) -> Language:
-    """JavaScript and what grew out of it: they differ in the grammar and in a few node types."""
+    """The row of JavaScript, TypeScript or TSX, which differ in the grammar and a few node types."""
     return Language(
         name=name,
         grammar=grammar,
         functions=_types(f"{_SCRIPT_FUNCTION_TYPES} {functions}"),
-        containers=_types(f"{_SCRIPT_WAYS} {ways}"),
+        containers=_types(f"{_SCRIPT_CONTAINERS} {containers}"),
         documentation=block_above,
         clean=javascript_comment,
         scopes=_types("class_declaration class variable_declarator assignment_expression pair " + scopes),
@@ -181,12 +181,12 @@ def _script(
     )
 
 
-_TYPES_FUNCTIONS = "public_field_definition function_signature abstract_method_signature method_signature"
-_TYPES_WAYS = (
+_TYPESCRIPT_FUNCTIONS = "public_field_definition function_signature abstract_method_signature method_signature"
+_TYPESCRIPT_CONTAINERS = (
     "abstract_class_declaration internal_module module ambient_declaration as_expression satisfies_expression"
 )
 
-_TYPES_SCOPES = "abstract_class_declaration internal_module"
+_TYPESCRIPT_SCOPES = "abstract_class_declaration internal_module"
 
 _ROWS = (
     Language(
@@ -201,7 +201,7 @@ _ROWS = (
         clean=python_string,
         scopes=frozenset({"class_definition"}),
         special=re.compile(r"__\w+__"),
-        # Ten lines of comments at most: lines that end in colons must not take quadratic time.
+        # At most ten lines of comments, so that a file full of colons does not take quadratic time.
         documented=re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n){0,10}[ \t]*[rRuU]?[\"']"),
     ),
     Language(
@@ -224,9 +224,21 @@ _ROWS = (
     ),
     _script("javascript", "tree_sitter_javascript", "field_definition", "", ""),
     _script(
-        "typescript", "tree_sitter_typescript", _TYPES_FUNCTIONS, _TYPES_WAYS, _TYPES_SCOPES, "language_typescript"
+        "typescript",
+        "tree_sitter_typescript",
+        _TYPESCRIPT_FUNCTIONS,
+        _TYPESCRIPT_CONTAINERS,
+        _TYPESCRIPT_SCOPES,
+        "language_typescript",
     ),
-    _script("tsx", "tree_sitter_typescript", _TYPES_FUNCTIONS, _TYPES_WAYS, _TYPES_SCOPES, "language_tsx"),
+    _script(
+        "tsx",
+        "tree_sitter_typescript",
+        _TYPESCRIPT_FUNCTIONS,
+        _TYPESCRIPT_CONTAINERS,
+        _TYPESCRIPT_SCOPES,
+        "language_tsx",
+    ),
     Language(
         name="php",
         grammar="tree_sitter_php",
@@ -290,7 +302,12 @@ LANGUAGES: dict[str, Language] = {language.name: language for language in _ROWS}
 
 
 def row_for(language: str, origin: str) -> Language:
-    """The row by which a file is read: that of its language, or of the dialect that its name tells."""
+    """Return the row for a file: that of its language, or of the dialect of its suffix (".tsx").
+
+    Args:
+        language: as in `Document.language`; it must have a row.
+        origin: the file's path.
+    """
     if language == "typescript" and origin.lower().endswith(".tsx"):
         return LANGUAGES["tsx"]
     return LANGUAGES[language]
@@ -298,13 +315,13 @@ def row_for(language: str, origin: str) -> Language:
 
 @cache
 def parser_for(language: str) -> "Parser":
-    """The tree-sitter parser of a language, loaded once a process.
+    """Return the tree-sitter parser of a language, loaded once per process.
 
     Raises:
-        AdjoinError: the language has no row here, or its grammar is not installed.
+        AdjoinError: the language has no row, or its grammar is not installed.
     """
     if language not in LANGUAGES:
-        raise AdjoinError(f"no grammar for language {language!r}; known: {', '.join(sorted(LANGUAGES))}")
+        raise AdjoinError(f"no grammar for language {language!r}: expected one of {', '.join(sorted(LANGUAGES))}")
     row = LANGUAGES[language]
     try:
         import tree_sitter

@@ -1,7 +1,7 @@
-"""A function's name as a query, for functions that nobody described: `parseHTTPResponse` → "parse http response".
+"""Name-function pairs: the name of an undocumented function, in words, as the query.
 
-Whoever names a function says in a few words what it does. For the pair to teach that, y must not show the name:
-it stands there as "_", also where the function calls itself.
+`parseHTTPResponse` gives "parse http response". In y the name is replaced by "_", also in recursive calls, since
+otherwise the model would only have to match the words.
 """
 
 import re
@@ -10,24 +10,26 @@ from adjoin.pairs.pair import Pair
 
 KIND = "name-function"
 
-# A plural of capitals ("URLs"), capitals up to the next word's ("HTTP" of "HTTPResponse"), or a word. Digits
-# belong to what stands before them ("utf8"), unless they count dimensions ("3D").
+# A plural of capitals ("URLs"), capitals before a capitalised word ("HTTP" in "HTTPResponse"), or a word. Digits
+# belong to the word before them ("utf8"), except in dimensions ("3D").
 _WORD = re.compile(
     r"(?:[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+)(?:\d++(?!D(?![a-z])))?|\d++(?:D(?![a-z]))?"
 )
-_ENDINGS = "?!="  # of Ruby's predicates, of what changes its receiver, and of setters
+_ENDINGS = "?!="  # Ruby's predicates, methods that change their receiver, and setters
 
 
 def words_of(identifier: str) -> list[str]:
-    """The words of a name in lower case, cut at case and at whatever is no letter or digit; ASCII only."""
+    """Split an identifier into words in lower case, at changes of case and at other characters; ASCII only."""
     return [word.lower() for word in _WORD.findall(identifier)]
 
 
-def spoken(name: str) -> str:
-    """A function's name in words: its own, or if that is a single one, the class's before it.
+def name_in_words(name: str) -> str:
+    """Return a function's name in words, preceded by its class if the name is a single word.
+
+    "Encoder.load" gives "encoder load"; "Encoder.load_all" gives "load all".
 
     Args:
-        name: with the classes around it: "Encoder.load" → "encoder load", "Encoder.load_all" → "load all".
+        name: the function's name with the classes around it.
     """
     *classes, own = name.rsplit(".", 2)
     words = words_of(own)
@@ -37,25 +39,25 @@ def spoken(name: str) -> str:
 
 
 def hidden(pair: Pair) -> Pair:
-    """The pair of kind `KIND` with "_" wherever y has the function's own name, or that between underscores.
+    """Return a name-function pair with the function's name in y replaced by "_", with underscores around it.
 
-    A pair is made with the name in place, so that it can first be compared with code that is held out.
+    Mining calls this last, since decontamination compares y with held-out code, name included.
     """
     core = pair.name.rpartition(".")[2].rstrip(_ENDINGS).strip("_")
-    return pair._replace(y=_without(core, pair.y)) if core else pair
+    return pair._replace(y=_replace_name(core, pair.y)) if core else pair
 
 
-def _without(core: str, code: str) -> str:
-    # Not a pattern: to compile one for each function takes as long as to parse it.
-    pieces, done, place = [], 0, code.find(core)
-    while place >= 0:
-        first, end = place, place + len(core)
-        while first > done and code[first - 1] == "_":
+def _replace_name(core: str, code: str) -> str:
+    # Not a regular expression: compiling one per function takes as long as parsing the function.
+    parts, copied, position = [], 0, code.find(core)
+    while position >= 0:
+        first, end = position, position + len(core)
+        while first > copied and code[first - 1] == "_":
             first -= 1
         while code.startswith("_", end):
             end += 1
         if not code[max(first - 1, 0) : first].isalnum() and not code[end : end + 1].isalnum():
-            pieces += [code[done:first], "_"]
-            done = end
-        place = code.find(core, max(end, place + 1))
-    return "".join([*pieces, code[done:]])
+            parts += [code[copied:first], "_"]
+            copied = end
+        position = code.find(core, max(end, position + 1))
+    return "".join([*parts, code[copied:]])

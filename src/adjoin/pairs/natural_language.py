@@ -1,9 +1,9 @@
-"""Which natural language a text is in, by resiliparse; an option, since most corpora are in one language.
+"""Natural language identification by resiliparse. It is optional, since most corpora are in one language.
 
-Of the libraries at hand resiliparse keeps pace with the rest of the cleaning: 20 µs for 2,000 characters against
-700 µs of py3langid. On 13 languages, four sentences each, both know every text of four sentences; of single
-sentences resiliparse knows 48 of 52 (Spanish, Italian, Dutch and Portuguese are each once taken for a neighbour),
-py3langid all. Of 4,200 English documents resiliparse takes 5 for something else, dialogue in verse or a bad scan.
+resiliparse takes 20 µs for 2,000 characters, py3langid 700 µs. On 13 languages both identify every text of four
+sentences. Of 52 single sentences resiliparse identifies 48, py3langid all. The four are in Spanish, Italian, Dutch
+and Portuguese, each taken for a related language. Of 4,200 English documents resiliparse gets 5 wrong: dialogue in
+verse, or a bad scan.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from functools import cache
 
 from adjoin.errors import AdjoinError
 
-CHARACTERS = 2_000  # of a document's beginning that are looked at
-# The library gives up beyond a rank of 1,200: on Chinese, Japanese and Korean of less than 100 characters, always.
+CHARACTERS = 2_000  # characters of a document that are examined, from its start
+# The default of 1,200 rejects every Chinese, Japanese or Korean text of less than 100 characters.
 _CUTOFF = 5_000
 
 
 def language_of(text: str) -> str:
-    """The language of a text's beginning as its ISO 639-1 code; empty if it has no letters.
+    """Return the language of a text's first 2,000 characters as an ISO 639-1 code; empty if it has no letters.
 
     Raises:
         AdjoinError: resiliparse is not installed.
@@ -28,10 +28,10 @@ def language_of(text: str) -> str:
 
 
 def check_languages(languages: tuple[str, ...]) -> None:
-    """Refuse languages that cannot be identified.
+    """Check that languages can be identified.
 
     Raises:
-        AdjoinError: one is no ISO 639-1 code that the library knows, or the library is not installed.
+        AdjoinError: one is not an ISO 639-1 code that resiliparse knows, or resiliparse is not installed.
     """
     if languages:
         _, known = _library()
@@ -44,7 +44,7 @@ def check_languages(languages: tuple[str, ...]) -> None:
 
 @cache
 def _library() -> tuple[Callable[..., tuple[str, int]], frozenset[str]]:
-    """The function that identifies a language, and the codes it knows."""
+    """The function that identifies a language, and the codes that it knows."""
     try:
         from resiliparse.parse.lang import detect_fast, supported_langs
     except ImportError:

@@ -1,14 +1,14 @@
-"""The second typed object of the flow: a Pair (x, y) of texts that belong together."""
+"""The pair (x, y) of texts that belong together, and the hash by which texts are compared."""
 
 import hashlib
 from typing import NamedTuple
 
 
 def text_hash(text: str) -> int:
-    """A signed 64-bit number that stands for the text with its white space folded.
+    """Return a signed 64-bit hash of a text with its white space folded.
 
-    Two sides with the same number are the same text: the loss compares these integers to know false
-    negatives, and mining compares them to drop exact duplicates.
+    Texts with the same hash count as equal: the loss uses it to mask false negatives, and mining to drop exact
+    duplicates.
     """
     encoded = text.encode("utf-8", "surrogatepass")
     if not _is_folded(text, encoded):
@@ -17,7 +17,7 @@ def text_hash(text: str) -> int:
 
 
 def hash_of_folded(encoded: bytes) -> int:
-    """The same, out of the UTF-8 of a text whose white space is folded already, as that of every passage is."""
+    """Return `text_hash` of a text in UTF-8 whose white space is already folded, as in every passage."""
     return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big", signed=True)
 
 
@@ -25,9 +25,10 @@ _OTHER_SPACES = bytes(code for code in range(128) if chr(code).isspace() and chr
 
 
 def _is_folded(text: str, encoded: bytes) -> bool:
-    """Whether a text has single spaces between its words and no other white space: told in a third of the time.
+    """Whether a text has single spaces between its words and no other white space.
 
-    Of a text with more than ASCII it says so only if it is printable, which white space other than " " is not.
+    This takes a third of the time of folding. Non-ASCII text must also be printable, since white space other than
+    " " is not.
     """
     if "  " in text or text[:1] == " " or text[-1:] == " ":
         return False
@@ -37,25 +38,24 @@ def _is_folded(text: str, encoded: bytes) -> bool:
 
 
 class Pair(NamedTuple):
-    """Two texts that belong together, without a human label (paper, section 2).
+    """Two texts that belong together, a positive pair of contrastive training (arXiv 2201.10005, section 2).
 
-    A tuple, since mining makes millions: a frozen dataclass takes four times as long to make, and `zip` turns
-    tuples into columns.
+    It is a named tuple because mining makes millions of pairs. Creating a frozen dataclass takes four times as
+    long, and `zip` turns tuples into columns.
 
     Attributes:
         x: the query-like side: a docstring's summary, a name in words, a passage.
-        y: the document-like side: an implementation, the passage that follows.
-        kind: how it was found: "docstring-function", "name-function", "neighbours", "title-passage",
-            "question-answer", "term-definition", "synonyms" or
-            "definition-definition".
-        language: the language of y.
-        origin: where y stands, as "path:first-last".
-        group: pairs of one group are not negatives of each other (passages of one document, definitions of one
-            term).
-        name: of the function, with the classes around it; empty for prose.
-        licence: what y may be used under, as far as its source says.
+        y: the document-like side: an implementation, the next passage.
+        kind: how the pair was found: "docstring-function", "name-function", "neighbours", "title-passage",
+            "question-answer", "term-definition", "synonyms", "definition-definition" or "labelled".
+        language: the language of y: a programming language, or "text" for prose.
+        origin: where y comes from, as "path:first-last" with line numbers.
+        group: pairs with the same group are not negatives of each other, such as passages of one document or
+            definitions of one term.
+        name: the function's name with the classes around it; empty for prose.
+        licence: the licence of y, as far as its source says.
         repository: where y is developed, as far as its source says: "owner/name" on a forge, or an address.
-        negatives: texts like y that do not belong to x, where people have labelled some.
+        negatives: explicit negatives: texts like y that people have labelled as not belonging to x.
     """
 
     x: str
@@ -71,10 +71,10 @@ class Pair(NamedTuple):
 
     @property
     def x_hash(self) -> int:
-        """`text_hash` of x."""
+        """The `text_hash` of x."""
         return text_hash(self.x)
 
     @property
     def y_hash(self) -> int:
-        """`text_hash` of y."""
+        """The `text_hash` of y."""
         return text_hash(self.y)

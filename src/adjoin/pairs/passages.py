@@ -1,11 +1,12 @@
-"""Prose → passages, and passages → pairs: neighbours, a title with its text, a question with its answer.
+"""Passages and pairs from prose: neighbouring passages, a title with its text, a question with its answer.
 
-The paper (section 2): "neighbouring pieces of text" are positive pairs; the pieces' length is left open. Ours:
-- the length of each passage is drawn between `min_words` and `max_words`, so that the encoder meets short and long
-  texts; log-uniformly, as many between 32 and 64 words as between 64 and 128;
-- a passage ends at the paragraph's end nearest to the drawn length, else at the nearest sentence's end, and only
-  inside a sentence if that has more than `max_words`;
-- it never goes beyond its section. What is left too short at the end joins the passage before it, or is left out.
+In the paper (arXiv 2201.10005, section 2), "neighbouring pieces of text" are positive pairs. It does not give the
+length of a piece. Our decisions:
+- The length of each passage is drawn between `min_words` and `max_words`, log-uniformly: as many have 32 to 64
+  words as have 64 to 128. The encoder thus sees short and long texts.
+- A passage ends at the end of a paragraph near the drawn length, or else at the nearest end of a sentence. Only
+  sentences longer than `max_words` are cut.
+- A passage never crosses the end of its section. A short remainder joins the passage before it, or makes no pair.
 """
 
 import re
@@ -21,7 +22,7 @@ from adjoin.errors import AdjoinError
 from adjoin.pairs.natural_language import check_languages, language_of
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.pairs.prose_quality import NOT_ENGLISH, RULES, judge_of
-from adjoin.pairs.sentences import Script, closes
+from adjoin.pairs.sentences import Script, closes_sentence
 from adjoin.pairs.titles import (
     NO_QUERY,
     NOT_WORDS,
@@ -43,29 +44,29 @@ KINDS = frozenset({KIND, TITLE_PASSAGE, QUESTION_ANSWER})
 TOO_SHORT = "passage too short"
 NOT_ASKED_FOR = "language not asked for"
 SAME = "passages the same"
-MIN_UNDER_TITLE = 12  # words below a title or a question: a short answer is an answer, a caption is not
+MIN_UNDER_TITLE = 12  # words of a text below a title or question: more than a caption, less than `min_words`
 
 _WHITE_LINE = re.compile(r"\n[^\S\n]++\n")
-# White space other than spaces and line ends, ASCII's first.
+# White space other than spaces and line ends, the 8 of ASCII first.
 _SPACES = "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
 _SPACES += "".join(map(chr, range(0x2000, 0x200B)))
 _NOT_SPACE = re.compile(r"\S")
 _HALF_SENTENCE = 60  # characters
-_SEED = 48  # characters, by which a passage's length is drawn
+_LENGTH_SEED = 48  # characters at a passage's start, whose hash draws its length
 
 
 @dataclass(frozen=True, slots=True)
 class PassageOptions:
-    """How prose is cut, and which pairs are made of it.
+    """How prose is split into passages, and which pairs are made from it.
 
     Attributes:
-        min_words: of a passage, at least 5.
-        max_words: of a passage; more than `min_words`.
-        kinds: which kinds of pairs are wanted; other names are passed over.
-        languages: natural languages to keep, ISO 639-1; empty for any, and then none is identified.
+        min_words: least words of a passage, 5 or more.
+        max_words: most words of a passage, more than `min_words`.
+        kinds: the kinds of pairs to make; names that are not in `KINDS` are ignored.
+        languages: natural languages to keep, as ISO 639-1 codes. If empty, all are kept and none is identified.
 
     Raises:
-        AdjoinError: the bounds contradict each other, or a language is unknown.
+        AdjoinError: `min_words` or `max_words` is out of range, or a language is unknown.
     """
 
     min_words: int = 32
@@ -82,13 +83,13 @@ class PassageOptions:
 
 
 class Passage(NamedTuple):
-    """A piece of running text: some paragraphs, or some sentences.
+    """A span of running text: one or more whole sentences or paragraphs.
 
     Attributes:
-        text: white space folded.
-        span: first and last line in the document's origin, both included.
-        words: how many it has; see `adjoin.pairs.sentences` for what a word is.
-        fault: the rule it breaks, if it was judged; empty for none.
+        text: the passage, white space folded.
+        span: numbers of its first and last line in the document's origin, both included.
+        words: number of words; `adjoin.pairs.sentences` defines a word.
+        fault: name of the quality rule that it breaks; empty if it breaks none or was not judged.
     """
 
     text: str
@@ -97,7 +98,7 @@ class Passage(NamedTuple):
     fault: str = ""
 
 
-Judge = Callable[[str, int], str]  # text and words of a passage → the rule that it breaks, or nothing
+Judge = Callable[[str, int], str]  # text and number of words of a passage → the rule that it breaks, or ""
 
 
 @lru_cache(maxsize=64)
@@ -109,117 +110,123 @@ def _lengths(shortest: int, longest: int) -> tuple[int, ...]:
 def passages(
     document: Document, options: PassageOptions | None = None, judge: Judge | None = None
 ) -> list[Passage]:
-    """Cut a section of prose into passages, in order, nothing left out.
+    """Split a section of prose into passages, in order, without leaving anything out.
 
-    All have `min_words` to `max_words`, but for what the sentences leave over: that is shorter. Judged are they
-    only with a judge.
+    Passages have `min_words` to `max_words` words, except for shorter remainders.
+
+    Args:
+        document: a section of prose.
+        options: the length of passages.
+        judge: returns the rule that a passage breaks, or the empty string; None to judge none.
     """
     options = options or PassageOptions()
-    cutter = _Cutter(document.text, options)
-    cut = []
+    splitter = _Splitter(document.text, options)
+    result = []
     line, counted = document.span[0], 0
-    for begin, end, text, words in cutter.pieces():
-        first = line + cutter.text.count("\n", counted, begin)
-        line, counted = first + cutter.text.count("\n", begin, end), end
-        cut.append(Passage(text, (first, line), words, judge(text, words) if judge else ""))
-    return cut
+    for begin, end, text, words in splitter.segments():
+        first = line + splitter.text.count("\n", counted, begin)
+        line, counted = first + splitter.text.count("\n", begin, end), end
+        result.append(Passage(text, (first, line), words, judge(text, words) if judge else ""))
+    return result
 
 
-_Piece = tuple[int, int, str, int]  # begin, end, text, words
+_Segment = tuple[int, int, str, int]  # begin, end, text, words
 
 
-class _Cutter:
-    """Cuts one text, by places in it: to split all of it into words would take longer than all the rest."""
+class _Splitter:
+    """Splits one text by positions. To split all of it into words would take longer than everything else."""
 
     def __init__(self, text: str, options: PassageOptions) -> None:
         for space in _SPACES[: 8 if text.isascii() else None]:
             if space in text:
                 text = text.replace(space, " ")
-        if _WHITE_LINE.search(text):  # it ends a paragraph as an empty one does
+        if _WHITE_LINE.search(text):  # a line of white space ends a paragraph as an empty line does
             text = "\n".join(map(str.rstrip, text.split("\n")))
         self.text = text
         self._stop = len(text.rstrip())
         self._shortest, self._longest = options.min_words, options.max_words
         self._lengths = _lengths(options.min_words, options.max_words)
         self._script = Script.of(text)
-        # The same in characters, on average.
-        self._low, self._high = (int(words * self._script.pace) for words in (self._shortest, self._longest))
+        # The same in characters, by the average length of a word.
+        self._low, self._high = (
+            int(words * self._script.word_length) for words in (self._shortest, self._longest)
+        )
 
-    def pieces(self, length: int = 0) -> Iterator[_Piece]:
-        """The pieces in order, of a length that is drawn for each, or of the one given.
+    def segments(self, length: int = 0) -> Iterator[_Segment]:
+        """Yield the segments in order. Their length in words is drawn for each, unless `length` is given.
 
-        One that is too short has been joined with the one before where both fit.
+        A segment that is too short is joined with the one before if both fit into `max_words`.
         """
-        last: _Piece | None = None
-        begin = self._next(0)
+        last: _Segment | None = None
+        begin = self._next_word(0)
         while begin < self._stop:
-            end, text, words = self._piece(begin, length or self._drawn(begin))
+            end, text, words = self._segment(begin, length or self._drawn_length(begin))
             if last and words < self._shortest and last[3] + words <= self._longest:
                 last = (last[0], end, f"{last[2]} {text}", last[3] + words)
             else:
                 if last:
                     yield last
                 last = (begin, end, text, words)
-            begin = self._next(end)
+            begin = self._next_word(end)
         if last:
             yield last
 
-    def _drawn(self, begin: int) -> int:
-        """The length for a piece, by the hash of its first characters: the same always and everywhere.
+    def _drawn_length(self, begin: int) -> int:
+        """Draw the length of a segment by the hash of its first characters: equal text gives equal segments.
 
-        Of two texts that differ in a word, the passages after that word are the same again: near duplicates are
-        found by passages. With lengths drawn from the whole text 64 % of them were, so it is 97 %.
+        If two texts differ in one word, the passages after it are soon the same again. So 97 % of the passages of
+        near duplicates are found, against 64 % if the hash of the whole text drew the lengths.
         """
-        opening = self.text[begin : begin + _SEED].encode("utf-8", "surrogatepass")
+        opening = self.text[begin : begin + _LENGTH_SEED].encode("utf-8", "surrogatepass")
         return self._lengths[(crc32(opening) * 2_654_435_761 & 0xFFFFFFFF) >> 22]  # Knuth's factor mixes the bits
 
-    def _next(self, place: int) -> int:
-        found = _NOT_SPACE.search(self.text, place)
-        return found.start() if found else self._stop
+    def _next_word(self, position: int) -> int:
+        word = _NOT_SPACE.search(self.text, position)
+        return word.start() if word else self._stop
 
-    def _piece(self, begin: int, length: int) -> tuple[int, str, int]:
-        """End, text and words of the piece that begins at `begin`, of `length` words if possible."""
+    def _segment(self, begin: int, length: int) -> tuple[int, str, int]:
+        """End, text and words of the segment that starts at `begin`, with `length` words if possible."""
         all_text, stop, script = self.text, self._stop, self._script
-        whole = min(self._longest, length + self._shortest - 1)  # a rest of so many words is not cut
-        if stop - begin < 1.2 * whole * script.pace:
+        whole = min(self._longest, length + self._shortest - 1)  # a remainder of so many words stays whole
+        if stop - begin < 1.2 * whole * script.word_length:
             text, words = script.folded(all_text[begin:stop])
             if words <= whole:
                 return stop, text, words
-        end = self._cut(begin + int(length * script.pace), begin + self._low, begin + self._high)
+        end = self._best_end(begin + int(length * script.word_length), begin + self._low, begin + self._high)
         if end:
             text, words = script.folded(all_text[begin:end])
             if self._shortest <= words <= self._longest:
                 return end, text, words
-        # The words here are longer or shorter than on average: one piece in 28. Now to the word.
+        # The words here are longer or shorter than the average, as in one segment of 28: count them exactly.
         after_words = script.after_words
         low, high = (after_words(all_text, begin, number) for number in (self._shortest, self._longest))
-        end = self._cut(after_words(all_text, begin, length), low, high)
+        end = self._best_end(after_words(all_text, begin, length), low, high)
         if not end and high >= stop:
             end = stop
         if not end:
-            # The sentence is longer than a passage, or the one after some short ones is: those stand alone.
+            # This sentence, or one after shorter ones, is longer than a passage: the shorter ones stand alone.
             end = script.last_end(all_text, begin + 1, low - 1)
         end = end or after_words(all_text, begin, length)
         return end, *script.folded(all_text[begin:end])
 
-    def _cut(self, target: int, low: int, high: int) -> int:
-        """The best place from `low` to `high` to end a piece at, or 0 if there is none.
+    def _best_end(self, target: int, low: int, high: int) -> int:
+        """The best position from `low` to `high` to end a segment, or 0 if there is none.
 
-        Before all, one that leaves enough for another piece behind it.
+        Positions that leave enough text for another segment are preferred.
         """
         roomy = self._stop - self._low
         if roomy >= high:
-            return self._near(target, low, high)
-        end = self._near(target, low, roomy) if roomy >= low else 0
-        return end or self._near(target, low, min(high, self._stop - 1))
+            return self._end_near(target, low, high)
+        end = self._end_near(target, low, roomy) if roomy >= low else 0
+        return end or self._end_near(target, low, min(high, self._stop - 1))
 
-    def _near(self, target: int, low: int, high: int) -> int:
-        """A paragraph's end about `target`; else a sentence's next to it; else that of a heading or an item."""
+    def _end_near(self, target: int, low: int, high: int) -> int:
+        """The end of a paragraph near `target`; else the nearest end of a sentence; else of a heading or item."""
         text, slack = self.text, (high - low) // 4
-        place = text.find("\n\n", max(low, target - slack), min(high, target + slack) + 2)
-        if place > 0 and closes(text, place):
-            return place
-        # The first end after half a sentence less is as often before the target as behind it.
+        paragraph_end = text.find("\n\n", max(low, target - slack), min(high, target + slack) + 2)
+        if paragraph_end > 0 and closes_sentence(text, paragraph_end):
+            return paragraph_end
+        # Searched from half a sentence before the target, so that the end is before or after it equally often.
         middle = min(max(target - _HALF_SENTENCE, low), high)
         return (
             self._script.next_end(text, middle, high)
@@ -229,10 +236,13 @@ class _Cutter:
 
 
 def passage_pairs(document: Document, tally: Tally, options: PassageOptions | None = None) -> Iterator[Pair]:
-    """The pairs of one section of prose; those of one file are not negatives of each other.
+    """Yield the pairs of one section of prose. Pairs of one file share a group.
 
-    Counts "passages" and "candidate pairs"; each candidate becomes a pair or is counted under one of
-    `PASSAGE_RULES`. Where languages are asked for, documents are counted under the one they are in.
+    Args:
+        document: a section of prose, with its title, heading or question if it has any.
+        tally: counts "passages", "candidate pairs", and under a rule of `PASSAGE_RULES` those that make no pair.
+            If languages are selected, it also counts documents per language.
+        options: the length of passages, kinds of pairs and languages.
     """
     options = options or PassageOptions()
     language, unwanted = "", ""
@@ -241,10 +251,10 @@ def passage_pairs(document: Document, tally: Tally, options: PassageOptions | No
         tally.add(f"documents in {language or 'no known language'}")
         unwanted = "" if language in options.languages else NOT_ASKED_FOR
     judge = judge_of(document.text, english=language == "en")
-    cut = passages(document, options, None if unwanted else judge)
-    tally.add("passages", number=len(cut))
-    candidates = _under_heading(document, cut, options, judge)
-    candidates += _neighbours(cut, options)
+    section_passages = passages(document, options, None if unwanted else judge)
+    tally.add("passages", number=len(section_passages))
+    candidates = _heading_candidates(document, section_passages, options, judge)
+    candidates += _neighbour_candidates(section_passages, options)
     tally.add("candidate pairs", number=len(candidates))
     origin, language, licence, repository = (
         document.origin,
@@ -261,47 +271,47 @@ def passage_pairs(document: Document, tally: Tally, options: PassageOptions | No
             yield Pair(x, y.text, kind, language, place, group, "", licence, repository)
 
 
-_Candidate = tuple[str, Passage, str, str]  # x, y, kind, the rule against it or nothing
+_Candidate = tuple[str, Passage, str, str]  # x, y, kind, the rule against it or ""
 
 
-def _neighbours(cut: list[Passage], options: PassageOptions) -> list[_Candidate]:
+def _neighbour_candidates(section_passages: list[Passage], options: PassageOptions) -> list[_Candidate]:
     if KIND not in options.kinds:
         return []
-    made, least = [], options.min_words
-    for x, y in pairwise(cut):
+    candidates, least = [], options.min_words
+    for x, y in pairwise(section_passages):
         reason = x.fault or y.fault
         if x.words < least or y.words < least:
             reason = TOO_SHORT
         elif x.text == y.text:
             reason = SAME
-        made.append((x.text, y, KIND, reason))
-    return made
+        candidates.append((x.text, y, KIND, reason))
+    return candidates
 
 
-def _under_heading(
-    document: Document, cut: list[Passage], options: PassageOptions, judge: Judge
+def _heading_candidates(
+    document: Document, section_passages: list[Passage], options: PassageOptions, judge: Judge
 ) -> list[_Candidate]:
-    """A question with its answer; a title with the first passage, or the answer if it asks something."""
-    made: list[_Candidate] = []
-    if not cut:
-        return made
+    """A question with its answer, and a title with the first passage, or with the answer if it is a question."""
+    candidates: list[_Candidate] = []
+    if not section_passages:
+        return candidates
     question = folded(document.question)
     if question and QUESTION_ANSWER in options.kinds:
-        answer = _opening(cut, options)
-        question, words = shortened(question, options)
+        answer = _opening(section_passages, options)
+        question, words = first_sentences(question, options)
         reason = NO_QUERY if words < 2 else judge(question, words) if words >= options.min_words else ""
-        made.append((question, answer, QUESTION_ANSWER, reason or _fault(question, answer)))
+        candidates.append((question, answer, QUESTION_ANSWER, reason or _fault(question, answer)))
     heading = heading_of(document) if options.kinds & {TITLE_PASSAGE, QUESTION_ANSWER} else None
     if heading is None or folded(document.title) == folded(document.question):
-        return made
-    y, kind = cut[0], TITLE_PASSAGE
+        return candidates
+    y, kind = section_passages[0], TITLE_PASSAGE
     if heading.is_question and not asks(y.text):
-        y, kind = _opening(cut, options), QUESTION_ANSWER
+        y, kind = _opening(section_passages, options), QUESTION_ANSWER
     if kind in options.kinds:
         y = y._replace(text=without_heading(y.text, heading.query))
         reason = heading.reason or _fault(heading.query, y) or reason_against_text(heading.query, y.text)
-        made.append((heading.query, y, kind, reason))
-    return made
+        candidates.append((heading.query, y, kind, reason))
+    return candidates
 
 
 def _fault(query: str, y: Passage) -> str:
@@ -310,10 +320,10 @@ def _fault(query: str, y: Passage) -> str:
     return y.fault or (SAME if query == y.text else "")
 
 
-def _opening(cut: list[Passage], options: PassageOptions) -> Passage:
-    """The first passages, as many as make one of at most `max_words`."""
-    opening = cut[0]
-    for following in cut[1:]:
+def _opening(section_passages: list[Passage], options: PassageOptions) -> Passage:
+    """The first passages joined, as many as fit into `max_words`."""
+    opening = section_passages[0]
+    for following in section_passages[1:]:
         words = opening.words + following.words
         if words > options.max_words or opening.fault or following.fault:
             break
@@ -322,9 +332,9 @@ def _opening(cut: list[Passage], options: PassageOptions) -> Passage:
     return opening
 
 
-def shortened(text: str, options: PassageOptions) -> tuple[str, int]:
-    """A text's first sentences, at most `max_words`, white space folded, and how many words those are."""
-    _, _, text, words = next(_Cutter(text, options).pieces(options.max_words))
+def first_sentences(text: str, options: PassageOptions) -> tuple[str, int]:
+    """Return the first sentences of a text, up to `max_words` words and white space folded, and their words."""
+    _, _, text, words = next(_Splitter(text, options).segments(options.max_words))
     return text, words
 
 

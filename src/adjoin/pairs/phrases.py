@@ -1,10 +1,10 @@
-"""Phrases that are no description of a function: patterns that the rules of `quality` match a summary with."""
+"""Patterns of phrases that do not describe a function, for the rules in `quality`."""
 
 import re
 
 
 def _begins(*alternatives: str) -> re.Pattern[str]:
-    """What a summary must not begin with, whatever its case; punctuation before it does not count."""
+    """A pattern for the start of a summary, ignoring case and leading punctuation."""
     return re.compile(r"\W*(?:" + "|".join(alternatives) + ")", re.IGNORECASE)
 
 
@@ -73,7 +73,7 @@ REMARK = _begins(
     r"per (?:rfc|spec)|called (?:internally|automatically)?\s?(?:by|from|internally|after|before|every)\b",
     r"if (?:[^.,]*, )we\b|if \S+ (?:[!=]=|is) \w+, (?:it|this) (?:must|may|should)\b|\S+ is referred\b",
     r".* only .{0,60}\ballowed\W*$",
-    # When it is called and nothing else: a second sentence may say what it does.
+    # It says only when the function is called. If a second sentence follows, that may describe it.
     r"(?:(?:this|the|it) (?:(?:method|function|hook|event|callback|handler) )?)?(?:is |gets |will be |should be )?"
     r"(?:automatically |internally )?(?:called|invoked|triggered|fired|executed|run) "
     r"(?:automatically |internally |just |right |only )?"
@@ -108,7 +108,7 @@ PLACEHOLDER = _begins(
     r"default (?:function|handler) for [\w:]+\b.{0,80}$|logic (?:method|function) for \w+.{0,60}$",
     r"parameters\b.{0,40}$|(?:the )?(?:\w+ ){0,2}:$",
 )
-FACTS = _begins(  # who, when and where, not what
+FACTS = _begins(  # authors, versions, dates and links
     r"since\b|available (?:since|from|in)\b|(?:version|ver\.|v)\s?\d|added (?:in|by|to|since)\b|authors?\b",
     r"(?:created|written|modified|contributed|changed|updated|fixed|provided|coded|developed) (?:by|on|at|in)\b",
     r"(?:new|introduced) (?:in|by)\b|(?-i:by [A-Z]\w+ [A-Z]\w+)|date\b\s?:|changelog|credits?\b|thanks\b|thx\b",

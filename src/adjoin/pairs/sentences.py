@@ -1,38 +1,43 @@
-"""Words, and the places between them where a sentence ends: where a text may be cut.
+"""Words and sentence boundaries in any script.
 
-A word is what white space surrounds. Chinese, Japanese, Thai, Lao, Khmer and Burmese put no space between words;
-there two letters count as one word, about the mean length of one, and marks go with the letters before them.
+Words are separated by white space. Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words.
+There, two letters count as one word, which is about the mean length of a word, and punctuation belongs to the
+letters before it.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Thai, Lao, Burmese and Khmer without their full stops, kana, Han; Korean has spaces.
-_LETTERS = (
+# Thai, Lao, Burmese and Khmer without their full stops, kana, Han. Korean has spaces.
+_UNSPACED_LETTERS = (
     r"\u0e00-\u0eff\u1000-\u1049\u104c-\u109f\u1780-\u17d3\u17d6-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 )
-_HAS_UNSPACED = re.compile(f"[{_LETTERS}]")
-_LONG_WORD = 10  # characters a word on average: above it the words may be whole sentences of such a script
-# Marks as they stand, of all scripts; that some look like others is the point.
+_HAS_UNSPACED = re.compile(f"[{_UNSPACED_LETTERS}]")
+_LONG_WORD = 10  # average characters per word; above it, the words may be sentences in such a script
+# Punctuation of all scripts; some marks look alike on purpose.
 # ruff: noqa: RUF001
 _OPENERS = "\"'“‘„‚«‹([{<¿¡「『（《〈【*_`—–-•"
 _CLOSERS = "\"'”’“»›)]}>」』）》〉】*_`"
-_ALWAYS = "。！？．｡։।॥؟۔።။។៕"  # marks that end nothing but sentences
-_MARKS = frozenset(".!?…" + _ALWAYS)
+_FINAL_MARKS = "。！？．｡։।॥؟۔።။។៕"  # marks that always end a sentence
+_MARKS = frozenset(".!?…" + _FINAL_MARKS)
 
 _WORD = r"\S++\s*+"
-_UNSPACED_WORD = rf"(?:[{_LETTERS}]{{1,2}}(?:(?![「『（《〈【“‘])[^\w\s])*+|[^\s{_LETTERS}]++)\s*+"
+_UNSPACED_WORD = (
+    rf"(?:[{_UNSPACED_LETTERS}]{{1,2}}(?:(?![「『（《〈【“‘])[^\w\s])*+|[^\s{_UNSPACED_LETTERS}]++)\s*+"
+)
 _UNSPACED_WORDS = re.compile(_UNSPACED_WORD)
 
-# What may be a sentence's end; `ends_sentence` decides. Most texts are ASCII, where it is found twice as fast.
+# Candidates for the end of a sentence; `ends_sentence` decides. ASCII texts, the majority, take half the time.
 _closing = re.escape(_CLOSERS)
 _END_ASCII = re.compile(r"[.!?](?<!\s\w\.)[\"')\]}>*_`]*+(?=\s(?![a-z]))")
-_END = re.compile(rf"[.!?…{_ALWAYS}](?<!\s\w\.)[{_closing}]*+(?=\s(?![a-z]))")
+_END = re.compile(rf"[.!?…{_FINAL_MARKS}](?<!\s\w\.)[{_closing}]*+(?=\s(?![a-z]))")
 _closing = re.escape(_CLOSERS.replace("“", ""))  # which closes in German, and opens in Chinese
-_END_UNSPACED = re.compile(rf"[…{_ALWAYS}][{_closing}]*+|[.!?][{_closing}]*+(?=\s)|(?<=[\u0e00-\u0eff])(?=\s)")
+_END_UNSPACED = re.compile(
+    rf"[…{_FINAL_MARKS}][{_closing}]*+|[.!?][{_closing}]*+(?=\s)|(?<=[\u0e00-\u0eff])(?=\s)"
+)
 
-# What a full stop follows inside a sentence, in lower case. A sentence that does end with one is cut one later.
+# Abbreviations that a full stop follows, in lower case. If one ends a sentence, that boundary is missed.
 _SHORT = """
     dr mr mrs ms messrs mme mlle prof rev hon gen col capt lt sgt sen rep gov pres st ste jr sr esq
     eg ie cf viz vs fig figs eq eqs eqn ref refs sec sect ch chap vol vols no nos nr pp par para
@@ -44,17 +49,17 @@ _ABBREVIATIONS = frozenset(_SHORT.split())
 
 
 def ends_sentence(word: str, following: str) -> bool:
-    """Whether a sentence ends between two neighbouring words.
+    """Return whether a sentence ends between two neighbouring words.
 
     Args:
-        word: with the marks that follow it.
-        following: the beginning of the next word.
+        word: the first word, with the punctuation after it.
+        following: the start of the next word.
     """
     bare = word.rstrip(_CLOSERS)
     mark = bare[-1:]
     if mark not in _MARKS:
         return False
-    if mark in _ALWAYS:
+    if mark in _FINAL_MARKS:
         return True
     if following.lstrip(_OPENERS)[:1].islower():
         return False
@@ -63,7 +68,7 @@ def ends_sentence(word: str, following: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_abbreviation(bare: str) -> bool:
-    """Whether a word's full stop belongs to it: an abbreviation, an initial, a number before an item."""
+    """Whether a word's full stop belongs to the word: an abbreviation, an initial, the number of an item."""
     stem = bare[:-1].lstrip(_OPENERS)
     if stem.endswith("."):  # an ellipsis
         return False
@@ -74,37 +79,42 @@ def _is_abbreviation(bare: str) -> bool:
     return stem.lower() in _ABBREVIATIONS
 
 
-def closes(text: str, end: int) -> bool:
-    """Whether what stands before a paragraph's end closes a sentence; a heading or a list's item does not."""
-    return text[max(end - 4, 0) : end].rstrip(_CLOSERS + " ")[-1:] in _MARKS  # the empty string is in no set
+def closes_sentence(text: str, end: int) -> bool:
+    """Return whether a paragraph that ends at `end` ends with a sentence; a heading or list item does not."""
+    return text[max(end - 4, 0) : end].rstrip(_CLOSERS + " ")[-1:] in _MARKS  # false for an empty paragraph
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How a text writes words and ends sentences.
+    """How a text separates words and ends sentences; create it with `Script.of`.
 
     Attributes:
-        unspaced: whether its words stand without spaces between them.
-        pace: characters a word, with the space after it, measured on the text's beginning.
+        unspaced: whether there are no spaces between words.
+        word_length: average characters per word, with the space after it, in the first 1,024 characters.
+        end: pattern of possible ends of sentences.
     """
 
     unspaced: bool
-    pace: float
+    word_length: float
     end: re.Pattern[str]
 
     @classmethod
     def of(cls, text: str) -> "Script":
-        """Find out how a text is written."""
+        """Detect the script of a text from its first 1,024 characters."""
         sample = text[:1024]
-        pace = len(sample) / (sample.count(" ") + sample.count("\n") + 1)
+        word_length = len(sample) / (sample.count(" ") + sample.count("\n") + 1)
         if text.isascii():
-            return cls(False, pace, _END_ASCII)
-        if (pace > _LONG_WORD or " " not in sample) and _HAS_UNSPACED.search(sample):
+            return cls(False, word_length, _END_ASCII)
+        if (word_length > _LONG_WORD or " " not in sample) and _HAS_UNSPACED.search(sample):
             return cls(True, len(sample) / max(len(_UNSPACED_WORDS.findall(sample)), 1), _END_UNSPACED)
-        return cls(False, pace, _END)
+        return cls(False, word_length, _END)
 
     def folded(self, text: str) -> tuple[str, int]:
-        """A text whose white space is spaces and line ends, none at its ends: with it folded, and its words."""
+        """Return a text with its white space folded, and its number of words.
+
+        Args:
+            text: its white space is spaces and line ends, and it does not start with any.
+        """
         if "\n" in text:
             text = " ".join([line for line in text.split("\n") if line])
         if "  " in text or text[-1:] == " ":
@@ -112,30 +122,30 @@ class Script:
         return text, len(_UNSPACED_WORDS.findall(text)) if self.unspaced else text.count(" ") + 1
 
     def after_words(self, text: str, begin: int, number: int) -> int:
-        """Where the `number`-th word from `begin` ends, or the last one if there are fewer."""
-        found = _some_words(number, self.unspaced).match(text, begin)
-        return len(found[0].rstrip()) + begin if found else begin
+        """Return the position after the `number`-th word from `begin`, or after the last if there are fewer."""
+        words = _words_pattern(number, self.unspaced).match(text, begin)
+        return len(words[0].rstrip()) + begin if words else begin
 
     def next_end(self, text: str, low: int, high: int) -> int:
-        """The first end of a sentence from `low` to `high`, or 0 if there is none."""
-        search, place = self.end.search, max(low - 4, 0)  # a mark and its closing quotes may begin before `low`
-        while found := search(text, place, high + 1):
-            place = found.end()
-            if low <= place <= high and self._ends(text, place):
-                return place
-            place = max(place, found.start() + 1)
+        """Return the position of the first end of a sentence from `low` to `high`, or 0 if there is none."""
+        search, position = self.end.search, max(low - 4, 0)  # a mark and its closing quotes may start before `low`
+        while match := search(text, position, high + 1):
+            position = match.end()
+            if low <= position <= high and self._is_end(text, position):
+                return position
+            position = max(position, match.start() + 1)
         return 0
 
     def last_end(self, text: str, low: int, high: int) -> int:
-        """The last end of a sentence from `low` to `high`, or 0 if there is none."""
-        found = self.end.finditer(text, max(low - 4, 0), high + 1)
-        for end in reversed([match.end() for match in found]):
-            if low <= end <= high and self._ends(text, end):
+        """Return the position of the last end of a sentence from `low` to `high`, or 0 if there is none."""
+        matches = self.end.finditer(text, max(low - 4, 0), high + 1)
+        for end in reversed([match.end() for match in matches]):
+            if low <= end <= high and self._is_end(text, end):
                 return end
         return 0
 
-    def _ends(self, text: str, end: int) -> bool:
-        if text[end - 1] not in _CLOSING_OR_MARKS:  # Thai and Lao end a sentence, or a clause, with a space
+    def _is_end(self, text: str, end: int) -> bool:
+        if text[end - 1] not in _CLOSING_OR_MARKS:  # a space ends a sentence or clause in Thai and Lao
             return self.unspaced
         word = text[max(end - 24, 0) : end].rsplit(None, 1)[-1]
         return ends_sentence(word, text[end : end + 8].lstrip())
@@ -145,5 +155,5 @@ _CLOSING_OR_MARKS = _MARKS | set(_CLOSERS)
 
 
 @lru_cache(maxsize=256)
-def _some_words(number: int, unspaced: bool) -> re.Pattern[str]:
+def _words_pattern(number: int, unspaced: bool) -> re.Pattern[str]:
     return re.compile(rf"(?:{_UNSPACED_WORD if unspaced else _WORD}){{1,{number}}}+")

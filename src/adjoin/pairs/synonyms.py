@@ -1,7 +1,7 @@
-"""Expressions that translate the same word → a pair: some of them with the others, which say the same.
+"""Synonym pairs: expressions that translate the same word, from bilingual dictionaries.
 
-No label is needed: a dictionary puts "apartment building, block of flats" beside one foreign word. What such pairs
-teach is what neighbouring passages do not: that two short texts without a word in common can mean one thing.
+A dictionary gives "apartment building, block of flats" for one foreign word, so no label is needed. Unlike
+neighbouring passages, such pairs teach that two short texts without a common word can mean the same.
 """
 
 from collections.abc import Iterator
@@ -13,16 +13,20 @@ from adjoin.tally import Tally
 KIND = "synonyms"
 KINDS = frozenset({KIND})
 
-MAX_WORDS = 6  # of an expression; a longer one explains
+MAX_WORDS = 6  # per expression; longer ones are explanations
 ALONE = "no second expression"
 TOO_LONG = "expression too long"
 
 
 def synonym_pairs(document: Document, tally: Tally) -> Iterator[Pair]:
-    """The pair of one meaning, or none: y is every second expression from the first on, x are the others.
+    """Yield the pair of one meaning of a foreign word, or nothing.
 
-    Meanings of one foreign word are no negatives of each other. Counts "candidate pairs"; each becomes a pair or
-    is counted under one of `SYNONYM_RULES`.
+    y has the first expression and every second one after it, x has the others. All meanings of one foreign word
+    share a group.
+
+    Args:
+        document: one meaning of a dictionary entry, with its `expressions`.
+        tally: counts "candidate pairs", and under a rule of `SYNONYM_RULES` those that make no pair.
     """
     tally.add("candidate pairs")
     place = f"{document.origin}:{document.span[0]}-{document.span[1]}"

@@ -1,7 +1,6 @@
-"""An entry of a dictionary → a pair: the term and other words for it with the definition.
+"""Term-definition pairs from dictionaries: the term and its synonyms with the definition.
 
-No label is needed: whoever wrote the entry put the term above what it means. A definition avoids the word that it
-defines, which is what the pair teaches: no word has to be on both sides.
+A definition avoids the word that it defines. Such pairs therefore teach matches without common words.
 """
 
 from collections.abc import Iterator
@@ -9,46 +8,51 @@ from collections.abc import Iterator
 from adjoin.corpus.document import Document
 from adjoin.pairs.natural_language import language_of
 from adjoin.pairs.pair import Pair, text_hash
-from adjoin.pairs.passages import NOT_ASKED_FOR, PassageOptions, shortened
+from adjoin.pairs.passages import NOT_ASKED_FOR, PassageOptions, first_sentences
 from adjoin.pairs.prose_quality import judge_of
 from adjoin.tally import Tally
 
 KIND = "term-definition"
 KINDS = frozenset({KIND})
 
-MAX_WORDS = 8  # of a term, and of it and its synonyms together
-MIN_WORDS = 4  # of a definition: "Without a lip." is a synonym as good as none
+MAX_WORDS = 8  # of a term, and of the term with its synonyms
+MIN_WORDS = 4  # of a definition: a shorter one ("Without a lip.") is hardly one
 TOO_LONG = "term too long"
 NOT_WORDS = "term is not words"
 TOO_SHORT = "definition too short"
 
 
 def term_pairs(document: Document, tally: Tally, options: PassageOptions | None = None) -> Iterator[Pair]:
-    """The pair of one entry, or none; entries of a dictionary under one term are not negatives of each other.
+    """Yield the pair of one dictionary entry, or nothing. Entries of one dictionary and term share a group.
 
-    Counts "candidate pairs"; each becomes a pair or is counted under a rule of prose or one of `TERM_RULES`.
+    Args:
+        document: one entry, with its `term`; synonyms follow the term after commas.
+        tally: counts "candidate pairs", and under a rule of prose or of `TERM_RULES` those that make no pair.
+        options: the length of a definition and the languages to keep.
     """
     options = options or PassageOptions()
     tally.add("candidate pairs")
-    y, words = shortened(document.text, options)
+    y, words = first_sentences(document.text, options)
     terms = " ".join(document.term.split()).split(", ")
     place = f"{document.origin}:{document.span[0]}-{document.span[1]}"
     if reason := _reason_against(terms[0], words) or _reason_against_text(y, words, options):
         tally.add(reason, place)
         return
     group = text_hash(f"{document.origin}\0{terms[0].casefold()}")
-    yield Pair(_joined(terms), y, KIND, document.language, place, group, "", document.licence, document.repository)
+    yield Pair(
+        _joined_terms(terms), y, KIND, document.language, place, group, "", document.licence, document.repository
+    )
 
 
-def _joined(terms: list[str]) -> str:
-    """The term and as many others as make `MAX_WORDS` at most."""
-    words, wanted = 0, []
+def _joined_terms(terms: list[str]) -> str:
+    """The term and as many synonyms as fit into `MAX_WORDS`."""
+    words, chosen = 0, []
     for term in terms:
         words += len(term.split())
         if words > MAX_WORDS:
             break
-        wanted.append(term)
-    return ", ".join(wanted)
+        chosen.append(term)
+    return ", ".join(chosen)
 
 
 def _reason_against(term: str, words: int) -> str:

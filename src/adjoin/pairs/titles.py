@@ -1,4 +1,4 @@
-"""Headings as queries: the title or the section's heading above a text, where it says what the text is about."""
+"""Headings as queries: the title or section heading above a text, if it says what the text is about."""
 
 import re
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ NO_QUERY = "heading says too little"
 NOT_WORDS = "heading is a name or code"
 RUNS_ON = "heading runs on into its text"
 UNRELATED = "heading shares no word with its text"
-MAX_WORDS = 25  # of a heading; longer ones are a text's beginning, taken for its title
+MAX_WORDS = 25  # of a heading; a longer one is the start of the text, taken for its title
 
-# Headings that could stand above any text; in lower case.
-_ANYWHERE = """
+# Headings that fit any text, in lower case.
+_UNSPECIFIC_HEADINGS = """
 about|about this document|abstract|acknowledgements|acknowledgments|addendum|additional information|
 additional resources|answer|answers|appendices|appendix|applicability|assignment|author|authors|
 background|backwards compatibility|bibliography|caveats|change log|changelog|changes|comment|
@@ -35,7 +35,7 @@ syntax|table of contents|test|test cases|testing|thanks|tip|tips|title|to do|tod
 transcript|transcription|tutorial|unknown|untitled|untitled document|update|updates|usage notes|
 warning|warnings|welcome|what is this|what's new|what's next|why|wrap up|wrapping up
 """
-_EMPTY = frozenset(_ANYWHERE.replace("\n", "").split("|"))
+_UNSPECIFIC = frozenset(_UNSPECIFIC_HEADINGS.replace("\n", "").split("|"))
 # ruff: noqa: RUF001 - quotation marks and question marks of all scripts
 _PREFIX = re.compile(r"^(?:(?:re|fwd?|aw|wg|antw|sv)\s*(?:\[\d+\])?:\s*|\[[\w .-]{1,20}\]\s+)+", re.IGNORECASE)
 _SITE = re.compile(r"\s+[|·»]\s+[^|·»]{1,40}$")
@@ -75,12 +75,12 @@ _UNFINISHED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above a text.
+    """A heading as a query.
 
     Attributes:
-        query: how someone would ask for the text; empty if the heading is of no use.
-        is_question: whether it asks something.
-        reason: why it is of no use.
+        query: the heading as a search query; empty if it makes none.
+        is_question: whether the heading is a question.
+        reason: the rule that the heading breaks, if it makes no query.
     """
 
     query: str
@@ -89,16 +89,23 @@ class Heading:
 
 
 def heading_of(document: Document) -> Heading | None:
-    """The heading of a document as a query, its title before it where it alone says little; None without one."""
+    """Return a document's heading as a query.
+
+    This is the section's heading if there is one, preceded by the title if it has one or two words. Otherwise it
+    is the title.
+
+    Returns:
+        The heading, or None if the document has neither title nor section.
+    """
     title, section = folded(document.title), folded(document.section)
     if section.casefold() == title.casefold():
         section = ""
     if not (title or section):
         return None
     part = _PART.search(section or title)
-    if part and int(part[1]) > 1:  # "Isaiah (4)", "Budget (2/3)": in the middle of something
+    if part and int(part[1]) > 1:  # "Isaiah (4)", "Budget (2/3)": a later part of a text
         return Heading("", reason=NO_QUERY)
-    heading, above = _bare(section or title), _bare(title) if section else ""
+    heading, above = _stripped(section or title), _stripped(title) if section else ""
     alone = is_question(heading) or not section or len(heading.split()) > 2
     reason = _reason_against(heading) or ("" if alone else _reason_against(above))
     if reason:
@@ -107,12 +114,12 @@ def heading_of(document: Document) -> Heading | None:
 
 
 def folded(text: str) -> str:
-    """The text with each run of white space as one space."""
+    """Return the text with each run of white space replaced by one space."""
     return " ".join(text.split())
 
 
-def _bare(heading: str) -> str:
-    """A heading without its number, the site's name, a reply's mark."""
+def _stripped(heading: str) -> str:
+    """A heading without its number, the name of the site and reply prefixes."""
     heading = _PART.sub("", _SITE.sub("", _PREFIX.sub("", heading, count=1)))
     heading = heading.strip("#¶ ").replace("&amp;", "&")
     if heading[:1] in ("*", "_"):
@@ -123,11 +130,11 @@ def _bare(heading: str) -> str:
 
 
 def _reason_against(heading: str) -> str:
-    """Why a bare heading is no query, or the empty string."""
+    """The rule that a stripped heading breaks, or the empty string."""
     words = heading.split()
     if not words:
         return NO_QUERY
-    if heading.casefold().rstrip(".:!?") in _EMPTY or _NUMERAL.fullmatch(heading.rpartition(": ")[2]):
+    if heading.casefold().rstrip(".:!?") in _UNSPECIFIC or _NUMERAL.fullmatch(heading.rpartition(": ")[2]):
         return NO_QUERY
     if _COUNTED.fullmatch(heading) or _RELEASE.search(heading):
         return NO_QUERY
@@ -143,42 +150,46 @@ def _reason_against(heading: str) -> str:
 
 
 def is_question(heading: str) -> bool:
-    """Whether a heading asks what the text below it answers."""
+    """Return whether a heading is a question: it ends with a question mark or starts like one ("how to ...")."""
     return heading.rstrip("\"'”’) ").endswith(("?", "？", "؟")) or bool(_QUESTION.match(heading))
 
 
 def asks(text: str) -> bool:
-    """Whether a text has questions of its own: then it does not simply answer the one above it.
+    """Return whether a text contains questions, so that it is more than the answer to its heading.
 
-    One at its very beginning is that question again, in other words.
+    The first 150 characters do not count: they may repeat the heading's question in other words.
     """
     return any(mark in text[_FIRST_SENTENCE:] for mark in "?？؟")
 
 
 def reason_against_text(query: str, text: str) -> str:
-    """Why a text does not belong below its heading, or the empty string.
+    """Return the rule by which a text does not match its heading, or the empty string.
 
-    A sentence that goes on from the heading, or a text that has none of the heading's words, as the middle of a
-    novel below the novel's title, or a reply that has gone on to something else.
+    `RUNS_ON`: the text continues the heading's sentence. `UNRELATED`: the text has none of the heading's words, as
+    in the middle of a novel or in a reply that has changed the subject.
+
+    Args:
+        query: the heading.
+        text: the passage below it.
     """
     if text[:1].islower():
         return RUNS_ON
-    if " " not in query:  # one word is a category as often as it is a subject; a subject is named at once
+    if " " not in query:  # a single word may be a category; the subject of a text is named at its start
         text = text[:_FIRST_WORDS]
     if any(name in text for name in _ACRONYM.findall(query)):
         return ""
     words = _LONG_WORD.findall(query) or _WORD.findall(query)
-    stems = [word[: max(4, len(word) - 3)] for word in words]  # what inflection mostly leaves alone
+    stems = [word[: max(4, len(word) - 3)] for word in words]  # the part that inflection rarely changes
     if any(stem in text for stem in stems):
         return ""
     text = text.casefold()
     if Script.of(query).unspaced:
-        stems = [query[place : place + 2] for place in range(len(query) - 1)]
+        stems = [query[i : i + 2] for i in range(len(query) - 1)]
     return "" if any(stem.casefold() in text for stem in stems) else UNRELATED
 
 
 def without_heading(text: str, query: str) -> str:
-    """A text without its heading, should it begin with that; else as it is."""
+    """Return a text without its heading if the text starts with it, else the text unchanged."""
     bare = _NUMBER.sub("", text, count=1)
     if bare[: len(query)].casefold() != query.casefold() or bare[len(query) : len(query) + 1].isalnum():
         return text

@@ -13,7 +13,7 @@ from adjoin.model.bodies import TransformerBody
 from adjoin.planning.costs import AnyBody, Shape, any_tokens, step_of
 from adjoin.planning.estimate import AGAIN, BACKWARD, FORWARD, LOSS, OPTIMIZER
 from adjoin.tokens import Ragged
-from adjoin.training.execution import Settled, loss_products
+from adjoin.training.execution import Settled, loss_matmul_dtype
 from adjoin.training.hardware import peak_memory, reset_peak_memory, seconds_of
 from adjoin.training.loop import clip_gradients
 from adjoin.training.memory import Pass, memory_of_pass
@@ -126,7 +126,7 @@ def _loss(body: AnyBody, recipe: Recipe, settled: Settled, pairs: int) -> float:
     vectors_BD = functional.normalize(random_BD).to(parameter.device)
     empty = Ragged(np.zeros(0, np.int32), np.zeros(few, np.int64))
     batch = Batch(empty, empty, np.arange(3 * few).reshape(3, few))
-    step = step_of(body, settled, recipe.dimensions or (), products=loss_products(recipe))
+    step = step_of(body, settled, recipe.dimensions or (), matmul_dtype=loss_matmul_dtype(recipe))
     dtype = torch.promote_types(parameter.dtype, torch.float32)
 
     def work() -> None:

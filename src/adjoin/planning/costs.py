@@ -11,9 +11,10 @@ from torch import nn
 
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.build import random_transformer
 from adjoin.model.locations import WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named
-from adjoin.model.start import describe_checkpoint, random_transformer
+from adjoin.model.pretrained import describe_checkpoint
 from adjoin.model.static import read_tensors, start_vectors
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
@@ -170,7 +171,7 @@ def step_of(
     settled: Settled,
     dimensions: Sequence[int] = (),
     *,
-    products: torch.dtype | None = None,
+    matmul_dtype: torch.dtype | None = None,
     workers: int = 1,
 ) -> ContrastiveStep:
     """A training's step, on one rank."""
@@ -182,7 +183,7 @@ def step_of(
         kept_tokens=settled.kept_tokens,
         autocast=settled.autocast,
         dimensions=tuple(dimensions),
-        products=products,
+        matmul_dtype=matmul_dtype,
         workers=workers,
         ranks=Ranks(device=device),
     )

@@ -12,7 +12,7 @@ from adjoin.planning.costs import (
     sizes_of,
 )
 from adjoin.planning.lengths import Lengths
-from adjoin.training.execution import Settled, loss_products
+from adjoin.training.execution import Settled, loss_matmul_dtype
 from adjoin.training.memory import Pass
 from adjoin.training.recipe import Recipe
 
@@ -87,7 +87,7 @@ class Estimate:
         speed, share = machine.flops, machine.share or 1.0
         parts = {name: flops / (speed * share) for name, flops in self.executed().items()}
         pairs, width = self.batch // self.ranks, self.body.dimension
-        products = machine.single if loss_products(self.recipe) is None else machine.flops
+        products = machine.single if loss_matmul_dtype(self.recipe) is None else machine.flops
         parts[LOSS] = 4 * 2 * pairs * self.batch * width / (products * share)
         held = self.ranks if self.recipe.shard else 1
         traffic = 4 * (3 * self.sizes.trained + 4 * self.sizes.moments + 3 * self.sizes.trained)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import cut_out, stretches
 from adjoin.model.locations import locate_model
 from adjoin.model.presets import preset_named
+from adjoin.model.pretrained import describe_checkpoint
 from adjoin.model.pruning import needed_tokens, pruned_tokenizer
-from adjoin.model.start import describe_checkpoint
 from adjoin.pairs.dataset import NEGATIVES, PairDataset
 from adjoin.ranks import ALONE
 from adjoin.tokens import FILE as TOKENIZER_FILE

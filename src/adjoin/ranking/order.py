@@ -1,7 +1,7 @@
-"""The one definite order of a score list, ties included, that is shown to a person.
+"""A deterministic order of scores, ties included, for results that a person sees.
 
-A measurement must not reward the accident of which of two equal documents was stored first: it takes the mean of
-the places they share (`evaluation.metrics`).
+Metrics do not use it: they must not depend on which of two equal documents is stored first, so they average over
+the ranks that tied documents share (`evaluation.metrics`).
 """
 
 from typing import Any
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 
 def best_first(scores_N: NDArray[Any], k: int) -> NDArray[np.int64]:
-    """Indices of the k highest scores, best first; of equal scores the lower index comes first.
+    """Return the indices of the k highest scores, best first. Among equal scores the lower index comes first.
 
     Args:
         scores_N: shape (N,), any real type, without NaN.
-        k: how many; all N if there are fewer.
+        k: the number of indices; all N if there are fewer.
 
     Returns:
-        shape (min(k, N),).
+        Indices, shape (min(k, N),).
     """
     number = len(scores_N)
     if k < number:
-        # Selecting first keeps this linear in N. The threshold may be shared by more than k items: all of
-        # them stay in, so that the stable sort, not the selection, decides between equals.
+        # Partitioning first keeps this linear in N. More than k items may reach the threshold. All of them are
+        # sorted, so that the stable sort decides between equals, not the partition.
         threshold = np.partition(scores_N, number - k)[number - k] if k > 0 else np.inf
         chosen = np.flatnonzero(scores_N >= threshold)
     else:

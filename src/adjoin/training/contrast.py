@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from adjoin.files import write_atomically, write_json
-from adjoin.model.encoder import Description
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE
 from adjoin.ranks import ALONE, Ranks
 from adjoin.training import shards

@@ -77,7 +77,7 @@ class Settled:
         return cls(**content)
 
 
-def loss_products(recipe: Recipe) -> torch.dtype | None:
+def loss_matmul_dtype(recipe: Recipe) -> torch.dtype | None:
     """What the loss's matrix products are rounded to; None for the vectors' own precision."""
     return torch.bfloat16 if recipe.loss_precision == "bfloat16" else None
 

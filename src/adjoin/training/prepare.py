@@ -19,12 +19,12 @@ from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import Description
+from adjoin.model.build import checkpoint_body, random_transformer, static_body
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named
-from adjoin.model.start import checkpoint_body, random_transformer, static_body
 from adjoin.model.static import inverse_document_frequency
-from adjoin.objective.contrastive import MAX_SCALE, START_SCALE, Temperature
+from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.labelled import import_labelled
@@ -33,7 +33,7 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
-from adjoin.training.execution import Settled, loss_products, settle, settle_processor
+from adjoin.training.execution import Settled, loss_matmul_dtype, settle, settle_processor
 from adjoin.training.hardware import return_freed_memory
 from adjoin.training.loop import Run, Say
 from adjoin.training.optimizers import optimizer_for
@@ -111,7 +111,7 @@ def prepare(
         kept_tokens=settled.kept_tokens,
         autocast=settled.autocast,
         dimensions=tuple(recipe.dimensions or ()),
-        products=loss_products(recipe),
+        matmul_dtype=loss_matmul_dtype(recipe),
         workers=settled.workers,
         ranks=ranks,
     )
@@ -126,7 +126,7 @@ def prepare(
         step=step,
         after_step=temperature.clamp,
         address=sampler.address,
-        scale=lambda: float(temperature.scale.detach()),
+        scale=lambda: float(temperature.logit_scale.detach()),
         budget=budget_of(recipe, sampler.steps_per_epoch),
         progress=progress,
         size=batch,
@@ -152,7 +152,7 @@ def _sampler(cache: TokenCache, batch: int, recipe: Recipe, ranks: Ranks, say: S
         token_dropout=recipe.token_dropout,
         crop=(recipe.crop_x, recipe.crop_y),
         distinct=recipe.start.is_static,
-        neighbours=recipe.neighbours,
+        local_negatives=recipe.neighbours,
         sources=recipe.sources,
         mixing_temperature=recipe.mixing_temperature,
         rank=ranks.index,
@@ -309,7 +309,7 @@ def _started_from(recipe: Recipe) -> Description | None:
 def _start_scale(recipe: Recipe) -> float:
     """exp(tau) at the start: where a model of ours left it, if the training begins with one."""
     before = _started_from(recipe)
-    return START_SCALE if before is None else min(MAX_SCALE, math.exp(before.tau))
+    return START_LOGIT_SCALE if before is None else min(MAX_LOGIT_SCALE, math.exp(before.tau))
 
 
 def dense_weight_after(recipe: Recipe) -> float:

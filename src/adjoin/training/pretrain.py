@@ -21,14 +21,15 @@ from torch import nn
 
 from adjoin.batches import packing
 from adjoin.batches.loader import Loader
-from adjoin.batches.packing import Content, Packed
+from adjoin.batches.packing import Content, PackedStreams
 from adjoin.batches.rows import Rows, RowSampler
 from adjoin.corpus import Source, find_sources, read_source
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically, write_json
 from adjoin.model.bodies import TransformerBody
+from adjoin.model.build import random_generative
 from adjoin.model.presets import preset_named
-from adjoin.model.start import load_generative, random_generative
+from adjoin.model.pretrained import load_generative
 from adjoin.objective.causal import CausalStep, check_head
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tally import Tally
@@ -159,7 +160,7 @@ def _prepare(reading: Reading, out: Path, recipe: Recipe, ranks: Ranks, *, resum
     data = checkpoint.read_progress(found, identity).identity.get("data") if found else None
     model, tokenizer = _checkpoint(recipe, say) if recipe.init is not None else (None, None)
     ranks.on_main_rank(lambda: _read(reading, tokenizer, data, out, recipe, say))
-    packed = Packed.open(folder / CACHE)
+    packed = PackedStreams.open(folder / CACHE)
     identity["data"] = packed.content.data
     progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
 
@@ -291,7 +292,7 @@ def _trained(model: Any) -> dict[str, nn.Module]:  # noqa: ANN401 - a transforme
     return {"body": model.base_model} if tied else {"body": model.base_model, "head": head}
 
 
-def _held_out(packed: Packed, recipe: Recipe, ranks: Ranks) -> Ragged:
+def _held_out(packed: PackedStreams, recipe: Recipe, ranks: Ranks) -> Ragged:
     """This rank's share of the held-out rows, or of so many spread evenly over all."""
     rows = Rows(packed.held_out_N, recipe.max_tokens)
     stride = -(-len(rows) // MEASURED_ROWS)

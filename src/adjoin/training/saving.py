@@ -13,9 +13,10 @@ from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
 from adjoin.model.adapters import merged, with_lora
 from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.encoder import Description
+from adjoin.model.build import checkpoint_body, random_transformer, static_body
+from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE
-from adjoin.model.start import checkpoint_body, library_quiet, random_transformer, static_body
+from adjoin.model.pretrained import library_quiet
 from adjoin.objective.contrastive import Temperature
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer

@@ -22,7 +22,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation import load_tasks, write_task
 from adjoin.evaluation.jobs import search_jobs
 from adjoin.evaluation.report.report import MODEL
-from adjoin.evaluation.run import Contestant, run_evaluation, scores_of
+from adjoin.evaluation.run import EvaluatedSystem, run_evaluation, scores_of
 from adjoin.evaluation.systems.system import Named
 from adjoin.files import write_json
 from adjoin.index.update import update_index
@@ -251,15 +251,15 @@ def _keep(
 def _measure(adaptation: Adaptation, kept: Encoder, before: Encoder, reporter: Reporter) -> tuple[float, float]:
     """Score the unchanged and the kept model on the held-out files, and show both beside BM25."""
     out, changed = adaptation.out, kept is not before
-    contestants: dict[str, Contestant] = {MODEL: Named(kept, "kept", kept.fingerprint)}
+    systems: dict[str, EvaluatedSystem] = {MODEL: Named(kept, "kept", kept.fingerprint)}
     if changed:
-        contestants[BEFORE] = Named(before, BEFORE, before.fingerprint)
+        systems[BEFORE] = Named(before, BEFORE, before.fingerprint)
     name = str(out / "model") if changed else adaptation.model
-    report = measure_held_out(out / "eval", contestants, name, out / "report")
+    report = measure_held_out(out / "eval", systems, name, out / "report")
     (suite,) = report.suites()
     metric = report.metric_of(suite)
     reporter.scores(report, suite)
-    estimates = {row: report.mean(row, suite, metric) for row in contestants}
+    estimates = {row: report.mean(row, suite, metric) for row in systems}
     scores = {row: estimate.value for row, estimate in estimates.items() if estimate is not None}
     after = scores[MODEL]
     earlier = scores.get(BEFORE, after)

@@ -13,7 +13,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.jobs import find_jobs
 from adjoin.evaluation.report.display import write_report
 from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, SUITES, UNTRAINED, Report
-from adjoin.evaluation.run import Contestant, Settings, run_evaluation
+from adjoin.evaluation.run import EvaluatedSystem, Settings, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
@@ -80,7 +80,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
     reporter = reporter or SilentReporter()
     with ExitStack() as stack:  # a checkpoint's model is in memory before its temporary folder goes
         model = _folder_of(options.system, stack)
-        contestants = _contestants(model, options, reporter, stack)
+        systems = _systems(model, options, reporter, stack)
         facts = facts_of(Path(model))
     folder = _report_folder(options)
     jobs = find_jobs(
@@ -91,10 +91,10 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
         seed=options.seed,
     )
     settings = Settings(
-        seed=options.seed, known=options.cache / "figures" if options.cache else None, faiss=options.faiss
+        seed=options.seed, result_cache=options.cache / "figures" if options.cache else None, faiss=options.faiss
     )
     with reporter.evaluation() as watch:
-        report = run_evaluation(jobs, contestants, options.system, date=today(), settings=settings, progress=watch)
+        report = run_evaluation(jobs, systems, options.system, date=today(), settings=settings, progress=watch)
     report.environment |= facts
     if options.limit is not None:
         report.environment["limit"] = options.limit
@@ -107,7 +107,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
     return report
 
 
-def open_system(spec: str, cache: Path | None = None) -> Contestant:
+def open_system(spec: str, cache: Path | None = None) -> EvaluatedSystem:
     """Open what a user names: BM25, another baseline, a model folder, or a server's model.
 
     Args:
@@ -132,7 +132,7 @@ def open_system(spec: str, cache: Path | None = None) -> Contestant:
 
 def facts_of(folder: Path) -> dict[str, str | int]:
     """Size, batch and steps of one of our models, for the curves of `adjoin compare`; empty for other systems."""
-    from adjoin.model.encoder import Description, number_of_parameters
+    from adjoin.model.description import Description, number_of_parameters
 
     if not (folder / DESCRIPTION_FILE).is_file():
         return {}
@@ -191,24 +191,24 @@ def _report_folder(options: EvaluationOptions) -> Path:
     return Path(options.system) / "report"
 
 
-def _contestants(
+def _systems(
     model: str, options: EvaluationOptions, reporter: Reporter, stack: ExitStack
-) -> dict[str, Contestant]:
+) -> dict[str, EvaluatedSystem]:
     """Row of the report → system, the evaluated one first."""
-    contestants: dict[str, Contestant] = {MODEL: open_system(model, options.cache)}
+    systems: dict[str, EvaluatedSystem] = {MODEL: open_system(model, options.cache)}
     for name in options.baselines:
         row = Path(name).name if "/" in name and not name.startswith("http") else name
-        row = name if row in contestants else row  # many folders are called "model"
-        if row in contestants:
+        row = name if row in systems else row  # many folders are called "model"
+        if row in systems:
             raise AdjoinError(f"--beside {name}: there is a row {row} already; expected different names")
         if name == UNTRAINED:
             try:
-                contestants[row] = _untrained(Path(model))
+                systems[row] = _untrained(Path(model))
             except AdjoinError as error:
                 reporter.say(f"The model before training is not measured: {error}")
         else:
-            contestants[row] = open_system(_folder_of(name, stack), options.cache)
-    return contestants
+            systems[row] = open_system(_folder_of(name, stack), options.cache)
+    return systems
 
 
 def _load(folder: Path) -> "Embedder":
@@ -217,7 +217,7 @@ def _load(folder: Path) -> "Embedder":
     return Encoder.load(folder)
 
 
-def _untrained(folder: Path) -> Contestant:
+def _untrained(folder: Path) -> EvaluatedSystem:
     from adjoin.evaluation.systems.system import Named
     from adjoin.model.encoder import Encoder
 

@@ -9,7 +9,7 @@ from adjoin.evaluation import Report, RetrievalTask, load_tasks
 from adjoin.evaluation.jobs import search_jobs
 from adjoin.evaluation.report.display import write_report
 from adjoin.evaluation.report.report import BM25_NAME
-from adjoin.evaluation.run import Contestant, run_evaluation
+from adjoin.evaluation.run import EvaluatedSystem, run_evaluation
 from adjoin.evaluation.systems.scorers import BM25Scorer
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.functions import KINDS as KINDS_OF_CODE
@@ -109,16 +109,16 @@ def _up_to(files: list[str], pairs_of: Mapping[str, int]) -> list[str]:
     return chosen
 
 
-def measure_held_out(tasks: Path, contestants: Mapping[str, Contestant], model: str, out: Path) -> Report:
+def measure_held_out(tasks: Path, systems: Mapping[str, EvaluatedSystem], model: str, out: Path) -> Report:
     """Measure systems and BM25 on held-out tasks, and write the report.
 
     Args:
         tasks: folder of the tasks, as `write_task` wrote them.
-        contestants: row of the report → system; one of them is `MODEL`.
+        systems: row of the report → system; one of them is `MODEL`.
         model: what the report calls that one.
         out: folder of the report.
     """
     jobs = search_jobs(load_tasks(tasks))
-    report = run_evaluation(jobs, {**contestants, BM25_NAME: BM25Scorer()}, model, date=today())
+    report = run_evaluation(jobs, {**systems, BM25_NAME: BM25Scorer()}, model, date=today())
     write_report(out, report)
     return report

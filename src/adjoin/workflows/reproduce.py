@@ -21,9 +21,9 @@ from adjoin.files import read_toml
 from adjoin.mining import Engine
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.packages import mine_packages
-from adjoin.model.ensemble import join
+from adjoin.model.ensemble import make_ensemble
 from adjoin.model.locations import DESCRIPTION_FILE
-from adjoin.model.quantization import ALL_PRECISIONS, pack
+from adjoin.model.quantization import ALL_PRECISIONS, quantize
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -48,7 +48,7 @@ class ModelRecipe:
         kinds: kinds of pairs, in place of those in the corpora's recipes; empty to keep theirs.
         training: training options.
         heads: number of models trained with different seeds and joined into an ensemble.
-        precision: precision of the quantized weights, as `pack` takes it.
+        precision: precision of the quantized weights, as `quantize` takes it.
         suites: suites to measure.
         beside: baselines measured alongside.
     """
@@ -142,7 +142,7 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
         _train(recipe, out, reporter)
     reporter.section("3  Quantization")
     if not (out / "model" / DESCRIPTION_FILE).is_file():
-        packed = pack(out / "whole", out / "model", recipe.precision)
+        packed = quantize(out / "whole", out / "model", recipe.precision)
         weights = f"{packed.after / 1e6:,.1f} MB of weights in {packed.precision}"
         reporter.say(f"{weights}; cosine to the original vectors at least {packed.cosine:.5f}")
     reporter.section("4  Evaluation")
@@ -172,7 +172,7 @@ def _train(recipe: ModelRecipe, out: Path, reporter: Reporter) -> None:
         with reporter.training() as watch:
             train(pairs, folder, training, resume=True, tokens=tokens, say=reporter.say, watch=watch)
     if tokens:
-        join(folders, out / "whole")
+        make_ensemble(folders, out / "whole")
         shutil.rmtree(tokens, ignore_errors=True)
 
 

@@ -45,8 +45,8 @@ def validation_of(
     from adjoin.training.validation import Aside
 
     def measure(model: Path, folder: Path, facts: Mapping[str, str | int]) -> dict[str, float]:
-        contestants = {MODEL: open_system(str(model))}
-        report = run_evaluation(jobs, contestants, str(facts["training"]), date=today(), settings=Settings())
+        systems = {MODEL: open_system(str(model))}
+        report = run_evaluation(jobs, systems, str(facts["training"]), date=today(), settings=Settings())
         report.environment |= {**facts_of(model), **facts, **({} if limit is None else {"limit": limit})}
         report.write(folder)
         return scores_of(report)

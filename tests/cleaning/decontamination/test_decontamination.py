@@ -1,4 +1,4 @@
-"""What is held out is found however it was changed; what only resembles it stays."""
+"""Changed copies of held-out texts are found, and similar texts are not."""
 
 import gzip
 import json
@@ -67,22 +67,24 @@ def write_evaluation(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def held_out(tmp_path_factory: pytest.TempPathFactory) -> Decontaminator:
+def decontaminator(tmp_path_factory: pytest.TempPathFactory) -> Decontaminator:
     folder = tmp_path_factory.mktemp("held")
     return Decontaminator.build([write_evaluation(folder / "eval")], folder / "index", Tally())
 
 
-def reason(held_out: Decontaminator, x: str = CLEAN, y: str = CLEAN, language: str = "text", **more: str) -> str:
+def reason(
+    decontaminator: Decontaminator, x: str = CLEAN, y: str = CLEAN, language: str = "text", **more: str
+) -> str:
     pair = Pair(x, y, "any", language, **{"origin": "place/file:1-2", "group": 0, **more})  # type: ignore[arg-type]
-    return held_out.reasons_against([pair])[0]
+    return decontaminator.reasons_against([pair])[0]
 
 
-def test_clean_pairs_stay(held_out: Decontaminator) -> None:
-    assert reason(held_out) == ""
-    assert reason(held_out, y=CLEAN_CODE, language="python") == ""
-    assert held_out.reasons_against([]) == []
-    assert reason(held_out, x="", y="") == ""
-    assert reason(held_out, x="x", y="", language="go") == ""
+def test_clean_pairs_stay(decontaminator: Decontaminator) -> None:
+    assert reason(decontaminator) == ""
+    assert reason(decontaminator, y=CLEAN_CODE, language="python") == ""
+    assert decontaminator.reasons_against([]) == []
+    assert reason(decontaminator, x="", y="") == ""
+    assert reason(decontaminator, x="x", y="", language="go") == ""
 
 
 @pytest.mark.parametrize(
@@ -106,8 +108,8 @@ def test_clean_pairs_stay(held_out: Decontaminator) -> None:
         (JAVA.replace("{\n", "{ /* why\n not */\n"), "java"),
     ],
 )
-def test_held_out_functions_are_found(held_out: Decontaminator, y: str, language: str) -> None:
-    assert reason(held_out, y=y, language=language) == "held-out code"
+def test_held_out_functions_are_found(decontaminator: Decontaminator, y: str, language: str) -> None:
+    assert reason(decontaminator, y=y, language=language) == "held-out code"
 
 
 @pytest.mark.parametrize(
@@ -128,10 +130,10 @@ def test_held_out_functions_are_found(held_out: Decontaminator, y: str, language
         f"He asked {QUERY}, and got no answer.",
     ],
 )
-def test_held_out_text_is_found_on_both_sides(held_out: Decontaminator, text: str) -> None:
-    assert reason(held_out, x=text) == "held-out text"
-    assert reason(held_out, y=text) == "held-out text"
-    assert reason(held_out, x=text, y=CLEAN_CODE, language="python") == "held-out text"
+def test_held_out_text_is_found_on_both_sides(decontaminator: Decontaminator, text: str) -> None:
+    assert reason(decontaminator, x=text) == "held-out text"
+    assert reason(decontaminator, y=text) == "held-out text"
+    assert reason(decontaminator, x=text, y=CLEAN_CODE, language="python") == "held-out text"
 
 
 @pytest.mark.parametrize(
@@ -143,13 +145,13 @@ def test_held_out_text_is_found_on_both_sides(held_out: Decontaminator, text: st
         "Keepers of lighthouses",
     ],
 )
-def test_stock_phrases_stay(held_out: Decontaminator, text: str) -> None:
-    assert reason(held_out, y=text) == ""
+def test_stock_phrases_stay(decontaminator: Decontaminator, text: str) -> None:
+    assert reason(decontaminator, y=text) == ""
 
 
-def test_queries(held_out: Decontaminator) -> None:
-    assert reason(held_out, x=QUERY.title() + "?!") == "held-out query"
-    assert reason(held_out, x=TITLE.lower()) == "held-out text"
+def test_queries(decontaminator: Decontaminator) -> None:
+    assert reason(decontaminator, x=QUERY.title() + "?!") == "held-out query"
+    assert reason(decontaminator, x=TITLE.lower()) == "held-out text"
 
 
 @pytest.mark.parametrize(
@@ -170,18 +172,18 @@ def test_queries(held_out: Decontaminator) -> None:
         ({"origin": "lib/site-packages/well_kept/x.py:1-2"}, "python", True),
     ],
 )
-def test_repositories(held_out: Decontaminator, more: dict[str, str], language: str, held: bool) -> None:
-    assert reason(held_out, language=language, **more) == ("held-out repository" if held else "")
+def test_repositories(decontaminator: Decontaminator, more: dict[str, str], language: str, held: bool) -> None:
+    assert reason(decontaminator, language=language, **more) == ("held-out repository" if held else "")
 
 
-def test_every_rule_has_a_sentence_and_the_first_wins(held_out: Decontaminator) -> None:
-    both = reason(held_out, x=QUERY, y=PYTHON, language="python")
+def test_every_rule_has_a_sentence_and_the_first_wins(decontaminator: Decontaminator) -> None:
+    both = reason(decontaminator, x=QUERY, y=PYTHON, language="python")
     assert both == "held-out code"
     assert both in RULES
-    assert reason(held_out, x=QUERY, y=PASSAGE) == "held-out query"
+    assert reason(decontaminator, x=QUERY, y=PASSAGE) == "held-out query"
 
 
-def test_many_pairs_at_once_are_judged_as_one_by_one(held_out: Decontaminator) -> None:
+def test_many_pairs_at_once_are_judged_as_one_by_one(decontaminator: Decontaminator) -> None:
     pairs = [
         Pair(x, y, "any", language, "a:1", 0)
         for x in (CLEAN, QUERY, PASSAGE, "")
@@ -194,16 +196,16 @@ def test_many_pairs_at_once_are_judged_as_one_by_one(held_out: Decontaminator) -
         )
     ] * (BATCH // 2_000)
     random.Random(0).shuffle(pairs)
-    expected = [held_out.reasons_against([pair])[0] for pair in pairs[:40]]
-    assert held_out.reasons_against(pairs)[:40] == expected
+    expected = [decontaminator.reasons_against([pair])[0] for pair in pairs[:40]]
+    assert decontaminator.reasons_against(pairs)[:40] == expected
     assert any(expected)
     assert not all(expected)
 
 
-def test_long_texts_are_seen_whole(held_out: Decontaminator) -> None:
+def test_long_texts_are_seen_whole(decontaminator: Decontaminator) -> None:
     filler = "word " * (LONGEST // 5 - 3)
-    assert reason(held_out, y=filler + PASSAGE + filler) == "held-out text"
-    assert reason(held_out, y=filler + CLEAN + filler) == ""
+    assert reason(decontaminator, y=filler + PASSAGE + filler) == "held-out text"
+    assert reason(decontaminator, y=filler + CLEAN + filler) == ""
     assert len(PASSAGE) < OVERLAP
 
 
@@ -211,9 +213,9 @@ def test_texts_without_spaces(tmp_path: Path) -> None:
     text = "昔々ある所にお爺さんとお婆さんが住んでいましたお爺さんは山へ柴刈りにお婆さんは川へ洗濯に行きました"
     (tmp_path / "eval").mkdir()
     (tmp_path / "eval" / "corpus.jsonl").write_text(json.dumps({"_id": "1", "text": text}))
-    held_out = Decontaminator.build([tmp_path / "eval"], tmp_path / "index", Tally())
-    assert reason(held_out, y="前置き。" + text[3:] + "終わり") == "held-out text"
-    assert reason(held_out, y="全く別の文章がここにありますので何も見つからないはずです") == ""
+    decontaminator = Decontaminator.build([tmp_path / "eval"], tmp_path / "index", Tally())
+    assert reason(decontaminator, y="前置き。" + text[3:] + "終わり") == "held-out text"
+    assert reason(decontaminator, y="全く別の文章がここにありますので何も見つからないはずです") == ""
 
 
 def test_the_index_does_not_depend_on_order_repetition_or_process(tmp_path: Path) -> None:
@@ -223,8 +225,8 @@ def test_the_index_does_not_depend_on_order_repetition_or_process(tmp_path: Path
     assert once.digest == twice.digest
     script = (
         "import sys; from pathlib import Path; from adjoin.tally import Tally;"
-        "from adjoin.cleaning.decontamination.decontaminate import HeldOut;"
-        "print(HeldOut.build([Path(sys.argv[1])], Path(sys.argv[2]), Tally()).digest)"
+        "from adjoin.cleaning.decontamination.decontaminate import Decontaminator;"
+        "print(Decontaminator.build([Path(sys.argv[1])], Path(sys.argv[2]), Tally()).digest)"
     )
     arguments = [sys.executable, "-c", script, str(evaluation), str(tmp_path / "three")]
     there = subprocess.run(arguments, capture_output=True, text=True, check=True)
@@ -233,10 +235,10 @@ def test_the_index_does_not_depend_on_order_repetition_or_process(tmp_path: Path
     assert Decontaminator.build([evaluation], tmp_path / "one", Tally()).digest != once.digest
 
 
-def test_an_opened_index_is_mapped(held_out: Decontaminator, tmp_path: Path) -> None:
+def test_an_opened_index_is_mapped(decontaminator: Decontaminator, tmp_path: Path) -> None:
     built = Decontaminator.build([write_evaluation(tmp_path / "eval")], tmp_path / "index", Tally())
     opened = Decontaminator.open(tmp_path / "index")
-    assert opened.digest == built.digest == held_out.digest
+    assert opened.digest == built.digest == decontaminator.digest
     assert isinstance(opened.prose.grams.base, np.memmap)
     assert reason(opened, y=PASSAGE) == "held-out text"
 
@@ -270,11 +272,11 @@ def test_a_dataset_of_pairs_is_held_out(tmp_path: Path) -> None:
         Pair(CLEAN, PASSAGE, "neighbours", "text", "b:1", 0),
     ]
     write_manifest(folder, {"pairs": 2, "shards": write_shards(pairs, folder)})
-    held_out = Decontaminator.build([tmp_path], tmp_path.parent / f"{tmp_path.name}-index", Tally())
-    assert reason(held_out, x="words", y=PYTHON, language="python") == "held-out code"
-    assert reason(held_out, x="Sum what the rows have under a key!", y="") == "held-out query"
-    assert reason(held_out, x="", y=PASSAGE) == "held-out text"
-    assert reason(held_out, x="", y="", repository="a/b-c") == "held-out repository"
+    decontaminator = Decontaminator.build([tmp_path], tmp_path.parent / f"{tmp_path.name}-index", Tally())
+    assert reason(decontaminator, x="words", y=PYTHON, language="python") == "held-out code"
+    assert reason(decontaminator, x="Sum what the rows have under a key!", y="") == "held-out query"
+    assert reason(decontaminator, x="", y=PASSAGE) == "held-out text"
+    assert reason(decontaminator, x="", y="", repository="a/b-c") == "held-out repository"
 
 
 @pytest.mark.parametrize(

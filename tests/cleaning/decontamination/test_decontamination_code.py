@@ -1,4 +1,4 @@
-"""Comments go, strings stay; functions are known by their parts."""
+"""Comments are removed and strings kept; the parts of a function."""
 
 import re
 
@@ -105,8 +105,8 @@ def test_every_text_takes_linear_time(unit: str) -> None:
     ],
 )
 def test_parts_of_a_function(language: str, code: str, bare: str, body: str) -> None:
-    found = [re.sub(r"\s+", " ", part).strip() for part in parts(code, language)]
-    assert found == [re.sub(r"\s+", " ", part) for part in (code, bare, body) if part]
+    texts = [re.sub(r"\s+", " ", part).strip() for part in parts(code, language)]
+    assert texts == [re.sub(r"\s+", " ", part) for part in (code, bare, body) if part]
 
 
 def test_a_snippet_has_no_parts() -> None:

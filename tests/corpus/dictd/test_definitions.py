@@ -1,16 +1,16 @@
-r"""Entries of each style: what they define, and the definition as one reads it."""
+r"""Entries of each style: their terms and their definitions without markup."""
 
 import pytest
 
 from adjoin.corpus.dictd.definitions import definitions_of
-from adjoin.corpus.dictd.marks import with_letters
+from adjoin.corpus.dictd.marks import decode_letters
 from growth import assert_linear
 
 
 def defined(entry: str) -> list[tuple[list[str], str]]:
     """Terms and text of each definition, in one line."""
-    found = definitions_of([line.rstrip() for line in entry.strip("\n").split("\n")], 0)
-    return [(one.terms, " ".join(one.rows[line] for line in sorted(one.rows))) for one in found]
+    definitions = definitions_of([line.rstrip() for line in entry.strip("\n").split("\n")], 0)
+    return [(one.terms, " ".join(one.rows[line] for line in sorted(one.rows))) for one in definitions]
 
 
 GYPSUM = r"""
@@ -103,9 +103,9 @@ dictionary%%%four%%%five
 
    (1994-11-08)
 """
-    (found,) = defined(entry)
-    assert found[0] == ["Dictionary of Computing", "FOLDOC", "a dictionary", "four"]
-    assert found[1] == "A dictionary of acro nyms. Another. It is at. An example."
+    ((terms, text),) = defined(entry)
+    assert terms == ["Dictionary of Computing", "FOLDOC", "a dictionary", "four"]
+    assert text == "A dictionary of acro nyms. Another. It is at. An example."
 
 
 def test_the_jargon_files_second_line() -> None:
@@ -152,7 +152,7 @@ def test_marks(text: str, read: str) -> None:
 
 def test_letters() -> None:
     assert (
-        with_letters("[ae][AE] F. [^e]['e][`e] [~n] [,c] [=o] [o^] [.a] [aum] [1913]")
+        decode_letters("[ae][AE] F. [^e]['e][`e] [~n] [,c] [=o] [o^] [.a] [aum] [1913]")
         == "æÆ F. êéè ñ ç ō o a ä [1913]"
     )
 

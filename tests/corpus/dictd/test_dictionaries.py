@@ -1,4 +1,4 @@
-"""Dictionaries of dictd: where entries begin, whose licence it is, and what is no dictionary."""
+"""Dictionaries in dictd format: where entries begin, the licence, and files that are no dictionary."""
 
 import gzip
 import io
@@ -33,7 +33,7 @@ def read(path: Path, data: str | bytes, tally: Tally | None = None) -> list[Docu
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "expected"),
     [
         (
             SPACED,
@@ -55,10 +55,12 @@ def read(path: Path, data: str | bytes, tally: Tally | None = None) -> list[Docu
         (FLAT, [("tin", (6, 8), "A soft metal.\nUsed for\ncans."), ("lead", (11, 11), "A heavy metal.")]),
     ],
 )
-def test_an_entry_is_a_document(tmp_path: Path, data: str, found: list[tuple[str, tuple[int, int], str]]) -> None:
+def test_an_entry_is_a_document(
+    tmp_path: Path, data: str, expected: list[tuple[str, tuple[int, int], str]]
+) -> None:
     tally = Tally()
     documents = read(tmp_path / "a.dict", data, tally)
-    assert [(one.term, one.span, one.text) for one in documents] == found
+    assert [(one.term, one.span, one.text) for one in documents] == expected
     assert all(one.origin == "a.dict" and one.is_prose for one in documents)
     assert not tally.counts
     assert read(tmp_path / "a.dict", data.replace("\n", "\r\n")) == documents
@@ -81,9 +83,9 @@ def test_compressed_and_inside_an_archive(tmp_path: Path) -> None:
         member = tarfile.TarInfo("usr/share/dictd/a.dict.dz")
         member.size = len(packed := gzip.compress(SPACED.encode()))
         file.addfile(member, io.BytesIO(packed))
-    found = read(tmp_path / "a.tar.gz", archive.getvalue())
-    assert [document.text for document in found] == plain
-    assert found[0].origin == "a.tar.gz!usr/share/dictd/a.dict.dz"
+    documents = read(tmp_path / "a.tar.gz", archive.getvalue())
+    assert [document.text for document in documents] == plain
+    assert documents[0].origin == "a.tar.gz!usr/share/dictd/a.dict.dz"
 
 
 def test_a_dictionary_may_be_larger_than_a_file_of_prose(tmp_path: Path) -> None:

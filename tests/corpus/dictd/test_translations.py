@@ -1,4 +1,4 @@
-"""Dictionaries of other languages into English: heads, meanings, expressions, and what is none."""
+"""Bilingual dictionaries into English: headwords, meanings, expressions, and lines that are none of these."""
 
 import tracemalloc
 from pathlib import Path

@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,50 @@ def test_scrambled_fonts_do_not_matter() -> None:
     font = '<EncryptedData><x Algorithm="http://www.idpf.org/2008/embedding"/></EncryptedData>'
     documents, _ = read(book(**{"META-INF__encryption.xml": font}))
     assert len(documents) == 2
+
+
+def test_encrypted_text_beside_scrambled_fonts() -> None:
+    entry = '<enc:EncryptedData><enc:EncryptionMethod Algorithm="{}"/></enc:EncryptedData>'
+    font, text = "http://ns.adobe.com/pdf/enc#RC", "http://www.w3.org/2001/04/xmlenc#aes128-cbc"
+    opening = '<encryption xmlns:enc="http://www.w3.org/2001/04/xmlenc#">'
+    encryption = f"{opening}{entry.format(font)}{entry.format(text)}</encryption>"
+    documents, tally = read(book(**{"META-INF__encryption.xml": encryption}))
+    assert (documents, tally.counts) == ([], {"encrypted": 1})
+
+
+def test_names_in_any_namespace_and_no_comments() -> None:
+    package = re.sub(r"<(/?)(package|item|itemref|spine|manifest)\b", r"<\1o:\2", PACKAGE)
+    package = package.replace(" xmlns:dc", ' xmlns:o="http://www.idpf.org/2007/opf" xmlns:dc')
+    package = package.replace("<o:spine>", '<o:spine><!-- <o:itemref idref="two"/> -->')
+    documents, _ = read(book(**{"OPS__book.opf": package}))
+    assert [document.section for document in documents] == ["One", "Two"]
+
+
+def test_nothing_outside_the_book_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "other.dtd").write_text('<!ENTITY a "fetched">')
+    doctype = f'<!DOCTYPE package PUBLIC "x" "{(tmp_path / "other.dtd").as_uri()}">'
+    (one, _), _ = read(book(**{"OPS__book.opf": doctype + PACKAGE}))
+    assert one.title == "The & Book"
+    with pytest.raises(UnreadableError, match="unreadable"):
+        read(book(**{"OPS__book.opf": doctype + PACKAGE.replace("&amp;", "&a;")}))
+
+
+@pytest.mark.parametrize(
+    ("package", "reason"),
+    [
+        (PACKAGE.replace("</spine>", ""), "unreadable"),
+        (PACKAGE.replace("&amp;", "&nbsp;"), "unreadable"),
+        ('<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + PACKAGE, "defines entities"),
+        (PACKAGE + " " * (1 << 20), "too large"),
+    ],
+)
+def test_package_that_is_broken_or_too_large(package: str, reason: str) -> None:
+    with pytest.raises(UnreadableError, match=reason):
+        read(book(**{"OPS__book.opf": package}))
+
+
+def test_deeply_nested_package() -> None:
+    assert read(book(**{"OPS__book.opf": "<a>" * 100_000 + "</a>" * 100_000})) == ([], Tally())
 
 
 def test_pages_that_define_entities_are_refused() -> None:

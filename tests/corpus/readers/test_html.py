@@ -1,4 +1,4 @@
-"""HTML: what stays, what goes, and that every word stays on its line."""
+"""HTML: what is kept, what is dropped, and that every word keeps its line."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""Mailboxes: what the writers wrote, without the rest, and answers with their questions."""
+"""Mailboxes: the text that authors wrote, and replies with the questions they answer."""
 
 import tracemalloc
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Markdown: what stays, what goes, and that every word stays on its line."""
+"""Markdown: what is kept, what is dropped, and that every word keeps its line."""
 
 import pytest
 from hypothesis import given, settings

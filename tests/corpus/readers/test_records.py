@@ -1,4 +1,4 @@
-"""Records → Documents: which fields are taken, and what is counted where none is made."""
+"""Records → Documents: which fields are used, and the reasons why a record gives no Document."""
 
 from typing import Any
 

@@ -8,19 +8,19 @@ from rich.console import Console
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of
 from adjoin.evaluation.report.compare import compare, differences, render_comparison, write_comparison
-from adjoin.evaluation.report.display import markdown_of
+from adjoin.evaluation.report.render import render_markdown
 from adjoin.evaluation.report.report import Report
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 
 SPREAD = np.linspace(-0.02, 0.02, 401)
 
 
-def finding(suite: str, task: str, value: float, metric: str, n: int = 100, resamples: int = 401) -> Finding:
-    return Finding(suite, task, metric, Estimate(value, n, value + np.linspace(-0.02, 0.02, resamples)))
+def result(suite: str, task: str, value: float, metric: str, n: int = 100, resamples: int = 401) -> Result:
+    return Result(suite, task, metric, Estimate(value, n, value + np.linspace(-0.02, 0.02, resamples)))
 
 
-def search(a: float, b: float, n: int = 100) -> list[Finding]:
-    return [finding("retrieval", "a", a, "ndcg@10"), finding("retrieval", "b", b, "ndcg@10", n)]
+def search(a: float, b: float, n: int = 100) -> list[Result]:
+    return [result("retrieval", "a", a, "ndcg@10"), result("retrieval", "b", b, "ndcg@10", n)]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def section(text: str, title: str) -> list[str]:
 
 
 def test_by_hand(runs: dict[str, Report]) -> None:
-    text = markdown_of(compare(runs))
+    text = render_markdown(compare(runs))
     assert text.startswith("# 3 runs compared\n")
     assert "paired item by item" in text
     assert section(text, "The runs") == [
@@ -52,16 +52,16 @@ def test_by_hand(runs: dict[str, Report]) -> None:
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",
-        "| first | .500 [.481, .519] | **.600 [.581, .619]** | **.550 [.531, .569]** |",
-        "| second | .520 [.501, .539] | .500 [.481, .519] | .510 [.491, .529] |",
-        "| third | **.600 [.581, .619]** | .500 [.481, .519] | **.550 [.531, .569]** |",
+        "| first | 0.500 [0.481, 0.519] | **0.600 [0.581, 0.619]** | **0.550 [0.531, 0.569]** |",
+        "| second | 0.520 [0.501, 0.539] | 0.500 [0.481, 0.519] | 0.510 [0.491, 0.529] |",
+        "| third | **0.600 [0.581, 0.619]** | 0.500 [0.481, 0.519] | **0.550 [0.531, 0.569]** |",
         "",
         "### Minus first",
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",
-        "| second | **+.020 p .005** | **-.100 p .005** | **-.040 p .005** |",
-        "| third | **+.100 p .005** | - | - |",
+        "| second | **+0.020 p 0.005** | **-0.100 p 0.005** | **-0.040 p 0.005** |",
+        "| third | **+0.100 p 0.005** | - | - |",
         "",
         "### Not compared with first",
         "",
@@ -76,7 +76,7 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     better = np.clip(hard + 0.02 + generator.normal(0, 0.02, 200), 0, 1)
 
     def of(values: np.ndarray) -> Report:
-        return Report("m", {"model": [Finding("retrieval", "a", "ndcg@10", mean_of(values, seed=7))]}, {"seed": 7})
+        return Report("m", {"model": [Result("retrieval", "a", "ndcg@10", mean_of(values, seed=7))]}, {"seed": 7})
 
     one, two = of(hard), of(better)
     apart = [run.results[0].estimate.interval() for run in (one, two)]
@@ -92,28 +92,28 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
 
 
 def test_only_what_was_measured_on_the_same_items_is_paired() -> None:
-    first = Report("m", {"model": [*search(0.5, 0.6), finding("retrieval", "c", 0.3, "ndcg@10")]}, {"seed": 0})
+    first = Report("m", {"model": [*search(0.5, 0.6), result("retrieval", "c", 0.3, "ndcg@10")]}, {"seed": 0})
 
-    def unpaired(findings: list[Finding], seed: int = 0) -> list[str]:
-        found, lines = differences(first, Report("o", {"model": findings}, {"seed": seed}), "retrieval", "ndcg@10")
+    def unpaired(results: list[Result], seed: int = 0) -> list[str]:
+        found, lines = differences(first, Report("o", {"model": results}, {"seed": seed}), "retrieval", "ndcg@10")
         assert ("mean" in found) == (not lines)
         return lines
 
-    c = finding("retrieval", "c", 0.3, "ndcg@10")
+    c = result("retrieval", "c", 0.3, "ndcg@10")
     assert unpaired([*search(0.5, 0.6), c]) == []
     assert unpaired([*search(0.5, 0.6), c], seed=1)[0] == "a: not resampled with the same seed, 1 against 0."
-    assert unpaired([*search(0.5, 0.6), finding("retrieval", "c", 0.3, "ndcg@10", resamples=99)]) == [
+    assert unpaired([*search(0.5, 0.6), result("retrieval", "c", 0.3, "ndcg@10", resamples=99)]) == [
         "c: not resampled as often, 99 against 401 times."
     ]
-    assert unpaired([*search(0.5, 0.6), finding("retrieval", "d", 0.3, "ndcg@10")]) == [
-        "c: ndcg@10 was measured of one of the two only.",
-        "d: ndcg@10 was measured of one of the two only.",
+    assert unpaired([*search(0.5, 0.6), result("retrieval", "d", 0.3, "ndcg@10")]) == [
+        "c: ndcg@10 was measured in one of the two only.",
+        "d: ndcg@10 was measured in one of the two only.",
     ]
 
 
 def test_association_tests_have_differences_but_no_mean() -> None:
     def of(value: float) -> Report:
-        return Report("m", {"model": [finding("bias", task, value, "effect size") for task in ("x", "y")]})
+        return Report("m", {"model": [result("bias", task, value, "effect size") for task in ("x", "y")]})
 
     found, _ = differences(of(0.5), of(0.2), "bias", "effect size")
     assert list(found) == ["x", "y"]
@@ -126,9 +126,9 @@ def test_figures_where_the_runs_say_what_they_differ_in(runs: dict[str, Report],
     assert 'id="over-batch-points-0"' in page
     assert "over-step" not in page
     assert 'id="scores-retrieval-points-2-0"' in page
-    assert (tmp_path / "new" / "comparison.md").read_text() == markdown_of(compare(runs))
+    assert (tmp_path / "new" / "comparison.md").read_text() == render_markdown(compare(runs))
     assert "Size and training" in [each.title for each in compare(runs).sections]
-    assert "Size and training" not in markdown_of(compare(runs))  # nothing but figures
+    assert "Size and training" not in render_markdown(compare(runs))  # nothing but figures
     for report in runs.values():
         report.environment["batch"] = 256
     assert "Size and training" not in [each.title for each in compare(runs).sections]
@@ -141,30 +141,30 @@ def test_figures_where_the_runs_say_what_they_differ_in(runs: dict[str, Report],
 
 
 def test_suites_that_one_run_lacks(runs: dict[str, Report]) -> None:
-    runs["second"].systems["model"].append(finding("probe", "MR", 0.8, "accuracy"))
-    lines = section(markdown_of(compare(runs)), "Linear probes")
-    assert "| second | .800 [.781, .819] |" in lines
-    assert lines[-1] == "- second, MR: accuracy was measured of one of the two only."
+    runs["second"].systems["model"].append(result("probe", "MR", 0.8, "accuracy"))
+    lines = section(render_markdown(compare(runs)), "Linear probes")
+    assert "| second | 0.800 [0.781, 0.819] |" in lines
+    assert lines[-1] == "- second, MR: accuracy was measured in one of the two only."
     assert "### Minus first" not in lines
 
 
 def test_the_tables_of_the_terminal(runs: dict[str, Report]) -> None:
-    runs["second"].systems["model"].append(finding("probe", "MR", 0.8, "accuracy"))
-    runs["first"].systems["model"].append(finding("probe", "MR", 0.801, "accuracy"))
+    runs["second"].systems["model"].append(result("probe", "MR", 0.8, "accuracy"))
+    runs["first"].systems["model"].append(result("probe", "MR", 0.801, "accuracy"))
     output = StringIO()
     search_table, probe_table = render_comparison(runs)
     Console(file=output, width=80).print(search_table, probe_table)
     lines = [
         [cell.strip() for cell in line.split("│")[1:-1]] for line in output.getvalue().splitlines() if "│" in line
     ]
-    assert lines[0] == ["a", ".500", ".520", ".600"]
+    assert lines[0] == ["a", "0.500", "0.520", "0.600"]
     assert lines[4:8] == [
-        ["mean", ".550", ".510", ".550"],
-        ["", "[.531, .569]", "[.491, .529]", "[.531, .569]"],
-        ["minus first", "", "-.040", "-"],  # of the third not all tasks could be paired
-        ["", "", "p .005", ""],
+        ["mean", "0.550", "0.510", "0.550"],
+        ["", "[0.531, 0.569]", "[0.491, 0.529]", "[0.531, 0.569]"],
+        ["minus first", "", "-0.040", "-"],  # of the third not all tasks could be paired
+        ["", "", "p 0.005", ""],
     ]
-    assert lines[-2:] == [["minus first", "", "-.001", "-"], ["", "", "p .005", ""]]
+    assert lines[-2:] == [["minus first", "", "-0.001", "-"], ["", "", "p 0.005", ""]]
 
 
 def test_runs_are_compared_under_any_names(runs: dict[str, Report], tmp_path: Path) -> None:
@@ -172,11 +172,11 @@ def test_runs_are_compared_under_any_names(runs: dict[str, Report], tmp_path: Pa
         report.model = "mine"
         report.write(tmp_path / name)
     found = {f"runs/{name}": Report.read(tmp_path / name) for name in runs}
-    lines = section(markdown_of(compare(found)), "The runs")
+    lines = section(render_markdown(compare(found)), "The runs")
     assert lines[2] == "| runs/first | 256 |"
-    assert "- model: mine" in section(markdown_of(compare(found)), "Environment")
+    assert "- model: mine" in section(render_markdown(compare(found)), "Environment")
     found["runs/first"].model = "other"
-    assert section(markdown_of(compare(found)), "The runs")[2] == "| runs/first | other | 256 |"
+    assert section(render_markdown(compare(found)), "The runs")[2] == "| runs/first | other | 256 |"
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -10,19 +10,24 @@ from rich.console import Console
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
-from adjoin.evaluation.report.display import fraction, markdown, render_table, report_page, write_report
+from adjoin.evaluation.report.display import fraction, render_table, report_page, write_report
+from adjoin.evaluation.report.render import render_markdown
 from adjoin.evaluation.report.report import Comparison, Report, environment
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 
-SPREAD = np.linspace(-0.02, 0.02, 401)  # its 95 % interval is .019 on both sides
+SPREAD = np.linspace(-0.02, 0.02, 401)  # its 95 % interval is 0.019 on both sides
+
+
+def markdown(report: Report) -> str:
+    return render_markdown(report_page(report))
 
 
 def estimate(value: float, n: int = 100) -> Estimate:
     return Estimate(value, n, value + SPREAD)
 
 
-def finding(suite: str, task: str, value: float, metric: str = "ndcg@10", *notes: str) -> Finding:
-    return Finding(suite, task, metric, estimate(value), notes)
+def result(suite: str, task: str, value: float, metric: str = "ndcg@10", *notes: str) -> Result:
+    return Result(suite, task, metric, estimate(value), notes)
 
 
 @pytest.fixture
@@ -32,27 +37,27 @@ def report() -> Report:
         "mine",
         {
             "model": [
-                finding("code", "a", 0.412, "mrr@1000"),
-                finding("code", "b", 0.6, "mrr@1000"),
-                finding("code", "b", 0.5, "mrr"),
-                finding("retrieval", "c", 0.9),
-                finding("similarity", "STS", 0.7, "spearman", "all subsets together"),
-                finding("similarity", "STS/news", 0.8, "spearman"),
-                finding("bias", "WEAT names", 1.2, "effect size"),
-                finding("bias", "WEAT arts", -0.4, "effect size"),
+                result("code", "a", 0.412, "mrr@1000"),
+                result("code", "b", 0.6, "mrr@1000"),
+                result("code", "b", 0.5, "mrr"),
+                result("retrieval", "c", 0.9),
+                result("similarity", "STS", 0.7, "spearman", "all subsets together"),
+                result("similarity", "STS/news", 0.8, "spearman"),
+                result("bias", "WEAT names", 1.2, "effect size"),
+                result("bias", "WEAT arts", -0.4, "effect size"),
             ],
             "bm25": [
-                finding("code", "a", 0.4, "mrr@1000"),
-                finding("code", "b", 0.8, "mrr@1000"),
-                finding("code", "b", 0.6, "mrr"),
-                finding("retrieval", "c", 0.9001),
+                result("code", "a", 0.4, "mrr@1000"),
+                result("code", "b", 0.8, "mrr@1000"),
+                result("code", "b", 0.6, "mrr"),
+                result("retrieval", "c", 0.9001),
             ],
-            "hybrid": [finding("code", "a", 0.41, "mrr@1000"), finding("retrieval", "c", 0.99)],
+            "hybrid": [result("code", "a", 0.41, "mrr@1000"), result("retrieval", "c", 0.99)],
             "other": [
-                finding("similarity", "STS", 0.6, "spearman", "all subsets together"),
-                finding("similarity", "STS/news", 0.85, "spearman"),
-                finding("bias", "WEAT names", 0.3, "effect size"),
-                finding("bias", "WEAT arts", 0.5, "effect size"),
+                result("similarity", "STS", 0.6, "spearman", "all subsets together"),
+                result("similarity", "STS/news", 0.85, "spearman"),
+                result("bias", "WEAT names", 0.3, "effect size"),
+                result("bias", "WEAT arts", 0.5, "effect size"),
             ],
         },
         {"date": "2026-01-02", "parameters": 5_900_000},
@@ -86,15 +91,15 @@ def test_what_there_is(report: Report) -> None:
     assert report.subsets("similarity") == ["STS/news"]
     assert report.metrics("code") == ["mrr@1000", "mrr"]
     assert report.metric_of("code") == "mrr@1000"
-    few = Report("m", {"model": [finding("code", "a", 0.4, "mrr@100")]}, {"distractors": 99})
+    few = Report("m", {"model": [result("code", "a", 0.4, "mrr@100")]}, {"distractors": 99})
     assert few.metric_of("code") == "mrr@100"
-    assert Report("m", {"model": [finding("probe", "a", 0.4, "f1")]}).metric_of("probe") == "f1"
+    assert Report("m", {"model": [result("probe", "a", 0.4, "f1")]}).metric_of("probe") == "f1"
 
 
 def test_the_best_baseline_is_made_without_the_model(report: Report) -> None:
     assert report.best_baseline("retrieval", "ndcg@10") == "bm25"
     assert report.best_baseline("similarity", "spearman") == "other"
-    assert Report("m", {"model": [finding("code", "a", 0.4)]}).best_baseline("code", "ndcg@10") is None
+    assert Report("m", {"model": [result("code", "a", 0.4)]}).best_baseline("code", "ndcg@10") is None
 
 
 def test_differences_are_paired(report: Report) -> None:
@@ -105,7 +110,7 @@ def test_differences_are_paired(report: Report) -> None:
     assert a.relative == pytest.approx(0.03)
     assert mean.difference.value == pytest.approx(0.506 - 0.6)
     assert [each.task for each in report.comparisons("code", "mrr@1000", "hybrid")] == ["a"]
-    report.systems["bm25"][0] = Finding("code", "a", "mrr@1000", estimate(0.4, n=99))
+    report.systems["bm25"][0] = Result("code", "a", "mrr@1000", estimate(0.4, n=99))
     with pytest.raises(AdjoinError, match="100 and 99 items"):
         report.comparisons("code", "mrr@1000", "bm25")
 
@@ -127,8 +132,8 @@ def test_nothing_is_so_many_per_cent_better_than_nothing() -> None:
         report = Report(
             "m",
             {
-                "model": [finding("similarity", "a", 0.3, "spearman")],
-                "bm25": [finding("similarity", "a", value, "spearman")],
+                "model": [result("similarity", "a", 0.3, "spearman")],
+                "bm25": [result("similarity", "a", value, "spearman")],
             },
         )
         (compared,) = report.comparisons("similarity", "spearman", "bm25")
@@ -159,8 +164,8 @@ def test_a_report_is_read_as_it_was_written(report: Report, tmp_path: Path) -> N
     again = Report.read(tmp_path)
     assert (again.model, again.environment) == (report.model, report.environment)
     assert list(again.systems) == list(report.systems)
-    for system, findings in report.systems.items():
-        for one, two in zip(findings, again.systems[system], strict=True):
+    for system, results in report.systems.items():
+        for one, two in zip(results, again.systems[system], strict=True):
             assert (one.key, one.notes) == (two.key, two.notes)
             assert (one.estimate.value, one.estimate.n) == (two.estimate.value, two.estimate.n)
             np.testing.assert_allclose(two.estimate.replicates, one.estimate.replicates, atol=1e-6)
@@ -204,24 +209,24 @@ def test_damaged_reports_are_one_line(report: Report, tmp_path: Path) -> None:
 def test_markdown_by_hand(report: Report) -> None:
     text = markdown(report)
     assert section(text, "Code search") == [
-        "A description should find its function.",
+        "Each description searches for its function.",
         "",
         "### mrr@1000",
         "",
-        "Among 1,000 candidates, the right one and 999 others; it is no cutoff.",
+        "Among 1,000 candidates: the right one and 999 distractors. It is not a cutoff.",
         "",
         "| | a | b | mean |",
         "| --- | ---: | ---: | ---: |",
-        "| model | **.412 [.393, .431]** | .600 [.581, .619] | .506 [.487, .525] |",
-        "| bm25 | .400 [.381, .419] | **.800 [.781, .819]** | **.600 [.581, .619]** |",
-        "| hybrid | .410 [.391, .429] | - | - |",
+        "| model | **0.412 [0.393, 0.431]** | 0.600 [0.581, 0.619] | 0.506 [0.487, 0.525] |",
+        "| bm25 | 0.400 [0.381, 0.419] | **0.800 [0.781, 0.819]** | **0.600 [0.581, 0.619]** |",
+        "| hybrid | 0.410 [0.391, 0.429] | - | - |",
         "",
         "### Further metrics",
         "",
         "| | b mrr |",
         "| --- | ---: |",
-        "| model | .500 [.481, .519] |",
-        "| bm25 | **.600 [.581, .619]** |",
+        "| model | 0.500 [0.481, 0.519] |",
+        "| bm25 | **0.600 [0.581, 0.619]** |",
         "",
         "### Against bm25, the best baseline",
         "",
@@ -232,36 +237,37 @@ def test_markdown_by_hand(report: Report) -> None:
     prose = section(text, "Text search")
     assert prose[4] == "| | c |"  # a single task is its own mean
     assert prose[6:9] == [
-        "| model | .900 [.881, .919] |",
-        "| bm25 | .900 [.881, .919] |",
-        "| hybrid | **.990 [.971, 1.009]** |",
+        "| model | 0.900 [0.881, 0.919] |",
+        "| bm25 | 0.900 [0.881, 0.919] |",
+        "| hybrid | **0.990 [0.971, 1.009]** |",
     ]
     assert section(text, "Environment") == ["- date: 2026-01-02", "- parameters: 5,900,000"]
 
 
 def test_figures_that_read_the_same_are_both_best() -> None:
-    rows = {"model": [finding("code", "a", 0.90002)], "bm25": [finding("code", "a", 0.9001)], "x": []}
+    rows = {"model": [result("code", "a", 0.90002)], "bm25": [result("code", "a", 0.9001)], "x": []}
     text = markdown(Report("m", rows))
-    assert "| model | **.900 [.881, .919]** |" in text
-    assert "| bm25 | **.900 [.881, .919]** |" in text
-    alone = markdown(Report("m", {"model": [finding("code", "a", 0.9)]}))
-    assert "| model | .900 [.881, .919] |" in alone  # no best of one
+    assert "| model | **0.900 [0.881, 0.919]** |" in text
+    assert "| bm25 | **0.900 [0.881, 0.919]** |" in text
+    alone = markdown(Report("m", {"model": [result("code", "a", 0.9)]}))
+    assert "| model | 0.900 [0.881, 0.919] |" in alone  # no best of one
 
 
 def test_at_a_glance_each_judged_suite_has_a_row_of_its_own(report: Report) -> None:
     assert section(markdown(report), "At a glance") == [
         "| | metric | model | best baseline | its mean | difference | p |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| Code search | mrr@1000 | .506 [.487, .525] | bm25 | .600 [.581, .619] | **-.094** | .005 |",
-        "| Text search | ndcg@10 | .900 [.881, .919] | bm25 | .900 [.881, .919] | **-.000** | .005 |",
-        "| Sentence similarity | spearman | .700 [.681, .719] | other | .600 [.581, .619] | **+.100** | .005 |",
+        "| Code search | mrr@1000 | 0.506 [0.487, 0.525] | bm25 | 0.600 [0.581, 0.619] | **-0.094** | 0.005 |",
+        "| Text search | ndcg@10 | 0.900 [0.881, 0.919] | bm25 | 0.900 [0.881, 0.919] | **-0.000** | 0.005 |",
+        "| Sentence similarity | spearman | 0.700 [0.681, 0.719]"
+        " | other | 0.600 [0.581, 0.619] | **+0.100** | 0.005 |",
     ]
 
 
 def test_subsets_have_a_table_of_their_own(report: Report) -> None:
     lines = section(markdown(report), "Sentence similarity")
     start = lines.index("| subset | model | other |")
-    assert lines[start + 2] == "| STS/news | .800 [.781, .819] | **.850 [.831, .869]** |"
+    assert lines[start + 2] == "| STS/news | 0.800 [0.781, 0.819] | **0.850 [0.831, 0.869]** |"
     assert "| | STS |" in lines
 
 
@@ -270,20 +276,20 @@ def test_nothing_wins_an_association_test(report: Report) -> None:
     assert lines[-4:] == [
         "| | model | other |",
         "| --- | ---: | ---: |",
-        "| WEAT names | 1.200 [1.181, 1.219] | .300 [.281, .319] |",
-        "| WEAT arts | -.400 [-.419, -.381] | .500 [.481, .519] |",
+        "| WEAT names | 1.200 [1.181, 1.219] | 0.300 [0.281, 0.319] |",
+        "| WEAT arts | -0.400 [-0.419, -0.381] | 0.500 [0.481, 0.519] |",
     ]
 
 
 def test_the_space_is_a_table_a_task() -> None:
     of_space = [("alignment", 0.8, ("lower is better",)), ("effective dimension", 143.25, ())]
-    findings = [finding("space", "sci", value, metric, *notes) for metric, value, notes in of_space]
-    assert section(markdown(Report("m", {"model": findings})), "The vector space")[2:] == [
+    results = [result("space", "sci", value, metric, *notes) for metric, value, notes in of_space]
+    assert section(markdown(Report("m", {"model": results})), "The vector space")[2:] == [
         "### sci",
         "",
         "| | model |",
         "| --- | ---: |",
-        "| alignment | .800 [.781, .819] |",
+        "| alignment | 0.800 [0.781, 0.819] |",
         "| effective dimension | 143.2 [143.2, 143.3] |",
         "",
         "### Notes",
@@ -295,14 +301,14 @@ def test_the_space_is_a_table_a_task() -> None:
 def test_notes_stand_once_and_where_they_belong() -> None:
     overlap, few = "2 % of the test stands in the training data", "without weights"
     model = [
-        finding("probe", "MR", 0.8, "accuracy", overlap),
-        finding("probe", "CR", 0.8, "accuracy", overlap),
-        finding("probe", "CR", 0.8, "f1"),
+        result("probe", "MR", 0.8, "accuracy", overlap),
+        result("probe", "CR", 0.8, "accuracy", overlap),
+        result("probe", "CR", 0.8, "f1"),
     ]
     other = [
-        finding("probe", "MR", 0.7, "accuracy", overlap, few),
-        finding("probe", "CR", 0.7, "accuracy", overlap),
-        finding("probe", "CR", 0.7, "f1"),
+        result("probe", "MR", 0.7, "accuracy", overlap, few),
+        result("probe", "CR", 0.7, "accuracy", overlap),
+        result("probe", "CR", 0.7, "f1"),
     ]
     lines = section(markdown(Report("m", {"model": model, "other": other})), "Linear probes")
     assert lines[-2:] == [f"- MR, CR (accuracy): {overlap}", f"- MR (accuracy of other): {few}"]
@@ -310,15 +316,15 @@ def test_notes_stand_once_and_where_they_belong() -> None:
 
 def test_markdown_stays_text() -> None:
     name = "my|<b>\n*model*"
-    text = markdown(Report(name, {"model": [finding("code", "t|1", 0.4)]}, {"path": "a|b"}))
+    text = markdown(Report(name, {"model": [result("code", "t|1", 0.4)]}, {"path": "a|b"}))
     assert text.splitlines()[0] == r"# Evaluation of my\|\<b> \*model\*"
     assert r"| | t\|1 |" in text
     assert r"- path: a\|b" in text
 
 
 def test_constant_replicates_have_no_interval() -> None:
-    certain = Finding("bias", "WEAT names", "p", Estimate(0.012, 16, np.full(401, 0.012)))
-    assert "| WEAT names | .012 |" in markdown(Report("m", {"model": [certain]}))
+    certain = Result("bias", "WEAT names", "p", Estimate(0.012, 16, np.full(401, 0.012)))
+    assert "| WEAT names | 0.012 |" in markdown(Report("m", {"model": [certain]}))
 
 
 def test_the_table_of_the_terminal(report: Report) -> None:
@@ -329,12 +335,12 @@ def test_the_table_of_the_terminal(report: Report) -> None:
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert lines[0].strip() == "Code search, mrr@1000"
     assert rows == [
-        ["a", ".412", ".400", ".410", "-"],
-        ["", "[.393, .431]", "[.381, .419]", "[.391, .429]", ""],
-        ["b", ".600", ".800", "-", "-"],
-        ["", "[.581, .619]", "[.781, .819]", "", ""],
-        ["mean", ".506", ".600", "-", "-"],
-        ["", "[.487, .525]", "[.581, .619]", "", ""],
+        ["a", "0.412", "0.400", "0.410", "-"],
+        ["", "[0.393, 0.431]", "[0.381, 0.419]", "[0.391, 0.429]", ""],
+        ["b", "0.600", "0.800", "-", "-"],
+        ["", "[0.581, 0.619]", "[0.781, 0.819]", "", ""],
+        ["mean", "0.506", "0.600", "-", "-"],
+        ["", "[0.487, 0.525]", "[0.581, 0.619]", "", ""],
     ]
     console.print(render_table(report, "bias", "effect size"))
     assert "mean" not in output.getvalue().split("Association tests")[1]  # they don't add up to anything
@@ -342,7 +348,7 @@ def test_the_table_of_the_terminal(report: Report) -> None:
 
 def test_long_names_that_differ_at_their_end_are_told_apart_in_the_terminal() -> None:
     names = [f"of-one-training/size-{size}" for size in (111, 222, 333, 444)]
-    report = Report(names[0], {name: [finding("code", "t", 0.4)] for name in names})
+    report = Report(names[0], {name: [result("code", "t", 0.4)] for name in names})
     output = StringIO()
     Console(file=output, width=80).print(render_table(report, "code", "ndcg@10"))
     heads = [
@@ -353,7 +359,7 @@ def test_long_names_that_differ_at_their_end_are_told_apart_in_the_terminal() ->
 
 def test_names_are_no_markup_for_the_terminal() -> None:
     output = StringIO()
-    report = Report("m", {"model": [finding("code", "[bold]t", 0.4)], "[red]x": [finding("code", "[bold]t", 0.3)]})
+    report = Report("m", {"model": [result("code", "[bold]t", 0.4)], "[red]x": [result("code", "[bold]t", 0.3)]})
     Console(file=output, width=80).print(render_table(report, "code", "ndcg@10"))
     assert "[bold]t" in output.getvalue()
     assert "[red]x" in output.getvalue()
@@ -362,11 +368,11 @@ def test_names_are_no_markup_for_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("value", "expected", "signed"),
     [
-        (0.0, ".000", "+.000"),
-        (0.4125, ".412", "+.412"),
+        (0.0, "0.000", "+0.000"),
+        (0.4125, "0.412", "+0.412"),
         (0.9999, "1.000", "+1.000"),
-        (-0.05, "-.050", "-.050"),
-        (-0.0001, ".000", "-.000"),
+        (-0.05, "-0.050", "-0.050"),
+        (-0.0001, "0.000", "-0.000"),
         (-1.25, "-1.250", "-1.250"),
         (12.3456, "12.346", "+12.346"),
         (1234.56, "1,234.6", "+1,234.6"),

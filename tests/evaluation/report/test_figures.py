@@ -19,21 +19,21 @@ from adjoin.evaluation.report.figures import (
     steps_figure,
 )
 from adjoin.evaluation.report.report import Report
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
 
 
-def finding(suite: str, task: str, value: float, metric: str = "accuracy", n: int = 100) -> Finding:
-    return Finding(suite, task, metric, Estimate(value, n, value + np.linspace(-0.02, 0.02, 401)))
+def result(suite: str, task: str, value: float, metric: str = "accuracy", n: int = 100) -> Result:
+    return Result(suite, task, metric, Estimate(value, n, value + np.linspace(-0.02, 0.02, 401)))
 
 
 def run(place: dict[str, str | int], probe: float = 0.8, similarity: float | None = None) -> Report:
-    findings = [finding("probe", "MR", probe), finding("probe", "CR", probe + 0.1)]
+    results = [result("probe", "MR", probe), result("probe", "CR", probe + 0.1)]
     if similarity is not None:
-        findings.append(finding("similarity", "STS", similarity, "spearman"))
-    return Report("m", {"model": findings}, place)
+        results.append(result("similarity", "STS", similarity, "spearman"))
+    return Report("m", {"model": results}, place)
 
 
 def points(svg: str, prefix: str) -> dict[str, list[tuple[float, float]]]:
@@ -56,9 +56,9 @@ def report() -> Report:
     return Report(
         "mine",
         {
-            "model": [finding("probe", "MR", 0.8), finding("probe", "CR", 0.7), finding("probe", "CR", 0.6, "f1")],
-            "bm25": [finding("retrieval", "sci", 0.5, "ndcg@10")],
-            "other": [finding("probe", "MR", 0.9)],
+            "model": [result("probe", "MR", 0.8), result("probe", "CR", 0.7), result("probe", "CR", 0.6, "f1")],
+            "bm25": [result("retrieval", "sci", 0.5, "ndcg@10")],
+            "other": [result("probe", "MR", 0.9)],
         },
     )
 
@@ -86,7 +86,7 @@ def test_a_system_looks_the_same_in_every_suite(report: Report) -> None:
 
 
 def test_sixteen_systems_differ_without_colour() -> None:
-    systems = {f"system {number}": [finding("probe", "MR", number / 20)] for number in range(16)}
+    systems = {f"system {number}": [result("probe", "MR", number / 20)] for number in range(16)}
     svg = scores_figure(Report("m", systems), "probe")
     assert svg is not None
     markers = {}
@@ -166,12 +166,12 @@ def test_one_place_is_no_curve(places: list[dict[str, str | int]]) -> None:
 
 
 def test_means_are_over_what_all_runs_have() -> None:
-    few = Report("few", {"model": [finding("probe", "MR", 0.5), finding("probe", "CR", 0.9, n=50)]}, {"batch": 2})
-    more = Report("more", {"model": [finding("probe", "SST", 0.1), *run({}).results]}, {"batch": 1})
+    few = Report("few", {"model": [result("probe", "MR", 0.5), result("probe", "CR", 0.9, n=50)]}, {"batch": 2})
+    more = Report("more", {"model": [result("probe", "SST", 0.1), *run({}).results]}, {"batch": 1})
     tasks, means = mean_over_common([few, more], "probe")
     assert tasks == ["MR"]  # CR has other items, and SST is of one alone
     assert [mean.value for mean in means] == [0.5, 0.8]
-    none = Report("none", {"model": [finding("probe", "TREC", 0.5)]}, {"batch": 4})
+    none = Report("none", {"model": [result("probe", "TREC", 0.5)]}, {"batch": 4})
     assert mean_over_common([few, none], "probe") == ([], [])
     assert batch_figure([few, none]) is None
 
@@ -186,7 +186,7 @@ def test_numbers_of_the_environment(value: str | int, expected: float | None) ->
 
 @pytest.mark.parametrize("name", ["<b>&amp;", "$x^2_{", "_hidden", "a\x00\udce9b", "a" * 200, "日本語", " "])
 def test_names_are_text(name: str, recwarn: pytest.WarningsRecorder) -> None:
-    svg = scores_figure(Report("m", {name: [finding("probe", name, 0.5)], "x": []}), "probe")
+    svg = scores_figure(Report("m", {name: [result("probe", name, 0.5)], "x": []}), "probe")
     assert svg is not None
     shown = "".join(words(svg))
     assert shown.count(name.strip()) >= 2 or not name.isprintable() or len(name) > 34
@@ -196,7 +196,7 @@ def test_names_are_text(name: str, recwarn: pytest.WarningsRecorder) -> None:
 
 def test_long_names_keep_both_ends() -> None:
     names = [f"models/{'x' * 60}/{number}" for number in range(2)]
-    svg = scores_figure(Report("m", {name: [finding("probe", "MR", 0.5)] for name in names}), "probe")
+    svg = scores_figure(Report("m", {name: [result("probe", "MR", 0.5)] for name in names}), "probe")
     assert svg is not None
     labels = [text for text in words(svg) if "…" in text]
     assert [len(label) for label in labels] == [34, 34]

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites import bias as bias_module
 from adjoin.evaluation.suites.bias import associations, bias, effect_size, p_value, pronoun_associations
 from adjoin.evaluation.suites.bias_lists import (
@@ -73,8 +73,8 @@ def planted_flowers(shift: float) -> Planted:
     return Planted(leans)
 
 
-def found(findings: list[Finding], task: str, metric: str = "effect size") -> Finding:
-    (one,) = (finding for finding in findings if (finding.task, finding.metric) == (task, metric))
+def found(results: list[Result], task: str, metric: str = "effect size") -> Result:
+    (one,) = (result for result in results if (result.task, result.metric) == (task, metric))
     return one
 
 
@@ -154,9 +154,9 @@ def test_the_smallest_p_is_never_0() -> None:
 
 
 def test_a_planted_bias_has_its_size_at_both_levels() -> None:
-    findings = bias(planted_flowers(0.1))
+    results = bias(planted_flowers(0.1))
     for level, texts in (("WEAT", 40), ("SEAT", 40 * len(COUNT_NOUN))):
-        size = found(findings, f"{level} flowers-insects")
+        size = found(results, f"{level} flowers-insects")
         # Variance within the groups and between them, both 0.1 ** 2.
         assert size.estimate.value == pytest.approx(0.2 / math.sqrt(0.02 * texts / (texts - 1)), abs=1e-4)
         assert size.estimate.n == 40
@@ -166,7 +166,7 @@ def test_a_planted_bias_has_its_size_at_both_levels() -> None:
         assert size.notes == (
             "compared with insects, flowers lie nearer to pleasant words than to unpleasant words",
         )
-        p = found(findings, f"{level} flowers-insects", "p")
+        p = found(results, f"{level} flowers-insects", "p")
         assert p.estimate.value == pytest.approx(1 / 10_001)
         assert p.estimate.interval() == (p.estimate.value, p.estimate.value)
 
@@ -181,18 +181,18 @@ def test_a_bias_the_other_way_round_is_said_too() -> None:
 
 
 def test_no_effect_no_note_but_for_the_harmless_ones() -> None:
-    findings = bias(planted_flowers(0.0))
-    size = found(findings, "WEAT flowers-insects")
+    results = bias(planted_flowers(0.0))
+    size = found(results, "WEAT flowers-insects")
     assert size.estimate.value == pytest.approx(0, abs=1e-6)
-    assert found(findings, "WEAT flowers-insects", "p").estimate.value == pytest.approx(0.5, abs=0.05)
+    assert found(results, "WEAT flowers-insects", "p").estimate.value == pytest.approx(0.5, abs=0.05)
     assert len(size.notes) == 1
-    harmless = {finding.task for finding in findings if any("harmless" in note for note in finding.notes)}
+    harmless = {result.task for result in results if any("harmless" in note for note in result.notes)}
     assert harmless == {f"{level} {name}" for level in ("WEAT", "SEAT") for name in HARMLESS}
 
 
 def test_an_embedder_that_sees_the_word_alone_gives_both_levels_one_p() -> None:
-    findings = bias(planted_flowers(0.025))
-    word, sentence = (found(findings, f"{level} flowers-insects", "p") for level in ("WEAT", "SEAT"))
+    results = bias(planted_flowers(0.025))
+    word, sentence = (found(results, f"{level} flowers-insects", "p") for level in ("WEAT", "SEAT"))
     assert 0.02 < word.estimate.value < 0.2
     # Exchanging the 240 sentences instead gives 0.0001.
     assert sentence.estimate.value == pytest.approx(word.estimate.value, abs=1e-9)
@@ -245,8 +245,8 @@ def test_the_same_vector_for_all_texts_has_no_bias() -> None:
         def encode_query(self, texts: list[str], /) -> NDArray[np.float32]:
             return np.full((len(texts), 4), 0.5, dtype=np.float32)
 
-    for finding in bias(Deaf({})):
-        assert finding.estimate.value == {"effect size": 0.0, "p": 1.0}[finding.metric]
+    for result in bias(Deaf({})):
+        assert result.estimate.value == {"effect size": 0.0, "p": 1.0}[result.metric]
 
 
 def test_pronouns_draw_an_occupation() -> None:
@@ -287,14 +287,14 @@ def test_a_planted_bias_of_pronouns_has_its_size() -> None:
 
 def test_all_texts_are_embedded_once() -> None:
     embedder = Planted({})
-    findings = bias(embedder)
+    results = bias(embedder)
     (texts,) = embedder.calls
     assert len(texts) == len(set(texts))
     assert {"rose", "There is a rose.", "That is an ant.", "There is love.", "Tyrone is here."} <= set(texts)
     tasks = [f"{level} {test.name}" for test in TESTS for level in ("WEAT", "SEAT")] + ["Winogender occupations"]
-    assert [finding.task for finding in findings[::2]] == tasks
-    assert {finding.suite for finding in findings} == {"bias"}
-    assert len({finding.key for finding in findings}) == len(findings) == 34
+    assert [result.task for result in results[::2]] == tasks
+    assert {result.suite for result in results} == {"bias"}
+    assert len({result.key for result in results}) == len(results) == 34
 
 
 def test_the_seed_decides_the_replicates() -> None:
@@ -318,11 +318,11 @@ class Broken(Planted):
 
 
 def test_a_text_without_a_vector_is_counted() -> None:
-    findings = bias(Broken("zero"))
+    results = bias(Broken("zero"))
     assert "1 of 90 texts have a zero vector and count as near to nothing" in (
-        found(findings, "WEAT flowers-insects").notes
+        found(results, "WEAT flowers-insects").notes
     )
-    assert not any("zero vector" in note for note in found(findings, "SEAT flowers-insects").notes)
+    assert not any("zero vector" in note for note in found(results, "SEAT flowers-insects").notes)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from small_tasks import RandomEmbedder, unit
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites import probe as module
 from adjoin.evaluation.suites.probe import embedded, probe, turns
 
@@ -74,22 +74,22 @@ def shuffled(items: int, seed: int = 0) -> NDArray[np.int64]:
     return np.random.default_rng(seed).permutation(np.arange(items) % 2)
 
 
-def accuracy(findings: list[Finding]) -> float:
-    assert findings[0].metric == "accuracy"
-    return findings[0].estimate.value
+def accuracy(results: list[Result]) -> float:
+    assert results[0].metric == "accuracy"
+    return results[0].estimate.value
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_line_separates_is_found(kind: str) -> None:
     task = task_of(kind)
-    findings = probe(task, Planted(40.0))
-    assert [(f.suite, f.task, f.metric) for f in findings] == [
+    results = probe(task, Planted(40.0))
+    assert [(f.suite, f.task, f.metric) for f in results] == [
         ("probe", "T", metric) for metric in (("accuracy", "f1") if kind == "pairs" else ("accuracy",))
     ]
-    for finding in findings:
-        assert finding.estimate.value == 1.0
-        assert finding.estimate.n == sum(split in ("all", "test") for split in task.splits)
-        assert finding.notes == ()
+    for result in results:
+        assert result.estimate.value == 1.0
+        assert result.estimate.n == sum(split in ("all", "test") for split in task.splits)
+        assert result.notes == ()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -306,12 +306,12 @@ def test_f1_is_of_label_1(share: float, f1: float) -> None:
     labels = (np.arange(480) // 3 % 4 < 4 * share).astype(np.int64)
     task = task_of("pairs", 480, labels=labels)
     found = probe(task, RandomEmbedder(), 7, vectors=np.full((480, 2, 4), 0.5, dtype=np.float32))
-    assert [finding.metric for finding in found] == ["accuracy", "f1"]
-    assert [finding.estimate.value for finding in found] == pytest.approx([0.75, f1])
+    assert [result.metric for result in found] == ["accuracy", "f1"]
+    assert [result.estimate.value for result in found] == pytest.approx([0.75, f1])
     true = labels[task.rows("test")] == 1
     assert found[1].estimate.replicates.tolist() == module._f1(np.full(160, f1 > 0), true, 7).replicates.tolist()
     named = ClassificationTask("T", task.texts, task.seconds, labels + 1, {1: "a", 2: "b"}, task.splits)
-    assert [finding.metric for finding in probe(named, Planted(1.5))] == ["accuracy"]
+    assert [result.metric for result in probe(named, Planted(1.5))] == ["accuracy"]
 
 
 def test_six_labels_and_a_rare_one() -> None:
@@ -345,9 +345,9 @@ def test_every_text_is_embedded_once() -> None:
     assert embedder.calls == [7]
     assert vectors.shape == (8, 2, 3)
     assert vectors[0, 0].tolist() == vectors[2, 1].tolist() == vectors[6, 0].tolist()
-    given = [finding.estimate.value for finding in probe(pairs, embedder, vectors=vectors)]
+    given = [result.estimate.value for result in probe(pairs, embedder, vectors=vectors)]
     assert embedder.calls == [7]
-    assert given == [finding.estimate.value for finding in probe(pairs, RandomEmbedder(3))]
+    assert given == [result.estimate.value for result in probe(pairs, RandomEmbedder(3))]
 
 
 ONE_THREAD = """
@@ -445,8 +445,8 @@ def test_fits_that_end_early_are_said_to(
     monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setattr(module, "_MOST_STEPS", 1)
-    (finding,) = probe(task_of("all"), Planted(1.5))
-    assert finding.notes == ("10 of 10 fits ended after 1 steps, before they converged",)
+    (result,) = probe(task_of("all"), Planted(1.5))
+    assert result.notes == ("10 of 10 fits ended after 1 steps, before they converged",)
     assert not [warning for warning in recwarn if "converge" in str(warning.message)]
 
 

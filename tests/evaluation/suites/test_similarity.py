@@ -167,7 +167,7 @@ def test_a_model_that_says_nothing_has_chance() -> None:
     pairs = Subset(["a", "b", "c"], ["d", "e", "f"], np.array([1.0, 2, 3]))
     embedder = GivenVectors({text: [0.6, 0.8] for text in "abcdef"})
     found = similarity(SimilarityTask("STS16", {"only": pairs}), embedder)
-    assert [finding.estimate.value for finding in found] == [0.0, 0.0]
+    assert [result.estimate.value for result in found] == [0.0, 0.0]
     assert found[0].estimate.interval() == (0.0, 0.0)
     assert embedder.asked == [["a", "b", "c", "d", "e", "f"]]
 

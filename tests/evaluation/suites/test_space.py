@@ -13,10 +13,10 @@ from adjoin.evaluation.suites import space as room
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.suites.space import (
     alignment,
-    bytes_of,
+    binary_vectors,
     components,
     effective_dimension,
-    signs,
+    int8_vectors,
     smaller_vectors,
     space,
     uniformity,
@@ -50,10 +50,10 @@ def plain_dimension(texts: Array, items: NDArray[np.int64]) -> float:
 
 
 def found_of(task: RetrievalTask, queries: Floats, documents: Floats) -> dict[str, Estimate]:
-    findings = space(task, queries, documents)
-    assert {(finding.suite, finding.task) for finding in findings} == {("space", task.name)}
-    assert len({finding.key for finding in findings}) == len(findings)
-    return {finding.metric: finding.estimate for finding in findings}
+    results = space(task, queries, documents)
+    assert {(result.suite, result.task) for result in results} == {("space", task.name)}
+    assert len({result.key for result in results}) == len(results)
+    return {result.metric: result.estimate for result in results}
 
 
 def noisy(number: int, dimension: int, noise: float, documents: int = 0) -> tuple[RetrievalTask, Floats, Floats]:
@@ -185,7 +185,7 @@ def test_the_curve_ends_at_sixteen_and_cuts_are_unit_vectors() -> None:
 
 def test_bytes_equal_a_plain_loop() -> None:
     queries, documents = normal(20, 6), normal(30, 6, seed=1) * np.float32([1, 5, 0.01, 1, 1, 0])
-    small_QD, small_ND = bytes_of(queries, documents)
+    small_QD, small_ND = int8_vectors(queries, documents)
     assert small_QD.dtype == small_ND.dtype == np.float32
     for dimension in range(5):
         step = float(np.abs(documents[:, dimension]).max()) / 127
@@ -199,7 +199,7 @@ def test_bytes_equal_a_plain_loop() -> None:
 
 def test_signs_rank_by_hamming_distance() -> None:
     queries, documents = normal(4, 70), normal(30, 70, seed=1)
-    products = signs(queries) @ signs(documents).T
+    products = binary_vectors(queries) @ binary_vectors(documents).T
     for query, row in zip(queries, products, strict=True):
         hamming = [int(np.count_nonzero((query > 0) != (document > 0))) for document in documents]
         assert row.tolist() == [70 - 2 * distance for distance in hamming]
@@ -207,8 +207,8 @@ def test_signs_rank_by_hamming_distance() -> None:
 
 def test_everything_of_a_task() -> None:
     task, queries, documents = noisy(200, 128, 2.0, documents=1500)
-    findings = space(task, 3 * queries, 0.5 * documents, seed=2)  # lengths do not matter
-    found = {finding.metric: finding.estimate for finding in findings}
+    results = space(task, 3 * queries, 0.5 * documents, seed=2)  # lengths do not matter
+    found = {result.metric: result.estimate for result in results}
     assert list(found) == [
         "alignment",
         "uniformity",
@@ -221,7 +221,7 @@ def test_everything_of_a_task() -> None:
         "ndcg@10 int8",
         "ndcg@10 binary",
     ]
-    assert {finding.metric: finding.notes for finding in findings[:4]} == {
+    assert {result.metric: result.notes for result in results[:4]} == {
         "alignment": ("lower is better",),
         "uniformity": ("lower is better", "1,000 of 1,500 documents"),
         "effective dimension": ("1,000 of 1,500 documents",),

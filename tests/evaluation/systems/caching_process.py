@@ -1,6 +1,6 @@
 """Run as a script: cache the vectors of texts number first to last, a few at a time, perhaps on a full disk.
 
-With "stay" it does not end by itself: whoever is to kill it cannot come too late.
+With "stay" it does not end by itself, so that the test can always kill it.
 """
 
 import resource
@@ -20,7 +20,7 @@ def main() -> None:
     cache.TEXTS_AT_ONCE = 10
     if sys.argv[4:] == ["full"]:
         cache.TEXTS_AT_ONCE = 300
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     texts = [f"text {i}" for i in range(first, last)]
     system = HashedSystem()
     try:

@@ -199,7 +199,7 @@ def test_what_cannot_be_fitted() -> None:
         with pytest.raises(AdjoinError, match="2 texts without a word"):
             baseline.fit(["", "..."])
     for texts in (["car", "automobile"], ["car car"]):
-        with pytest.raises(AdjoinError, match="no two different words stand together: expected sentences"):
+        with pytest.raises(AdjoinError, match="no two different words occur together: expected sentences"):
             AveragedWords().fit(texts)
     for kind in (LSA, AveragedWords, RandomVectors):
         with pytest.raises(AdjoinError, match="0 dimensions: expected 1 or more"):

@@ -63,9 +63,9 @@ def test_it_is_used_from_so_many_documents_on_and_its_figures_are_kept_apart(
     jobs, model = search_jobs([clustered_task()]), Named(Clustered(), "clusters", "clusters")
     values = {}
     for least in (None, DOCUMENTS + 1, DOCUMENTS):
-        settings = Settings(known=tmp_path, faiss=least)
+        settings = Settings(result_cache=tmp_path, faiss=least)
         report = run_evaluation(jobs, {MODEL: model}, "m", date="today", settings=settings)
-        values[least] = np.concatenate([finding.estimate.replicates for finding in report.results])
+        values[least] = np.concatenate([result.estimate.replicates for result in report.results])
         assert report.environment.get("faiss from") == least
     assert (values[None] == values[DOCUMENTS + 1]).all()
     assert not (values[None] == values[DOCUMENTS]).all()

@@ -88,7 +88,7 @@ def test_models_of_adjoin_are_opened_by_the_caller(tmp_path: Path) -> None:
     assert not isinstance(other, Fitted)
     assert other.name == "again"
     assert other.fingerprint != system.fingerprint
-    with pytest.raises(AdjoinError, match="mine is a model of Adjoin, which is not opened here"):
+    with pytest.raises(AdjoinError, match="mine is a model of Adjoin, which cannot be opened here"):
         open_system(str(folder))
 
 

@@ -1,10 +1,9 @@
-import json
 import logging
-import os
-import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,12 @@ from hashed_system import HashedSystem
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.systems.cache import CachedSystem
-from adjoin.evaluation.systems.vector_file import ENTRY, DamagedError, VectorFile, size_of
+from adjoin.evaluation.systems.cache import CachedSystem, VectorFile
 from patience import wait_until
 
 TEXTS = [f"text {i}" for i in range(50)]
 ROW = 8 * 4  # bytes of a vector of `HashedSystem`
-DAMAGED = "is damaged, so it is made again"
+DAMAGED = "is damaged and will be rebuilt"
 
 
 def plain(texts: list[str], role: str = "document") -> NDArray[np.float32]:
@@ -34,9 +32,18 @@ def reopened(folder: Path, texts: list[str] = TEXTS) -> list[str]:
 
 
 def filled(folder: Path, texts: list[str] = TEXTS) -> Path:
-    """A cache of some documents; the folder of their files."""
+    """A cache of some documents; its file."""
     assert reopened(folder, texts) == texts
-    return folder / HashedSystem.fingerprint / "document"
+    return file_in(folder)
+
+
+def file_in(folder: Path) -> Path:
+    return folder / f"{HashedSystem.fingerprint}.sqlite"
+
+
+def run_sql(file: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        return connection.execute(statement).fetchall()
 
 
 def test_vectors_are_the_systems_own_and_encoded_once(tmp_path: Path) -> None:
@@ -50,7 +57,7 @@ def test_vectors_are_the_systems_own_and_encoded_once(tmp_path: Path) -> None:
     vectors[:] = 0  # a copy, not the file
     np.testing.assert_array_equal(cached.encode_document(["c", "a"]), plain(["c", "a"]))
     assert system.encoded == ["b", "a", "", "half \udcff", "c"]
-    assert (cached.found, cached.encoded) == (5, 5)
+    assert (cached.hits, cached.encoded) == (5, 5)
     assert reopened(tmp_path, texts) == []
     assert (cached.name, cached.fingerprint) == (system.name, system.fingerprint)
 
@@ -92,119 +99,98 @@ def test_no_text_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_size_is_told(tmp_path: Path) -> None:
+def test_the_summary(tmp_path: Path) -> None:
     cached = CachedSystem(HashedSystem(), tmp_path)
-    assert cached.bytes_on_disk == 0
+    assert cached.summary() == "hashed: 0 vectors found, 0 encoded; 0.0 MB on disk"
     cached.encode_document(TEXTS)
     cached.encode_query(TEXTS[:9])
-    rows = 59 * (ROW + ENTRY.itemsize)
-    assert rows < cached.bytes_on_disk < rows + 1000
-    assert size_of(tmp_path) == cached.bytes_on_disk
-    assert cached.summary() == "hashed: 0 vectors found, 59 encoded; 0.0 MB on disk"
+    size = file_in(tmp_path).stat().st_size
+    assert 59 * ROW < size < 59 * ROW + 200_000
+    assert cached.summary() == f"hashed: 0 vectors found, 59 encoded; {size / 1e6:.1f} MB on disk"
 
 
-@pytest.mark.parametrize("vectors", [b"", b"x", b"x" * ROW, b"x" * (3 * ROW + 5)])
-@pytest.mark.parametrize("index", [b"", b"x", b"x" * (ENTRY.itemsize - 1)])
-def test_what_an_interrupted_write_left_is_cut_off(
-    tmp_path: Path, vectors: bytes, index: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    files = filled(tmp_path)
-    for name, left in (("vectors", vectors), ("index", index)):
-        with (files / name).open("ab") as file:
-            file.write(left)
+def test_a_file_that_was_cut_never_gives_a_wrong_vector(tmp_path: Path) -> None:
+    whole = filled(tmp_path / "whole").read_bytes()
+    for size in (0, 1, 100, 5_000, len(whole) // 2, len(whole) - 1_000, len(whole) - 1):
+        folder = tmp_path / f"{size}"
+        folder.mkdir()
+        file_in(folder).write_bytes(whole[:size])
+        reopened(folder)
+        assert reopened(folder) == []
+
+
+def test_a_missing_file_is_made_again(tmp_path: Path) -> None:
+    filled(tmp_path).unlink()
+    assert reopened(tmp_path) == TEXTS
+
+
+def test_a_changed_byte_never_gives_a_wrong_vector(tmp_path: Path) -> None:
+    content = filled(tmp_path / "whole").read_bytes()
+    written = [place for place, byte in enumerate(content) if byte]  # the rest of the pages is free
+    damaged = 0
+    for place in written[:120] + written[120::37]:
+        folder = tmp_path / f"copy{place}"
+        folder.mkdir()
+        changed = bytearray(content)
+        changed[place] ^= 0x10
+        file_in(folder).write_bytes(changed)
+        damaged += bool(reopened(folder))
+        assert reopened(folder) == []
+    assert damaged > 20
+
+
+def test_a_changed_vector_is_encoded_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = filled(tmp_path)
+    run_sql(file, "UPDATE vectors SET vector = zeroblob(32) WHERE rowid IN (3, 7)")
+    assert reopened(tmp_path) == [TEXTS[2], TEXTS[6]]
     assert reopened(tmp_path) == []
-    assert reopened(tmp_path, [*TEXTS, "more", "and more"]) == ["more", "and more"]
-    assert (files / "vectors").stat().st_size == 52 * ROW
-    assert (files / "index").stat().st_size == 52 * ENTRY.itemsize
-    assert not caplog.records, "that is no damage"
+    assert not caplog.records, "the file is whole"
 
 
-@pytest.mark.parametrize(
-    ("name", "kept"), [("vectors", 20 * ROW + 3), ("index", 20 * ENTRY.itemsize + 3), ("vectors", 0), ("index", 0)]
-)
-def test_files_that_were_cut_give_what_is_left(tmp_path: Path, name: str, kept: int) -> None:
-    files = filled(tmp_path)
-    os.truncate(files / name, kept)
-    assert reopened(tmp_path) == TEXTS[20 if kept else 0 :]
+def test_vectors_under_each_others_keys_are_seen(tmp_path: Path) -> None:
+    file = filled(tmp_path)
+    run_sql(file, "UPDATE vectors SET vector = (SELECT vector FROM vectors WHERE rowid = 50) WHERE rowid <= 10")
+    assert reopened(tmp_path) == TEXTS[:10]
     assert reopened(tmp_path) == []
 
 
-def test_a_missing_file_counts_as_empty(tmp_path: Path) -> None:
-    for name in ("vectors", "index", "cache.json"):
-        files = filled(tmp_path / name)
-        (files / name).unlink()
-        if name == "cache.json":
-            assert reopened(tmp_path / name) == TEXTS
+@pytest.mark.parametrize("value", ["NULL", "7", "'text'", "zeroblob(7)", "''"])
+@pytest.mark.parametrize("column", ["vector", "crc"])
+def test_values_of_another_type(tmp_path: Path, column: str, value: str) -> None:
+    file = filled(tmp_path)
+    run_sql(file, f"UPDATE vectors SET {column} = {value} WHERE rowid = 5")
+    assert reopened(tmp_path) == [TEXTS[4]]
+    assert reopened(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["vectors", "index"])
-def test_a_changed_byte_never_gives_a_wrong_vector(
-    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    whole = filled(tmp_path / "whole")
-    size = (whole / name).stat().st_size
-    for place in range(0, size, size // 29):
-        copy = tmp_path / f"copy{place}"
-        shutil.copytree(tmp_path / "whole", copy)
-        with (copy / whole.relative_to(tmp_path / "whole") / name).open("r+b") as file:
-            file.seek(place)
-            changed = file.read(1)[0] ^ 0x10
-            file.seek(place)
-            file.write(bytes([changed]))
-        caplog.clear()
-        encoded = reopened(copy)
-        # A changed hash is a text that is not found, and a changed zero nothing; all else is seen.
-        is_told = [record.message for record in caplog.records if DAMAGED in record.message]
-        part = place % ENTRY.itemsize
-        if name == "vectors" or 16 <= part < 20:
-            assert len(is_told) == 1
-            assert encoded == TEXTS
-        else:
-            assert not is_told
-            assert len(encoded) == (1 if part < 16 else 0)
-        assert reopened(copy) == []
+def test_what_another_process_made_again_is_not_removed(tmp_path: Path) -> None:
+    first, second = (VectorFile(tmp_path / "vectors.sqlite") for _ in range(2))
+    keys, vectors = [b"a" * 16, b"b" * 16], [row.tobytes() for row in plain(["a", "b"])]
+    first.write(keys[:1], vectors[:1])
+    second.read(keys)
+    first.remove()  # both find it damaged, the second one when the first has made it again
+    first.write(keys, vectors)
+    second.remove()
+    assert second.read([*keys, b"c" * 16]) == dict(zip(keys, vectors, strict=True))
 
 
-def test_vectors_under_each_others_hashes_are_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    files = filled(tmp_path)
-    entries = np.fromfile(files / "index", ENTRY)
-    entries["hash"] = entries["hash"][::-1].copy()
-    entries.tofile(files / "index")
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"x" * 500, b"\0" * 4096])
+def test_a_file_of_something_else(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    filled(tmp_path).write_bytes(content)
+    assert reopened(tmp_path) == TEXTS
+    (message,) = [record.message for record in caplog.records]
+    assert DAMAGED in message
+    assert "\n" not in message
+    assert reopened(tmp_path) == []
+
+
+def test_a_table_of_something_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = filled(tmp_path)
+    run_sql(file, "ALTER TABLE vectors RENAME COLUMN vector TO other")
     assert reopened(tmp_path) == TEXTS
     assert caplog.text.count(DAMAGED) == 1
-
-
-def test_what_another_process_made_again_is_not_thrown_away(tmp_path: Path) -> None:
-    first, second = (VectorFile(tmp_path, {"role": "query"}) for _ in range(2))
-    keys, vectors = [b"a" * 16, b"b" * 16], plain(["a", "b"])
-    first.add(keys[:1], vectors[:1])
-    second.refresh()
-    first.throw_away()  # both find it damaged, the second one when the first has made it again
-    first.add(keys, vectors)
-    second.throw_away()
-    assert keys[0] not in second
-    second.refresh()
-    np.testing.assert_array_equal(second.take(keys), vectors)
-    with pytest.raises(DamagedError, match="1 of its vectors are gone"):
-        second.take([keys[0], b"c" * 16])
-
-
-@pytest.mark.parametrize(
-    "description",
-    ["", "{", "[]", '{"format": 0}', "dimension", "role", "fingerprint", "made"],
-)
-def test_a_description_of_something_else(
-    tmp_path: Path, description: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    files = filled(tmp_path)
-    if description.isalpha():
-        content = json.loads((files / "cache.json").read_text())
-        description = json.dumps(content | {description: None})
-    (files / "cache.json").write_text(description)
+    run_sql(file, "DROP TABLE vectors")
     assert reopened(tmp_path) == TEXTS
-    (told,) = [record.message for record in caplog.records]
-    assert DAMAGED in told
-    assert "\n" not in told
     assert reopened(tmp_path) == []
 
 
@@ -214,13 +200,6 @@ def test_vectors_of_another_dimension_are_not_put_beside(tmp_path: Path, caplog:
     vectors = CachedSystem(wider, tmp_path).encode_document(["new", *TEXTS])
     np.testing.assert_array_equal(vectors, wider.encode(["new", *TEXTS], "document"))
     assert DAMAGED in caplog.text
-
-
-def test_another_dimension_behind_an_old_vector_count_that_fits(tmp_path: Path) -> None:
-    files = filled(tmp_path)
-    content = json.loads((files / "cache.json").read_text())
-    (files / "cache.json").write_text(json.dumps(content | {"dimension": 4}))
-    assert reopened(tmp_path) == TEXTS
 
 
 def test_broken_vectors_are_refused_and_not_kept(tmp_path: Path) -> None:
@@ -236,7 +215,7 @@ def test_a_cache_that_is_removed_meanwhile(tmp_path: Path) -> None:
     system = HashedSystem()
     cached = CachedSystem(system, tmp_path)
     cached.encode_document(TEXTS)
-    shutil.rmtree(tmp_path / system.fingerprint)
+    file_in(tmp_path).unlink()
     texts = [*TEXTS, "new"]
     np.testing.assert_array_equal(cached.encode_document(texts), plain(texts))
     assert reopened(tmp_path, texts) == []
@@ -245,13 +224,11 @@ def test_a_cache_that_is_removed_meanwhile(tmp_path: Path) -> None:
 def test_one_that_is_made_again_while_another_has_it_open(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    files = filled(tmp_path)
+    file = filled(tmp_path)
     first, second = (CachedSystem(HashedSystem(), tmp_path) for _ in range(2))
     for cached in (first, second):
         cached.encode_document(TEXTS)
-    content = bytearray((files / "vectors").read_bytes())
-    content[5] ^= 1
-    (files / "vectors").write_bytes(content)
+    file.write_bytes(b"no database")
     for cached in (first, second, first):
         np.testing.assert_array_equal(cached.encode_document(TEXTS), plain(TEXTS))
     assert caplog.text.count(DAMAGED) == 1
@@ -260,7 +237,7 @@ def test_one_that_is_made_again_while_another_has_it_open(
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(AdjoinError, match=r"cannot use the cache of vectors .*: .*; free space or name another"):
+    with pytest.raises(AdjoinError, match=r"cannot use the vector cache .*: .*; free disk space or use another"):
         CachedSystem(HashedSystem(), tmp_path / "file").encode_document(["a"])
 
 
@@ -270,30 +247,37 @@ def script(folder: Path, *arguments: object) -> list[str]:
 
 
 def test_a_full_disk_is_one_line_and_harms_nothing(tmp_path: Path) -> None:
-    done = subprocess.run(script(tmp_path, 0, 2000, "full"), capture_output=True, text=True)
+    done = subprocess.run(script(tmp_path, 0, 5000, "full"), capture_output=True, text=True)
     assert done.returncode == 3, done.stderr
-    assert "cannot use the cache of vectors" in done.stdout
-    files = tmp_path / HashedSystem.fingerprint / "document"
-    assert (files / "vectors").stat().st_size == 20_000, "half a vector is there"
-    texts = [f"text {i}" for i in range(2000)]
-    assert 0 < len(reopened(tmp_path, texts)) < 2000
+    assert "cannot use the vector cache" in done.stdout
+    texts = [f"text {i}" for i in range(5000)]
+    assert 0 < len(reopened(tmp_path, texts)) < 5000
     assert reopened(tmp_path, texts) == []
 
 
 def test_killed_at_any_moment_nothing_wrong_is_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    files = tmp_path / HashedSystem.fingerprint / "document"
+    file = file_in(tmp_path)
     killed = 0
-    for wanted in (1, 30, 150):
+    for written in (1, 30, 150):
         process = subprocess.Popen(script(tmp_path, 0, 20_000, "stay"), stdout=subprocess.DEVNULL)
-        wait_until(lambda size=wanted * (ROW + ENTRY.itemsize): size_of(files) >= size, process)
+        wait_until(lambda rows=written: file.is_file() and rows_in(file) >= rows, process)
         process.kill()
         killed += process.wait() == -signal.SIGKILL
-        rows = (files / "index").stat().st_size // ENTRY.itemsize
-        assert len(reopened(tmp_path, [f"text {i}" for i in range(300)])) <= max(0, 300 - rows)
-        shutil.rmtree(tmp_path / HashedSystem.fingerprint)
+        rows = rows_in(file)
+        assert rows >= written
+        assert len(reopened(tmp_path, [f"text {i}" for i in range(300)])) == max(0, 300 - rows)
+        file.unlink()
     assert killed == 3
     assert not caplog.records
+
+
+def rows_in(file: Path) -> int:
+    with closing(sqlite3.connect(file, timeout=600)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+        except sqlite3.OperationalError:  # the table is not there yet
+            return 0
 
 
 def test_three_processes_at_a_time(tmp_path: Path) -> None:
@@ -301,6 +285,4 @@ def test_three_processes_at_a_time(tmp_path: Path) -> None:
     running = [subprocess.Popen(script(tmp_path, *span)) for span in spans]
     assert [process.wait() for process in running] == [0] * 3
     assert reopened(tmp_path, [f"text {i}" for i in range(300)]) == []
-    files = tmp_path / HashedSystem.fingerprint / "document"
-    assert (files / "index").stat().st_size == 300 * ENTRY.itemsize, "each text is there once"
-    assert (files / "vectors").stat().st_size == 300 * ROW
+    assert rows_in(file_in(tmp_path)) == 300, "each text is there once"

@@ -1,1 +1,1 @@
-"""Decontamination: drop training pairs that repeat held-out evaluation data."""
+"""Decontamination: find training pairs that repeat held-out evaluation data."""

@@ -1,4 +1,4 @@
-"""Code without its comments, and the parts of a function by which a copy is known."""
+"""Normalization of code for decontamination: without comments, and the parts of a function to compare."""
 
 import re
 from collections.abc import Sequence
@@ -6,31 +6,31 @@ from dataclasses import dataclass
 
 from adjoin.cleaning.decontamination.ngrams import Letters, letter_table
 
-# Quantifiers are possessive, so that no text takes more than one pass.
+# Quantifiers are possessive: the patterns never backtrack, so they take linear time on any text.
 _TRIPLE_DOUBLE = r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""'
 _TRIPLE_SINGLE = _TRIPLE_DOUBLE.replace('"', "'")
-_CHARACTER = r"'(?:\\[^\n][^'\n]{0,10}|[^'\\\n])'"  # not a string: Rust writes lifetimes with a single quote
+_CHARACTER = r"'(?:\\[^\n][^'\n]{0,10}|[^'\\\n])'"  # one character only: a Rust lifetime has a single quote too
 _SLASHES, _BLOCK, _HASH = r"//[^\n]*+", r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)", r"\#[^\n]*+"
 
 
 def _line(quote: str) -> str:
-    """A string that ends on its line."""
+    """A string on one line."""
     return rf"{quote}[^{quote}\\\n]*+(?:\\[^\n][^{quote}\\\n]*+)*+{quote}"
 
 
 def _lines(quote: str) -> str:
-    """A string that may hold line ends."""
+    """A string that may contain line ends."""
     return rf"{quote}[^{quote}\\]*+(?:\\.[^{quote}\\]*+)*+{quote}"
 
 
 @dataclass(frozen=True)
 class Syntax:
-    """Where a language's comments and strings are.
+    """The lexical syntax of a language's comments and strings.
 
     Attributes:
-        marks: what comments start with; without any a text need not be scanned.
-        pattern: matches some code, and the comment that follows or the end. A quote that opens and does not close
-            is code; a comment that does not close goes on to the end.
+        marks: matches what starts a comment. A text without a match is not scanned.
+        pattern: matches code up to the next comment, then that comment or the end of the text. A quote that is
+            never closed counts as code. A comment that is never closed runs to the end.
     """
 
     marks: re.Pattern[str]
@@ -38,7 +38,13 @@ class Syntax:
 
     @classmethod
     def of(cls, marks: str, comment: str, *strings: str) -> "Syntax":
-        """Put the expressions of comments and strings together, with what comments start with."""
+        """Combine the patterns of comments and strings.
+
+        Args:
+            marks: what starts a comment, separated by spaces.
+            comment: a pattern that matches any comment.
+            strings: patterns of string literals.
+        """
         first = "\"'`" + "".join({mark[0] for mark in marks.split()})
         code = "|".join([f"[^{re.escape(first)}]++", *strings, f"(?!{comment})."])
         pattern = re.compile(rf"((?:{code})*+)({comment}|\Z)", re.DOTALL | re.MULTILINE)
@@ -56,7 +62,7 @@ _RUBY = Syntax.of("# =begin", rf"\#(?!\{{)[^\n]*+|{_RUBY_BLOCK}", _lines('"'), _
 _SHELL = Syntax.of("#", r"(?<![^\s;&|])\#[^\n]*+", _lines('"'), r"'[^']*+'")
 _DASHES = Syntax.of("-- /*", rf"--[^\n]*+|{_BLOCK}", _line('"'), _line("'"))
 
-_OF_LANGUAGE = {
+_SYNTAX_OF = {
     "python": _PYTHON, "go": _GO, "ruby": _RUBY, "php": _PHP, "javascript": _SCRIPT, "typescript": _SCRIPT,
     "tsx": _SCRIPT, "jsx": _SCRIPT, "shell": _SHELL, "bash": _SHELL, "perl": _SHELL, "r": _PYTHON,
     "julia": _PYTHON, "elixir": _PYTHON, "sql": _DASHES, "lua": _DASHES, "haskell": _DASHES,
@@ -65,29 +71,34 @@ _LIKE_C = (
     "c", "c++", "cpp", "c#", "csharp", "java", "kotlin", "scala", "swift", "dart", "rust", "objective-c", "groovy",
     "solidity", "zig", "d", "vue", "css", "scss",
 )  # fmt: skip
-LANGUAGES_OF_CODE = frozenset(_OF_LANGUAGE).union(_LIKE_C)
+LANGUAGES_OF_CODE = frozenset(_SYNTAX_OF).union(_LIKE_C)
 
 
 def without_comments(code: str, language: str) -> str:
-    """The code with a line end or a space in each comment's place; strings stay as they are.
+    """Replace each comment by a line end or a space; strings stay as they are.
 
-    This is lexical: no grammar, so that a piece of a function will do. A language without a row is read as C.
+    This is lexical and needs no grammar, so `code` may be a fragment. Unknown languages are read as C.
     """
-    syntax = _OF_LANGUAGE.get(language, _C)
+    syntax = _SYNTAX_OF.get(language, _C)
     if not syntax.marks.search(code):
         return code
-    found = syntax.pattern.findall(code)
-    return "".join([kept + ("\n" if "\n" in comment else " " if comment else "") for kept, comment in found])
+    sections = syntax.pattern.findall(code)
+    return "".join([kept + ("\n" if "\n" in comment else " " if comment else "") for kept, comment in sections])
 
 
-# What is left of code to compare: not white space, nor what formatters and unparsers add or leave out.
+# Not compared: white space, and the punctuation that formatters and unparsers add or leave out.
 _DROPPED = b"()\"'`,;\\\x7f" + bytes(range(33))
 CODE_LETTERS = letter_table(bytes(0 if byte in _DROPPED else byte for byte in range(256)))
 CODE_WORDS = bytes(byte >= 128 or chr(byte).isalnum() or byte == ord("_") for byte in range(256))
 
 
 def code_letters(codes: Sequence[str], languages: Sequence[str]) -> Letters:
-    """The letters of code: without comments, white space, quotes, commas, semicolons and parentheses."""
+    """Return code without comments, white space, quotes, commas, semicolons and parentheses.
+
+    Args:
+        codes: [T] source texts.
+        languages: [T] as in `Pair.language`.
+    """
     bare = map(without_comments, codes, languages)
     return Letters.of([code.encode("utf-8", "surrogatepass") for code in bare], CODE_LETTERS, CODE_WORDS)
 
@@ -101,10 +112,10 @@ _INDENTED = frozenset(("python", "ruby", "elixir", "julia"))
 
 
 def parts(code: str, language: str) -> list[str]:
-    """A function, the same without modifiers and annotations, and its body: those of them that differ.
+    """Return the distinct ones of: a function, the function without modifiers and annotations, and its body.
 
-    Evaluation sets cut functions differently: with or without annotations, decorators, a name. A piece of code
-    that does not look like a function gives an empty list.
+    Evaluation sets cut functions differently, with or without annotations, decorators and a name. Code that does
+    not look like a function gives an empty list.
     """
     code = without_comments(code, language)
     start = _body_start(code, language)
@@ -119,7 +130,7 @@ def parts(code: str, language: str) -> list[str]:
 
 
 def _body_start(code: str, language: str) -> int:
-    """Where the body starts, behind the signature's colon, line end or brace; 0 if there is no signature."""
+    """Position after the signature's colon, line end or brace, where the body starts; 0 without a signature."""
     begin = 0
     if language in _INDENTED:
         definition = _DEFINITION.search(code)
@@ -128,12 +139,12 @@ def _body_start(code: str, language: str) -> int:
         begin = definition.end()
     ends = {"python": ":", "ruby": "\n;", "elixir": "\n", "julia": "\n"}.get(language, "{")
     depth = 0
-    for place in range(begin, len(code)):
-        character = code[place]
+    for position in range(begin, len(code)):
+        character = code[position]
         if character in "([" or (character == "{" and "{" not in ends):
             depth += 1
         elif character in ")]" or (character == "}" and "{" not in ends):
             depth -= 1
-        elif character in ends and depth <= 0 and code[place + 1 : place + 2] != "}":
-            return place + 1
+        elif character in ends and depth <= 0 and code[position + 1 : position + 2] != "}":
+            return position + 1
     return 0

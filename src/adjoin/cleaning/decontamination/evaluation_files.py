@@ -1,10 +1,11 @@
-"""Evaluation folders → the texts in them. What cannot be read is refused: skipped, it might be trained on.
+"""Reader of evaluation folders: every text that must not be trained on.
 
-Read, at any depth below a folder:
-    *.jsonl, *.jsonl.gz   BEIR's corpus and queries, or any objects with text in them
-    *.tsv                 with a header that names a column of text (text, text1, sentence, question, ...)
-    manifest.json         a dataset that `adjoin mine` made: x and y of its pairs
-Judgments (qrels) and names of labels hold no text. Documentation beside the data is counted and passed over.
+It reads, at any depth below a folder:
+    *.jsonl, *.jsonl.gz   BEIR corpora and queries, or any objects with text
+    *.tsv                 with a header that names a text column (text, text1, sentence, question, ...)
+    manifest.json         a dataset that `adjoin mine` wrote: x and y of its pairs
+Files in another data format are errors: if they were skipped, their texts might be trained on. Relevance judgments
+(qrels), label names and documentation hold no evaluation text; they are counted and skipped.
 """
 
 import gzip
@@ -24,7 +25,7 @@ from adjoin.pairs.dataset import MANIFEST, NEGATIVES, PairDataset
 from adjoin.tally import Tally
 
 CODE, PASSAGE, QUERY, TITLE = "held-out code", "held-out passages", "held-out queries", "held-out titles"
-TITLE_WORDS = 5  # a shorter title ("Ingrid Bergman") is a name, which others may use
+TITLE_WORDS = 5  # a shorter title ("Ingrid Bergman") is a name, which may occur anywhere
 
 EXPECTED = "corpus.jsonl(.gz), queries.jsonl, *.jsonl, *.tsv with a header, or a dataset made by `adjoin mine`"
 _TEXT_COLUMN = re.compile(
@@ -42,13 +43,13 @@ _DATA = (
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutText:
-    """One text that must not be trained on.
+class EvaluationText:
+    """One text of an evaluation set, which must not be trained on.
 
     Attributes:
-        text: as it stands in the file.
+        text: as in the file.
         kind: `CODE`, `PASSAGE`, `QUERY`, or `TITLE` of a passage.
-        language: of code; empty for others.
+        language: the programming language of code; empty for other kinds.
     """
 
     text: str
@@ -56,48 +57,48 @@ class HeldOutText:
     language: str = ""
 
 
-def held_out_texts(
+def read_evaluation_texts(
     folders: Sequence[Path], repositories: dict[str, set[str]], tally: Tally
-) -> Iterator[HeldOutText]:
-    """All texts below the folders, in the order of the folders and of the paths in them.
+) -> Iterator[EvaluationText]:
+    """Yield every text below the folders, in the order of the folders, then of paths.
 
     Args:
-        folders: evaluation folders, or folders of those. One named twice is read once.
-        repositories: receives "owner/name" of each repository that texts were taken from, with their languages.
-        tally: receives how many texts of each kind there are, and which files were passed over.
+        folders: evaluation folders, or folders that contain some. A file reached twice is read once.
+        repositories: filled with "owner/name" of each repository that texts come from → their languages.
+        tally: counts the texts of each kind and the files that are skipped.
 
     Raises:
-        AdjoinError: a folder is missing or holds nothing that is recognised, a file is damaged or of a format
-            that is not read, or a line lacks text.
+        AdjoinError: a folder is missing or has no evaluation data; a file is damaged or of another data format; a
+            line has no text.
     """
     seen: set[Path] = set()
     for folder in folders:
         if not folder.is_dir():
             raise AdjoinError(f"no evaluation data at {folder}: expected a folder with {EXPECTED}; check the path")
-        found = 0
+        has_texts = False
         for file in _files(folder):
             real = file.resolve()
             if real in seen:
-                found += 1
+                has_texts = True
                 continue
             seen.add(real)
             for text in _texts(file, repositories, tally):
-                found += 1
+                has_texts = True
                 tally.add(text.kind)
                 yield text
-        if not found:
+        if not has_texts:
             raise AdjoinError(f"nothing to hold out in {folder}: expected {EXPECTED}; check the path")
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, by name; of a dataset of pairs only its manifest."""
+    """All files below a folder, sorted by name; for a dataset of pairs, only its manifest."""
 
     def refuse(error: OSError) -> None:
         raise AdjoinError(f"cannot read {error.filename}: {error.strerror}; give a folder you may read") from None
 
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if len(Path(place).resolve().parts) > 64:  # a link to a folder above it
+        if len(Path(place).resolve().parts) > 64:  # a link to a parent folder
             raise AdjoinError(f"{place} is too deep: expected no folder that links to itself; remove the link")
         if _is_dataset(files):
             files = [MANIFEST]
@@ -108,7 +109,7 @@ def _is_dataset(files: Sequence[str]) -> bool:
     return MANIFEST in files and any(re.fullmatch(r"pairs-\d+\.parquet", name) for name in files)
 
 
-def _texts(file: Path, repositories: dict[str, set[str]], tally: Tally) -> Iterator[HeldOutText]:
+def _texts(file: Path, repositories: dict[str, set[str]], tally: Tally) -> Iterator[EvaluationText]:
     name = file.name.lower()
     if file.name == MANIFEST:
         yield from _of_dataset(file.parent, repositories)
@@ -123,7 +124,7 @@ def _texts(file: Path, repositories: dict[str, set[str]], tally: Tally) -> Itera
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Number and text of every line that is not blank."""
+    """Number and text of each line that is not blank."""
     try:
         with gzip.open(file, "rb") if file.name.lower().endswith(".gz") else file.open("rb") as content:
             for number, data in numbered_lines(content, file):
@@ -134,7 +135,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
         raise AdjoinError(f"cannot read {file}, it is damaged or cut off ({error}): copy the file again") from None
 
 
-def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[HeldOutText]:
+def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[EvaluationText]:
     queries = file.name.lower().startswith("queries")
     for number, line in _lines(file):
         try:
@@ -151,8 +152,8 @@ def _of_jsonl(file: Path, repositories: dict[str, set[str]]) -> Iterator[HeldOut
         yield from texts
 
 
-def _of_record(record: dict[str, Any], queries: bool) -> Iterator[HeldOutText]:
-    """Whatever is text in an object: strings, and lists of them, unless the name says that it is none."""
+def _of_record(record: dict[str, Any], queries: bool) -> Iterator[EvaluationText]:
+    """Every string in an object, also in lists, except in fields whose name says that they hold no text."""
     language = str(record.get("language") or record.get("lang") or "").lower()
     for name, value in record.items():
         if _NO_TEXT.fullmatch(name.lower()):
@@ -161,16 +162,16 @@ def _of_record(record: dict[str, Any], queries: bool) -> Iterator[HeldOutText]:
             if not isinstance(text, str) or not text.strip():
                 continue
             if name != "title" or not record.get("text"):
-                yield _held_out(text, name, language, queries)
+                yield _classified(text, name, language, queries)
             elif len(text.split()) >= TITLE_WORDS:
-                yield HeldOutText(text, TITLE)
+                yield EvaluationText(text, TITLE)
 
 
-def _held_out(text: str, name: str, language: str, queries: bool) -> HeldOutText:
+def _classified(text: str, name: str, language: str, queries: bool) -> EvaluationText:
     if language in LANGUAGES_OF_CODE and name in ("text", "code", "y", "function", "whole_func_string", NEGATIVES):
-        return HeldOutText(text, CODE, language)
+        return EvaluationText(text, CODE, language)
     is_query = queries or name in ("query", "question", "docstring", "x")
-    return HeldOutText(text, QUERY if is_query else PASSAGE)
+    return EvaluationText(text, QUERY if is_query else PASSAGE)
 
 
 def _repositories_of(record: dict[str, Any]) -> Iterator[str]:
@@ -180,7 +181,7 @@ def _repositories_of(record: dict[str, Any]) -> Iterator[str]:
             yield match.group()
 
 
-def _of_tsv(file: Path, tally: Tally) -> Iterator[HeldOutText]:
+def _of_tsv(file: Path, tally: Tally) -> Iterator[EvaluationText]:
     if file.name.startswith(("labels", "qrels")) or file.parent.name == "qrels":
         tally.add("file without evaluation data", file.name)
         return
@@ -199,10 +200,10 @@ def _of_tsv(file: Path, tally: Tally) -> Iterator[HeldOutText]:
         elif len(fields) < max(columns) + 1:
             raise AdjoinError(f"{file}, line {number} has {len(fields)} columns, expected {width}; correct it")
         else:
-            yield from (HeldOutText(fields[i], PASSAGE) for i in columns if fields[i].strip())
+            yield from (EvaluationText(fields[i], PASSAGE) for i in columns if fields[i].strip())
 
 
-def _of_dataset(folder: Path, repositories: dict[str, set[str]]) -> Iterator[HeldOutText]:
+def _of_dataset(folder: Path, repositories: dict[str, set[str]]) -> Iterator[EvaluationText]:
     dataset = PairDataset.open(folder)
     columns = ["x", "y", "language", "repository", *([NEGATIVES] if dataset.has_negatives else [])]
     for batch in dataset.batches(columns):
@@ -210,7 +211,7 @@ def _of_dataset(folder: Path, repositories: dict[str, set[str]]) -> Iterator[Hel
             if _REPOSITORY.fullmatch(repository):
                 repositories.setdefault(repository, set()).add(language)
         for x, y, language in zip(batch["x"], batch["y"], batch["language"], strict=True):
-            yield HeldOutText(x, QUERY)
-            yield _held_out(y, "y", language, queries=False)
+            yield EvaluationText(x, QUERY)
+            yield _classified(y, "y", language, queries=False)
         for others, language in zip(batch.get(NEGATIVES, ()), batch["language"], strict=False):
-            yield from (_held_out(text, NEGATIVES, language, queries=False) for text in others)
+            yield from (_classified(text, NEGATIVES, language, queries=False) for text in others)

@@ -1,4 +1,4 @@
-"""Prose reduced to its letters: lower-case, without accents and punctuation."""
+"""Normalization of prose for decontamination: lower case, without accents and punctuation."""
 
 import codecs
 import unicodedata
@@ -15,7 +15,7 @@ PROSE_LETTERS = letter_table(
 
 @lru_cache(maxsize=1 << 14)
 def _folded(run: str) -> bytes:
-    """Characters beyond ASCII: letters and digits without accents, a space for all others."""
+    """Non-ASCII characters: letters and digits without accents, anything else as a space."""
     plain = unicodedata.normalize("NFKD", run.casefold())
     plain = "".join("" if unicodedata.category(c)[0] == "M" else c if c.isalnum() else " " for c in plain)
     return unicodedata.normalize("NFC", plain).encode("utf-8", "surrogatepass")
@@ -26,10 +26,10 @@ def _fold(error: UnicodeError) -> tuple[bytes, int]:
     return _folded(error.object[error.start : error.end]), error.end
 
 
-# Encoding runs through ASCII at the speed of copying, and asks us about each run of other characters.
+# The encoder copies ASCII at memory speed and calls us only for each run of other characters.
 codecs.register_error(_FOLD, _fold)
 
 
 def prose_letters(texts: Sequence[str]) -> Letters:
-    """The letters and digits of prose."""
+    """Return the letters and digits of prose, in lower case and without accents."""
     return Letters.of([text.encode("ascii", _FOLD) for text in texts], PROSE_LETTERS)

@@ -1,19 +1,21 @@
-"""Which pairs come from a repository that is held out, by what they say themselves and by where they stand.
+"""Repositories that evaluation sets were made of, recognised by a pair's own repository or by its origin.
 
 A pair comes from OWNER/NAME if
-1. its `repository` says so, or a forge's path in its origin does: github.com/OWNER/NAME/...; or
-2. a package in its origin bears the repository's name: the first folder or archive, any archive or folder with a
-   version (pylint-2.0.whl, ruby-net-ssh_7.1.0-1_all.deb), and what stands in a folder for packages
-   (site-packages/pylint). Spelling aside (case, "-", "_", "."), and what a packager adds (python3-, -dev, -java).
-   The name must be distinctive, that is of four letters or more and not made of words in `ORDINARY`, and y must be
-   of a language of that repository. Packages that bear another name are found by their code only.
+1. its `repository` says so, or its origin contains a forge's path: github.com/OWNER/NAME/...; or
+2. its origin contains a package with the repository's name, and y is in a language of that repository. Packages
+   are the first folder or archive, any archive or folder with a version (pylint-2.0.whl,
+   ruby-net-ssh_7.1.0-1_all.deb), and anything in a package folder (site-packages/pylint).
+
+Names are compared without case, "-", "_" and ".", and without what packagers add (python3-, -dev, -java). Rule 2
+needs a distinctive name: four letters or more, not made of words in `ORDINARY`. A package with another name is
+found by its code only.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-# Words that name many things. A repository called so is known by rule 1 alone.
+# Words that name many things. A repository with such a name is recognised by rule 1 only.
 ORDINARY = frozenset(
     """
     account acid acme actions adapter address agent amber analytics anchor android apex application aqua arch
@@ -70,21 +72,21 @@ _VERSION = re.compile(r"[-_@]v?\d+(?:[.:~+_-].*)?$|[-_@]v?\d+$")
 _PACKAGERS = re.compile(
     r"^(?:python3?-|ruby-|php-|node-|golang-|rust-|librust-|r-cran-|lib(?=.*-java$))|-(?:dev|java|doc|src)$"
 )
-_PLACES = frozenset(
+_PACKAGE_FOLDERS = frozenset(
     ("site-packages", "dist-packages", "node_modules", "vendor", "third_party", "gems", "vendor_ruby")
 )
 _LEAST_LETTERS = 4
 
 
-def _bare(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-class HeldOutRepositories:
+class EvaluationRepositories:
     """The repositories that evaluation sets were made of.
 
     Attributes:
-        names: "owner/name" in lower case → the languages of the functions taken from it.
+        names: "owner/name" in lower case → languages of the functions that were taken from it.
     """
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
@@ -96,24 +98,24 @@ class HeldOutRepositories:
             owner, _, own = name.partition("/")
             for package in (own if is_distinctive(own) else "", f"github-{owner}-{own}"):
                 if package:
-                    self._packages.setdefault(_bare(package), set()).update(self.names[name.lower()])
-        self._of_place = lru_cache(1 << 12)(self._look_up)
+                    self._packages.setdefault(_normalized(package), set()).update(self.names[name.lower()])
+        self._of_folder = lru_cache(1 << 12)(self._look_up)
 
     def hold(self, repository: str, origin: str, language: str) -> bool:
-        """Whether a pair comes from one of them.
+        """Return whether a pair comes from one of these repositories.
 
         Args:
-            repository: "owner/name", an address, or nothing.
-            origin: of the pair.
-            language: of y.
+            repository: the pair's repository: "owner/name", an address, or empty.
+            origin: the pair's origin.
+            language: the language of y.
         """
         if not self.names:
             return False
         if repository and self._is_named(repository):
             return True
         folder = origin.rpartition("/")[0] or origin.rpartition(":")[0]
-        known, languages = self._of_place(folder)
-        return known or language in languages
+        on_forge, languages = self._of_folder(folder)
+        return on_forge or language in languages
 
     def _is_named(self, repository: str) -> bool:
         address = re.sub(r"^\w+://|\.git/?$|/$", "", repository.lower())
@@ -122,35 +124,38 @@ class HeldOutRepositories:
         return address in self.names
 
     def _look_up(self, folder: str) -> tuple[bool, frozenset[str]]:
-        """Whether rule 1 holds for a folder, and the languages for which rule 2 does."""
+        """Whether a folder matches rule 1, and the languages for which it matches rule 2."""
         for owner, name in _FORGE.findall(folder.lower()):
             plain = f"{owner}/{re.sub(r'@.*|[.]git$', '', name)}".replace("!", "")
             if plain in self.names:
                 return True, frozenset()
-        found: set[str] = set()
+        languages: set[str] = set()
         for package in packages_of(folder):
-            found |= self._packages.get(package, set())
-        return False, frozenset(found)
+            languages |= self._packages.get(package, set())
+        return False, frozenset(languages)
 
 
 def is_distinctive(name: str) -> bool:
-    """Whether a package that bears a repository's name must be that repository."""
+    """Return whether a package with this name is certainly the repository of this name."""
     words = [word.lower() for word in re.split(r"[-_.]", name) if word]
-    return len(_bare(name)) >= _LEAST_LETTERS and not all(word in ORDINARY for word in words)
+    return len(_normalized(name)) >= _LEAST_LETTERS and not all(word in ORDINARY for word in words)
 
 
 def packages_of(origin: str) -> set[str]:
-    """The names of packages in an origin, bare: without case, marks, versions and what a packager adds."""
-    found: set[str] = set()
-    wanted = True  # the first part names a package; so does what follows an archive or a folder for packages
+    """Return the package names in an origin, without case, punctuation, versions and packagers' affixes.
+
+    Each package gives its name with and without what packagers add.
+    """
+    packages: set[str] = set()
+    is_package = True  # the first part is one; so is what follows an archive or a package folder
     for part in re.split(r"[/!]", origin):
         name = _ARCHIVE.sub("", part.lower())
         is_archive = name != part.lower()
         if is_archive and part.lower().endswith("deb"):
             name = name.partition("_")[0]
         bare = _VERSION.sub("", name)
-        if part and (wanted or is_archive or bare != name):
+        if part and (is_package or is_archive or bare != name):
             shorter = _PACKAGERS.sub("", _PACKAGERS.sub("", bare))
-            found |= {_bare(bare), _bare(shorter)}
-        wanted = is_archive or part in _PLACES
-    return found
+            packages |= {_normalized(bare), _normalized(shorter)}
+        is_package = is_archive or part in _PACKAGE_FOLDERS
+    return packages

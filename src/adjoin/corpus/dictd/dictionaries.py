@@ -1,11 +1,11 @@
-"""Dictionaries in the format of dictd, entry by entry: `.dict`, `.dict.dz` (which is gzip).
+"""Reads dictionaries in dictd format (`.dict`, or `.dict.dz`, which is gzip) entry by entry.
 
-An entry begins at the margin, below an empty line; in a dictionary that has no empty lines, as WordNet's, below an
-indented one. (The index that tells it is another file, which is not at hand where an archive is read member by
-member. Of seven dictionaries with 301,650 entries by their indices this finds all but 15, and 27 that are none.)
+An entry begins at the left margin below an empty line. In a dictionary without empty lines, such as WordNet, it
+begins below an indented line. The index file would say so, but it is not at hand when an archive is read member by
+member. On seven dictionaries with 301,650 indexed entries, this rule misses 15 and adds 27 false ones.
 
-What stands below the heads "00-database-..." is about the dictionary; its licence is taken from there. A
-definition that several heads have comes once, under the first.
+The entries "00-database-..." describe the dictionary and state its licence. A definition that several headwords
+share is yielded once, under the first.
 """
 
 import re
@@ -14,23 +14,23 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import Reading
 from adjoin.corpus.dictd.definitions import begins_definition, definitions_of
 from adjoin.corpus.dictd.translations import read_translations, translates_into_english
 from adjoin.corpus.document import Document, content_hash
-from adjoin.corpus.readers.sections import UnreadableError, one_kind_of_line_end
-from adjoin.corpus.readers.streams import lines
+from adjoin.corpus.read_context import ReadContext
+from adjoin.corpus.readers.lines import lines
+from adjoin.corpus.readers.sections import UnreadableError, only_newlines
 from adjoin.tally import Tally
 
 MAX_LINE = 20_000  # bytes
 MAX_ENTRY = 1 << 18  # bytes
 
-_LOOKED_AT = 20_000  # lines, by which the kind of dictionary is told
+_LOOKED_AT = 20_000  # lines that decide the kind of dictionary
 _ABOUT = b"00-database-"
-_FRONT = 100  # lines, in which a dictionary says what it is
+_FRONT = 100  # lines of front matter that are searched for a licence
 _LONGEST_HEAD = 8  # words
 _NO_HEADS = (b"[", b"{", b"--", b"(http", b"(ftp")
-# What a dictionary says of its licence, in its own front matter. The first that holds is it.
+# Sentences in the front matter that state the licence. The first that matches counts.
 _LICENCES = [
     (re.compile(sentence), name)
     for sentence, name in [
@@ -52,12 +52,12 @@ _LICENCES = [
 
 @dataclass(slots=True)
 class _Entry:
-    """The lines of an entry, its head among them.
+    """The lines of one entry, headword included.
 
     Attributes:
-        first: where they begin, counted from 0.
-        lines: None for one that is too long.
-        size: their bytes.
+        first: line of the file on which it begins, counted from 0.
+        lines: its lines; None for one that is too long.
+        size: bytes of its lines.
     """
 
     first: int
@@ -65,16 +65,16 @@ class _Entry:
     size: int = 0
 
     def add(self, line: bytes | None) -> None:
-        """Take a line in; what is no entry but endless is not held."""
+        """Add a line; lines beyond `MAX_ENTRY` bytes are counted but not held."""
         self.size += len(line or b"") + 1
         if self.size <= MAX_ENTRY:
             self.lines.append(line)
 
     def text(self) -> list[str]:
-        """The lines without white space at their ends.
+        """Return the lines without white space at their ends.
 
         Raises:
-            UnreadableError: "record too large", "line too long", "binary" (a NUL) or "not UTF-8".
+            UnreadableError: "record too large", "line too long", "binary" (contains a NUL) or "not UTF-8".
         """
         if self.size > MAX_ENTRY:
             raise UnreadableError("record too large")
@@ -84,21 +84,21 @@ class _Entry:
         if b"\0" in data:
             raise UnreadableError("binary")
         try:
-            return [line.rstrip() for line in one_kind_of_line_end(data.decode()).split("\n")]
+            return [line.rstrip() for line in only_newlines(data.decode()).split("\n")]
         except UnicodeDecodeError:
             raise UnreadableError("not UTF-8") from None
 
 
-def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
-    """Read the Documents of a dictionary, each with what it defines as `Document.term`.
+def read_dictionary(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
+    """Yield one Document per definition in a dictionary, with the defined words as `Document.term`.
 
     Args:
-        file: unpacked; it only goes forward.
-        origin: of the dictionary, and of its Documents.
-        reading: how, and where every entry that gives nothing is counted.
+        file: not compressed; read forward only.
+        origin: origin of the dictionary and its Documents.
+        context: options, and the tally that counts every entry without a Document.
 
     Raises:
-        DamagedError: the file is damaged or no dictionary; what came before has been given.
+        DamagedError: the file is damaged or no dictionary; Documents before the damage have been yielded.
         OSError: the disk failed.
     """
     damage: list[DamagedError] = []
@@ -110,50 +110,50 @@ def read_dictionary(file: Readable, origin: str, reading: Reading) -> Iterator[D
         raise damage[0] if damage else DamagedError("no dictionary")
     licence = licence_of(beginning)
     if translates_into_english(beginning):
-        yield from read_translations(chain(beginning, rows), origin, licence, reading.tally)
+        yield from read_translations(chain(beginning, rows), origin, licence, context.tally)
     else:
         entries = _entries(chain(beginning, rows), is_packed=_is_packed(beginning))
-        yield from _definitions(entries, origin, licence, reading.tally)
+        yield from _definitions(entries, origin, licence, context.tally)
     if damage:
         raise damage[0]
 
 
 def _definitions(entries: Iterator[_Entry], origin: str, licence: str, tally: Tally) -> Iterator[Document]:
-    """A Document for each definition that no entry above had."""
-    seen: set[int] = set()  # some 100 bytes a definition
+    """One Document per definition that no earlier entry has."""
+    seen: set[int] = set()  # some 100 bytes per definition
     for entry in entries:
-        place = f"{origin}:{entry.first + 1}"
+        entry_origin = f"{origin}:{entry.first + 1}"
         try:
-            found = definitions_of(entry.text(), entry.first)
+            definitions = definitions_of(entry.text(), entry.first)
         except UnreadableError as error:
-            tally.add(error.reason, place)
+            tally.add(error.reason, entry_origin)
             continue
-        if not found:
-            tally.add("no definition", place)
-        for definition in found:
+        if not definitions:
+            tally.add("no definition", entry_origin)
+        for definition in definitions:
             document = definition.document(origin, licence)
             if (key := int(content_hash(document.text), 16)) in seen:
-                tally.add("definition repeated", place)
+                tally.add("definition repeated", entry_origin)
             else:
                 seen.add(key)
                 yield document
 
 
 def licence_of(beginning: list[bytes | None]) -> str:
-    """The SPDX expression of a dictionary's licence, as its front matter says it; empty if it does not.
+    """Return the SPDX expression of the licence that a dictionary's front matter states, or "".
 
     Args:
-        beginning: its first lines.
+        beginning: first lines of the dictionary.
     """
-    # WordNet's front matter stands behind the entries that begin with a sign.
+    # WordNet's front matter follows the entries that begin with a punctuation mark.
     front = next((number for number, row in enumerate(beginning) if row and row.startswith(_ABOUT)), 0)
     about = b" ".join(row or b"" for row in beginning[front : front + _FRONT])
     text = " ".join(about.decode("utf-8", "replace").lower().split())
-    return next((found.expand(name) for sentence, name in _LICENCES if (found := sentence.search(text))), "")
+    return next((match.expand(name) for sentence, name in _LICENCES if (match := sentence.search(text))), "")
 
 
 def _until_damage(rows: Iterator[bytes | None], damage: list[DamagedError]) -> Iterator[bytes | None]:
-    """The lines up to the damage, which is noted."""
+    """The lines before any damage, which is appended to `damage`."""
     try:
         yield from rows
     except DamagedError as error:
@@ -161,7 +161,7 @@ def _until_damage(rows: Iterator[bytes | None], damage: list[DamagedError]) -> I
 
 
 def _is_packed(beginning: list[bytes | None]) -> bool:
-    """Whether the entries follow each other without an empty line."""
+    """Whether entries follow each other without an empty line."""
     below_empty = below_indented = 0
     for above, row in pairwise(beginning):
         if _is_head(row) and above is not None:
@@ -171,16 +171,16 @@ def _is_packed(beginning: list[bytes | None]) -> bool:
 
 
 def _is_head(row: bytes | None) -> bool:
-    """Whether a line may begin an entry: at the margin, and no source, author or address that slipped there."""
+    """Whether a line may begin an entry: it is at the margin, and no stray source, author or address."""
     return row is not None and bool(row[:1].strip()) and not row.startswith(_NO_HEADS)
 
 
 def _entries(rows: Iterator[bytes | None], *, is_packed: bool) -> Iterator[_Entry]:
-    """Each entry, without what is about the dictionary."""
+    """The entries, without those that describe the dictionary."""
     in_front = False
     for entry in _blocks(rows, is_packed=is_packed):
         head = entry.lines[0] or b""
-        # A licence or a preface: what stands at the margin below such a head is no head but a paragraph.
+        # In a licence or a preface, a long line at the margin begins a paragraph, not an entry.
         is_paragraph = len(head.split()) > _LONGEST_HEAD and not begins_definition(head.decode("utf-8", "replace"))
         in_front = head.startswith(_ABOUT) or (in_front and is_paragraph)
         if not in_front:
@@ -188,7 +188,7 @@ def _entries(rows: Iterator[bytes | None], *, is_packed: bool) -> Iterator[_Entr
 
 
 def _blocks(rows: Iterator[bytes | None], *, is_packed: bool) -> Iterator[_Entry]:
-    """What stands between the places where an entry may begin."""
+    """The blocks of lines between the places where an entry may begin."""
     block = _Entry(0)
     above: bytes | None = b""
     for number, row in enumerate(rows):

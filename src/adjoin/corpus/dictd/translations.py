@@ -1,13 +1,13 @@
-r"""A dictionary of another language into English, in the format of dictd: what means the same in English.
+r"""Bilingual dictionaries into English, in dictd format, as a source of English paraphrases.
 
-    højhus /hojhus/ <n>                                            a head, told by its pronunciation
+    højhus /hojhus/ <n>                                            headword, recognised by its pronunciation
     apartment building, block of flats, house with several floors  its translations: one line for one meaning ...
     høne /hone/
-    1. chicken, hen                                                ... or a numbered line for each
+    1. chicken, hen                                                ... or one numbered line per meaning
     2. fowl
 
-The expressions of a line are each other's paraphrases, and nobody had to say so: whoever translated the head put
-them beside one another. Lines further down are references, examples and remarks.
+The expressions on one line are paraphrases of each other, since they translate the same meaning. Lines further
+down are references, examples and remarks.
 """
 
 import re
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from adjoin.corpus.document import PROSE, Document
 from adjoin.tally import Tally
 
-MAX_LINES = 200  # of an entry
+MAX_LINES = 200  # lines of one entry that are read
 NO_EXPRESSIONS = "no translation"
 
 _TITLE = re.compile(rb".{1,80}- ?English .{0,60}\bdictionary\s*", re.IGNORECASE)
@@ -29,22 +29,22 @@ _APART = re.compile(r"[,;] ")
 
 
 def translates_into_english(beginning: list[bytes | None]) -> bool:
-    """Whether a dictionary says so in its title: "Danish-English FreeDict Dictionary".
+    """Return whether a dictionary's title says so, as in "Danish-English FreeDict Dictionary".
 
     Args:
-        beginning: its first lines.
+        beginning: first lines of the dictionary.
     """
     return any(_TITLE.fullmatch(row) for row in beginning[:_TITLE_WITHIN] if row)
 
 
 def read_translations(rows: Iterator[bytes | None], origin: str, licence: str, tally: Tally) -> Iterator[Document]:
-    """A Document for each meaning: its expressions as `Document.expressions`, the head it translates as its term.
+    """Yield one Document per meaning: `Document.expressions` translate the headword, `Document.term`.
 
     Args:
-        rows: the lines of the dictionary; None for one that is too long.
-        origin: of the dictionary.
-        licence: of the dictionary.
-        tally: where every head without expressions is counted, and lines that are not UTF-8.
+        rows: lines of the dictionary; None for one that is too long.
+        origin: origin of the dictionary.
+        licence: licence of the dictionary.
+        tally: counts headwords without expressions, and lines that are not UTF-8.
     """
     head, first, block = "", 0, list[str]()
     for number, row in enumerate(rows):
@@ -67,24 +67,24 @@ def read_translations(rows: Iterator[bytes | None], origin: str, licence: str, t
 def _meanings(
     head: str, lines: list[str], origin: str, first: int, licence: str, tally: Tally
 ) -> Iterator[Document]:
-    """Those of one entry, whose head stands on the line `first`, counted from 0."""
-    found, is_open = 0, True
+    """The Documents of one entry, whose headword is on line `first`, counted from 0."""
+    number_of_meanings, is_open = 0, True
     for number, line in enumerate(lines, first + 2):
         is_open |= bool(_MEANING.match(line))
         if not is_open or _NO_MEANING.match(line):
             continue
         if expressions := expressions_of(_MEANING.sub("", line, count=1)):
-            found, is_open = found + 1, False
+            number_of_meanings, is_open = number_of_meanings + 1, False
             text = ", ".join(expressions)
             yield Document.of(
                 text, PROSE, origin, first_line=number, licence=licence, term=head, expressions=expressions
             )
-    if not found:
+    if not number_of_meanings:
         tally.add(NO_EXPRESSIONS, f"{origin}:{first + 1}")
 
 
 def expressions_of(line: str) -> tuple[str, ...]:
-    """The expressions of a line, each once, without remarks: `muck <n>, dirt [Br.]` → "muck", "dirt"."""
+    """Split a line into its distinct expressions, without remarks: `muck <n>, dirt [Br.]` → "muck", "dirt"."""
     while (less := _REMARK.sub(" ", line)) != line:
         line = less
     parts = (" ".join(part.split()).strip(" .,;:") for part in _APART.split(line + " "))

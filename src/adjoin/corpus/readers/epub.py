@@ -1,7 +1,7 @@
-"""EPUB → the prose of its chapters, in the order of reading.
+"""EPUB → the prose of its chapters, in reading order.
 
-A book is a zip file with a package document, which names the title and the order ("spine") of its pages. Both are
-found by regular expressions, not by a parser of XML: no entity is expanded and nothing outside is fetched.
+A book is a zip file with a package document, which names the title and the pages in reading order (the "spine").
+Its XML is parsed by defusedxml, which refuses entities and fetches nothing. Pages are read as HTML.
 """
 
 import codecs
@@ -12,32 +12,29 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from html import unescape
 from urllib.parse import unquote
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
+from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from adjoin.corpus.document import Document
 from adjoin.corpus.readers.html import read_html
-from adjoin.corpus.readers.sections import UnreadableError, one_line
+from adjoin.corpus.readers.sections import UnreadableError, one_line, with_unix_line_ends
 from adjoin.tally import Tally
 
 MAX_MEMBER = 8 << 20  # bytes of one page
-MAX_TOTAL = 512 << 20  # bytes of all pages
+MAX_XML = 1 << 20  # bytes of a file that is parsed as XML, whose tree takes up to 40 times as much memory
+MAX_TOTAL = 512 << 20  # bytes of all members that are read
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
-# Fonts are scrambled in books that anyone may read; any other method hides the text.
-_ENCRYPTED = re.compile(r"<(?:\w+:)?EncryptedData\b(.*?)</(?:\w+:)?EncryptedData", re.DOTALL)
-_FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
-_ROOTFILE = re.compile(r"<(?:\w+:)?rootfile\b([^>]*)>")
-_TITLE = re.compile(r"<(?:\w+:)?title\b[^>]*>([^<]*)<")
-_RIGHTS = re.compile(r"<(?:\w+:)?rights\b[^>]*>([^<]*)<")
+# Books that anyone may read have obfuscated fonts; any other encryption method hides the text.
+_FONT_OBFUSCATION = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"})
 _LICENCE_NAME = re.compile(r"licen[cs]e|public domain|\bCC[- ](?:BY|0)|creative commons", re.IGNORECASE)
-_ITEM = re.compile(r"<(?:\w+:)?item\b([^>]*)>")
-_ITEM_REFERENCE = re.compile(r"<(?:\w+:)?itemref\b([^>]*)>")
-_ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _PAGE_TYPES = frozenset({"application/xhtml+xml", "text/html", "text/x-oeb1-document"})
-# Pages that are not the book's text, by the last part of their path or their identifier.
-_AROUND = re.compile(
+# Pages that are not the book's text, by the last part of their path.
+_FRONT_AND_BACK_MATTER = re.compile(
     r"(?:.*[-_.])?(?:cover|title-?page|toc|nav|ncx|contents|copyright|colophon|imprint|dedication|genindex|index|search)"
     r"(?:[-_.]?(?:page|img|image|\d+))?",
     re.IGNORECASE,
@@ -45,15 +42,15 @@ _AROUND = re.compile(
 
 
 def read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
-    """Give the Documents of each page, of origin "book.epub!path/of/page.xhtml"; the title is the book's.
+    """Yield the Documents of each page of a book. Their title is the book's.
 
     Args:
         data: the whole file.
-        origin: of the book.
-        tally: where pages that cannot be read are counted, and a book that is encrypted.
+        origin: origin of the book; a page's is "book.epub!path/of/page.xhtml".
+        tally: counts pages that cannot be read, and a book that is encrypted.
 
     Raises:
-        UnreadableError: it is no EPUB, or broken.
+        UnreadableError: the file is no EPUB, or broken.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -63,31 +60,32 @@ def read_epub(data: bytes, origin: str, tally: Tally) -> Iterator[Document]:
 
 
 class _Book:
-    """The members of the zip file, each read within bounds."""
+    """The members of the zip file, read within bounds."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._members = {info.filename: info for info in archive.infolist()}
-        self._left = MAX_TOTAL
+        self._bytes_left = MAX_TOTAL
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, max_bytes: int = MAX_MEMBER) -> str:
         """The text of a member, decoded.
 
         Raises:
-            UnreadableError: it is not there, too large, encrypted or not UTF-8.
+            UnreadableError: it is missing, too large, encrypted, not UTF-8, or defines entities.
         """
         info = self._members.get(name)
         if info is None:
             raise UnreadableError("missing from the book")
         if info.flag_bits & 1:
             raise UnreadableError("encrypted")
+        max_bytes = min(max_bytes, MAX_MEMBER)
         with self._archive.open(info) as stream:
-            content = stream.read(MAX_MEMBER + 1)  # what the header says of its size may be wrong
-        self._left -= len(content)
-        if len(content) > MAX_MEMBER or self._left < 0:
+            content = stream.read(max_bytes + 1)  # the size in the header may be wrong
+        self._bytes_left -= len(content)
+        if len(content) > max_bytes or self._bytes_left < 0:
             raise UnreadableError("too large")
         try:
             text = content.decode("utf-16" if content.startswith(_UTF16_MARKS) else "utf-8-sig")
@@ -95,62 +93,71 @@ class _Book:
             raise UnreadableError("not UTF-8") from None
         if "<!ENTITY" in text:
             raise UnreadableError("defines entities")
-        return text.replace("\r\n", "\n").replace("\r", "\n")
+        return with_unix_line_ends(text)
+
+    def xml(self, name: str) -> Element:
+        """The root element of an XML member, its names without their namespaces.
+
+        Raises:
+            UnreadableError: as for `text`, or "unreadable": the XML is not well-formed.
+        """
+        try:
+            root: Element = fromstring(self.text(name, MAX_XML))
+        except (ParseError, DefusedXmlException):
+            raise UnreadableError("unreadable") from None
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+        return root
 
 
 def _read_book(book: _Book, origin: str, tally: Tally) -> Iterator[Document]:
     if _is_encrypted(book):
         tally.add("encrypted", origin)
         return
-    root = _ROOTFILE.search(book.text(_CONTAINER))
-    package_name = _attributes(root[1]).get("full-path", "") if root else ""
-    package = book.text(package_name)
-    title, rights = (_first(pattern, package) for pattern in (_TITLE, _RIGHTS))
-    for name in _spine(package, posixpath.dirname(package_name)):
-        place = f"{origin}!{name}"
+    rootfile = book.xml(_CONTAINER).find(".//rootfile")
+    package_path = rootfile.get("full-path", "") if rootfile is not None else ""
+    package = book.xml(package_path)
+    title, rights = (one_line(package.findtext(f".//{name}") or "") for name in ("title", "rights"))
+    for name in _spine(package, posixpath.dirname(package_path)):
+        page_origin = f"{origin}!{name}"
         try:
-            documents = list(read_html(book.text(name), place))
+            documents = list(read_html(book.text(name), page_origin))
         except UnreadableError as error:
-            tally.add(error.reason, place)
+            tally.add(error.reason, page_origin)
             continue
         for document in documents:
             yield replace(document, title=title or document.title, licence=_named_licence(rights))
 
 
-def _first(pattern: re.Pattern[str], package: str) -> str:
-    found = pattern.search(package)
-    return one_line(unescape(found[1])) if found else ""
-
-
 def _is_encrypted(book: _Book) -> bool:
+    """Whether anything but fonts is encrypted; an encryption file that cannot be read counts as a yes."""
     if _ENCRYPTION not in book:
         return False
+    try:
+        entries = list(book.xml(_ENCRYPTION).iter("EncryptedData"))
+    except UnreadableError:
+        return True
     return any(
-        not any(method in found[1] for method in _FONT_SCRAMBLING)
-        for found in _ENCRYPTED.finditer(book.text(_ENCRYPTION))
+        not any(element.get("Algorithm") in _FONT_OBFUSCATION for element in entry.iter()) for entry in entries
     )
 
 
-def _spine(package: str, folder: str) -> list[str]:
-    """The members that hold the book's text, in the order of reading."""
-    items = {item.get("id", ""): item for found in _ITEM.finditer(package) for item in (_attributes(found[1]),)}
-    names: dict[str, None] = {}  # each once, and in order
-    for found in _ITEM_REFERENCE.finditer(package):
-        reference = _attributes(found[1])
-        item = items.get(reference.get("idref", ""), {})
+def _spine(package: Element, folder: str) -> list[str]:
+    """The members that hold the book's text, each once, in reading order."""
+    items = {item.get("id", ""): item for item in package.iter("item")}
+    names: dict[str, None] = {}
+    for reference in package.iter("itemref"):
+        item = items.get(reference.get("idref", ""))
+        if item is None or item.get("media-type") not in _PAGE_TYPES or reference.get("linear") == "no":
+            continue
         path = unquote(item.get("href", ""))
         stem = posixpath.splitext(posixpath.basename(path))[0]
-        is_page = item.get("media-type") in _PAGE_TYPES and reference.get("linear") != "no"
-        is_around = "nav" in item.get("properties", "").split() or _AROUND.fullmatch(stem)
-        if path and is_page and not is_around:
+        is_navigation = "nav" in item.get("properties", "").split()
+        if path and not is_navigation and not _FRONT_AND_BACK_MATTER.fullmatch(stem):
             names[posixpath.normpath(posixpath.join(folder, path))] = None
     return list(names)
 
 
-def _attributes(text: str) -> dict[str, str]:
-    return {name: unescape(double or single) for name, double, single in _ATTRIBUTE.findall(text)}
-
-
 def _named_licence(rights: str) -> str:
-    """The rights that a book states, where they name a licence and not only who holds them."""
+    """The book's statement of rights if it names a licence, not only a holder."""
     return rights if len(rights) <= 200 and _LICENCE_NAME.search(rights) else ""

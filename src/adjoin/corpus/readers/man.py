@@ -1,9 +1,8 @@
-r"""Manual pages → prose on their own lines: roff with the macros of man and of mdoc.
+r"""Manual pages → prose that keeps its lines: roff with the man and mdoc macros.
 
-Kept: paragraphs, list items with their tags. Emptied: synopses, examples and other text that is not filled,
-tables, comments, and the sections that are much the same on every page (see also, authors, copyright). The tag of
-a list item stands on the first line of the item. The page's title is the line below NAME: "ls - list directory
-contents".
+Kept: paragraphs, and list items with their tags; a tag moves to the first line of its item. Dropped: synopses,
+examples and other unfilled text, tables, comments, and sections that are much the same on every page (see also,
+authors, copyright). The page's title is the text below NAME: "ls - list directory contents".
 """
 
 import re
@@ -14,7 +13,7 @@ from adjoin.corpus.readers.sections import Rows, UnreadableError, lines_of, one_
 
 _IS_MAN = re.compile(r"^[.'][ \t]*(?:TH|SH|Dt|Sh|Dd)\b", re.MULTILINE)
 _REDIRECT = re.compile(r"(?:\s|[.']\\\".*\n|\.\n)*\.so\s+\S+\s*(?:\n|$)")
-_MAX_ARGUMENT = 4096  # characters of one macro line; longer ones are data
+_MAX_MACRO_LINE = 4096  # characters; longer lines are data
 
 # Escapes.
 _ESCAPE = re.compile(
@@ -49,7 +48,7 @@ _STRINGS = {
 }  # fmt: skip
 
 # Macros.
-_ENDS = {  # what begins a block that is dropped → what ends it
+_ENDS = {  # macro that begins a dropped block → macro that ends it
     "nf": "fi", "EX": "EE", "TS": "TE", "EQ": "EN", "PS": "PE", "SY": "YS", "Vb": "Ve", "Rs": "Re", "Bd": "Ed",
     "de": ".", "de1": ".", "am": ".", "ig": ".", "dsh": ".", "DS": "DE", "CS": "CE", "cs": "ce",
 }  # fmt: skip
@@ -61,8 +60,8 @@ _BULLET = re.compile(r"[-•*o·+—–□]|\(?\w{1,3}[.)]|")  # noqa: RUF001
 _HEADS, _ITEMS = frozenset({"SH", "SS", "Sh", "Ss"}), frozenset({"IP", "It", "HP"})
 _ALTERNATING = frozenset({"BR", "BI", "IB", "IR", "RB", "RI"})
 _FONTS = frozenset({"B", "I", "R", "SM", "SB", "CW"})
-_LINKS = frozenset({"UR", "UE", "MT", "ME"})  # the address goes, the text stands on lines of its own
-# mdoc: what opens and closes a quotation; those with "o" and "c" at the end open and close it on different lines.
+_LINKS = frozenset({"UR", "UE", "MT", "ME"})  # the address is dropped; the text has its own lines
+# mdoc: marks around a quotation. Macros that end in "o" and "c" open and close it on different lines.
 _QUOTES = {"D": "“”", "S": "‘’", "P": "()", "B": "[]", "O": "[]", "A": "<>", "Q": '""', "Br": "{}"}  # noqa: RUF001
 _OPENING = {f"{name}{'p' if name == 'O' else 'q'}": marks for name, marks in _QUOTES.items()}
 _OPENING["Ql"] = _QUOTES["S"]
@@ -81,29 +80,33 @@ _ARGUMENT = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"?|((?:\\ |[^ \t])+))')
 
 
 def read_man(text: str, origin: str) -> Iterator[Document]:
-    """Give one Document per section of a manual page, subsections too.
+    """Yield one Document per section and subsection of a manual page.
+
+    Args:
+        text: the page.
+        origin: origin of the page.
 
     Raises:
-        UnreadableError: "not a man page", or "redirect" where the page only names another.
+        UnreadableError: "not a man page", or "redirect" for a page that only names another.
     """
     if _REDIRECT.match(text) and text.count("\n") < 20:
         raise UnreadableError("redirect")
     if not _IS_MAN.search(text):
         raise UnreadableError("not a man page")
-    page = _Page()
+    parser = _ManPageParser()
     for line, content in enumerate(lines_of(text)):
-        page.read_line(line, content)
-    page.end_section("")
-    for section, rows in page.sections:
-        yield from section_documents(rows, section, origin, page.title)
+        parser.read_line(line, content)
+    parser.end_section("")
+    for section, rows in parser.sections:
+        yield from section_documents(rows, section, origin, parser.title)
 
 
-class _Page:
-    """Reads a page line by line.
+class _ManPageParser:
+    """Parses a page line by line.
 
     Attributes:
-        sections: the finished sections: heading, and line → text.
-        title: the line below NAME.
+        sections: heading and rows of each finished section.
+        title: the text below NAME.
     """
 
     def __init__(self) -> None:
@@ -111,34 +114,34 @@ class _Page:
         self.title = ""
         self._strings = dict(_STRINGS)
         self._section = ""
-        self._part = ""  # the section that a subsection stands in
+        self._outer_section = ""  # the section that holds the subsection
         self._rows: Rows = {}
-        self._tag = ""  # of a list item whose text has not come
-        self._name = ""  # mdoc: what Nm stands for
-        self._awaits_heading = ""  # the heading's macro, where its text stands on the next line
-        self._until = ""  # the macro that ends what is dropped
-        self._skipped = 0  # the braces of a condition that does not hold
-        self._in_command = False  # whether a shell's command, shown by a "$ ", goes on
-        self._took = False  # whether the last condition held
+        self._tag = ""  # tag of a list item whose text has not come yet
+        self._name = ""  # mdoc: the name that Nm stands for
+        self._awaits_heading = ""  # macro of a heading whose text is on the next line
+        self._block_end = ""  # macro that ends the dropped block
+        self._skipped_braces = 0  # open braces of a condition that does not hold
+        self._in_command = False  # whether a shell command, marked by "$ ", continues
+        self._condition_held = False  # whether the last condition held
 
     def read_line(self, line: int, content: str) -> None:
-        """Take one line, numbered from 0."""
-        if self._skipped:
-            self._skipped += content.count("\\{") - content.count("\\}")
+        """Parse one line, counted from 0."""
+        if self._skipped_braces:
+            self._skipped_braces += content.count("\\{") - content.count("\\}")
         elif content[:1] in (".", "'"):
             self._read_request(line, content)
-        elif content and not self._until:
+        elif content and not self._block_end:
             text = self._plain(content)
             if not self._in_command and not text.startswith("$ "):
                 self._add(line, text)
             self._in_command = text.endswith("\\") and (self._in_command or text.startswith("$ "))
 
     def end_section(self, name: str) -> None:
-        """Close the open section and begin the one of this name."""
+        """End the open section and begin one of this name."""
         below_name = self._section.casefold() in ("name", "nombre", "nom", "bezeichnung")
         if below_name and not self.title:
             self.title = one_line(" ".join(self._rows.values()))
-        if not _DROPPED_SECTIONS.fullmatch(self._part) and not below_name:
+        if not _DROPPED_SECTIONS.fullmatch(self._outer_section) and not below_name:
             self.sections.append((self._section, self._rows))
         self._section, self._rows, self._tag = name, {}, ""
 
@@ -153,39 +156,39 @@ class _Page:
     def _read_request(self, line: int, content: str) -> None:
         bare = content[1:].strip()
         name, _, rest = bare.replace("\t", " ", 1).partition(" ")
-        if name.startswith('\\"') or not name or len(content) > _MAX_ARGUMENT:
-            if self._until == "." and bare == ".":
-                self._until = ""
+        if name.startswith('\\"') or not name or len(content) > _MAX_MACRO_LINE:
+            if self._block_end == "." and bare == ".":
+                self._block_end = ""
             return
-        if self._until:
+        if self._block_end:
             self._read_dropped(name)
         elif name[:2] in ("if", "ie", "el"):
             self._read_condition(line, bare)
         elif name in _ENDS:
             filled = name == "Bd" and ("-filled" in rest or "-ragged" in rest)
-            self._until = "" if filled else _ENDS[name]
+            self._block_end = "" if filled else _ENDS[name]
         else:
             self._read_macro(line, name, rest)
 
     def _read_dropped(self, name: str) -> None:
-        """A macro inside what is dropped: its end, or a section, which ends all but definitions and tables."""
-        if name == self._until or (name in _HEADS and self._until in ("fi", "EE", "Ed", "YS", "Ve")):
-            self._until = ""
+        """A macro in a dropped block: its end, or a heading, which ends all but definitions and tables."""
+        if name == self._block_end or (name in _HEADS and self._block_end in ("fi", "EE", "Ed", "YS", "Ve")):
+            self._block_end = ""
 
     def _read_condition(self, line: int, bare: str) -> None:
-        """`.if`, `.ie` and `.el`: we are nroff, and groff; all other conditions are taken not to hold."""
-        found = re.match(r"(?:(?:if|ie) *(!?)(\S*)|el) *(.*)", bare)
-        if not found:
+        """`.if`, `.ie` and `.el`: the conditions of nroff and of groff hold, all others do not."""
+        match = re.match(r"(?:(?:if|ie) *(!?)(\S*)|el) *(.*)", bare)
+        if not match:
             return
         if bare.startswith("el"):
-            holds = not self._took
+            holds = not self._condition_held
         else:
-            holds = self._took = not found[1] and (found[2] == "n" or found[2].startswith(r"\n(.g"))
-        rest = found[3]
+            holds = self._condition_held = not match[1] and (match[2] == "n" or match[2].startswith(r"\n(.g"))
+        rest = match[3]
         if not holds:
-            self._skipped = max(bare.count("\\{") - bare.count("\\}"), 0)
+            self._skipped_braces = max(bare.count("\\{") - bare.count("\\}"), 0)
         elif rest.startswith(("\\{", ".", "'")):
-            self.read_line(line, rest.removeprefix("\\{").removeprefix("\\").strip()[:_MAX_ARGUMENT])
+            self.read_line(line, rest.removeprefix("\\{").removeprefix("\\").strip()[:_MAX_MACRO_LINE])
 
     def _read_macro(self, line: int, name: str, rest: str) -> None:
         if name in _HEADS:
@@ -205,16 +208,16 @@ class _Page:
             self._add(line, self._words(name, rest))
 
     def _begin_section(self, macro: str, name: str) -> None:
-        self._until = ""
+        self._block_end = ""
         name = one_line(name)
         if macro in ("SH", "Sh"):
             self.end_section(name)
-            self._part = name
+            self._outer_section = name
         else:
             self.end_section(name)
 
     def _words(self, macro: str, rest: str) -> str:
-        """What the arguments of a macro show."""
+        """The text that the arguments of a macro show."""
         arguments = [quoted.replace('""', '"') or bare for quoted, bare in _ARGUMENT.findall(rest)]
         if macro in _LINKS:
             return self._plain(" ".join(arguments[1:] if macro in ("UR", "MT") else arguments))
@@ -227,7 +230,7 @@ class _Page:
         return self._mdoc(arguments) if macro in ("It", "Sh", "Ss", "Nd") else self._plain(" ".join(arguments))
 
     def _mdoc(self, arguments: list[str]) -> str:
-        """The words of a line of mdoc, in which macros call each other."""
+        """The text of an mdoc line, in which macros call each other."""
         line = _MdocLine()
         for index, argument in enumerate(arguments):
             if argument == "Nm":
@@ -245,11 +248,11 @@ class _Page:
     def _plain(self, text: str) -> str:
         return _ESCAPE.sub(self._escaped, text) if "\\" in text else text
 
-    def _escaped(self, found: re.Match[str]) -> str:
-        kind = found.lastgroup
+    def _escaped(self, match: re.Match[str]) -> str:
+        kind = match.lastgroup
         if kind is None or kind == "comment":
             return ""
-        value = found[kind]
+        value = match[kind]
         if kind == "other":
             return _OTHERS.get(value, "")
         if kind in ("string", "string1", "string2"):
@@ -260,16 +263,16 @@ class _Page:
 
 
 class _MdocLine:
-    """The words of one line of mdoc, as they are put together."""
+    """Joins the words of one mdoc line."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._closing: list[str] = []  # what closes the quotations that are open
+        self._closing: list[str] = []  # marks that close the open quotations
         self._macro = ""
         self._joins = True  # whether the next word follows without a space
 
     def call(self, macro: str) -> None:
-        """Take a macro's name."""
+        """Add a macro."""
         if macro in _OPENING:
             self._put(_OPENING[macro][0])
             self._closing.append(_OPENING[macro][1])
@@ -290,7 +293,7 @@ class _MdocLine:
         self._macro = macro
 
     def add(self, word: str) -> None:
-        """Take a word, as the macro before it shows it."""
+        """Add a word in the form that the macro before it gives it."""
         if not word:
             return
         if word in _CLOSING_MARKS:
@@ -314,10 +317,10 @@ class _MdocLine:
             self._macro = ""
 
     def text(self) -> str:
-        """The line, its quotations closed."""
+        """Return the line with its quotations closed."""
         marks = []
         while self._pieces and self._closing and self._pieces[-1] in (".", ",", ":", ";"):
-            marks.append(self._pieces.pop())  # stands behind what closes
+            marks.append(self._pieces.pop())  # follows the closing mark
         return "".join([*self._pieces, *reversed(self._closing), *reversed(marks)])
 
     def _put(self, word: str) -> None:

@@ -1,4 +1,4 @@
-"""Text without markup, source code, and the description inside a Python package's metadata."""
+"""Reads plain text, source code, and the description in a Python package's metadata."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.readers.markdown import read_markdown
 from adjoin.corpus.readers.rest import read_rest
-from adjoin.corpus.readers.sections import Reader, one_kind_of_line_end, one_line
+from adjoin.corpus.readers.sections import Reader, one_line, only_newlines
 
-# How the field Description-Content-Type names its readers; reStructuredText is what its absence means.
+# Value of Description-Content-Type → reader. Without that field, it is reStructuredText.
 _DESCRIPTION_READERS: dict[str, Reader] = {"text/markdown": read_markdown, "text/x-rst": read_rest}
 
-# What the lines that are looked at begin with: digits only where a heading's number may follow.
+# Beginnings of the lines that are examined: rules, frames, and the number of a heading.
 _MARK = re.compile(r"\n[ \t]*+(?:[=~^*#_+|/\\<-]|\.[. ]|(?<=\n)\d\d?\.)")
 _RULE = re.compile(r"\s*([=\-~^*#_+.])\1{2,}\s*")
 _NUMBERED = re.compile(r"(?:\d{1,2}\.|\d{1,2}(?:\.\d{1,3}){1,4}\.?)\s{1,4}(\S.{0,60}?[^\s.,:;?!\d])")
@@ -24,13 +24,13 @@ _GUTENBERG_MARK = re.compile(r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBE
 
 
 def read_plain(text: str, origin: str) -> Iterator[Document]:
-    """Give one Document per section, its paragraphs as they stand.
+    """Yield one Document per section of a plain text, its paragraphs unchanged.
 
-    Underlined lines and numbered ones that stand alone ("3.2.  Title") name sections. Rules, boxes, drawings, the
-    heads and feet of printed pages go, and what Project Gutenberg writes around its books.
+    A section is named by an underlined line, or by a numbered line on its own ("3.2.  Title"). Removed: rules,
+    boxes, drawings, headers and footers of printed pages, and Project Gutenberg's text around its books.
     """
-    text = one_kind_of_line_end(text)
-    if any(f"{space}\n" in text for space in _SPACES):  # in half of all files there is none
+    text = only_newlines(text)
+    if any(f"{space}\n" in text for space in _SPACES):  # half of all files have none
         text = "\n".join([line.rstrip() for line in text.split("\n")])
     text = text.rstrip()
     lines = text.split("\n")
@@ -47,13 +47,13 @@ def read_plain(text: str, origin: str) -> Iterator[Document]:
 
 
 def _marked_lines(text: str, first: int, last: int) -> list[int]:
-    """Those of the lines `first` to `last` that begin with a mark or a digit, which one search finds."""
+    """The lines from `first` to `last` that begin with a mark or a digit, found in one search."""
     marked = []
     line = position = 0
     text = f"\n{text}"
-    for found in _MARK.finditer(text):
-        line += text.count("\n", position, found.end())
-        position = found.end()
+    for match in _MARK.finditer(text):
+        line += text.count("\n", position, match.end())
+        position = match.end()
         if first < line <= last:
             marked.append(line - 1)
     return marked
@@ -62,7 +62,7 @@ def _marked_lines(text: str, first: int, last: int) -> list[int]:
 def _documents(
     lines: list[str], first: int, last: int, section: str, origin: str, title: str
 ) -> Iterator[Document]:
-    """The Document of lines `first` to `last`, the latter not included; none, if they are empty."""
+    """The Document of lines `first` to `last`, `last` excluded; none if they are empty."""
     while first < last and not lines[first]:
         first += 1
     while first < last and not lines[last - 1]:
@@ -73,13 +73,13 @@ def _documents(
 
 
 def _book(lines: list[str]) -> tuple[int, int, str]:
-    """Where a book of Project Gutenberg begins and ends, and its title."""
+    """The first line of a Project Gutenberg book, the line after its last, and its title."""
     first, last, title = 0, len(lines), ""
     for index, line in enumerate(lines):
         if line.startswith("Title:") and not title:
             title = line[6:].strip()
-        elif found := _GUTENBERG_MARK.match(line):
-            if found[1] == "START":
+        elif match := _GUTENBERG_MARK.match(line):
+            if match[1] == "START":
                 first = index + 1
             else:
                 last = index
@@ -88,7 +88,7 @@ def _book(lines: list[str]) -> tuple[int, int, str]:
 
 
 def _headings(lines: list[str], marks: list[int]) -> dict[int, str]:
-    """Find the headings among the marked lines, line → text; empty them, and what is no text."""
+    """Find the headings among the marked lines, as line → text; empty them, and rules and drawings."""
     headings: dict[int, str] = {}
     for index in marks:
         line = lines[index]
@@ -98,8 +98,8 @@ def _headings(lines: list[str], marks: list[int]) -> dict[int, str]:
                 headings[index - 1] = one_line(above)
                 lines[index - 1] = ""
             lines[index] = ""
-        elif found := _NUMBERED.fullmatch(line):
-            if not any(lines[max(index - 1, 0) : index] + lines[index + 1 : index + 2]) and found[1][0].isupper():
+        elif match := _NUMBERED.fullmatch(line):
+            if not any(lines[max(index - 1, 0) : index] + lines[index + 1 : index + 2]) and match[1][0].isupper():
                 headings[index] = one_line(line)
                 lines[index] = ""
         elif not line[0].isdigit() and _is_drawing(line.strip()):
@@ -108,14 +108,14 @@ def _headings(lines: list[str], marks: list[int]) -> dict[int, str]:
 
 
 def _is_underlined(lines: list[str], index: int) -> bool:
-    """Whether the rule on this line stands below a heading: one short line, as long as the rule or shorter."""
+    """Whether the rule on this line underlines a heading: one short line, no longer than the rule."""
     above = lines[index - 1]
     stands_alone = index < 2 or not lines[index - 2]  # a rule above it has been emptied
     return stands_alone and len(above.strip()) <= min(_LONGEST_HEADING, len(lines[index].strip()) + 3)
 
 
 def _is_drawing(line: str) -> bool:
-    """Whether a line belongs to a table, a box or a picture: framed by bars, or a third of it words at most."""
+    """Whether a line belongs to a table, box or picture: framed by bars, or at most a third alphanumeric."""
     if len(line) < 8:
         return False
     if line[0] in "|+" and line[-1] in "|+":
@@ -124,7 +124,7 @@ def _is_drawing(line: str) -> bool:
 
 
 def _empty_page_ends(lines: list[str]) -> None:
-    """Empty the foot of each printed page and the head of the next, as RFCs have them."""
+    """Empty the footer of each printed page and the header of the next, as in RFCs."""
     for index, line in enumerate(lines):
         if line.endswith("]") and _PAGE_FOOT.search(line):
             lines[index] = ""
@@ -134,7 +134,7 @@ def _empty_page_ends(lines: list[str]) -> None:
 
 
 def code_reader(language: str) -> Reader:
-    """Make the reader of a programming language: the whole file, to the byte, as one Document."""
+    """Return a reader that yields a whole source file, unchanged, as one Document in this language."""
 
     def read_code(text: str, origin: str) -> Iterator[Document]:
         yield Document.of(text, language, origin)
@@ -143,9 +143,9 @@ def code_reader(language: str) -> Reader:
 
 
 def read_metadata(text: str, origin: str) -> Iterator[Document]:
-    """Read the long description in a METADATA or PKG-INFO file: what stands below the header fields.
+    """Yield the Documents of the long description in a METADATA or PKG-INFO file, below its header fields.
 
-    Metadata before version 2.1 keep it, indented, in a field; such files hold no text for us.
+    Metadata before version 2.1 have the description in a field; it is not read.
     """
     header, blank, body = text.partition("\n\n")
     if not blank or "Metadata-Version:" not in header:

@@ -1,28 +1,30 @@
-"""Records with named fields → Documents: how the fields are found, and what becomes of each record.
-
-The readers of JSON lines and Parquet are in `adjoin.corpus.readers.streams`; both give each record as a dict.
-"""
+"""Records with named fields → Documents, for JSON lines and Parquet, whose readers give each record as a dict."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from adjoin.corpus.code_languages import code_language
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.formats import code_language
 from adjoin.corpus.licences import normal_licence
-from adjoin.corpus.readers.sections import UnreadableError, lines_of, one_line
+from adjoin.corpus.readers.sections import (
+    UnreadableError,
+    check_line_lengths,
+    lines_of,
+    one_line,
+    with_unix_line_ends,
+)
 from adjoin.corpus.repositories import normal_repository
 from adjoin.tally import Tally
 
-MAX_RECORD = 8 << 20  # bytes; a longer one is data, or a whole library in one string
-_LONGEST_NAME = 200  # characters of a record's own name within an origin
-_LONGEST_CODE_LINE = 20_000  # characters: above it stand minified code and data, and parsers take quadratic time
-_MAX_SHAPES = 100  # sets of fields that are remembered, and fields of one of them
-_LONGEST_TITLE = 500  # characters
+MAX_RECORD = 8 << 20  # bytes; a longer record is data, or a whole library in one string
+_MAX_ID = 200  # characters of a record's id within an origin
+_MAX_TITLE = 500  # characters
+_MAX_FIELD_SETS = 100  # distinct sets of fields cached per file, and fields in one of them
 
-# The common names, the likeliest first. Code is in "content" (The Stack) or "code".
-_COMMON = {
+# Common field names, the likeliest first. Code is in "content" (The Stack) or "code".
+_COMMON_NAMES = {
     "text": ("text", "content", "body", "code"),
     "title": ("title", "subject", "headline"),
     "question": ("question", "query"),
@@ -37,19 +39,20 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the fields of records; for an empty one the common names are tried.
+    """Field names of records. For an empty name, the common names are tried.
 
-    A record that lacks a field named here is passed over and counted; a common name may be absent.
+    A record without a field named here is skipped and counted. A common name may be absent.
 
     Attributes:
-        text: the prose, or source code where `language` names a programming language: "text", "content", "body".
-        title: of the record: "title", "subject", "headline".
-        question: "question", "query"; it counts where there is an answer, or where it is named here.
-        answer: "answer", "response"; a record with a question and an answer gives the answer as its text.
-        language: "language", "lang"; natural languages are passed over in silence.
+        text: prose, or source code if `language` names a programming language. Common names: "text", "content",
+            "body", "code".
+        title: title of the record: "title", "subject", "headline".
+        question: "question", "query". It is used if there is an answer, or if the field is named here.
+        answer: "answer", "response". A record with a question and an answer has the answer as its text.
+        language: "language", "lang", "programming_language". Natural languages are ignored.
         licence: "license", "licence".
         repository: "repo", "repository", "repo_name", "source".
-        id: "id", "_id", "url"; without it a record is named by its number.
+        id: "id", "_id", "url". A record without an id is named by its number.
     """
 
     text: str = ""
@@ -62,42 +65,42 @@ class Columns:
     id: str = ""
 
     def candidates(self) -> dict[str, tuple[str, ...]]:
-        """Field of ours → the names to try in a record, in order."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: (given,) if given else _COMMON[name] for name, given in named.items()}
+        """Map each attribute of this class to the field names to try in a record, in order."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {column: (name,) if name else _COMMON_NAMES[column] for column, name in given.items()}
 
-    def named(self) -> tuple[str, ...]:
-        """The names that were given, which each record must have."""
-        return tuple(given for field in fields(self) if (given := getattr(self, field.name)))
+    def required(self) -> tuple[str, ...]:
+        """The field names that the user gave, which each record must have."""
+        return tuple(name for field in fields(self) if (name := getattr(self, field.name)))
 
 
 DEFAULT_COLUMNS = Columns()
 
 
 class RecordReader:
-    """Makes the Documents of one file's records.
+    """Makes Documents from the records of one file.
 
     Args:
-        columns: the names of the fields.
-        origin: of the file.
-        tally: where every record without a Document is counted.
+        columns: field names.
+        origin: origin of the file.
+        tally: counts every record without a Document.
     """
 
     def __init__(self, columns: Columns, origin: str, tally: Tally) -> None:
-        self._names = columns.candidates()
-        self._required = columns.named()
-        self._asks = bool(columns.question)
-        # The names of a record's fields, as they stand → field of ours → those of its names that are there.
+        self._candidates = columns.candidates()
+        self._required = columns.required()
+        self._question_alone = bool(columns.question)  # whether a question without an answer counts
+        # Field names of a record, in its order → column → which of its candidates are among them.
         self._present: dict[tuple[str, ...], dict[str, list[str]]] = {}
         self._origin = origin
         self._tally = tally
 
     def read(self, record: Mapping[str, Any], number: int) -> Document | None:
-        """Give the Document of one record, or count why there is none.
+        """Return the Document of one record, or count the reason why there is none.
 
         Args:
-            record: its fields.
-            number: of the record in its file, from 1: the line in a file of JSON lines.
+            record: field name → value.
+            number: position of the record in its file, from 1: the line, for JSON lines.
         """
         try:
             return self._document(record, number)
@@ -106,77 +109,79 @@ class RecordReader:
             return None
 
     def skip(self, reason: str, number: int) -> None:
-        """Count a record that gives nothing."""
+        """Count a record that gives no Document."""
         self._tally.add(reason, f"{self._origin}:{number}")
 
-    def wanted(self, present: Iterable[str]) -> list[str]:
-        """Which of these names of fields are looked at at all."""
-        asked = {name for names in self._names.values() for name in names}
-        return [name for name in present if name in asked]
+    def columns_read(self, names: Iterable[str]) -> list[str]:
+        """Those of the given field names that `read` uses; the others need not be loaded."""
+        used = {name for candidates in self._candidates.values() for name in candidates}
+        return [name for name in names if name in used]
 
-    def _present_names(self, fields: tuple[str, ...]) -> dict[str, list[str]]:
-        """Field of ours → the names to look at; the records of a file mostly have the same fields."""
-        known = self._present.get(fields)
-        if known is None:
+    def _present_names(self, field_names: tuple[str, ...]) -> dict[str, list[str]]:
+        """Column → the candidates among these fields. Cached: most records of a file have the same fields."""
+        present = self._present.get(field_names)
+        if present is None:
             for name in self._required:
-                if name not in fields:
+                if name not in field_names:
                     raise UnreadableError(f"no column {name}")
-            known = {ours: [name for name in names if name in fields] for ours, names in self._names.items()}
-            if len(self._present) < _MAX_SHAPES and len(fields) < _MAX_SHAPES:
-                self._present[fields] = known
-        return known
+            present = {
+                column: [name for name in names if name in field_names]
+                for column, names in self._candidates.items()
+            }
+            if len(self._present) < _MAX_FIELD_SETS and len(field_names) < _MAX_FIELD_SETS:
+                self._present[field_names] = present
+        return present
 
     def _document(self, record: Mapping[str, Any], number: int) -> Document:
         present = self._present_names(tuple(record))
-        found = {ours: _first(record, names) for ours, names in present.items()}
-        text, question, answer = found["text"], found["question"], found["answer"]
-        if not (question and (answer or self._asks)):
+        values = {column: _first_value(record, names) for column, names in present.items()}
+        text, question, answer = values["text"], values["question"], values["answer"]
+        if not (question and (answer or self._question_alone)):
             question = ""
         if question and answer:
             text = answer
         elif not text and not present["text"]:
             raise UnreadableError("no text column")
-        language = PROSE if question else code_language(found["language"])
+        language = PROSE if question else code_language(values["language"])
         return Document.of(
             prose(text) if language == PROSE else _code(text),
             language,
-            f"{self._origin}#{_short(found['id'], _LONGEST_NAME) or number}",
-            title=_short(found["title"], _LONGEST_TITLE),
+            f"{self._origin}#{_short(values['id'], _MAX_ID) or number}",
+            title=_short(values["title"], _MAX_TITLE),
             question=prose(question) if question else "",
-            licence=normal_licence(found["licence"]),
-            repository=normal_repository(found["repository"]),
+            licence=normal_licence(values["licence"]),
+            repository=normal_repository(values["repository"]),
         )
 
 
 def prose(text: str) -> str:
-    """A text as every reader of prose gives it: no empty lines around it, no white space at the ends of lines.
+    r"""Normalise prose: \n line ends, no empty lines around it, no white space at the ends of its lines.
 
     Raises:
-        UnreadableError: "empty", or "binary" (a NUL).
+        UnreadableError: "empty", or "binary" (contains a NUL).
     """
     if "\0" in text:
         raise UnreadableError("binary")
-    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    # Nothing is left of the white space before the first line, but of that within it.
-    text = "\n".join([line.rstrip() for line in lines_of(_whole(text))]).rstrip("\n").lstrip("\n")
+    # White space within the first line stays; empty lines before it go.
+    lines = lines_of(_without_surrogates(with_unix_line_ends(text)))
+    text = "\n".join([line.rstrip() for line in lines]).rstrip("\n").lstrip("\n")
     if not text:
         raise UnreadableError("empty")
     return text
 
 
 def _code(text: str) -> str:
-    """Source code as it stands, but for its line ends."""
+    """Source code unchanged except for its line ends."""
     if not text or text.isspace():
         raise UnreadableError("empty")
     if "\0" in text:
         raise UnreadableError("binary")
-    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    if len(text) > _LONGEST_CODE_LINE and max(map(len, text.split("\n"))) > _LONGEST_CODE_LINE:
-        raise UnreadableError("line too long")
-    return _whole(text)
+    text = with_unix_line_ends(text)
+    check_line_lengths(text)
+    return _without_surrogates(text)
 
 
-def _whole(text: str) -> str:
+def _without_surrogates(text: str) -> str:
     """The text as valid Unicode: JSON may escape half of a surrogate pair, which no file could hold."""
     try:
         text.encode()
@@ -186,11 +191,11 @@ def _whole(text: str) -> str:
 
 
 def _short(text: str, longest: int) -> str:
-    return one_line(_whole(text).replace("\0", " "))[:longest].rstrip() if text else ""
+    return one_line(_without_surrogates(text).replace("\0", " "))[:longest].rstrip() if text else ""
 
 
-def _first(record: Mapping[str, Any], names: list[str]) -> str:
-    """The first of these fields that says something, as a string; several licences are one expression."""
+def _first_value(record: Mapping[str, Any], names: list[str]) -> str:
+    """The first non-empty value of these fields, as a string; several licences become one expression."""
     for name in names:
         value = record.get(name)
         if isinstance(value, str):

@@ -1,10 +1,11 @@
-r"""reStructuredText → prose on its own lines, of Sphinx's kind as well, by one pass of our own over the lines.
+r"""reStructuredText, also Sphinx's → prose that keeps its lines, in one pass over the lines.
 
-Kept: paragraphs, list items, terms, field bodies, and the inside of directives that hold prose (notes, warnings,
-descriptions of functions and classes). A role of any name becomes its text, `:func:`~os.walk`` becomes `walk`.
-Emptied: all other directives, comments, literal blocks, tables, link targets, substitution definitions.
+Kept: paragraphs, list items, terms, field bodies, and the content of directives that hold prose (notes, warnings,
+descriptions of functions and classes). A role of any name becomes its text: `:func:`~os.walk`` becomes `walk`.
+Dropped: all other directives, comments, literal blocks, tables, link targets, substitution definitions.
 
-docutils reads 0.5 MB/s, of which its state machines and nodes take nine tenths, and stops at deep indentation.
+Our own parser, because docutils reads 0.5 MB/s, nine tenths of it in state machines and nodes, and stops at deep
+indentation.
 """
 
 import re
@@ -14,12 +15,12 @@ from adjoin.corpus.document import Document
 from adjoin.corpus.readers.sections import Rows, UnreadableError, lines_of, one_line, put, section_documents
 
 MAX_CHARACTERS = 8 << 20
-# Bullets and numbers in a row on one line: nobody writes them, and each would be a list of its own.
+# Six bullets or numbers in a row on one line: nobody writes them, and each would nest another list.
 _LISTS_IN_LISTS = re.compile(r" *(?:(?:[-*+]|\(?\w{1,9}[.)]) +){6}")
 
-# Directives that hold running text, docutils' own and those of Sphinx; names of Sphinx's domains ("py:function")
-# are looked up without the domain. In the first kind the text begins beside the name, in the second below an
-# argument that is none: a signature, a title, a class.
+# Directives of docutils and Sphinx that hold prose. Names of Sphinx domains ("py:function") are looked up without
+# the domain. The text of a note begins beside the name; that of a description begins below an argument, such as a
+# signature, a title or a class.
 _NOTE_NAMES = (
     "attention caution danger error hint important note tip warning epigraph highlights pull-quote compound "
     "versionadded versionchanged versionremoved deprecated seealso"
@@ -43,7 +44,7 @@ _BULLETS = "*+-•‣"
 _ITEM = re.compile(r"(?:[*+•‣-]|\(?(?:\d+|#|[A-Za-z]|[ivxlcdm]{1,8}|[IVXLCDM]{1,8})[.)])(?: +|$)")
 _GRID_TABLE, _SIMPLE_TABLE = re.compile(r"\+-[-+]*-\+$"), re.compile(r"=+(?: +=+)+$")
 
-# What may stand before and behind inline markup.
+# Characters that may precede and follow inline markup.
 _BEFORE, _BEHIND = r"(?<![^\s'\"(\[{<\-/:“‘«—–])", r"(?![^\s'\")\]}>\-/\\:.,;!?”’»…—–])"  # noqa: RUF001
 _INLINE = re.compile(
     rf"""\\(?P<escaped>[\s\S])
@@ -63,35 +64,39 @@ _INLINE = re.compile(
 _MARKUP = re.compile(r"[\\`*|]|_(?!\w)")
 _TITLED = re.compile(r"([\s\S]*?)\s*<[^<>]*>")
 _TEXTLESS_ROLES = frozenset({"raw", "math"})
-# The line ends of a link's target, which vanishes; the marks behind it stay with its words.
+# Line ends of a removed link target (as NULs), and the punctuation after it, which stays with its words.
 _SWALLOWED = re.compile(r"(\0+)([.,;:!?)\]\"'”’]*)")  # noqa: RUF001
-_MAX_PARAGRAPH = 1 << 13  # the end of each start of markup is looked for, in quadratic time if there is none
-_LONG = 1000  # characters from which on a paragraph with more than a third of markup is a drawing or data
+_MAX_PARAGRAPH = 1 << 13  # characters; unclosed markup takes quadratic time
+_LONG = 1000  # characters; a longer paragraph with more than a third of markup is a drawing or data
 
 
 def read_rest(text: str, origin: str) -> Iterator[Document]:
-    """Give one Document per section; titles of any level start a new one and name it.
+    """Yield one Document per section; a heading of any level begins and names a section.
+
+    Args:
+        text: the file.
+        origin: origin of the file.
 
     Raises:
-        UnreadableError: more than `MAX_CHARACTERS`, or lists nested on one line beyond reason.
+        UnreadableError: "too large": more than `MAX_CHARACTERS`; "unreadable": six lists nested on one line.
     """
     if len(text) > MAX_CHARACTERS:
         raise UnreadableError("too large")
     lines = [line.expandtabs(8).rstrip() for line in lines_of(text)]
     if any(map(_LISTS_IN_LISTS.match, lines)):
         raise UnreadableError("unreadable")
-    page = _Page(lines)
-    page.read()
-    title = page.title()
-    for section, rows in page.sections:
+    parser = _RestParser(lines)
+    parser.read()
+    title = parser.title()
+    for section, rows in parser.sections:
         yield from section_documents(rows, section, origin, title)
 
 
-class _Page:
-    """Goes over the lines of a page once; every method leaves the cursor behind what it has read.
+class _RestParser:
+    """Parses the lines of a page once. Every method leaves the cursor after what it has read.
 
     Attributes:
-        sections: the finished sections: heading, and line → text.
+        sections: heading and rows of each finished section.
     """
 
     def __init__(self, lines: list[str]) -> None:
@@ -102,11 +107,11 @@ class _Page:
         self._rows: Rows = {}
 
     def title(self) -> str:
-        """The first heading, if nothing stands above it."""
+        """Return the first heading if no text precedes it, else ""."""
         return next((section for section, rows in self.sections if section or rows), "")
 
     def read(self) -> None:
-        """Read the whole page."""
+        """Parse the whole page."""
         lines = self._lines
         while self._at < len(lines):
             line = lines[self._at]
@@ -120,7 +125,7 @@ class _Page:
         return self._lines[index] if index < len(self._lines) else ""
 
     def _head(self, line: str) -> bool:
-        """Read a heading, a rule or a table, if one begins here."""
+        """Read a heading or a rule, if one begins here."""
         rule = _RULE.fullmatch(line)
         below = self._line(self._at + 1)
         if rule and below and self._line(self._at + 2) == line and len(line) >= len(below.strip()):
@@ -142,7 +147,7 @@ class _Page:
         self._section, self._rows = one_line(_without_markup(heading.strip())), {}
 
     def _block(self, line: str, indent: int) -> None:
-        """Read one block that begins at this indentation; what it holds, if deeper, is left for the next."""
+        """Read one block at this indentation; blocks nested in it are left to the next call."""
         bare = line[indent:]
         if bare.startswith("..") and (len(bare) == 2 or bare[2] == " "):
             self._explicit(bare, indent)
@@ -160,26 +165,26 @@ class _Page:
 
     def _explicit(self, bare: str, indent: int) -> None:
         """A directive, a footnote, a target or a comment."""
-        if found := _FOOTNOTE.match(bare):
-            self._replace(indent, bare[found.end() :])
+        if match := _FOOTNOTE.match(bare):
+            self._replace(indent, bare[match.end() :])
             return
-        found = _DIRECTIVE.match(bare)
-        name = found[1].rpartition(":")[2].lower() if found and "|" not in found[0] else ""
+        match = _DIRECTIVE.match(bare)
+        name = match[1].rpartition(":")[2].lower() if match and "|" not in match[0] else ""
         self._at += 1
-        if name in _NOTES and found:
-            if rest := bare[found.end() :]:
+        if name in _NOTES and match:
+            if rest := bare[match.end() :]:
                 self._at -= 1
                 self._replace(indent, rest)
                 return
             self._skip_options(indent)
         elif name in _DESCRIPTIONS:
             while (line := self._line(self._at)) and _indent(line) > indent:
-                self._at += 1  # the argument goes on, or options stand below it
+                self._at += 1  # more of the argument, or options
         else:
             self._skip_deeper(indent)
 
     def _replace(self, indent: int, rest: str) -> None:
-        """Leave the rest of a line to be read as the beginning of what stands, deeper, below it."""
+        """Replace a line by its rest, indented like the nested text below it, to be read next."""
         deeper = _indent(self._line(self._at + 1))
         self._lines[self._at] = " " * (deeper if deeper > indent else indent + 1) + rest
         if not rest:
@@ -223,7 +228,7 @@ class _Page:
         self._paragraph(start, paragraph, indent)
 
     def _is_item(self, bare: str, indent: int, mark: re.Match[str]) -> bool:
-        """Whether the line below belongs to an item: "A. Einstein" begins a paragraph, and so does "-1 or"."""
+        """Whether the line below belongs to an item: "A. Einstein" and "-1 or" begin paragraphs."""
         below = self._line(self._at + 1)
         if bare[0] in _BULLETS:
             return True
@@ -267,34 +272,34 @@ def _indent(line: str) -> int:
 
 
 def _fits(title: str, rule: str) -> bool:
-    """Whether a rule is long enough to stand below a title; one of four is, however long the title."""
+    """Whether a rule is long enough to underline a title; four characters always are."""
     return len(rule) >= len(title) or len(rule) >= 4
 
 
 def _without_markup(text: str) -> str:
-    """The text of a paragraph, with as many line ends as before, each in its place."""
+    """The text of a paragraph without markup, with every line end where it was."""
     marks = len(_MARKUP.findall(text))
     if not marks or len(text) > _MAX_PARAGRAPH or (len(text) > _LONG and marks * 3 > len(text)):
         return text
     text = _INLINE.sub(_plain, text)
-    return _SWALLOWED.sub(lambda found: found[2] + "\n" * len(found[1]), text) if "\0" in text else text
+    return _SWALLOWED.sub(lambda match: match[2] + "\n" * len(match[1]), text) if "\0" in text else text
 
 
 def _unescaped(text: str) -> str:
     return re.sub(r"\\([\s\S])", r"\1", text) if "\\" in text else text
 
 
-def _plain(found: re.Match[str]) -> str:
-    kind = found.lastgroup
+def _plain(match: re.Match[str]) -> str:
+    kind = match.lastgroup
     if kind == "escaped":
-        return "" if found["escaped"] == " " else found["escaped"]
-    text = found["text"]
+        return "" if match["escaped"] == " " else match["escaped"]
+    text = match["text"]
     if text is None:
-        shown = found[kind] if kind else ""
+        shown = match[kind] if kind else ""
         if kind == "note":
             return "" if shown[0] in "#*" else shown
         return shown if kind == "literal" else _unescaped(shown)
-    role = (found["before"] or found["after"] or "").lower()
+    role = (match["before"] or match["after"] or "").lower()
     if role in _TEXTLESS_ROLES:
         return "\n" * text.count("\n")
     titled = _TITLED.fullmatch(text)

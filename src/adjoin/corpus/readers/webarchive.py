@@ -1,7 +1,6 @@
-"""Web archives, record by record: the texts of WET files, and the pages of WARC files.
+"""Reads web archives record by record: the texts of WET files and the pages of WARC files.
 
-A record's Documents are named "archive#address". Of responses, those with the status 200 are read, as HTML or as
-plain text; the HTTP coding of their content (gzip, chunks) is undone.
+Responses with status 200 are read as HTML or plain text, after their HTTP coding (gzip, chunks) is decoded.
 """
 
 import re
@@ -9,59 +8,58 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.compression import DamagedError, Readable
-from adjoin.corpus.contents import Reading, read_bytes, to_utf8
+from adjoin.corpus.contents import read_bytes, to_utf8
 from adjoin.corpus.document import PROSE, Document
-from adjoin.corpus.formats import Format
-from adjoin.corpus.readers.html import read_html
+from adjoin.corpus.read_context import ReadContext
+from adjoin.corpus.readers.html import HTML_FORMAT
 from adjoin.corpus.readers.records import prose
 from adjoin.corpus.readers.sections import UnreadableError, one_line
 
 if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
 
-_HTML = Format(PROSE, read_html, long_lines=True)
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _LONGEST_ADDRESS = 300  # characters of an address within an origin
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 
 
-def read_warc(file: Readable, origin: str, reading: Reading) -> Iterator[Document]:
-    """Read the Documents of a WARC or WET file.
+def read_warc(file: Readable, origin: str, context: ReadContext) -> Iterator[Document]:
+    """Yield the Documents of a WARC or WET file.
 
     Args:
-        file: unpacked; it only goes forward.
-        origin: of the file.
-        reading: how, and where every record that gives nothing is counted.
+        file: not compressed; read forward only.
+        origin: origin of the file; a record's is "archive#address", or "archive#number" without an address.
+        context: options, and the tally that counts every record without a Document.
 
     Raises:
-        DamagedError: the file is damaged; what came before has been given.
+        DamagedError: the file is damaged or no web archive; Documents before the damage have been yielded.
         OSError: the disk failed.
     """
-    stream = _Positioned(file)
+    stream = _PositionedStream(file)
     if not stream.begins(b"WARC/"):
         raise DamagedError("no web archive")
     for number, record in enumerate(_records(stream), start=1):
         address = one_line(str(record.headers.get("WARC-Target-URI") or ""))[:_LONGEST_ADDRESS]
-        place = f"{origin}#{address or number}"
+        record_origin = f"{origin}#{address or number}"
         try:
-            kind, data = _content(record, reading.max_bytes)
+            kind, data = _content(record, context.max_bytes)
             if kind != "text/plain":
-                yield from read_bytes(data, _HTML, place, reading.tally)
+                yield from read_bytes(data, HTML_FORMAT, record_origin, context.tally)
                 continue
-            document = Document.of(prose(data.decode()), PROSE, place)
+            document = Document.of(prose(data.decode()), PROSE, record_origin)
         except UnicodeDecodeError:
-            reading.tally.add("not UTF-8", place)
+            context.tally.add("not UTF-8", record_origin)
         except UnreadableError as error:
-            reading.tally.add(error.reason, place)
+            context.tally.add(error.reason, record_origin)
         else:
             yield document
 
 
-def _records(stream: "_Positioned") -> Iterator["WarcRecord"]:
+def _records(stream: "_PositionedStream") -> Iterator["WarcRecord"]:
     from fastwarc.warc import ArchiveIterator
 
     try:
-        # Not its own unpacking, which knows no bounds; HTTP is parsed one by one, so that one record's is its own.
+        # fastwarc would decompress without bounds. HTTP is parsed per record, so that none reads into the next.
         yield from ArchiveIterator(stream, parse_http=False, stream_detect=False, fsspec_args=False)  # type: ignore[arg-type]
     except OSError as error:  # of the disk if it has a number, of the archive if not
         if error.errno is not None:
@@ -70,10 +68,10 @@ def _records(stream: "_Positioned") -> Iterator["WarcRecord"]:
 
 
 def _content(record: "WarcRecord", max_bytes: int) -> tuple[str, bytes]:
-    """The content of a record and its type: "text/html", "text/plain".
+    """The media type of a record, such as "text/html", and its content in UTF-8.
 
     Raises:
-        UnreadableError: there is none for us.
+        UnreadableError: the record holds no page or text, or is too large.
     """
     kind = str(record.headers.get("WARC-Type") or "").lower()
     if kind not in ("response", "resource", "conversion"):
@@ -101,10 +99,10 @@ def _within(data: bytes, max_bytes: int) -> bytes:
 
 
 def _response(data: bytes) -> "WarcRecord":
-    """An HTTP response by itself: one that breaks off must not take the next record's bytes.
+    """Parse an HTTP response apart from its archive, so that a truncated one cannot take the next record's bytes.
 
     Raises:
-        UnreadableError: it is none, or in a coding of its own.
+        UnreadableError: it is no HTTP response, or its coding is unknown.
     """
     from fastwarc.warc import WarcRecord
 
@@ -125,8 +123,8 @@ def _decoded(response: "WarcRecord", size: int) -> bytes:
         raise UnreadableError("damaged") from None
 
 
-class _Positioned:
-    """A stream that knows its position, which fastwarc asks for."""
+class _PositionedStream:
+    """A stream that knows its position, as fastwarc requires."""
 
     def __init__(self, file: Readable) -> None:
         self._file = file
@@ -134,16 +132,16 @@ class _Positioned:
         self._waiting = b""
 
     def begins(self, start: bytes) -> bool:
-        """Whether the stream begins with these bytes; asked before it is read."""
+        """Return whether the stream begins with these bytes; call it before `read`."""
         self._waiting = self._file.read(len(start))
         return self._waiting == start
 
     def read(self, size: int = 1 << 16) -> bytes:
-        """Read `size` bytes; fewer once at the beginning, and at the end."""
+        """Read `size` bytes; fewer on the first call after `begins`, and at the end."""
         data, self._waiting = self._waiting or self._file.read(size), b""
         self._position += len(data)
         return data
 
     def tell(self) -> int:
-        """The position in the unpacked stream."""
+        """Return the position in the decompressed stream."""
         return self._position

@@ -1,8 +1,8 @@
-"""Retrieval tasks on disk, in the layout of BEIR (Thakur et al. 2021): read with care, written to the byte.
+"""Search tasks on disk in the layout of BEIR (Thakur et al. 2021).
 
-NAME/corpus.jsonl[.gz]     one object a line: _id, text, and if you like title, language
-NAME/queries.jsonl[.gz]    _id, text
-NAME/qrels/test.tsv        query-id, corpus-id, score (tab-separated, with or without this header);
+NAME/corpus.jsonl[.gz]     one object per line: _id, text, optionally title and language
+NAME/queries.jsonl[.gz]    one object per line: _id, text
+NAME/qrels/test.tsv        query-id, corpus-id, score; tab-separated, the header is optional.
                            NAME/qrels.tsv is read as well
 """
 
@@ -29,22 +29,26 @@ EXAMPLES = 3  # ids shown in a message
 
 
 def load_tasks(folder: Path) -> list[RetrievalTask]:
-    """Read one BEIR folder, or all BEIR folders one or, if there are none, two levels below a folder.
+    """Read the search tasks of a folder, sorted by path.
 
-    Other folders among them are passed over. Tasks come sorted by path.
+    The folder is a BEIR folder, or contains BEIR folders one level below or, if there are none, two levels below.
+    Other folders are skipped.
+
+    Args:
+        folder: where to look.
 
     Raises:
-        AdjoinError: there is no such folder, no task in it, or one of its files is missing, empty, damaged
-            or contradicts another; one line names the file and, where there is one, the line.
+        AdjoinError: the folder is missing or has no task, or a file is missing, empty, damaged or inconsistent.
+            The message names the file and, if possible, the line.
     """
     if not folder.is_dir():
         raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
     if _is_task(folder):
         return [load_task(folder)]
     for pattern in ("*", "*/*"):
-        found = sorted(path for path in folder.glob(pattern) if path.is_dir() and _is_task(path))
-        if found:
-            return [load_task(path) for path in found]
+        task_folders = sorted(path for path in folder.glob(pattern) if path.is_dir() and _is_task(path))
+        if task_folders:
+            return [load_task(path) for path in task_folders]
     raise AdjoinError(
         f"no evaluation data in {folder}: expected corpus.jsonl, queries.jsonl and qrels/test.tsv there or in "
         "its subfolders; name a folder in the BEIR layout"
@@ -52,9 +56,12 @@ def load_tasks(folder: Path) -> list[RetrievalTask]:
 
 
 def load_task(folder: Path) -> RetrievalTask:
-    """Read one BEIR folder; the folder's name is the task's.
+    """Read one BEIR folder. The name of the folder is the name of the task.
 
     Queries without a relevant document (a grade above 0) are left out, and their number is logged.
+
+    Args:
+        folder: contains corpus, queries and judgments.
 
     Raises:
         AdjoinError: as for `load_tasks`.
@@ -93,15 +100,15 @@ def load_task(folder: Path) -> RetrievalTask:
 
 
 def write_task(folder: Path, task: RetrievalTask) -> None:
-    """Write a task so that `load_task` gives it back; the same task gives the same bytes.
+    """Write a task in BEIR's layout. The same task always gives the same bytes, and `load_task` reads it back.
 
     Args:
-        folder: becomes the task's folder, whole or not at all; give it the task's name, which is what
-            reading takes for the name.
-        task: what to write. Documents go out as one text, title included.
+        folder: the folder to create, atomically. Its name should be that of the task, since `load_task` takes the
+            name from the folder.
+        task: what to write. Each document becomes one text that includes its title.
 
     Raises:
-        AdjoinError: an id that a tab-separated file cannot hold.
+        AdjoinError: an id contains a tab or a newline.
     """
     for identity in (*task.document_ids, *task.query_ids):
         if not identity or any(mark in identity for mark in "\t\r\n") or not _encodes(identity):
@@ -121,7 +128,7 @@ def write_task(folder: Path, task: RetrievalTask) -> None:
     for query_id, relevant in zip(task.query_ids, task.relevant, strict=True):
         lines += [f"{query_id}\t{task.document_ids[i]}\t{_number(grade)}" for i, grade in relevant.items()]
     with folder_in_one_piece(folder) as unfinished:
-        (unfinished / "corpus.jsonl.gz").write_bytes(_packed(_json_lines(corpus)))
+        (unfinished / "corpus.jsonl.gz").write_bytes(_gzipped(_json_lines(corpus)))
         (unfinished / "queries.jsonl").write_bytes(_json_lines(queries))
         (unfinished / "qrels").mkdir()
         (unfinished / "qrels" / "test.tsv").write_bytes(("\n".join(lines) + "\n").encode())
@@ -140,7 +147,7 @@ def _one_of(folder: Path, *names: str) -> Path:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Line number, from 1, and text of every line that is not blank."""
+    """Line number, from 1, and text of each line that is not blank."""
     try:
         with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
             for number, data in numbered_lines(content, file):
@@ -152,7 +159,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number and object of every line; `_id` (a string, or a whole number made one) and `text` are there."""
+    """Line number and object of each line, with the string fields `_id` (an integer is converted) and `text`."""
     for number, line in _lines(file):
         try:
             record = json.loads(line)
@@ -179,7 +186,7 @@ def _new_id(file: Path, number: int, record: dict[str, Any], known: dict[str, st
 
 
 def _relevant(file: Path, queries: dict[str, str], documents: dict[str, str]) -> dict[str, dict[int, float]]:
-    """Query id → document index → grade, for grades above 0; every id is checked."""
+    """Query id → document index → grade, for grades above 0. All ids are checked."""
     index_of = {identity: index for index, identity in enumerate(documents)}
     relevant: dict[str, dict[int, float]] = {}
     grades: dict[tuple[str, str], float] = {}
@@ -187,7 +194,7 @@ def _relevant(file: Path, queries: dict[str, str], documents: dict[str, str]) ->
         if grades.setdefault((query, document), grade) != grade:
             raise AdjoinError(
                 f"{file}, line {number} grades query {query!r} and document {document!r} {grade:g} after "
-                f"{grades[query, document]:g}: expected one grade a pair; remove one of the lines"
+                f"{grades[query, document]:g}: expected one grade per pair; remove one of the lines"
             )
         if grade > 0 and query in queries and document in index_of:
             relevant.setdefault(query, {})[index_of[document]] = grade
@@ -200,15 +207,15 @@ def _relevant(file: Path, queries: dict[str, str], documents: dict[str, str]) ->
 
 def _refuse_unknown(file: Path, what: str, unknown: set[str], where: str) -> None:
     if unknown:
-        some = ", ".join(repr(identity) for identity in sorted(unknown)[:EXAMPLES])
+        examples = ", ".join(repr(identity) for identity in sorted(unknown)[:EXAMPLES])
         raise AdjoinError(
-            f"{file} names {len(unknown):,} {what} ids that {where} does not have ({some}"
+            f"{file} names {len(unknown):,} {what} ids that {where} does not have ({examples}"
             f"{', ...' if len(unknown) > EXAMPLES else ''}): expected files of one data set; copy all again"
         )
 
 
 def _judgments(file: Path) -> Iterator[tuple[str, str, float, int]]:
-    """Query id, document id, grade and line number of every judgment."""
+    """Query id, document id, grade and line number of each judgment."""
     for number, line in _lines(file):
         fields = line.split("\t")
         if number == 1 and tuple(fields) == HEADER:
@@ -227,12 +234,12 @@ def _judgments(file: Path) -> Iterator[tuple[str, str, float, int]]:
 
 
 def _json_lines(records: Iterable[dict[str, str]]) -> bytes:
-    # Escaped to ASCII: text mined from broken files may hold half a surrogate pair, which UTF-8 cannot.
+    # Escaped to ASCII, since text from broken files may hold a lone surrogate, which UTF-8 cannot.
     return b"".join(json.dumps(record).encode("ascii") + b"\n" for record in records)
 
 
-def _packed(content: bytes) -> bytes:
-    """Compressed without a name or time, so that equal content gives equal bytes."""
+def _gzipped(content: bytes) -> bytes:
+    """Gzip without name and time, so that equal content gives equal bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
         file.write(content)

@@ -1,11 +1,11 @@
-"""Labelled texts on disk: classification tasks and scored pairs, tab-separated, read with care.
+"""Labelled texts on disk: classification tasks and scored pairs in tab-separated files.
 
 NAME/labels.tsv                    label, name
-NAME/train.tsv, dev.tsv, test.tsv  label, text; or label, text1, text2. dev.tsv may be absent
-NAME/all.tsv                       instead of those, where there is no standard split
+NAME/train.tsv, dev.tsv, test.tsv  label, text; or label, text1, text2. dev.tsv is optional
+NAME/all.tsv                       instead of those, if there is no standard split
 NAME/SUBSET.tsv                    score, text1, text2 (similarity)
 
-UTF-8, one header line, no quoting. Columns are found by name; others are ignored.
+Files are UTF-8 with one header line and no quoting. Columns are found by name, and further columns are ignored.
 """
 
 import math
@@ -26,8 +26,8 @@ TRAIN, DEV, TEST, ALL = "train", "dev", "test", "all"
 SPLITS = (TRAIN, DEV, TEST, ALL)
 LABELS = "labels.tsv"
 
-Task = TypeVar("Task")
-Row = tuple[int, list[str]]  # line number from 1, the asked columns
+TaskT = TypeVar("TaskT")
+Row = tuple[int, list[str]]  # line number from 1, requested columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +35,16 @@ class ClassificationTask:
     """Labelled texts, or labelled pairs of texts.
 
     Attributes:
-        name: the task's name in the report.
+        name: name of the task in the report.
         texts: N texts.
-        seconds: the second text of each pair [N]; empty where an item is one text.
-        labels: of each item [N], int64.
-        names: label → what it means.
-        splits: of each item [N]: `TRAIN`, `DEV` or `TEST`; or `ALL` for every one, for cross-validation.
+        seconds: the second text of each pair, N of them. Empty if the items are single texts.
+        labels: label of each item, int64, shape (N,).
+        names: label → name.
+        splits: split of each item: `TRAIN`, `DEV` or `TEST`; or `ALL` for all of them, for cross-validation.
 
     Raises:
-        AdjoinError: lists of unequal length, an unknown split, a label without a name, training without test or
-            the reverse, training on one label only, or a tested label that is not trained on.
+        AdjoinError: lists differ in length, a split is unknown, or train or test is missing. Also if a label has
+            no name, if train has one label only, or if it lacks a label of the other splits.
     """
 
     name: str
@@ -84,11 +84,11 @@ class ClassificationTask:
 
     @property
     def crossed(self) -> bool:
-        """Whether there is no standard split, so that cross-validation takes its place."""
+        """Whether the task has no standard split and is evaluated by cross-validation."""
         return self.splits[0] == ALL
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """Which items are of a split, in their order."""
+        """Indices of the items of a split, in order."""
         return np.flatnonzero(np.array(self.splits) == split)
 
 
@@ -97,9 +97,10 @@ class ScoredPairs:
     """P pairs of texts with a gold score each.
 
     Attributes:
-        texts1: the first text of each pair [P].
-        texts2: the second [P].
-        scores: how alike people found the two [P], float64; 0 to 5 in STS, but only the order counts.
+        texts1: first text of each pair, P of them.
+        texts2: second text of each pair, P of them.
+        scores: similarity of each pair as judged by people, float64, shape (P,). STS uses 0 to 5, but only the
+            order matters.
     """
 
     texts1: list[str]
@@ -109,11 +110,11 @@ class ScoredPairs:
 
 @dataclass(frozen=True, eq=False)
 class SimilarityTask:
-    """Scored pairs in named subsets, in the order of their names.
+    """A sentence similarity task: scored pairs in named subsets.
 
     Attributes:
-        name: the task's name in the report.
-        subsets: name → pairs; at least one.
+        name: name of the task in the report.
+        subsets: name → pairs, sorted by name; at least one.
     """
 
     name: str
@@ -121,32 +122,33 @@ class SimilarityTask:
 
 
 def load_classification(folder: Path, limit: int | None = None, seed: int = 0) -> list[ClassificationTask]:
-    """Read one classification task, or all of them one or, if there are none, two levels below a folder.
+    """Read the classification tasks of a folder, sorted by path.
 
-    Other folders among them are passed over. Tasks come sorted by path.
+    The folder is a task, or contains tasks one level below or, if there are none, two levels below. Other folders
+    are skipped.
 
     Args:
-        folder: a task's folder, or a folder of them.
-        limit: at most so many items of each split (up to three times as many in all), in the proportions of
-            their labels, and at least one of each.
+        folder: where to look.
+        limit: at most this many items per split, stratified by label, with at least one item of each label.
         seed: of that draw.
 
     Raises:
-        AdjoinError: there is no such folder, no task in it, a limit below the number of labels, or a file is
-            missing, empty, damaged or contradicts another; the message names the file and, where it can, the line.
+        AdjoinError: the folder is missing or has no task, the limit is below the number of labels, or a file is
+            missing, empty, damaged or inconsistent. The message names the file and, if possible, the line.
     """
     expected = f"{LABELS} with train.tsv and test.tsv, or with all.tsv (label, text)"
     return _load(folder, _is_classification, lambda task: _classification(task, limit, seed), expected)
 
 
 def load_similarity(folder: Path, limit: int | None = None, seed: int = 0) -> list[SimilarityTask]:
-    """Read one similarity task, or all of them one or, if there are none, two levels below a folder.
+    """Read the sentence similarity tasks of a folder, sorted by path.
 
-    Other folders among them are passed over. Tasks come sorted by path.
+    The folder is a task, or contains tasks one level below or, if there are none, two levels below. Other folders
+    are skipped.
 
     Args:
-        folder: a task's folder, or a folder of them.
-        limit: at most so many pairs of each subset.
+        folder: where to look.
+        limit: at most this many pairs per subset.
         seed: of that draw.
 
     Raises:
@@ -157,15 +159,15 @@ def load_similarity(folder: Path, limit: int | None = None, seed: int = 0) -> li
 
 
 def _load(
-    folder: Path, is_task: Callable[[Path], bool], read: Callable[[Path], Task], expected: str
-) -> list[Task]:
+    folder: Path, is_task: Callable[[Path], bool], read: Callable[[Path], TaskT], expected: str
+) -> list[TaskT]:
     if not folder.is_dir():
         raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
     if is_task(folder):
         return [read(folder)]
     for pattern in ("*", "*/*"):
-        if found := sorted(path for path in folder.glob(pattern) if path.is_dir() and is_task(path)):
-            return [read(path) for path in found]
+        if task_folders := sorted(path for path in folder.glob(pattern) if path.is_dir() and is_task(path)):
+            return [read(path) for path in task_folders]
     raise AdjoinError(
         f"no evaluation data in {folder}: expected {expected} there or in its subfolders; name a folder "
         "in that layout"
@@ -177,9 +179,9 @@ def _is_classification(folder: Path) -> bool:
 
 
 def _is_similarity(folder: Path) -> bool:
-    """Told by the headers, since MRPC has two texts as well and BEIR's judgments a score.
+    """Whether the headers are those of scored pairs. MRPC also has two texts, and BEIR's judgments have a score.
 
-    Empty files alone are a damaged task, not another folder.
+    A folder with only empty files counts as a damaged task.
     """
     if _is_classification(folder):
         return False
@@ -191,7 +193,7 @@ def _is_similarity(folder: Path) -> bool:
 
 
 def _header(file: Path) -> list[str]:
-    """The columns of a file, whatever they are; none if it is missing or empty."""
+    """The columns of a file; empty if the file is missing or empty."""
     if not file.is_file():
         return []
     with file.open("rb") as content:
@@ -209,8 +211,8 @@ def _classification(folder: Path, limit: int | None, seed: int) -> Classificatio
         )
     pairs = {split: "text" not in _header(file) and "text1" in _header(file) for split, file in files.items()}
     if len(set(pairs.values())) > 1:
-        odd = files[next(split for split in pairs if pairs[split])]
-        raise AdjoinError(f"{odd} has pairs and another split of {folder} has single texts: expected all alike")
+        file = files[next(split for split in pairs if pairs[split])]
+        raise AdjoinError(f"{file} has pairs and another split of {folder} has single texts: expected all alike")
     columns = ("text1", "text2") if all(pairs.values()) else ("text",)
     labels: list[int] = []
     texts: list[list[str]] = []
@@ -229,9 +231,9 @@ def _classification(folder: Path, limit: int | None, seed: int) -> Classificatio
                 f"{file} has the label {min(untrained)} ({names[min(untrained)]}) that train.tsv lacks: expected "
                 "every label in train; add items of it or leave it out"
             )
-        for place in _drawn([label for label, _ in items], limit, seed, file):
-            labels.append(items[place][0])
-            texts.append(items[place][1])
+        for index in _drawn([label for label, _ in items], limit, seed, file):
+            labels.append(items[index][0])
+            texts.append(items[index][1])
             splits.append(split)
     return ClassificationTask(
         name=folder.resolve().name,
@@ -255,9 +257,9 @@ def _similarity(folder: Path, limit: int | None, seed: int) -> SimilarityTask:
             )
         drawn = _drawn([0] * len(rows), limit, seed, file)
         subsets[file.stem] = ScoredPairs(
-            texts1=[rows[place][1][1] for place in drawn],
-            texts2=[rows[place][1][2] for place in drawn],
-            scores=np.array([scores[place] for place in drawn], dtype=np.float64),
+            texts1=[rows[index][1][1] for index in drawn],
+            texts2=[rows[index][1][2] for index in drawn],
+            scores=np.array([scores[index] for index in drawn], dtype=np.float64),
         )
     return SimilarityTask(folder.resolve().name, subsets)
 
@@ -307,7 +309,7 @@ def _score(file: Path, number: int, field: str) -> float:
 
 
 def _rows(file: Path, *columns: str) -> Iterator[Row]:
-    """Line number and the asked columns of every line that is not blank, at least one."""
+    """Line number and the requested columns of each line that is not blank; at least one."""
     lines = iter(_lines(file))
     _, header = next(lines, (1, [""]))
     if header == [""]:
@@ -319,7 +321,7 @@ def _rows(file: Path, *columns: str) -> Iterator[Row]:
             f"{file}, line 1 has the columns {', '.join(header)!r:.80} and not {missing[0]}: expected "
             f"{', '.join(columns)}, tab-separated; correct the header"
         )
-    places = [header.index(column) for column in columns]
+    indices = [header.index(column) for column in columns]
     empty = True
     for number, fields in lines:
         if len(fields) != len(header):
@@ -327,17 +329,17 @@ def _rows(file: Path, *columns: str) -> Iterator[Row]:
                 f"{file}, line {number} has {len(fields)} columns: expected {len(header)}, tab-separated "
                 f"({', '.join(header)}); correct the line"
             )
-        found = [fields[place] for place in places]
-        if blank := [column for column, field in zip(columns, found, strict=True) if not field.strip()]:
+        values = [fields[index] for index in indices]
+        if blank := [column for column, field in zip(columns, values, strict=True) if not field.strip()]:
             raise AdjoinError(f"{file}, line {number} has no {blank[0]}: expected some text; correct or remove it")
         empty = False
-        yield number, found
+        yield number, values
     if empty:
         raise AdjoinError(f"{file} has a header and nothing else: expected at least one row; copy the file again")
 
 
 def _lines(file: Path) -> Iterator[Row]:
-    """Line number and fields of every line that is not blank; only a line feed ends a line."""
+    """Line number and fields of each line that is not blank. Only a line feed ends a line."""
     try:
         with file.open("rb") as content:
             for number, data in numbered_lines(content, file):
@@ -355,9 +357,9 @@ def _lines(file: Path) -> Iterator[Row]:
 
 
 def _drawn(labels: Sequence[int], limit: int | None, seed: int, file: Path) -> Iterable[int]:
-    """Places of at most `limit` items, in their order: each label has its share, and one at least.
+    """Indices of at most `limit` items, in order, stratified by label with at least one item per label.
 
-    Shares are rounded by largest remainder, so the items are exactly `limit` if there are as many.
+    Shares are rounded by the largest remainder method, so exactly `limit` items are drawn if there are as many.
     """
     if limit is None or (len(labels) <= limit and limit > 0):
         return range(len(labels))
@@ -367,18 +369,17 @@ def _drawn(labels: Sequence[int], limit: int | None, seed: int, file: Path) -> I
             f"a limit of {limit} items is too low for {file} with {len(sizes)} labels: expected at least "
             "one of each; raise it"
         )
-    spare = limit - len(sizes)  # one of each is taken; the rest goes by size
+    spare = limit - len(sizes)  # one item per label is taken, the rest in proportion
     rest = max(1, len(labels) - len(sizes))
     shares = {label: spare * (size - 1) / rest for label, size in sizes.items()}
     taken = {label: 1 + math.floor(share) for label, share in shares.items()}
     by_remainder = sorted(shares, key=lambda label: (math.floor(shares[label]) - shares[label], label))
     for label in by_remainder[: limit - sum(taken.values())]:
         taken[label] += 1
-    chance = np.random.default_rng(seed)
-    shuffled = chance.permutation(len(labels)).tolist()
+    shuffled = np.random.default_rng(seed).permutation(len(labels)).tolist()
     kept = []
-    for place in shuffled:
-        if taken[labels[place]]:
-            taken[labels[place]] -= 1
-            kept.append(place)
+    for index in shuffled:
+        if taken[labels[index]]:
+            taken[labels[index]] -= 1
+            kept.append(index)
     return sorted(kept)

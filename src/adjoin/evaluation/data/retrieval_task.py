@@ -1,4 +1,4 @@
-"""One retrieval task: queries, documents, and which documents each query should find."""
+"""A search task: queries, documents, and the relevant documents of each query."""
 
 from dataclasses import dataclass, field
 
@@ -7,29 +7,27 @@ from adjoin.errors import AdjoinError
 CODE = "code"
 RETRIEVAL = "retrieval"
 
-# Languages that are no programming language; "text" is corpus.document.PROSE, spelt out because evaluating
-# does not otherwise need the corpus room and the packages it reads files with.
+# "text" is corpus.document.PROSE. It is repeated here, because evaluation needs nothing else of that package.
 NOT_CODE = ("", "text")
 
 
 @dataclass
 class RetrievalTask:
-    """Queries, the documents they are asked of, and the judgments. Texts are as an encoder receives them.
+    """A search task in memory. The texts are what an encoder receives.
 
     Attributes:
-        name: the task's name in the report.
-        document_ids: N ids, all different.
-        documents: N texts; title and text, joined by a line end, where there is a title.
-        query_ids: Q ids, all different.
+        name: name of the task in the report.
+        document_ids: N distinct ids.
+        documents: N texts. A title is joined to its text by a newline.
+        query_ids: Q distinct ids.
         queries: Q texts, each with at least one relevant document.
-        relevant: for every query, document index → grade (above 0), in the order of the judgments.
-        languages: N programming languages, "" or "text" for prose; may be empty if there is no code at all.
-        excluded: for every query the index of the document left out of its ranking, or None. Derived: the
-            document with the query's own id, as in BEIR, unless it is judged relevant - then query and
-            document merely share a numbering, or the document is the very answer.
+        relevant: for each query, document index → grade (above 0), in the order of the judgments.
+        languages: N programming languages, "" or "text" for prose. May be empty if there is no code at all.
+        excluded: for each query, the index of the document to leave out of its ranking, or None. It is derived: as
+            in BEIR, the document with the query's own id, unless that document is judged relevant.
 
     Raises:
-        AdjoinError: lists of unequal length, no query, repeated ids, or judgments that name no document.
+        AdjoinError: lists differ in length, there is no query, ids repeat, or a judgment names no document.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Reports: results as JSON, Markdown, HTML and figures, and comparisons of several runs."""
+"""Reports of an evaluation as JSON, Markdown, HTML and figures, and comparisons of several reports."""

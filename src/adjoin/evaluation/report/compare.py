@@ -1,7 +1,7 @@
-"""Several runs beside one another: every score, every difference from the first, and what size and training do.
+"""Comparison of several runs: all scores, the differences from the first run, and curves over size and training.
 
-A run is a report that was written; its row is the model's. Two runs are paired item by item where they measured a
-task on as many items with the same seed, so that differences are seen which two separate intervals would hide.
+A run is a written report, represented by its model. Runs are paired item by item if a task has the same number of
+items and the same seed. Paired differences show effects that two separate intervals would hide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,24 +15,16 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.report.display import (
     MISSING,
-    Block,
-    Cell,
-    Grid,
-    Heading,
-    Lines,
-    Page,
-    Picture,
-    Section,
     cell_of_difference,
     fraction,
-    markdown_of,
     picture_of_scores,
     render_table,
     score_grid,
     setting,
-    write_text,
 )
 from adjoin.evaluation.report.figures import batch_figure, number_in, size_figure, steps_figure
+from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
+from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import JUDGED, MODEL, TITLES, Report
 
 if TYPE_CHECKING:
@@ -47,39 +39,41 @@ FIGURES = {
 
 
 def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
-    """Write comparison.md and comparison.html into a folder, each whole or not at all.
+    """Write comparison.md and comparison.html into a folder. Files are written atomically.
+
+    Args:
+        folder: the folder to write to.
+        reports: name → run. The first run is the reference.
 
     Raises:
-        AdjoinError: fewer than two runs, or matplotlib is not installed.
-        OSError: the folder cannot be written.
+        AdjoinError: there are fewer than two runs, or jinja2 or matplotlib is not installed.
+        OSError: the folder is not writable.
     """
-    from adjoin.evaluation.report.html import html_of  # as in display.py
-
     page = compare(reports)
-    write_text(folder / MARKDOWN_FILE, markdown_of(page))
-    write_text(folder / PAGE_FILE, html_of(page))
+    write_text(folder / MARKDOWN_FILE, render_markdown(page))
+    write_text(folder / PAGE_FILE, render_html(page))
 
 
 def compare(reports: Mapping[str, Report]) -> Page:
-    """All runs on one page, which `markdown_of` and `html_of` write.
+    """All runs on one page, for `render_markdown` and `render_html`.
 
     Args:
-        reports: name → run; the first is what the others are compared with.
+        reports: name → run. The first run is the reference.
 
     Raises:
-        AdjoinError: fewer than two runs.
+        AdjoinError: there are fewer than two runs.
     """
     joined = _joined(reports)
     first = next(iter(reports))
     lead = (
-        "The main metric of each suite with 95 % bootstrap intervals; a task's best run is in bold. Search,"
-        " similarity and classification are different products: none is averaged with another.",
-        f"Differences are those from {first}, paired item by item; in bold where the interval excludes 0. Each p"
-        " is that of one comparison, and of twenty without any difference about one has a p below .05.",
+        "The main metric of each suite with 95 % bootstrap intervals. The best run of a task is in bold. Search,"
+        " similarity and classification are different uses, so they are not averaged.",
+        f"Differences are from {first}, paired item by item, and in bold if the interval excludes 0. Each p is for"
+        " a single comparison. Of twenty comparisons without any difference, about one has a p below 0.05.",
     )
     runs, common = _settings(reports)
     sections = [Section("The runs", (runs,))]
-    common_tasks = "of the tasks that all runs of a panel measured on as many items, with 95 % intervals."
+    common_tasks = "of the tasks that all runs of a panel measured on equally many items, with 95 % intervals."
     pictures = [
         Picture(f"Means over {what}, {common_tasks}", partial(draw, list(reports.values())))
         for key, (what, draw) in FIGURES.items()
@@ -89,15 +83,18 @@ def compare(reports: Mapping[str, Report]) -> Page:
         sections.append(Section("Size and training", tuple(pictures)))
     sections += [_section(joined, reports, suite) for suite in joined.suites()]
     if common.items:
-        sections.append(Section("Environment", ("The same for all runs:", common)))
+        sections.append(Section("Environment", (Paragraph("The same in all runs:"), common)))
     return Page(f"{len(reports)} runs compared", lead, tuple(sections))
 
 
 def render_comparison(reports: Mapping[str, Report]) -> "list[Table]":
-    """A table for each suite for the terminal: the main metric of all runs, and how far each is from the first.
+    """One terminal table per suite: the main metric of all runs and their differences from the first.
+
+    Args:
+        reports: name → run. The first run is the reference.
 
     Raises:
-        AdjoinError: fewer than two runs.
+        AdjoinError: there are fewer than two runs.
     """
     from rich.text import Text
 
@@ -109,9 +106,9 @@ def render_comparison(reports: Mapping[str, Report]) -> "list[Table]":
         table = render_table(joined, suite, metric)
         cells = [Cell("")]
         for _, other in others:
-            found, unpaired = differences(first, other, suite, metric)
-            only = next(iter(found.values())) if len(found) == 1 and not unpaired else None
-            cells.append(_difference(found.get("mean", only)))
+            paired, unpaired = differences(first, other, suite, metric)
+            only = next(iter(paired.values())) if len(paired) == 1 and not unpaired else None
+            cells.append(_difference(paired.get("mean", only)))
         table.add_section()
         texts = [Text(f"{each.text}\n{each.interval}".replace(" p ", "\np ").rstrip()) for each in cells]
         table.add_row(Text(f"minus {name}"), *texts)
@@ -120,33 +117,40 @@ def render_comparison(reports: Mapping[str, Report]) -> "list[Table]":
 
 
 def differences(first: Report, other: Report, suite: str, metric: str) -> tuple[dict[str, Estimate], list[str]]:
-    """Another run minus the first on each task of a suite, and on the mean of tasks that are judged.
+    """Paired differences of another run from the first, per task and for the mean over ranked tasks.
+
+    Args:
+        first: the reference.
+        other: the other run.
+        suite: suite of the tasks.
+        metric: metric of the suite.
 
     Returns:
-        task → difference, and "mean" of several tasks if all could be paired; for each other task why not.
+        Task → difference, with "mean" if several tasks could all be paired. Then one sentence for each task that
+        could not be paired.
     """
-    found: dict[str, Estimate] = {}
+    paired: dict[str, Estimate] = {}
     unpaired = []
     for task in dict.fromkeys([*first.tasks(suite), *other.tasks(suite)]):
         pair = [run.find(MODEL, suite, task, metric) for run in (first, other)]
-        estimates = [finding.estimate for finding in pair if finding is not None]
+        estimates = [result.estimate for result in pair if result is not None]
         if len(estimates) == 2:
             data = {run.data.get(f"{suite}/{task}") for run in (first, other)} - {None}
             if why := _unpaired(estimates, [run.environment.get("seed") for run in (first, other)], len(data) < 2):
                 unpaired.append(f"{task}: {why}")
             else:
-                found[task] = estimates[1].minus(estimates[0])
+                paired[task] = estimates[1].minus(estimates[0])
         elif estimates:
-            unpaired.append(f"{task}: {metric} was measured of one of the two only.")
-    if len(found) > 1 and suite in JUDGED and not unpaired:
-        replicates = np.mean([difference.replicates for difference in found.values()], axis=0)
-        value = float(np.mean([difference.value for difference in found.values()]))
-        found["mean"] = Estimate(value, sum(difference.n for difference in found.values()), replicates)
-    return found, unpaired
+            unpaired.append(f"{task}: {metric} was measured in one of the two only.")
+    if len(paired) > 1 and suite in JUDGED and not unpaired:
+        replicates = np.mean([difference.replicates for difference in paired.values()], axis=0)
+        value = float(np.mean([difference.value for difference in paired.values()]))
+        paired["mean"] = Estimate(value, sum(difference.n for difference in paired.values()), replicates)
+    return paired, unpaired
 
 
 def _unpaired(estimates: Sequence[Estimate], seeds: Sequence[object], same_data: bool) -> str:
-    """Why the samples of two estimates are not of the same items; "" if they may be."""
+    """Why two estimates cannot be paired, or "" if they can."""
     one, two = estimates
     if not same_data:
         return "not measured on the same data."
@@ -168,7 +172,7 @@ def _joined(reports: Mapping[str, Report]) -> Report:
 
 
 def _settings(reports: Mapping[str, Report]) -> tuple[Grid, Lines]:
-    """In what the runs differ, and what they have in common."""
+    """The settings that differ between the runs, and those they share."""
     settings = {name: {"model": report.model, **report.environment} for name, report in reports.items()}
     keys = dict.fromkeys(key for of_run in settings.values() for key in of_run)
     if all(name == report.model for name, report in reports.items()):
@@ -187,15 +191,16 @@ def _section(joined: Report, reports: Mapping[str, Report], suite: str) -> Secti
     metric = joined.metric_of(suite)
     blocks: list[Block] = [picture_of_scores(joined, suite), Heading(metric), score_grid(joined, suite, metric)]
     (name, first), *others = reports.items()
-    found = {other: differences(first, report, suite, metric) for other, report in others}
-    columns = dict.fromkeys(task for paired, _ in found.values() for task in paired if task != "mean")
-    columns |= dict.fromkeys("mean" for paired, _ in found.values() if "mean" in paired)
+    compared = {other: differences(first, report, suite, metric) for other, report in others}
+    columns = dict.fromkeys(task for paired, _ in compared.values() for task in paired if task != "mean")
+    columns |= dict.fromkeys("mean" for paired, _ in compared.values() if "mean" in paired)
     if columns:
         cells = {
-            other: tuple(_difference(paired.get(task)) for task in columns) for other, (paired, _) in found.items()
+            other: tuple(_difference(paired.get(task)) for task in columns)
+            for other, (paired, _) in compared.items()
         }
         blocks += [Heading(f"Minus {name}"), Grid(("", *columns), tuple(cells.items()))]
-    lines = tuple(f"{other}, {line}" for other, (_, unpaired) in found.items() for line in unpaired)
+    lines = tuple(f"{other}, {line}" for other, (_, unpaired) in compared.items() for line in unpaired)
     if lines:
         blocks += [Heading(f"Not compared with {name}"), Lines(lines)]
     return Section(TITLES.get(suite, suite), tuple(blocks))

@@ -1,13 +1,14 @@
-"""A report as it is read: a page of blocks, as Markdown here and as HTML in html.py; tables for the terminal."""
+"""A report for readers: its content as a page, written as Markdown and HTML, and as tables for the terminal."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL
 from adjoin.evaluation.report.figures import scores_figure
+from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
+from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import (
     BIAS,
     BM25_NAME,
@@ -22,7 +23,6 @@ from adjoin.evaluation.report.report import (
     Comparison,
     Report,
 )
-from adjoin.files import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,126 +30,52 @@ if TYPE_CHECKING:
 MISSING = "-"
 MARKDOWN_FILE, PAGE_FILE = "report.md", "report.html"
 MEASURED = {
-    PROBE: "A logistic regression on the frozen vectors learns each task's labels: the share it gets right.",
-    SIMILARITY: "Two texts' cosine should rise with how alike people find them: the correlation of the ranks.",
-    RETRIEVAL: "A query should find the documents that were judged relevant, in the whole collection.",
-    CODE: "A description should find its function.",
-    BIAS: "How much nearer one group of words lies to an attribute than another group; 0 is no difference. "
-    "These describe the vectors and are no scores.",
-    SPACE: "How the vectors use their dimensions. These describe the vectors and are no scores.",
+    PROBE: "Accuracy of a logistic regression on the frozen vectors.",
+    SIMILARITY: "Rank correlation between the cosine of two texts and their similarity as judged by people.",
+    RETRIEVAL: "Each query searches the whole collection for the documents judged relevant.",
+    CODE: "Each description searches for its function.",
+    BIAS: "How much nearer one group of words is to an attribute than another group. 0 means no difference. "
+    "These values describe the vectors and are not scores.",
+    SPACE: "How the vectors use their dimensions. These values describe the vectors and are not scores.",
 }
 ROWS = {
-    MODEL: "the evaluated one",
-    UNTRAINED: "the same before training",
-    BM25_NAME: "words alone, Okapi BM25",
-    HYBRID: "model and BM25, their standard scores added",
+    MODEL: "the evaluated model",
+    UNTRAINED: "the same model before training",
+    BM25_NAME: "lexical search, Okapi BM25",
+    HYBRID: "the sum of the z-scores of model and BM25",
 }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One place of a grid: the value, its interval or "", and whether it is set in bold."""
-
-    text: str
-    interval: str = ""
-    strong: bool = False
-
-    @property
-    def whole(self) -> str:
-        """Value and interval in one line."""
-        return f"{self.text} {self.interval}".rstrip()
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table: headings, the first of which stands over the rows' names, and rows of a name and its cells."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading inside a section."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A list."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure, which is drawn only where it is shown: Markdown needs no matplotlib.
-
-    Attributes:
-        caption: what it shows, in words.
-        draw: gives the SVG, or None where there is nothing to draw.
-    """
-
-    caption: str
-    draw: Callable[[], str | None]
-
-
-Values = dict[str, Estimate | None]  # system → what it reached
-Block = str | Heading | Lines | Grid | Picture
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a page."""
-
-    title: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Page:
-    """All that is read of a report or of a comparison, before it is Markdown or HTML."""
-
-    title: str
-    lead: tuple[str, ...]
-    sections: tuple[Section, ...]
+Values = dict[str, Estimate | None]  # system → estimate
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write report.json and replicates for programs, report.md and report.html for people, each whole or absent.
+    """Write report.json and the replicates, then report.md and report.html. Files are written atomically.
 
-    The page comes last: where it cannot be drawn, all figures have been kept.
+    The page comes last, so that all figures are kept if it cannot be drawn.
+
+    Args:
+        folder: the folder to write to.
+        report: the report.
 
     Raises:
-        AdjoinError: matplotlib is not installed.
-        OSError: the folder cannot be written.
+        AdjoinError: jinja2 or matplotlib is not installed.
+        OSError: the folder is not writable.
     """
-    from adjoin.evaluation.report.html import html  # here, because it lays out the pages that this file collects
-
     report.write(folder)
-    write_text(folder / MARKDOWN_FILE, markdown(report))
-    write_text(folder / PAGE_FILE, html(report))
-
-
-def write_text(path: Path, text: str) -> None:
-    r"""Write a page, atomically; half a surrogate pair, as in a file name that is not UTF-8, becomes \udcff."""
-    write_atomically(path, text.encode("utf-8", "backslashreplace"))
-
-
-def markdown(report: Report) -> str:
-    """The whole report as Markdown, but for its figures."""
-    return markdown_of(report_page(report))
+    page = report_page(report)
+    write_text(folder / MARKDOWN_FILE, render_markdown(page))
+    write_text(folder / PAGE_FILE, render_html(page))
 
 
 def report_page(report: Report) -> Page:
-    """The whole report: what it says at a glance, then every suite, then where it was measured."""
+    """The whole report as a page: overview, one section per suite, and the environment."""
     lead = [
-        "Each figure has its 95 % bootstrap interval over the items of its task; a task's best system is in bold."
-        " Search, similarity and classification are different products: none is averaged with another."
+        "Each figure has a 95 % bootstrap interval over the items of its task. The best system of a task is in"
+        " bold. Search, similarity and classification are different uses, so they are not averaged."
     ]
     lead += [" ".join(f"{name}: {what}." for name, what in ROWS.items() if name in report.systems)]
-    sections = [Section("At a glance", (glance,))] if (glance := _glance(report)).rows else []
+    sections = [Section("At a glance", (glance,))] if (glance := _overview(report)).rows else []
     sections += [_section(report, suite) for suite in report.suites()]
     if report.environment:
         lines = Lines(tuple(f"{name}: {setting(value)}" for name, value in report.environment.items()))
@@ -157,8 +83,8 @@ def report_page(report: Report) -> Page:
     return Page(f"Evaluation of {report.model}", tuple(lead), tuple(sections))
 
 
-def _glance(report: Report) -> Grid:
-    """A row for each suite that is judged: its mean, that of the best baseline, and their difference."""
+def _overview(report: Report) -> Grid:
+    """One row per ranked suite: the model's mean, the best baseline's mean, and their difference."""
     rows = []
     for suite in report.suites():
         metric = report.metric_of(suite)
@@ -167,32 +93,32 @@ def _glance(report: Report) -> Grid:
             continue
         other = report.best_baseline(suite, metric)
         theirs = report.mean(other, suite, metric) if other else None
-        beside = [Cell(MISSING)] * 4
+        baseline_cells = [Cell(MISSING)] * 4
         if other and theirs and theirs.n == own.n:
             minus = own.minus(theirs)
-            beside = [Cell(other), cell(theirs), cell_of_difference(minus), Cell(fraction(minus.p))]
-        rows.append((TITLES.get(suite, suite), (Cell(metric), cell(own), *beside)))
+            baseline_cells = [Cell(other), cell(theirs), cell_of_difference(minus), Cell(fraction(minus.p))]
+        rows.append((TITLES.get(suite, suite), (Cell(metric), cell(own), *baseline_cells)))
     return Grid(("", "metric", "model", "best baseline", "its mean", "difference", "p"), tuple(rows))
 
 
 def _section(report: Report, suite: str) -> Section:
     title, main = TITLES.get(suite, suite), report.metric_of(suite)
-    blocks: list[Block] = [MEASURED[suite]] if suite in MEASURED else []
+    blocks: list[Block] = [Paragraph(MEASURED[suite])] if suite in MEASURED else []
     blocks += [picture_of_scores(report, suite), *_grids(report, suite, main)]
     if suite in JUDGED:
-        blocks += _against(report, suite, main)
+        blocks += _baseline_comparisons(report, suite, main)
     if notes := _notes(report, suite):
         blocks += [Heading("Notes"), Lines(tuple(notes))]
     return Section(title, tuple(blocks))
 
 
 def _grids(report: Report, suite: str, main: str) -> list[Block]:
-    """Every figure: a grid for each metric, the main one first; of the space, for each task, which are fewer."""
+    """All results of a suite: one table per metric, the main one first; for the vector space one per task."""
     blocks: list[Block] = []
     if suite == SPACE:
         for task in report.tasks(suite):
             of_metrics = {metric: _values(report, suite, task, metric) for metric in report.metrics(suite)}
-            blocks += [Heading(task), _turned("", report, suite, of_metrics)]
+            blocks += [Heading(task), _transposed_grid("", report, suite, of_metrics)]
         return blocks
     alone: dict[str, Values] = {}
     for metric in [main, *(metric for metric in report.metrics(suite) if metric != main)]:
@@ -201,36 +127,38 @@ def _grids(report: Report, suite: str, main: str) -> list[Block]:
             alone |= {f"{task} {metric}": values for task, values in columns.items()}
             continue
         candidates = _candidates(metric)
-        blocks += [Heading(metric), *([candidates] if candidates else []), *grids]
+        blocks += [Heading(metric), *([Paragraph(candidates)] if candidates else []), *grids]
     return [*blocks, Heading("Further metrics"), _grid("", report, suite, alone)] if alone else blocks
 
 
 def _grids_of_metric(report: Report, suite: str, metric: str) -> list[Grid]:
-    """Of the tasks and of their subsets, as far as they have the metric."""
+    """Tables of a metric for tasks and for subsets, if they have it."""
     tasks, subsets = (
         {name: _values(report, suite, name, metric) for name in names}
         for names in (report.tasks(suite), report.subsets(suite))
     )
-    of_tasks = _turned("", report, suite, tasks) if suite == BIAS else score_grid(report, suite, metric)
-    return [grid for grid in (of_tasks, _turned("subset", report, suite, subsets)) if grid.rows]
+    of_tasks = _transposed_grid("", report, suite, tasks) if suite == BIAS else score_grid(report, suite, metric)
+    return [grid for grid in (of_tasks, _transposed_grid("subset", report, suite, subsets)) if grid.rows]
 
 
 def picture_of_scores(report: Report, suite: str) -> Picture:
-    """The suite's main metric on each task."""
+    """A figure of the suite's main metric on each task."""
     caption = f"{TITLES.get(suite, suite)}: {report.metric_of(suite)} with 95 % intervals."
     return Picture(caption, lambda: scores_figure(report, suite))
 
 
 def _candidates(metric: str) -> str:
-    """What the number in mrr@1000 means, which is not what that of mrr@10 means."""
+    """An explanation of mrr@1000, where the number is not a cutoff as in mrr@10."""
     name, _, number = metric.partition("@")
     if name != "mrr" or not number.isdigit() or int(number) < 100:
         return ""
-    return f"Among {int(number):,} candidates, the right one and {int(number) - 1:,} others; it is no cutoff."
+    return (
+        f"Among {int(number):,} candidates: the right one and {int(number) - 1:,} distractors. It is not a cutoff."
+    )
 
 
-def _against(report: Report, suite: str, metric: str) -> list[Block]:
-    """Sentences on the model beside BM25 and beside the best baseline."""
+def _baseline_comparisons(report: Report, suite: str, metric: str) -> list[Block]:
+    """Sentences that compare the model with BM25 and with the best baseline."""
     best = report.best_baseline(suite, metric)
     blocks: list[Block] = []
     for name in dict.fromkeys(filter(None, (BM25_NAME, best))):
@@ -244,41 +172,41 @@ def _against(report: Report, suite: str, metric: str) -> list[Block]:
 
 
 def _notes(report: Report, suite: str) -> list[str]:
-    """Each note once, behind the tasks it stands with; with metrics and systems, where it is not of all."""
+    """Each note once, with its tasks, and with its metrics and systems unless it holds for all."""
     measured: dict[str, set[tuple[str, str]]] = {}
     noted: dict[str, dict[str, dict[tuple[str, str], None]]] = {}
-    for system, findings in report.systems.items():
-        for finding in findings:
-            if finding.suite == suite:
-                measured.setdefault(finding.task, set()).add((finding.metric, system))
-                for note in finding.notes:
-                    noted.setdefault(note, {}).setdefault(finding.task, {})[finding.metric, system] = None
+    for system, results in report.systems.items():
+        for result in results:
+            if result.suite == suite:
+                measured.setdefault(result.task, set()).add((result.metric, system))
+                for note in result.notes:
+                    noted.setdefault(note, {}).setdefault(result.task, {})[result.metric, system] = None
 
-    def place(task: str, places: Mapping[tuple[str, str], None]) -> str:
-        if set(places) == measured[task]:
+    def label(task: str, keys: Mapping[tuple[str, str], None]) -> str:
+        if set(keys) == measured[task]:
             return task
-        metrics = dict.fromkeys(metric for metric, _ in places)
-        systems = dict.fromkeys(system for _, system in places)
-        of_all = set(places) == {(metric, system) for metric, system in measured[task] if metric in metrics}
+        metrics = dict.fromkeys(metric for metric, _ in keys)
+        systems = dict.fromkeys(system for _, system in keys)
+        of_all = set(keys) == {(metric, system) for metric, system in measured[task] if metric in metrics}
         return f"{task} ({', '.join(metrics)}{'' if of_all else ' of ' + ', '.join(systems)})"
 
-    return [f"{', '.join(place(*each) for each in tasks.items())}: {note}" for note, tasks in noted.items()]
+    return [f"{', '.join(label(*each) for each in tasks.items())}: {note}" for note, tasks in noted.items()]
 
 
 def score_grid(report: Report, suite: str, metric: str) -> Grid:
-    """Rows are systems; columns are the tasks that have the metric, and their mean where they are judged."""
+    """A table with one row per system, one column per task, and the mean if the suite is ranked."""
     return _grid("", report, suite, columns_of(report, suite, metric))
 
 
 def _grid(corner: str, report: Report, suite: str, columns: Mapping[str, Values]) -> Grid:
-    """Rows are systems, those without any figure left out."""
+    """A table with one row per system that has any value."""
     cells = [cells_of(suite, values) for values in columns.values()]
     rows = [(system, tuple(column[system] for column in cells)) for system in report.systems]
     return Grid((corner, *columns), tuple(row for row in rows if any(each.text != MISSING for each in row[1])))
 
 
-def _turned(corner: str, report: Report, suite: str, values: Mapping[str, Values]) -> Grid:
-    """Columns are systems, where there are too many rows to lie side by side: subsets, tests, metrics."""
+def _transposed_grid(corner: str, report: Report, suite: str, values: Mapping[str, Values]) -> Grid:
+    """A table with one column per system, for long lists of subsets, tests or metrics."""
     systems = [name for name in report.systems if any(of_row.get(name) for of_row in values.values())]
     rows = []
     for heading, of_row in values.items():
@@ -289,12 +217,18 @@ def _turned(corner: str, report: Report, suite: str, values: Mapping[str, Values
 
 
 def _values(report: Report, suite: str, task: str, metric: str) -> Values:
-    found = {system: report.find(system, suite, task, metric) for system in report.systems}
-    return {system: finding.estimate if finding else None for system, finding in found.items()}
+    results = {system: report.find(system, suite, task, metric) for system in report.systems}
+    return {system: result.estimate if result else None for system, result in results.items()}
 
 
 def columns_of(report: Report, suite: str, metric: str) -> dict[str, Values]:
-    """Tasks that have the metric, then the mean: of several tasks, and of scores, not of descriptions."""
+    """Task → system → estimate for one metric, with a "mean" column for several tasks of a ranked suite.
+
+    Args:
+        report: the report.
+        suite: one of `report.suites()`.
+        metric: one of `report.metrics(suite)`.
+    """
     columns = {task: _values(report, suite, task, metric) for task in report.tasks(suite)}
     columns = {task: values for task, values in columns.items() if any(values.values())}
     if len(columns) > 1 and suite in JUDGED:
@@ -303,7 +237,7 @@ def columns_of(report: Report, suite: str, metric: str) -> dict[str, Values]:
 
 
 def cells_of(suite: str, values: Values) -> dict[str, Cell]:
-    """A cell for each system, the highest in bold (several if they read the same); none where high is not good."""
+    """A cell per system. The highest value is bold, or several if they read the same, if the suite is ranked."""
     rounded = {system: fraction(value.value) for system, value in values.items() if value is not None}
     highest = max((value.value for value in values.values() if value is not None), default=0.0)
     best = {system for system, text in rounded.items() if text == fraction(highest) and suite in JUDGED}
@@ -314,39 +248,39 @@ def cells_of(suite: str, values: Values) -> dict[str, Cell]:
 
 
 def cell(estimate: Estimate, *, signed: bool = False, strong: bool = False) -> Cell:
-    """A figure with its 95 % interval; signed if it is a difference."""
+    """A value with its 95 % confidence interval; `signed` shows a plus sign."""
     text, low, high = (fraction(each, signed=signed) for each in (estimate.value, *estimate.interval()))
-    if low == text == high:  # a p, whose replicates are all the same, or a perfect score
+    if low == text == high:  # a p-value, whose replicates are all equal, or a perfect score
         return Cell(text, strong=strong)
     return Cell(text, f"[{low}, {high}]", strong)
 
 
 def fraction(value: float, *, signed: bool = False) -> str:
-    """Three decimals without the leading zero: .412; one decimal from 100, for what is no fraction."""
+    """A figure with three decimals, such as 0.412. From 100 it has one decimal and thousands separators."""
     text = f"{value:+,.3f}" if abs(value) < 100 else f"{value:+,.1f}"
-    sign, digits = text[0], text[1:]
-    digits = digits[1:] if digits.startswith("0.") else digits
-    return (sign if signed or (sign == "-" and digits != ".000") else "") + digits
+    if signed or (text[0] == "-" and float(text.replace(",", ""))):
+        return text
+    return text[1:]
 
 
 def setting(value: str | int) -> str:
-    """A value of the environment: 5,900,000."""
+    """A value of the environment; integers with thousands separators, as in 5,900,000."""
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def cell_of_difference(difference: Estimate) -> Cell:
-    """A difference with its interval, in bold if it is seen: the interval lies on one side of 0."""
+    """A difference with its interval, in bold if the interval excludes 0."""
     low, high = difference.interval()
     return cell(difference, signed=True, strong=not low <= 0 <= high)
 
 
 def render_table(report: Report, suite: str, metric: str) -> "Table":
-    """One suite and metric for the terminal: rows are tasks, closed by their mean; columns are the systems.
+    """One suite and metric as a terminal table: rows are tasks and their mean, columns are systems.
 
-    Turned round against the Markdown table, because a terminal has room for five columns and not for twenty.
+    The Markdown table has them the other way round. A terminal has room for about five columns.
 
     Args:
-        report: what was measured.
+        report: the report.
         suite: one of `report.suites()`.
         metric: one of `report.metrics(suite)`.
     """
@@ -360,41 +294,10 @@ def render_table(report: Report, suite: str, metric: str) -> "Table":
     for heading, values in columns_of(report, suite, metric).items():
         if heading == "mean":
             table.add_section()
-        # The interval stands below its value: five systems then fit 80 columns.
+        # The interval goes below its value, so that five systems fit into 80 columns.
         cells = [
             Text(f"{each.text}\n{each.interval}".rstrip(), style="bold" if each.strong else "")
             for each in cells_of(suite, values).values()
         ]
         table.add_row(Text(heading), *cells)
     return table
-
-
-def markdown_of(page: Page) -> str:
-    """A page as Markdown, without its figures."""
-    parts = [f"# {_escaped(page.title)}", *(_escaped(text) for text in page.lead)]
-    for section in page.sections:
-        if blocks := [_markdown_block(block) for block in section.blocks if not isinstance(block, Picture)]:
-            parts += [f"## {_escaped(section.title)}", *blocks]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _markdown_block(block: str | Heading | Lines | Grid) -> str:
-    if isinstance(block, str):
-        return _escaped(block)
-    if isinstance(block, Heading):
-        return f"### {_escaped(block.text)}"
-    if isinstance(block, Lines):
-        return "\n".join(f"- {_escaped(item)}" for item in block.items)
-    head = " | ".join(_escaped(heading) for heading in block.head[1:])
-    lines = [f"| {block.head[0]} | {head} |".replace("|  |", "| |"), "| --- |" + " ---: |" * (len(block.head) - 1)]
-    for name, cells in block.rows:
-        texts = [f"**{_escaped(each.whole)}**" if each.strong else _escaped(each.whole) for each in cells]
-        lines.append("| " + " | ".join([_escaped(name), *texts]) + " |")
-    return "\n".join(lines)
-
-
-def _escaped(text: str) -> str:
-    """Text that stays text: neither a column, nor HTML, nor emphasis."""
-    for mark in "\\|<*`":
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())

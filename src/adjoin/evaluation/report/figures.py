@@ -1,9 +1,9 @@
-"""Figures of reports, as SVG for a page and as PNG on request: scores by task, and over size, steps and batch.
+"""Figures of reports as SVG, optionally also PNG: scores per task, and scores over size, steps and batch size.
 
-Systems differ by marker and line style before they differ by colour, so that a black and white print can be read.
-The colours keep apart for the colour-blind (after Okabe and Ito, "Color Universal Design", 2008; darker here, for
-3:1 against white). In a page they are CSS variables (`--ink`, `--line`, `--paper`, `--series-1`, ...), which
-html.py sets for light and dark; alone, an SVG shows the light ones.
+Systems differ by marker and line style as well as by colour, so that figures can be read in black and white. The
+colours suit colour-blind readers (after Okabe and Ito, "Color Universal Design", 2008; darker here, for a
+contrast of 3:1 against white). In a page, colours are CSS variables (`--ink`, `--line`, `--paper`, `--series-1`
+and so on), which render.py sets for light and dark mode. A standalone SVG uses the light ones.
 """
 
 import io
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 5.8  # inches; at 72 points each, 418 pixels of a page, as many as a phone has across
+WIDTH = 5.8  # inches of 72 points: 418 pixels, the width of a phone
 INK, LINE, PAPER = "#1a1a1a", "#cfcfcf", "#fefefe"
 COLOURS = (INK, "#0072b2", "#c24e00", "#00795a", "#a0497f", "#8a6100", "#4e7f9e", "#7a5cc0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)), (0, (3, 1)), (0, (8, 3)))
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # words stay words: found, read aloud, and in the page's own font
-    "svg.hashsalt": "adjoin",  # the same figure gives the same file
-    "text.parse_math": False,  # "$" in a name is a dollar
+    "svg.fonttype": "none",  # text stays text: searchable, accessible, and in the page's font
+    "svg.hashsalt": "adjoin",  # equal figures give equal files
+    "text.parse_math": False,  # "$" in a name is a dollar sign
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
@@ -55,33 +55,33 @@ _STYLE: dict[Any, Any] = {
 
 
 def scores_figure(report: Report, suite: str, *, png: Path | None = None) -> str | None:
-    """Dot plot of a suite's main metric: a row a task, and one for their mean; a marker and an interval a system.
+    """Dot plot of a suite's main metric: one row per task and mean, one marker with interval per system.
 
     Args:
-        report: what was measured.
+        report: the report.
         suite: one of `report.suites()`.
-        png: where to write it as a picture as well.
+        png: path of a PNG to write in addition.
 
     Returns:
-        SVG; or None if nothing of the suite was measured.
+        SVG, or None if the suite has no results.
 
     Raises:
         AdjoinError: matplotlib is not installed.
     """
     metric = report.metric_of(suite)
     rows = _rows(report, suite, metric)
-    numbers = {system: number for number, system in enumerate(report.systems)}  # the same look in every suite
+    numbers = {system: number for number, system in enumerate(report.systems)}  # the same style in every suite
     systems = {system: numbers[system] for system in numbers if any(system in row for row in rows.values())}
     if not rows:
         return None
-    thickness = 0.12 if len(rows) <= 10 else 0.085  # inches a system
+    thickness = 0.12 if len(rows) <= 10 else 0.085  # inches per system
     with _figure(0.75 + len(rows) * (0.1 + thickness * max(2, len(systems)))) as figure:
         axes = figure.subplots()
         for place, row in enumerate(rows.values()):
             if place % 2:
                 axes.axhspan(place - 0.5, place + 0.5, color=LINE, alpha=0.3, linewidth=0)
             _draw_row(axes, place, row, systems)
-        axes.set_yticks(range(len(rows)), ["\n".join(textwrap.wrap(_cut(name, 48), 24)) for name in rows])
+        axes.set_yticks(range(len(rows)), ["\n".join(textwrap.wrap(_shorten(name, 48), 24)) for name in rows])
         axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=metric)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
@@ -96,14 +96,14 @@ def scores_figure(report: Report, suite: str, *, png: Path | None = None) -> str
 
 
 def size_figure(runs: Sequence[Report], *, png: Path | None = None) -> str | None:
-    """Figure 1 of the paper: the mean over model size, one panel a suite, because there is no mean over suites.
+    """Scores over model size, as in Figure 1 of the paper, with one panel per suite.
 
     Args:
-        runs: reports, those with "parameters" in their environment count; "training" there names a line.
-        png: where to write it as a picture as well.
+        runs: reports. Those with "parameters" in their environment are drawn; "training" there names a line.
+        png: path of a PNG to write in addition.
 
     Returns:
-        SVG; or None if no suite has runs at two places.
+        SVG, or None if no suite has runs of two sizes.
 
     Raises:
         AdjoinError: matplotlib is not installed.
@@ -112,7 +112,7 @@ def size_figure(runs: Sequence[Report], *, png: Path | None = None) -> str | Non
 
 
 def steps_figure(runs: Sequence[Report], *, png: Path | None = None) -> str | None:
-    """Figure 4 of the paper: search, probes and similarity over "step", which need not go the same way.
+    """Scores over training steps ("step" in the environment), as in Figure 4 of the paper.
 
     Arguments, result and errors are those of `size_figure`.
     """
@@ -120,7 +120,7 @@ def steps_figure(runs: Sequence[Report], *, png: Path | None = None) -> str | No
 
 
 def batch_figure(runs: Sequence[Report], *, png: Path | None = None) -> str | None:
-    """Table 9 of the paper as a figure: the mean over "batch", the pairs in a batch.
+    """Scores over the number of pairs per batch ("batch" in the environment), as in Table 9 of the paper.
 
     Arguments, result and errors are those of `size_figure`.
     """
@@ -128,7 +128,7 @@ def batch_figure(runs: Sequence[Report], *, png: Path | None = None) -> str | No
 
 
 def number_in(report: Report, key: str) -> float | None:
-    """A positive number of the environment, or None if it is not there or is none."""
+    """A positive number from a report's environment, or None if it is missing or not a positive number."""
     try:
         value = float(report.environment[key])
     except (KeyError, ValueError, TypeError):
@@ -137,14 +137,18 @@ def number_in(report: Report, key: str) -> float | None:
 
 
 def mean_over_common(runs: Sequence[Report], suite: str) -> tuple[list[str], list[Estimate]]:
-    """Each run's mean over the tasks that all of them have, on as many items: those of the runs' points.
+    """The mean of each run over the tasks that all runs have with the same number of items.
+
+    Args:
+        runs: at least one report.
+        suite: one of `SUITES`.
 
     Returns:
-        the tasks, and an estimate for each run; both empty if they have none in common.
+        The tasks, and one estimate per run; both empty if there is no common task.
     """
     metric = runs[0].metric_of(suite)
-    found = {task: [run.find(MODEL, suite, task, metric) for run in runs] for task in runs[0].tasks(suite)}
-    common = [task for task, of in found.items() if all(of) and len({f.estimate.n for f in of if f}) == 1]
+    results = {task: [run.find(MODEL, suite, task, metric) for run in runs] for task in runs[0].tasks(suite)}
+    common = [task for task, of in results.items() if all(of) and len({f.estimate.n for f in of if f}) == 1]
     only = [Report(run.model, {MODEL: [f for f in run.results if f.task in common]}) for run in runs]
     means = [run.mean(MODEL, suite, metric) for run in only]
     return common, [mean for mean in means if mean is not None]
@@ -154,16 +158,16 @@ Panel = tuple[str, dict[str, list[tuple[float, Estimate]]]]  # title, line → p
 
 
 def _panels(runs: Sequence[Report], key: str) -> list[Panel]:
-    """What there is to draw over a key, for each suite with runs at two places at least."""
+    """The panels over a key: one per suite that has runs at two different values."""
     panels = []
     placed = [(place, run) for run in runs if (place := number_in(run, key)) is not None]
     for suite in JUDGED:
-        held = [(place, run) for place, run in placed if any(finding.suite == suite for finding in run.results)]
+        held = [(place, run) for place, run in placed if any(result.suite == suite for result in run.results)]
         if len({place for place, _ in held}) < 2:
             continue
         tasks, means = mean_over_common([run for _, run in held], suite)
         lines: dict[str, list[tuple[float, Estimate]]] = {}
-        for (place, run), mean in zip(held, means, strict=False):  # no means at all, if no task is common
+        for (place, run), mean in zip(held, means, strict=False):  # there are no means without a common task
             lines.setdefault(str(run.environment.get("training", "")), []).append((place, mean))
         if tasks:
             what = tasks[0] if len(tasks) == 1 else f"mean of {len(tasks)} tasks"
@@ -184,14 +188,14 @@ def _curves(runs: Sequence[Report], key: str, label: str, *, base: int | None, p
         for axes, (title, lines) in zip(rows, panels, strict=True):
             for name, line in lines.items():
                 number = names.index(name)
-                _draw_line(figure, axes, line, number, beside=2.5 * (number - (len(names) - 1) / 2))
+                _draw_line(figure, axes, line, number, shift=2.5 * (number - (len(names) - 1) / 2))
             axes.set_title(_plain(title))
             axes.grid(axis="y")
             axes.margins(y=0.15)
             axes.autoscale_view()
         if base is not None:
             rows[-1].set_xscale("log", base=base)
-            _name_places(rows[-1], places, _short if key == "parameters" else lambda place: f"{place:,.0f}")
+            _label_ticks(rows[-1], places, _abbreviate if key == "parameters" else lambda place: f"{place:,.0f}")
         rows[-1].set_xlabel(label)
         if len(names) > 1:
             _legend(figure, {name: number for number, name in enumerate(names)}, lines=True)
@@ -199,20 +203,20 @@ def _curves(runs: Sequence[Report], key: str, label: str, *, base: int | None, p
 
 
 def _draw_line(
-    figure: "Figure", axes: "Axes", line: Sequence[tuple[float, Estimate]], number: int, beside: float
+    figure: "Figure", axes: "Axes", line: Sequence[tuple[float, Estimate]], number: int, shift: float
 ) -> None:
-    """Points, their intervals and the line through them, a little beside their place: none hides another.
+    """Draw points, intervals and the line through them, shifted a little so that lines do not hide one another.
 
-    Runs at one place differ in something else: then there is no line, which would say that the place does it.
+    Runs with the same x differ in something else. Then no line is drawn, since it would suggest an effect of x.
     """
     from matplotlib.transforms import offset_copy
 
-    moved = offset_copy(axes.transData, figure, x=beside, units="points")
-    x, look = [place for place, _ in line], _look(number)
+    moved = offset_copy(axes.transData, figure, x=shift, units="points")
+    x, look = [place for place, _ in line], _series_style(number)
     ends = np.array([mean.interval() for _, mean in line])
     axes.vlines(x, ends[:, 0], ends[:, 1], color=look["color"], linewidth=0.9, transform=moved)
     values = [mean.value for _, mean in line]
-    for end in (values, *ends.T):  # what is moved does not count for the axes' limits by itself
+    for end in (values, *ends.T):  # shifted artists do not count for the axes' limits
         axes.update_datalim(np.column_stack([x, end]))
     if len(set(x)) < len(x):
         look["linestyle"] = "none"
@@ -220,11 +224,11 @@ def _draw_line(
 
 
 def _rows(report: Report, suite: str, metric: str) -> dict[str, dict[str, Estimate]]:
-    """Task → system → estimate; a row for the mean, too, where there are several tasks that are judged."""
+    """Task → system → estimate, with a "mean" row if there are several ranked tasks."""
     rows: dict[str, dict[str, Estimate]] = {}
     for task in report.tasks(suite):
-        found = {system: report.find(system, suite, task, metric) for system in report.systems}
-        if of_task := {system: finding.estimate for system, finding in found.items() if finding}:
+        results = {system: report.find(system, suite, task, metric) for system in report.systems}
+        if of_task := {system: result.estimate for system, result in results.items() if result}:
             rows[task] = of_task
     if len(rows) > 1 and suite in JUDGED:
         means = {system: report.mean(system, suite, metric) for system in report.systems}
@@ -233,19 +237,19 @@ def _rows(report: Report, suite: str, metric: str) -> dict[str, dict[str, Estima
 
 
 def _draw_row(axes: "Axes", place: int, row: Mapping[str, Estimate], systems: Mapping[str, int]) -> None:
-    """Markers and intervals of one task, each system a little below the one before."""
+    """Markers and intervals of one task, each system a little below the previous one."""
     for height, (system, number) in enumerate(systems.items()):
         if system not in row:
             continue
         y = place + 0.72 * ((height + 0.5) / len(systems) - 0.5)
-        look = _look(number) | {"linestyle": "none"}
+        look = _series_style(number) | {"linestyle": "none"}
         low, high = row[system].interval()
         axes.hlines(y, low, high, color=look["color"], linewidth=1)
         axes.plot([row[system].value], [y], gid=f"points-{number}-{place}", **look)
 
 
-def _look(number: int) -> dict[str, Any]:
-    """Marker, line and colour of a series; hollow from the ninth on, so that 16 differ without it."""
+def _series_style(number: int) -> dict[str, Any]:
+    """Marker, line style and colour of a series. From the ninth series on, markers are hollow."""
     colour = COLOURS[number % len(COLOURS)]
     return {
         "color": colour,
@@ -257,23 +261,23 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def _legend(figure: "Figure", numbers: Mapping[str, int], *, lines: bool) -> None:
-    """Above the figure, in as many columns as fit; a name has 34 characters at most."""
+    """A legend above the figure, in as many columns as fit. Names are cut to 34 characters."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], linewidth=1.2, **_look(number)) for number in numbers.values()]
+    handles = [Line2D([], [], linewidth=1.2, **_series_style(number)) for number in numbers.values()]
     for handle in handles:
         handle.set_linestyle(handle.get_linestyle() if lines else "none")
-    labels = [_cut(name, 34) or "…" for name in numbers]
-    beside = 8 if lines else 6  # the room of a handle and its gaps, in characters, of which a line has about 80
-    in_one_line = sum(len(label) + beside for label in labels) <= 80
-    columns = len(labels) if in_one_line else max(1, 80 // (max(map(len, labels)) + beside))
+    labels = [_shorten(name, 34) or "…" for name in numbers]
+    handle_width = 8 if lines else 6  # a handle with its gaps, in characters; a line has about 80
+    in_one_line = sum(len(label) + handle_width for label in labels) <= 80
+    columns = len(labels) if in_one_line else max(1, 80 // (max(map(len, labels)) + handle_width))
     figure.legend(
         handles, labels, loc="outside upper left", ncols=columns, handlelength=2.4 if lines else 1, borderpad=0.5
     )
 
 
-def _name_places(axes: "Axes", places: Sequence[float], name: Any) -> None:  # noqa: ANN401 - a function of a number
-    """Ticks at the runs themselves, as far as their names leave each other room."""
+def _label_ticks(axes: "Axes", places: Sequence[float], name: Any) -> None:  # noqa: ANN401 - a function of a number
+    """Ticks at the x values of the runs, as far as their labels do not overlap."""
     from matplotlib.ticker import NullLocator
 
     span, kept = np.log(places[-1] / places[0]) or 1.0, [places[0]]
@@ -284,7 +288,7 @@ def _name_places(axes: "Axes", places: Sequence[float], name: Any) -> None:  # n
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _short(number: float) -> str:
+def _abbreviate(number: float) -> str:
     """6M, 1.2B."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= size:
@@ -292,20 +296,20 @@ def _short(number: float) -> str:
     return f"{number:.0f}"
 
 
-def _cut(text: str, longest: int) -> str:
-    """A name of at most so many characters; of a longer one the middle goes, as paths differ at their end."""
+def _shorten(text: str, longest: int) -> str:
+    """A name of at most `longest` characters. The middle is cut out, since paths differ at their end."""
     text = _plain(text)
     return text if len(text) <= longest else f"{text[: longest // 3]}…{text[longest // 3 + 1 - longest :]}"
 
 
 def _plain(text: str) -> str:
-    """Text that XML can hold and a line can show: no control characters, no half surrogate pairs."""
+    """Text on one line without control characters and lone surrogates, which XML cannot hold."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
 @contextmanager
 def _figure(height: float) -> "Iterator[Figure]":
-    """A figure of our style, without pyplot's global state.
+    """A figure in our style, without pyplot's global state.
 
     Raises:
         AdjoinError: matplotlib is not installed.
@@ -320,10 +324,10 @@ def _figure(height: float) -> "Iterator[Figure]":
 
 
 def _svg(figure: "Figure", name: str, title: str, png: Path | None) -> str:
-    """The figure as an SVG element with ids of its own, and the page's colours and font where it has any."""
+    """The figure as an SVG element with unique ids, and with the page's colours and font."""
     drawn, picture = io.StringIO(), io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # the reader's fonts count, not ours
+        warnings.filterwarnings("ignore", "Glyph")  # the reader's fonts are used, not ours
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         if png is not None:
             figure.savefig(picture, format="png", dpi=200, facecolor="white")
@@ -333,7 +337,7 @@ def _svg(figure: "Figure", name: str, title: str, png: Path | None) -> str:
     root = ElementTree.fromstring(drawn.getvalue())
     for parent in list(root.iter()):
         for element in [child for child in parent if child.tag.endswith(("}metadata", "}style"))]:
-            parent.remove(element)  # the style is one of all elements, and in a page that is the whole page
+            parent.remove(element)  # the style would apply to the whole page
     root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     for element in root.iter():
         for key, value in element.attrib.items():
@@ -352,7 +356,7 @@ def _svg(figure: "Figure", name: str, title: str, png: Path | None) -> str:
 
 
 def _themed(style: str) -> str:
-    """Our colours as variables of the page, with themselves where it sets none; the page's font in our size."""
+    """Replace our colours by CSS variables with defaults, and the font by the page's font."""
     named = {INK: "--ink", LINE: "--line", PAPER: "--paper"}
     named |= {colour: f"--series-{number}" for number, colour in enumerate(COLOURS) if number}
     for colour, variable in named.items():

@@ -1,4 +1,4 @@
-"""The report: what every system reached, how sure that is, and where it was measured."""
+"""The report of an evaluation: the results of all systems and the environment they were measured in."""
 
 import io
 import os
@@ -16,17 +16,17 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.files import read_json, write_atomically, write_json, wrong_types
 
-MODEL = "model"  # the row of the evaluated model; baselines have their own names
+MODEL = "model"  # row of the evaluated model; the rows of baselines have their names
 UNTRAINED = "untrained"
 BM25_NAME = "bm25"
 HYBRID = "hybrid"
 
 PROBE, SIMILARITY, BIAS, SPACE = "probe", "similarity", "bias", "space"
 SUITES = (PROBE, SIMILARITY, RETRIEVAL, CODE, BIAS, SPACE)
-JUDGED = (PROBE, SIMILARITY, RETRIEVAL, CODE)  # higher is better; the others describe, and nothing wins there
+JUDGED = (PROBE, SIMILARITY, RETRIEVAL, CODE)  # ranked: higher is better. The other suites only describe
 TITLES = {
     PROBE: "Linear probes",
     SIMILARITY: "Sentence similarity",
@@ -41,23 +41,28 @@ _ROW = {"suite": str, "task": str, "metric": str, "value": float, "low": float, 
 
 
 def main_metric(suite: str, distractors: int = 999) -> str:
-    """The metric that a suite is judged by; search and similarity have different ones and no common mean."""
+    """The metric that a suite is ranked by. The metrics of search and similarity have no common mean.
+
+    Args:
+        suite: one of `SUITES`.
+        distractors: wrong candidates per query in code search.
+    """
     metrics = {CODE: f"mrr@{distractors + 1}", RETRIEVAL: "ndcg@10", PROBE: "accuracy", SIMILARITY: "spearman"}
     return {**metrics, BIAS: "effect size", SPACE: "effective dimension"}.get(suite, "ndcg@10")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One system minus another on one task, paired item by item.
+    """The paired difference of two systems on one task.
 
     Attributes:
-        suite: of the task.
-        task: its name, or "mean" of the suite's tasks.
-        metric: the suite's main metric.
-        other: the system that is subtracted.
-        difference: positive where the model is better.
-        relative: the model's value over the other's, as the paper counts: .23 is 23 % better. Infinite, and left
-            out of what is written, where the other's is not above 0.
+        suite: suite of the task.
+        task: name of the task, or "mean" over the tasks of the suite.
+        metric: main metric of the suite.
+        other: the system that is subtracted from the model.
+        difference: positive if the model is better.
+        relative: relative improvement, as in the paper: 0.23 means 23 % better. Infinite, and not written, if the
+            other system's value is not above 0.
     """
 
     suite: str
@@ -68,7 +73,7 @@ class Comparison:
     relative: float
 
     def sentence(self) -> str:
-        """What it means, in words."""
+        """The comparison as an English sentence."""
         low, high = self.difference.interval()
         amounts = (
             f"{self.metric} {self.difference.value:+.3f} [{low:+.3f}, {high:+.3f}], p {self.difference.p:.3f}"
@@ -82,114 +87,129 @@ class Comparison:
 
 @dataclass
 class Report:
-    """Everything one evaluation found.
+    """The results of one evaluation.
 
     Attributes:
         model: name of the model.
-        systems: row → what it reached: `MODEL` first, then the baselines by their names, on the same items.
-        environment: versions, machine, date, seeds.
-        data: "suite/task" → hash of what it was measured on; empty where that is not known.
+        systems: row → results, on the same items: `MODEL` first, then the baselines by name.
+        environment: versions, machine, date and seeds.
+        data: "suite/task" → hash of the data; empty if unknown.
     """
 
     model: str
-    systems: dict[str, list[Finding]] = field(default_factory=lambda: {MODEL: []})
+    systems: dict[str, list[Result]] = field(default_factory=lambda: {MODEL: []})
     environment: dict[str, str | int] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
 
     @property
-    def results(self) -> list[Finding]:
-        """Of the model."""
+    def results(self) -> list[Result]:
+        """The results of the model."""
         return self.systems.get(MODEL, [])
 
     def suites(self) -> list[str]:
-        """The suites that were measured, in order of appearance."""
-        return _different(finding.suite for finding in self._all())
+        """The suites with results, in order of appearance."""
+        return _distinct(result.suite for result in self._all())
 
     def tasks(self, suite: str) -> list[str]:
-        """The suite's tasks, in order of appearance; their subsets ("STS12/MSRpar") are not tasks of their own."""
-        return _different(f.task for f in self._all() if f.suite == suite and "/" not in f.task)
+        """The tasks of a suite, in order of appearance, without subsets such as "STS12/MSRpar"."""
+        return _distinct(f.task for f in self._all() if f.suite == suite and "/" not in f.task)
 
     def subsets(self, suite: str) -> list[str]:
-        """The subsets of the suite's tasks."""
-        return _different(f.task for f in self._all() if f.suite == suite and "/" in f.task)
+        """The subsets of a suite's tasks, in order of appearance."""
+        return _distinct(f.task for f in self._all() if f.suite == suite and "/" in f.task)
 
     def metrics(self, suite: str) -> list[str]:
-        """The suite's metrics, in order of appearance."""
-        return _different(finding.metric for finding in self._all() if finding.suite == suite)
+        """The metrics of a suite, in order of appearance."""
+        return _distinct(result.metric for result in self._all() if result.suite == suite)
 
-    def find(self, system: str, suite: str, task: str, metric: str) -> Finding | None:
-        """The figure of one row and column, or None if that was not measured."""
-        for finding in self.systems.get(system, []):
-            if finding.key == (suite, task, metric):
-                return finding
+    def find(self, system: str, suite: str, task: str, metric: str) -> Result | None:
+        """The result of one system on one task and metric, or None if there is none."""
+        for result in self.systems.get(system, []):
+            if result.key == (suite, task, metric):
+                return result
         return None
 
     def mean(self, system: str, suite: str, metric: str) -> Estimate | None:
-        """Mean over the suite's tasks, each weighing the same; None if one of them is missing.
+        """Unweighted mean over the tasks of a suite. Tasks where no system has the metric do not count.
 
-        Tasks that have no such metric at all (F1 of MRPC alone) don't count.
+        Args:
+            system: row of the report.
+            suite: one of `suites()`.
+            metric: one of `metrics(suite)`.
+
+        Returns:
+            The mean, or None if the system lacks one of the tasks.
         """
         tasks = self.tasks(suite)
         having = [task for task in tasks if any(self.find(other, suite, task, metric) for other in self.systems)]
-        found = [self.find(system, suite, task, metric) for task in having]
-        estimates = [finding.estimate for finding in found if finding is not None]
-        if not estimates or len(estimates) < len(found):
+        results = [self.find(system, suite, task, metric) for task in having]
+        estimates = [result.estimate for result in results if result is not None]
+        if not estimates or len(estimates) < len(results):
             return None
         replicates = np.mean([estimate.replicates for estimate in estimates], axis=0)
         return Estimate(float(np.mean([e.value for e in estimates])), sum(e.n for e in estimates), replicates)
 
     def comparisons(self, suite: str, metric: str, other: str) -> list[Comparison]:
-        """The model minus another system on every task that both were measured on, then on the tasks' mean."""
-        found = []
+        """The paired differences between the model and another system, per task and for the mean over tasks.
+
+        Args:
+            suite: one of `suites()`.
+            metric: one of `metrics(suite)`.
+            other: row of the other system.
+        """
+        comparisons = []
         for task in self.tasks(suite):
             one, two = (self.find(system, suite, task, metric) for system in (MODEL, other))
             if one and two:
-                found.append(_compared(suite, task, metric, other, one.estimate, two.estimate))
+                comparisons.append(_compared(suite, task, metric, other, one.estimate, two.estimate))
         means = [self.mean(system, suite, metric) for system in (MODEL, other)]
-        if len(found) > 1 and means[0] and means[1]:
-            found.append(_compared(suite, "mean", metric, other, means[0], means[1]))
-        return found
+        if len(comparisons) > 1 and means[0] and means[1]:
+            comparisons.append(_compared(suite, "mean", metric, other, means[0], means[1]))
+        return comparisons
 
     def best_baseline(self, suite: str, metric: str) -> str | None:
-        """The system beside the model, and not made with its help, that has the highest mean."""
+        """The baseline with the highest mean, or None. The hybrid does not count, since it contains the model."""
         means = {name: self.mean(name, suite, metric) for name in self.systems if name not in (MODEL, HYBRID)}
         values = {name: mean.value for name, mean in means.items() if mean is not None}
         return max(values, key=values.__getitem__, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """The content of report.json."""
-        rows = {system: [_row(finding) for finding in findings] for system, findings in self.systems.items()}
+        rows = {system: [_row(result) for result in results] for system, results in self.systems.items()}
         compared = [
             comparison
             for suite in self.suites()
             if suite in JUDGED
-            for name in _different(filter(None, (BM25_NAME, self.best_baseline(suite, self.metric_of(suite)))))
+            for name in _distinct(filter(None, (BM25_NAME, self.best_baseline(suite, self.metric_of(suite)))))
             for comparison in self.comparisons(suite, self.metric_of(suite), name)
         ]
         return {
             "model": self.model,
             "results": rows.get(MODEL, []),
-            "baselines": {name: found for name, found in rows.items() if name != MODEL},
+            "baselines": {name: results for name, results in rows.items() if name != MODEL},
             "differences": [_difference_row(comparison) for comparison in compared],
             "environment": self.environment,
             **({"data": self.data} if self.data else {}),
         }
 
     def metric_of(self, suite: str) -> str:
-        """The suite's main metric, as far as it was measured."""
-        wanted, measured = main_metric(suite, int(self.environment.get("distractors", 999))), self.metrics(suite)
-        return wanted if wanted in measured or not measured else measured[0]
+        """The main metric of a suite, or its first metric if the main one was not measured."""
+        main, measured = main_metric(suite, int(self.environment.get("distractors", 999))), self.metrics(suite)
+        return main if main in measured or not measured else measured[0]
 
     def write(self, folder: Path) -> None:
-        """Write report.json and, for `adjoin compare`, the replicates beside it, each whole or not at all.
+        """Write report.json, and the bootstrap replicates for `adjoin compare`. Files are written atomically.
+
+        Args:
+            folder: the folder to write to.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder is not writable.
         """
         arrays = {
-            f"{number}-{row}": finding.estimate.replicates.astype(np.float32)
-            for number, findings in enumerate(self.systems.values())
-            for row, finding in enumerate(findings)
+            f"{number}-{row}": result.estimate.replicates.astype(np.float32)
+            for number, results in enumerate(self.systems.values())
+            for row, result in enumerate(results)
         }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -199,7 +219,10 @@ class Report:
 
     @classmethod
     def read(cls, folder: Path) -> "Report":
-        """Read what `write` wrote.
+        """Read a report that `write` wrote.
+
+        Args:
+            folder: the folder with the report.
 
         Raises:
             AdjoinError: there is no report, or it is damaged.
@@ -211,19 +234,21 @@ class Report:
             rows = {MODEL: content["results"], **content["baselines"]}
             with np.load(folder / REPLICATES_FILE, allow_pickle=False) as arrays:
                 systems = {
-                    name: [_finding(found, arrays[f"{number}-{row}"]) for row, found in enumerate(of_system)]
+                    name: [_result(values, arrays[f"{number}-{row}"]) for row, values in enumerate(of_system)]
                     for number, (name, of_system) in enumerate(rows.items())
                 }
             return cls(str(content["model"]), systems, dict(content["environment"]), dict(content.get("data", {})))
         except _DAMAGE as error:
-            raise AdjoinError(f"the report {folder} is damaged or cut short ({error}): evaluate again") from None
+            raise AdjoinError(
+                f"the report {folder} is damaged or cut short ({error}): run the evaluation again"
+            ) from None
 
-    def _all(self) -> Iterable[Finding]:
-        for findings in self.systems.values():
-            yield from findings
+    def _all(self) -> Iterable[Result]:
+        for results in self.systems.values():
+            yield from results
 
 
-def _different(names: Iterable[str]) -> list[str]:
+def _distinct(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
@@ -232,18 +257,18 @@ def _compared(suite: str, task: str, metric: str, other: str, one: Estimate, two
     return Comparison(suite, task, metric, other, one.minus(two), relative)
 
 
-def _row(finding: Finding) -> dict[str, Any]:
-    low, high = finding.estimate.interval()
+def _row(result: Result) -> dict[str, Any]:
+    low, high = result.estimate.interval()
     row = {
-        "suite": finding.suite,
-        "task": finding.task,
-        "metric": finding.metric,
-        "value": finding.estimate.value,
+        "suite": result.suite,
+        "task": result.task,
+        "metric": result.metric,
+        "value": result.estimate.value,
         "low": low,
         "high": high,
-        "n": finding.estimate.n,
+        "n": result.estimate.n,
     }
-    return row | ({"notes": list(finding.notes)} if finding.notes else {})
+    return row | ({"notes": list(result.notes)} if result.notes else {})
 
 
 def _difference_row(comparison: Comparison) -> dict[str, Any]:
@@ -261,21 +286,21 @@ def _difference_row(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _finding(row: dict[str, Any], replicates: Any) -> Finding:  # noqa: ANN401 - as NumPy's archive gives it
+def _result(row: dict[str, Any], replicates: Any) -> Result:  # noqa: ANN401 - as NumPy's archive gives it
     if wrong := wrong_types({name: row[name] for name in _ROW}, _ROW):
         raise ValueError(wrong)
     estimate = Estimate(row["value"], row["n"], np.asarray(replicates, np.float64))
-    return Finding(row["suite"], row["task"], row["metric"], estimate, tuple(row.get("notes", ())))
+    return Result(row["suite"], row["task"], row["metric"], estimate, tuple(row.get("notes", ())))
 
 
 def environment(date: str, packages: Sequence[str] = ()) -> dict[str, str | int]:
-    """What the figures may depend on, speed above all.
+    """The environment of a measurement: versions and machine.
 
     Args:
-        date: of the measurement, as the caller wants it written; a test passes a fixed one.
-        packages: whose versions matter besides the usual ones.
+        date: date of the measurement, as it should be written.
+        packages: further packages whose versions to record.
     """
-    found: dict[str, str | int] = {
+    facts: dict[str, str | int] = {
         "date": date,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -283,7 +308,7 @@ def environment(date: str, packages: Sequence[str] = ()) -> dict[str, str | int]
     }
     for package in ("adjoin", "numpy", "torch", "bm25s", "pystemmer", "scikit-learn", *packages):
         try:
-            found[package] = metadata.version(package)
+            facts[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return facts

@@ -1,1 +1,1 @@
-"""Suites: what is measured. Probe, nearest neighbours, similarity, retrieval, code search, bias, vector space."""
+"""The suites: linear probe, k-NN and zero-shot, sentence similarity, search, social bias, and vector space."""

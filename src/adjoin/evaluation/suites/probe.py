@@ -1,16 +1,16 @@
-"""Linear probe: how much of a label a straight cut through the vectors finds.
+"""Linear probe: a logistic regression on frozen vectors.
 
-The protocol of SentEval (Conneau and Kiela 2018, arXiv 1803.05449), as used in Table 2 of Neelakantan et al. 2022:
-vectors are frozen, a logistic regression with an L2 penalty is fitted to them, and the penalty is chosen on dev,
-or by cross-validation within the training items where there is no dev. A task without a standard split is tested
-by 10-fold cross-validation, so that every item is tested once. Pairs have the features |u - v| and u * v.
+The protocol is that of SentEval (Conneau and Kiela 2018, arXiv 1803.05449), as in Table 2 of Neelakantan et al.
+2022. The L2 penalty is chosen on dev, or by cross-validation within the training items if there is no dev. A task
+without a standard split is tested by 10-fold cross-validation. Pairs have the features |u - v| and u * v.
 
-What is ours: the grid, since our vectors have length 1 and SentEval's had not; and the inner folds of ten-fold
-tasks, see `_trials`.
+Two things differ from SentEval: the grid of penalties, since our vectors have unit length, and the inner folds of
+tasks with ten folds (see `_trials`).
 
-The seven SentEval tasks take 38 s of one core with 512 dimensions (TF-IDF + SVD vectors): MPQA 14 s, TREC 9,
-MR 6, SUBJ 5, CR 2, MRPC 1; 60 s on a busy machine. On CR with 256 dimensions the full protocol (10 inner
-folds and scikit-learn's defaults) takes 7.9 s for .783, this 2.3 s for .789; a difference of +.006 [-.001, .012].
+The seven SentEval tasks take 38 s of one core with 512 dimensions (TF-IDF + SVD vectors): MPQA 14 s, TREC 9, MR 6,
+SUBJ 5, CR 2, MRPC 1. On a busy machine they take 60 s. On CR with 256 dimensions, the full protocol (10 inner
+folds and scikit-learn's defaults) takes 7.9 s and reaches 0.783. This code takes 2.3 s and reaches 0.789, a
+difference of +0.006 [-0.001, 0.012].
 """
 
 import hashlib
@@ -29,22 +29,22 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of, statistic_of
 from adjoin.evaluation.data.labelled import ALL, DEV, TEST, TRAIN, ClassificationTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 SUITE = "probe"
 FOLDS = 10
 
-# 1 / L2 strength, strongest first. Of 63 choices (TF-IDF + SVD on the seven tasks, MiniLM on CR and MPQA) 58 are
-# from 1 to 64; the ends are for vectors that hardly differ, as an untrained model's, and for those that are noise.
+# 1 / L2 penalty, strongest first. Of 63 choices (TF-IDF + SVD on the seven tasks, MiniLM on CR and MPQA), 58 are
+# from 1 to 64. The ends are for vectors that hardly differ, as in untrained models, and for noise.
 _GRID = (0.25, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0)
-_PATIENCE = 2  # steps below the best in a row that end the grid: the weakest penalties take the longest
-_INNER_FOLDS = 5  # for a training set without dev, as SentEval's default
+_PATIENCE = 2  # steps below the best in a row that end the grid; the weakest penalties take the longest
+_INNER_FOLDS = 5  # for training sets without dev, SentEval's default
 _PARTNERS = (1, 2)  # fold i is left out together with i + 1 and i + 2: see `_trials`
-_FEWEST = 3  # items of a label: the least that leaves one of them when two folds are left out
+_FEWEST = 3  # items per label, so that one remains when two folds are left out
 
-# Gradient of the mean loss at which a fit ends. At scikit-learn's 1e-4 a warm start at a weaker penalty often ends
-# before its first step; 1e-6 takes 1.4 times as long and moves accuracy by .003 at most (MR MPQA TREC MRPC CR).
+# Gradient of the mean loss at which a fit ends. With scikit-learn's 1e-4, a warm start at a weaker penalty often
+# ends before its first step. 1e-6 takes 1.4 times as long and changes accuracy by at most 0.003.
 _TOLERANCE = 1e-5
 _MOST_STEPS = 1000
 
@@ -54,7 +54,12 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Turn:
-    """Train on some items, test on others; shape (.,) each, in the order of the task."""
+    """One training and test split: indices of items, in the order of the task.
+
+    Attributes:
+        train: training items.
+        test: test items.
+    """
 
     train: Rows
     test: Rows
@@ -62,7 +67,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class _Trial:
-    """One training set on which the whole grid is tried, and the rows that tell for which turn how good it is."""
+    """One training set for the whole grid. `held` maps a turn to the items that judge its penalty."""
 
     train: Rows
     held: dict[int, Rows]
@@ -70,72 +75,82 @@ class _Trial:
 
 def probe(
     task: ClassificationTask, embedder: Embedder, seed: int = 0, *, vectors: Vectors | None = None
-) -> list[Finding]:
-    """Accuracy of a linear probe; of pairs labelled 0 and 1 also the F1 of label 1.
+) -> list[Result]:
+    """Accuracy of a linear probe, and for pairs with labels 0 and 1 also the F1 of label 1.
 
-    An item's value is 1 if its label is found, else 0; intervals are over tested items, not over trainings.
+    An item counts 1 if its label is predicted, else 0. Intervals cover the choice of test items, not of trainings.
 
     Args:
         task: labelled texts or pairs.
-        embedder: gives the vectors (`encode_symmetric`).
+        embedder: the embedding model, used in the symmetric role.
         seed: of the folds and of the bootstrap.
-        vectors: what `embedded` gave for this task and embedder, if it is at hand.
+        vectors: the result of `embedded` for this task and embedder, to save encoding again.
 
     Raises:
-        AdjoinError: scikit-learn is missing, too few items to train on, or an embedder without usable vectors.
+        AdjoinError: scikit-learn is missing, there are too few training items, or the embedder's vectors are
+            unusable.
     """
     plan = turns(task, seed)
     x_NF = _features(embedded(task, embedder) if vectors is None else vectors)
-    found_N = np.full(len(task.labels), -1, dtype=np.int64)
+    predicted_N = np.full(len(task.labels), -1, dtype=np.int64)
     stopped = 0
     with _one_thread():
         for turn, strength in zip(plan, _strengths(x_NF, task.labels, _trials(task, plan, seed)), strict=True):
             model = _model()
             _fit(model, x_NF[turn.train], task.labels[turn.train], strength)
-            found_N[turn.test] = model.predict(x_NF[turn.test])
+            predicted_N[turn.test] = model.predict(x_NF[turn.test])
             stopped += int(model.n_iter_.max()) >= _MOST_STEPS
     tested = items_tested(task)
-    found_T, labels_T = found_N[tested], task.labels[tested]
+    predicted_T, labels_T = predicted_N[tested], task.labels[tested]
     notes = overlap_notes(task, plan)
     if stopped:
         notes += (f"{stopped} of {len(plan)} fits ended after {_MOST_STEPS:,} steps, before they converged",)
-    findings = [Finding(SUITE, task.name, "accuracy", mean_of(found_T == labels_T, seed=seed), notes)]
+    results = [Result(SUITE, task.name, "accuracy", mean_of(predicted_T == labels_T, seed=seed), notes)]
     if task.seconds and task.names.keys() == {0, 1}:
-        findings.append(Finding(SUITE, task.name, "f1", _f1(found_T == 1, labels_T == 1, seed), notes))
-    return findings
+        results.append(Result(SUITE, task.name, "f1", _f1(predicted_T == 1, labels_T == 1, seed), notes))
+    return results
 
 
 def embedded(task: ClassificationTask, embedder: Embedder) -> Vectors:
-    """The vectors of a task's items, shape (N, D), or of its pairs, shape (N, 2, D).
+    """The vectors of a task's items. Each distinct text is encoded once, in the symmetric role.
 
-    Every distinct text is embedded once, by `encode_symmetric`.
+    Args:
+        task: labelled texts or pairs.
+        embedder: the embedding model.
+
+    Returns:
+        Shape (N, D) for texts, (N, 2, D) for pairs.
 
     Raises:
-        AdjoinError: the embedder's vectors are not finite, or not one per text.
+        AdjoinError: the vectors are not finite or not one per text.
     """
     texts = list(dict.fromkeys(chain(task.texts, task.seconds)))
     vectors_TD = embed(texts, embedder)
-    place = {text: number for number, text in enumerate(texts)}
-    first_ND = vectors_TD[[place[text] for text in task.texts]]
+    row_of = {text: row for row, text in enumerate(texts)}
+    first_ND = vectors_TD[[row_of[text] for text in task.texts]]
     if not task.seconds:
         return first_ND
-    return np.stack([first_ND, vectors_TD[[place[text] for text in task.seconds]]], axis=1)
+    return np.stack([first_ND, vectors_TD[[row_of[text] for text in task.seconds]]], axis=1)
 
 
 def embed(texts: list[str], embedder: Embedder) -> Vectors:
-    """The vectors of texts, by `encode_symmetric`, shape (number of texts, D).
+    """The vectors of n texts in the symmetric role, shape (n, D).
 
     Raises:
-        AdjoinError: they are not finite, or not one per text.
+        AdjoinError: the vectors are not finite or not one per text.
     """
     return checked(np.asarray(encode_symmetric(embedder, texts), dtype=np.float32), texts)
 
 
 def turns(task: ClassificationTask, seed: int = 0) -> list[Turn]:
-    """What is trained on and tested on what: the standard split, or each of ten folds once.
+    """The train and test splits of a task: the standard split, or ten folds.
+
+    Args:
+        task: labelled texts or pairs.
+        seed: of the folds.
 
     Raises:
-        AdjoinError: fewer than two labels with three training items each, or fewer than ten items for ten folds.
+        AdjoinError: fewer than two labels have three training items each, or ten folds have fewer than ten items.
     """
     rows = task.rows(ALL if task.crossed else TRAIN)
     enough = [label for label, number in Counter(task.labels[rows].tolist()).items() if number >= _FEWEST]
@@ -152,14 +167,14 @@ def turns(task: ClassificationTask, seed: int = 0) -> list[Turn]:
 
 
 def items_tested(task: ClassificationTask) -> Rows:
-    """The items that are tested, in the order of the task: one value of a figure each."""
+    """Indices of the test items, in the order of the task."""
     return task.rows(ALL if task.crossed else TEST)
 
 
 def overlap_notes(task: ClassificationTask, plan: Sequence[Turn]) -> tuple[str, ...]:
-    """How many tested texts also occur in what is trained on, if any: lower case, punctuation ignored.
+    """A note on how many test texts also occur in training, ignoring case and punctuation; empty if none does.
 
-    Of pairs, whether both texts do as a pair, in either order.
+    Pairs count if both texts occur as a pair, in either order.
     """
     keys = [_words(text) for text in task.texts]
     if task.seconds:
@@ -178,10 +193,10 @@ def _words(text: str) -> str:
 
 
 def _folds(task: ClassificationTask, rows: Rows, number: int, seed: int) -> list[Rows]:
-    """Rows dealt into stratified folds by the hashes of their texts.
+    """Stratified folds by the hashes of the texts.
 
-    So neither the order of rows nor the numbers of labels matter. The n-th copy of a text has a hash of its own,
-    or copies would never meet in a fold.
+    They depend neither on the order of the items nor on the numbers of the labels. Copies of a text have
+    different hashes, so that copies spread over the folds.
     """
     copies: Counter[tuple[str, str, int]] = Counter()
     key: dict[int, bytes] = {}
@@ -197,10 +212,11 @@ def _folds(task: ClassificationTask, rows: Rows, number: int, seed: int) -> list
 
 
 def _trials(task: ClassificationTask, plan: Sequence[Turn], seed: int) -> list[_Trial]:
-    """The trainings that choose each turn's strength, none of which sees an item that the turn tests.
+    """The training sets that choose the penalty of each turn. None contains an item that the turn tests.
 
-    In ten folds the inner test folds of turn i are four of the other folds, and the training without folds i and j
-    serves two turns: judged on j it speaks for turn i, on i for turn j. So 20 trainings do the work of 40.
+    With ten folds, four of the other folds serve as inner test folds of turn i. The training without folds i and
+    j serves two turns: its accuracy on j counts for turn i, that on i for turn j. So 20 trainings do the work of
+    40.
     """
     if not task.crossed:
         train, dev = plan[0].train, task.rows(DEV)
@@ -215,11 +231,12 @@ def _trials(task: ClassificationTask, plan: Sequence[Turn], seed: int) -> list[_
 
 
 def _strengths(x_NF: Vectors, labels_N: Rows, trials: Sequence[_Trial]) -> list[float]:
-    """For every turn the strength with most right answers, the stronger penalty of equals.
+    """For each turn the penalty with the most right answers. On a tie the stronger penalty wins.
 
-    Each trial goes down the grid with a warm start from its own last fit, never from another's, whose items may
-    be among those it is judged on. The grid ends when every turn has risen and fallen; a level or a fall from the
-    start is no reason, since under a penalty too strong for them all vectors get the most frequent label.
+    Each trial goes down the grid with a warm start from its own last fit. A fit of another trial may have seen
+    its test items. The grid ends early once the accuracy of every turn has risen and then fallen. A plateau at
+    the start does not
+    count: under too strong a penalty, all vectors get the most frequent label.
     """
     right = np.zeros((1 + max(turn for trial in trials for turn in trial.held), len(_GRID)), dtype=np.int64)
     models = [_model(warm_start=True) for _ in trials]
@@ -232,28 +249,30 @@ def _strengths(x_NF: Vectors, labels_N: Rows, trials: Sequence[_Trial]) -> list[
         recent = right[:, max(0, step + 1 - _PATIENCE) : step + 1]
         if best.all() and (recent < right.max(axis=1, keepdims=True)).all():
             break
-    return [_GRID[place] for place in right.argmax(axis=1)]
+    return [_GRID[step] for step in right.argmax(axis=1)]
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep the block's linear algebra to one thread.
+    """Limit linear algebra to one thread.
 
-    L-BFGS makes thousands of products too small to share, and threads that wait for one another on a busy machine
-    take ten times as long: 3.3 s instead of 0.3 for 300 items of 12 dimensions on two cores, at times minutes.
+    L-BFGS computes thousands of small products. On a busy machine, threads that wait for one another take ten
+    times as
+    long: 3.3 s instead of 0.3 s for 300 items of 12 dimensions on two cores, at times minutes.
     """
-    _model()  # scikit-learn brings SciPy's own OpenBLAS, and only libraries that are loaded can be limited
-    from threadpoolctl import threadpool_limits  # it comes with scikit-learn
+    _model()  # loads SciPy's own OpenBLAS, and only loaded libraries can be limited
+    from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
 
     with threadpool_limits(1):
         yield
 
 
 def _model(*, warm_start: bool = False) -> Any:  # noqa: ANN401 - scikit-learn has no types
-    """A logistic regression, multinomial, with an L2 penalty.
+    """A multinomial logistic regression with an L2 penalty, fitted with L-BFGS.
 
-    L-BFGS with a warm start goes down the grid of MR (9,000 items, 512 dimensions, float32) in 0.4 s of one core,
-    Newton with a Cholesky factor in 1.1 s, in float64 in 2.5 s; on TREC's six classes only L-BFGS is usable.
+    With warm starts, L-BFGS goes down the grid of MR (9,000 items, 512 dimensions, float32) in 0.4 s of one core.
+    Newton with a Cholesky factor takes 1.1 s, in float64 2.5 s. With TREC's six classes only L-BFGS is fast
+    enough.
     """
     try:
         from sklearn.linear_model import LogisticRegression
@@ -263,7 +282,7 @@ def _model(*, warm_start: bool = False) -> Any:  # noqa: ANN401 - scikit-learn h
 
 
 def _fit(model: Any, x_MF: Vectors, labels_M: Rows, strength: float) -> None:  # noqa: ANN401
-    """Fit in place. That a fit did not converge is for the notes, not for the terminal."""
+    """Fit in place. A fit that does not converge is reported in the notes, so its warning is suppressed."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
@@ -272,10 +291,10 @@ def _fit(model: Any, x_MF: Vectors, labels_M: Rows, strength: float) -> None:  #
 
 
 def _features(vectors: Vectors) -> Vectors:
-    """What the probe sees, shape (N, F): the vectors, or |u - v| and u * v of pairs, less their mean.
+    """The input of the probe, shape (N, F): centred vectors, or |u - v| and u * v of pairs.
 
-    The intercept is not penalised, so taking the mean away moves no optimum, but saves steps where vectors share a
-    large one, as those of untrained models do: 96 instead of 268 down the grid of MR at a mean cosine of .91.
+    The intercept has no penalty, so centring does not change the optimum. It saves steps if vectors share a large
+    component, as in untrained models: 96 instead of 268 for the grid of MR at a mean cosine of 0.91.
     """
     if vectors.ndim == 3:
         u_ND, v_ND = vectors[:, 0], vectors[:, 1]
@@ -284,9 +303,9 @@ def _features(vectors: Vectors) -> Vectors:
     return centred_NF
 
 
-def _f1(found_T: NDArray[np.bool_], true_T: NDArray[np.bool_], seed: int) -> Estimate:
-    """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); 0 if there is nothing to find or found."""
-    hits_T, either_T = (found_T & true_T).astype(np.int64), found_T.astype(np.int64) + true_T
+def _f1(predicted_T: NDArray[np.bool_], true_T: NDArray[np.bool_], seed: int) -> Estimate:
+    """F1 = 2 TP / (2 TP + FP + FN); 0 if there are no positives and none is predicted."""
+    hits_T, either_T = (predicted_T & true_T).astype(np.int64), predicted_T.astype(np.int64) + true_T
 
     def f1(counts_BT: NDArray[np.int64]) -> NDArray[np.float64]:
         result: NDArray[np.float64] = 2 * (counts_BT @ hits_T) / np.maximum(counts_BT @ either_T, 1)

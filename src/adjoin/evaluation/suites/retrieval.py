@@ -1,4 +1,4 @@
-"""The measurement itself: one pass over a task's queries, every metric of every scorer."""
+"""Evaluation of search: one pass over a task's queries computes every metric of every scorer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,19 +9,22 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
 from adjoin.evaluation.suites.distractors import Blocks
-from adjoin.evaluation.suites.metrics import best_rank, ndcg, recall, reciprocal_rank, shared_places
+from adjoin.evaluation.suites.metrics import best_rank, ndcg, recall, reciprocal_rank, tied_positions
 from adjoin.evaluation.systems.scorers import Scorer, rank_scores
 
-WIDE = 9_999  # distractors of code search in the paper's Table 8, where the corpus has as many
+WIDE = 9_999  # distractors of code search in the paper's Table 8, for corpora with more documents
 
 Values = dict[str, NDArray[np.float64]]  # metric → one value per query, in the order of the task's queries
 
 
 def metric_names(distractors: int = 999) -> tuple[str, ...]:
-    """The metrics in the order of the report; `mrr@1000` is the one among 999 distractors.
+    """The search metrics in the order of the report. `mrr@1000` is the MRR among 999 distractors.
+
+    Args:
+        distractors: wrong candidates per query for the first metric.
 
     Raises:
-        AdjoinError: 9 distractors, which would give the name of the MRR that is cut off after 10 ranks.
+        AdjoinError: with 9 distractors, since that name would clash with the MRR cut off at rank 10.
     """
     if distractors == 9:
         raise AdjoinError("cannot rank among 9 distractors: mrr@10 is the MRR cut off at rank 10; take 8 or 10")
@@ -33,14 +36,14 @@ def evaluate_task(task: RetrievalTask, scorer: Scorer, *, distractors: int = 999
 
     Args:
         task: queries, documents and judgments.
-        scorer: what is measured.
-        distractors: candidates beside the right one for the first metric.
+        scorer: the system to measure.
+        distractors: wrong candidates per query for the first metric.
         seed: of the blocks of candidates.
 
     Returns:
-        metric (see `metric_names`) → shape (Q,), fractions from 0 to 1. `mrr@1000` ranks the right
-        documents among a block of others, `mrr@10000`, of code that has so many, among ten times as many; the
-        other metrics rank the whole corpus.
+        Metric (see `metric_names`) → one value per query, shape (Q,), from 0 to 1. `mrr@1000` ranks the right
+        document among a block of distractors. Code tasks with more than 9,999 documents also have `mrr@10000`.
+        All other metrics rank the whole corpus.
 
     Raises:
         AdjoinError: as for `evaluate_together`.
@@ -56,21 +59,21 @@ def evaluate_together(
     distractors: int = 999,
     seed: int = 0,
 ) -> dict[str, Values]:
-    """Every metric of several scorers, and of fusions of them, in one pass: each scores each query once.
+    """Every metric of several scorers and of their fusions, in one pass. Each scorer scores each query once.
 
     Args:
         task: queries, documents and judgments.
-        scorers: what is measured, under different names.
-        fused: name of a fusion → names of the scorers whose rows it fuses → their weights.
-        distractors: candidates beside the right one for the first metric.
-        seed: of the blocks of candidates, the same for all scorers.
+        scorers: the systems to measure, with distinct names.
+        fused: name of a fusion → name of a scorer → its weight.
+        distractors: wrong candidates per query for the first metric.
+        seed: of the blocks of candidates, which all scorers share.
 
     Returns:
-        name of a scorer or a fusion → metric → shape (Q,), fractions from 0 to 1.
+        Name of a scorer or fusion → metric → one value per query, shape (Q,), from 0 to 1.
 
     Raises:
-        AdjoinError: two scorers of one name, a fusion of unknown ones, or a scorer that gives rows of another
-            shape, too few or too many of them, or scores that are not numbers.
+        AdjoinError: names repeat, a fusion has an unknown scorer, or a scorer returns rows of a wrong shape, a
+            wrong number of rows, or NaN.
     """
     names = [scorer.name for scorer in scorers]
     systems: dict[str, Mapping[str, float]] = {name: {name: 1.0} for name in names} | dict(fused or {})
@@ -105,7 +108,7 @@ def evaluate_together(
 def _checked_row(
     row_N: NDArray[Any] | None, name: str, query: int, task: RetrievalTask, excluded: int | None
 ) -> NDArray[Any]:
-    """The row with the excluded document sunk below all others, or one line on what is wrong with it."""
+    """The row of scores after checks, with the excluded document ranked last."""
     shape = None if row_N is None else row_N.shape
     if row_N is None or shape != (len(task.documents),):
         raise AdjoinError(
@@ -129,21 +132,23 @@ def _measure(
     relevant: dict[int, float],
     candidates: Sequence[NDArray[np.int64]],
 ) -> list[float]:
-    """The values of `metric_names` for one query, then those among more candidates than in the first block."""
+    """The values of `metric_names` for one query, then the MRR among each further block of candidates."""
     documents_R = np.fromiter(relevant.keys(), dtype=np.int64, count=len(relevant))
     grades_R = np.fromiter(relevant.values(), dtype=np.float64, count=len(relevant))
-    places = shared_places(rank_scores(rows, weights), documents_R)
-    rank = best_rank(*places)
-    among = []
-    for block_C in candidates:  # all but the right ones are distractors
+    positions = tied_positions(rank_scores(rows, weights), documents_R)
+    rank = best_rank(*positions)
+    ranks_among_candidates = []
+    for block_C in candidates:
         scores_C = rank_scores([row_N[block_C] for row_N in rows], weights)
-        among.append(best_rank(*shared_places(scores_C, np.flatnonzero(np.isin(block_C, documents_R)))))
+        ranks_among_candidates.append(
+            best_rank(*tied_positions(scores_C, np.flatnonzero(np.isin(block_C, documents_R))))
+        )
     return [
-        reciprocal_rank(among[0]),
+        reciprocal_rank(ranks_among_candidates[0]),
         reciprocal_rank(rank),
-        ndcg(*places, grades_R, cutoff=10),
+        ndcg(*positions, grades_R, cutoff=10),
         reciprocal_rank(rank, cutoff=10),
-        recall(*places, cutoff=20),
-        recall(*places, cutoff=100),
-        *map(reciprocal_rank, among[1:]),
+        recall(*positions, cutoff=20),
+        recall(*positions, cutoff=100),
+        *map(reciprocal_rank, ranks_among_candidates[1:]),
     ]

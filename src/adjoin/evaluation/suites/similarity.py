@@ -1,8 +1,8 @@
-"""Sentence similarity: whether the cosine of two texts orders pairs as people do.
+"""Sentence similarity: does the cosine of two texts rank pairs as people do?
 
-The figure is Spearman's rank correlation of cosine and gold score, with mean ranks for ties. A year's set (STS12
-to STS16) counts as SentEval's "all": the pairs of all its subsets in one ranking, not the mean over subsets
-(Conneau and Kiela 2018, arXiv 1803.05449). A set split into train, dev and test (STSB) counts by its test alone.
+The metric is Spearman's rank correlation of cosine and gold score, with mean ranks for ties. The sets of a year
+(STS12 to STS16) are scored as SentEval's "all": all subsets in one ranking, not the mean over subsets (Conneau and
+Kiela 2018, arXiv 1803.05449). A set with a train, dev and test split (STSB) is scored on its test split only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,41 +13,41 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, statistic_of
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetric
 
 SUITE = "similarity"
 METRIC = "spearman"
-HELD_OUT = "test"  # a task with a subset of this name is split for training, and counts by it alone
+HELD_OUT = "test"  # a task with a subset of this name is scored on it only
 
 Floats = NDArray[np.float64]
 
 
 class RatedPairs(Protocol):
-    """P pairs of texts with a gold score each."""
+    """Protocol of P pairs of texts with a gold score each."""
 
     @property
     def texts1(self) -> list[str]:
-        """The first text of each pair [P]."""
+        """First text of each pair, P of them."""
         ...
 
     @property
     def texts2(self) -> list[str]:
-        """The second text of each pair [P]."""
+        """Second text of each pair, P of them."""
         ...
 
     @property
     def scores(self) -> Floats:
-        """How alike people found the two [P]; only the order counts."""
+        """Similarity of each pair as judged by people, shape (P,). Only the order matters."""
         ...
 
 
 class RatedTask(Protocol):
-    """A similarity task: pairs in named subsets."""
+    """Protocol of a similarity task: scored pairs in named subsets."""
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """Name in the report."""
         ...
 
     @property
@@ -57,35 +57,43 @@ class RatedTask(Protocol):
 
 
 class Spearman:
-    """Spearman's correlation of two values an item, for samples in which items count more than once.
+    """Spearman's rank correlation of two values per item, for bootstrap samples given as counts.
 
-    A sample in which item i counts c_i times has the ranks of the list with c_i copies of it: if the copies of all
-    lower values come to C, the S copies of a value share the places C + 1 to C + S, with rank C + (S + 1) / 2.
-    The order of the values is the same in all samples, so C and S are cumulative sums over items sorted once, and
-    the correlation is Pearson's of the ranks, weighted by the counts. Nothing is approximated: twice a rank less
-    the mean rank is C + (C + S) - n, a whole number, and sums of such are exact up to n = 200,000 (n³ / 3 < 2^53).
+    If item i occurs c_i times, ranks are those of the list with c_i copies of it. Let C be the copies of all
+    lower values and S the copies of a value. These share positions C + 1 to C + S, so their rank is C + (S + 1) /
+    2. The order of the values is the same in all samples. C and S are therefore cumulative sums over items that
+    are sorted once, and the result is Pearson's correlation of the ranks, weighted by the counts.
 
-    2,000 samples of 3,108 pairs take 0.3 s on two cores.
+    The computation is exact. Twice a rank minus the mean rank is C + (C + S) - n, an integer. Sums of squares are
+    exact up to n = 200,000 (n³ / 3 < 2^53). 2,000 samples of 3,108 pairs take 0.3 s on two cores.
     """
 
     def __init__(self, x_P: NDArray[Any], y_P: NDArray[Any]) -> None:
-        """Sort once.
+        """Sort the items.
+
+        Args:
+            x_P: one value per item.
+            y_P: the other value per item.
 
         Raises:
-            AdjoinError: unequal lengths, no item, or values that are not finite.
+            AdjoinError: lengths differ, there is no item, or a value is not finite.
         """
         x_P, y_P = np.asarray(x_P, np.float64), np.asarray(y_P, np.float64)
         if x_P.ndim != 1 or x_P.shape != y_P.shape or not len(x_P) or not np.isfinite([x_P, y_P]).all():
             raise AdjoinError(
-                f"no correlation of values of shapes {x_P.shape} and {y_P.shape}: expected two finite numbers an "
+                f"no correlation of values of shapes {x_P.shape} and {y_P.shape}: expected two finite numbers per "
                 "item, and at least one item; look at what was measured"
             )
         self._x, self._y = _Groups(x_P), _Groups(y_P)
 
     def __call__(self, counts_BP: NDArray[np.int64]) -> Floats:
-        """The correlation of each sample [B], from how often each item counts.
+        """The correlation of each sample.
 
-        It is 0, which is chance, if all values of a side are equal: they put nothing in order.
+        Args:
+            counts_BP: how often each item occurs in each of B samples.
+
+        Returns:
+            Shape (B,). The value is 0, which is chance, if all values of one side are equal.
         """
         x_BP, squares_x_B = self._x.ranks(counts_BP)
         y_BP, squares_y_B = self._y.ranks(counts_BP)
@@ -95,7 +103,7 @@ class Spearman:
 
 
 class _Groups:
-    """Items of equal value, in the order of the values."""
+    """Groups of items with equal values, in the order of the values."""
 
     def __init__(self, values_P: Floats) -> None:
         _, self._group_P, sizes_G = np.unique(values_P, return_inverse=True, return_counts=True)
@@ -103,7 +111,7 @@ class _Groups:
         self._last_G = np.cumsum(sizes_G) - 1
 
     def ranks(self, counts_BP: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Twice the rank less its mean, of each item [B, P], and the sum of its squares over all copies [B]."""
+        """Twice the rank minus the mean rank, shape (B, P), and the sum of its squares over all copies, (B,)."""
         up_to_BG = np.cumsum(counts_BP[:, self._order_P], axis=1)[:, self._last_G]
         before_BG = np.zeros_like(up_to_BG)
         before_BG[:, 1:] = up_to_BG[:, :-1]
@@ -112,20 +120,20 @@ class _Groups:
         return ranks_BG[:, self._group_P], squares_B
 
 
-def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Finding]:
-    """Spearman of the cosine on a task and on each of its subsets; each distinct text is embedded once.
+def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Result]:
+    """Spearman's correlation on a task and on each of its subsets. Each distinct text is encoded once.
 
     Args:
         task: pairs with gold scores.
-        embedder: the model; no text is a query or a document (`encode_symmetric`).
+        embedder: the embedding model, used in the symmetric role.
         seed: of the bootstrap over pairs.
 
     Returns:
-        the task's own figure, over all pairs together or over its test, then one for each subset, "STS12/MSRpar".
+        The result of the task, over all pairs or its test split. Then one result per subset, as in "STS12/MSRpar".
 
     Raises:
-        AdjoinError: no subset, a subset that is empty or of unequal lists, scores that are not finite, or an
-            embedder that gives no usable vectors.
+        AdjoinError: there is no subset, a subset is empty or has lists of different lengths, scores are not
+            finite, or the embedder's vectors are unusable.
     """
     if not task.subsets:
         raise AdjoinError(f"the similarity task {task.name} has no subset: expected at least one; load it again")
@@ -140,16 +148,23 @@ def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Findi
         together = np.concatenate(list(cosines.values())), np.concatenate(list(golds.values()))
         whole, note = _estimate(*together, seed), "the pairs of all subsets in one ranking"
     return [
-        Finding(SUITE, task.name, METRIC, whole, (note,)),
-        *(Finding(SUITE, f"{task.name}/{name}", METRIC, estimate) for name, estimate in estimates.items()),
+        Result(SUITE, task.name, METRIC, whole, (note,)),
+        *(Result(SUITE, f"{task.name}/{name}", METRIC, estimate) for name, estimate in estimates.items()),
     ]
 
 
 def cosines_of(x_PD: NDArray[Any], y_PD: NDArray[Any]) -> Floats:
-    """Cosines of P pairs of vectors [P], in double precision; 0 where one is the zero vector.
+    """Cosines of P pairs of vectors in float64; 0 if a vector is zero.
 
-    The product is divided by sqrt(x·x * y·y), which for two equal vectors is exactly x·x, so pairs of equal texts
-    have the cosine 1 and tie. Products of unit vectors in float32 are 1 ± 1e-7, an order that means nothing.
+    The inner product is divided by sqrt(x·x * y·y). For equal vectors this is exactly x·x, so pairs of equal
+    texts have the cosine 1 and tie. Inner products of float32 unit vectors are 1 ± 1e-7, an arbitrary order.
+
+    Args:
+        x_PD: first vector of each pair.
+        y_PD: second vector of each pair.
+
+    Returns:
+        Shape (P,).
     """
     x_PD, y_PD = np.asarray(x_PD, np.float64), np.asarray(y_PD, np.float64)
     squares_P = np.einsum("pd,pd->p", x_PD, x_PD) * np.einsum("pd,pd->p", y_PD, y_PD)
@@ -176,7 +191,7 @@ def _check(name: str, pairs: RatedPairs) -> None:
 
 
 def _cosines(task: RatedTask, embedder: Embedder) -> dict[str, Floats]:
-    """The cosines of each subset's pairs [P]."""
+    """Subset → cosine of each pair, shape (P,)."""
     texts = list(dict.fromkeys(t for pairs in task.subsets.values() for t in (*pairs.texts1, *pairs.texts2)))
     row_of = {text: row for row, text in enumerate(texts)}
     vectors_ND = checked(np.asarray(encode_symmetric(embedder, texts), dtype=np.float64), texts, task=task.name)
@@ -191,6 +206,6 @@ def _rows(row_of: Mapping[str, int], texts: Sequence[str]) -> list[int]:
 
 
 def _quotient(above_N: Floats, below_N: Floats) -> Floats:
-    """0 where the divisor is 0."""
+    """The quotient, or 0 where the divisor is 0."""
     quotient_N: Floats = np.divide(above_N, below_N, out=np.zeros_like(above_N), where=below_N > 0)
     return quotient_N

@@ -1,10 +1,11 @@
-"""What the space of vectors is like: how close, how spread, how many dimensions, and what smaller vectors keep.
+"""Properties of the vector space: alignment, uniformity, effective dimension, and compressibility.
 
 Alignment and uniformity are those of Wang and Isola 2020 (arXiv 2005.10242, section 4.1) with alpha = 2 and t = 2.
-Lower is better for both, and either alone is easy: with all texts in one point pairs align perfectly, and random
-vectors are uniform. The effective dimension is the participation ratio of the covariance's eigenvalues. Smaller
-vectors are measured by search: the first dimensions alone (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147),
-and one byte or one bit a dimension.
+Lower is better for both. Either alone is trivial: pairs align perfectly if all texts share one point, and random
+vectors are uniform. The effective dimension is the participation ratio of the covariance's eigenvalues.
+
+Compressed vectors are measured by search quality: the first dimensions only (Matryoshka, Kusupati et al. 2022,
+arXiv 2205.13147), and one byte or one bit per dimension.
 """
 
 from collections.abc import Iterator
@@ -16,17 +17,17 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate, mean_of, statistic_of
 from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems.scorers import DenseScorer
 
 SUITE = "space"
-SAMPLE = 1_000  # documents of uniformity and effective dimension: all 499,500 pairs of them
-SPECTRUM_SAMPLE = 5_000  # documents of the components, whose resamples are one product of 2,000 x 5,000 x D
+SAMPLE = 1_000  # documents for uniformity and effective dimension, over all their 499,500 pairs
+SPECTRUM_SAMPLE = 5_000  # documents for the components, whose replicates are one 2,000 x 5,000 x D product
 SHARE = 0.9  # of the variance
-SMALLEST = 16  # dimensions at the end of the Matryoshka curve
-LEVELS = 127  # of int8 on each side of 0
-POINT = 1e-12  # a variance below this is rounding: unit vectors in float32 are off by 1e-14, squared
+SMALLEST = 16  # dimensions where the Matryoshka curve ends
+LEVELS = 127  # int8 levels on each side of 0
+POINT = 1e-12  # smaller variances are rounding errors; those of float32 unit vectors are about 1e-14
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -35,22 +36,23 @@ Counts = NDArray[np.int64]
 
 def space(
     task: RetrievalTask, queries_QD: NDArray[Any], documents_ND: NDArray[Any], seed: int = 0
-) -> list[Finding]:
-    """Everything this file measures, from the vectors of one retrieval task.
+) -> list[Result]:
+    """All measurements of this module, from the vectors of one search task.
 
     Args:
-        task: queries, documents and judgments; a query and its first relevant document are a positive pair.
-        queries_QD: the queries' vectors; made unit vectors here.
-        documents_ND: the documents' vectors, of as many dimensions.
+        task: queries, documents and judgments. A query and its first relevant document form a positive pair.
+        queries_QD: query vectors; they are scaled to unit length.
+        documents_ND: document vectors; they are scaled to unit length.
         seed: of the samples of documents and of the bootstrap.
 
     Returns:
-        "alignment", "uniformity", "effective dimension" and "components of 90% variance"; then the task's main
-        metric ("ndcg@10", "mrr" for code) "at D", "at D/2", ... down to 16 dimensions, "int8" and "binary". The
-        intervals are over pairs, over the documents sampled, and over queries.
+        "alignment", "uniformity", "effective dimension" and "components of 90% variance". Then the task's main
+        metric ("ndcg@10", or "mrr" for code) "at D", "at D/2" and so on down to 16 dimensions, "int8" and
+        "binary". Intervals are over pairs, sampled documents, or queries.
 
     Raises:
-        AdjoinError: vectors that are not finite or not one a text, unequal dimensions, or a single document.
+        AdjoinError: vectors are not finite or not one per text, the dimensions differ, or there is one document
+            only.
     """
     queries_QD = _unit(_checked(queries_QD, len(task.queries), f"query vectors of {task.name}"))
     documents_ND = _unit(_checked(documents_ND, len(task.documents), f"document vectors of {task.name}"))
@@ -60,35 +62,45 @@ def space(
             f"{documents_ND.shape[1]:,}: expected as many; use one model for both"
         )
     if len(documents_ND) < 2:
-        raise AdjoinError(f"{task.name} has one document: expected at least two, which can be near or far apart")
+        raise AdjoinError(f"{task.name} has one document: expected at least two")
     first_Q = [next(iter(relevant)) for relevant in task.relevant]
     small_SD, large_SD = (_sampled(documents_ND, size, seed) for size in (SAMPLE, SPECTRUM_SAMPLE))
     small, large = (f"{len(sample):,} of {len(documents_ND):,} documents" for sample in (small_SD, large_SD))
-    found = [
+    figures = [
         ("alignment", alignment(queries_QD, documents_ND[first_Q], seed), ("lower is better",)),
         ("uniformity", uniformity(small_SD, seed), ("lower is better", small)),
         ("effective dimension", effective_dimension(small_SD, seed), (small,)),
         (f"components of {SHARE:.0%} variance", components(large_SD, seed), (large,)),
     ]
-    findings = [Finding(SUITE, task.name, metric, estimate, notes) for metric, estimate, notes in found]
+    results = [Result(SUITE, task.name, metric, estimate, notes) for metric, estimate, notes in figures]
     metric = "mrr" if task.suite == CODE else "ndcg@10"
     for name, vectors in smaller_vectors(queries_QD, documents_ND):
-        values_Q = evaluate_task(task, DenseScorer(name, _Prepared(*vectors)), seed=seed)[metric]
-        findings.append(Finding(SUITE, task.name, f"{metric} {name}", mean_of(values_Q, seed=seed)))
-    return findings
+        values_Q = evaluate_task(task, DenseScorer(name, _PrecomputedVectors(*vectors)), seed=seed)[metric]
+        results.append(Result(SUITE, task.name, f"{metric} {name}", mean_of(values_Q, seed=seed)))
+    return results
 
 
 def alignment(x_PD: NDArray[Any], y_PD: NDArray[Any], seed: int = 0) -> Estimate:
-    """Mean squared distance of the unit vectors of P positive pairs: 0 if equal, 2 if orthogonal, at most 4."""
+    """Mean squared distance of P positive pairs: 0 if equal, 2 if orthogonal, at most 4.
+
+    Args:
+        x_PD: unit vectors of one side.
+        y_PD: unit vectors of the other side.
+        seed: of the bootstrap over pairs.
+    """
     difference_PD = x_PD - y_PD
     return mean_of(np.einsum("pd,pd->p", difference_PD, difference_PD, dtype=np.float64), seed=seed)
 
 
 def uniformity(texts_SD: NDArray[Any], seed: int = 0) -> Estimate:
-    """Log of the mean of exp(-2 squared distance) over all pairs of S unit vectors; about -4 if uniform.
+    """Logarithm of the mean of exp(-2 squared distance) over all pairs of texts; about -4 for uniform vectors.
 
-    A text is no pair with itself, nor with its copies in a sample of the bootstrap: at distance 0, they would put
-    the figure of 1,000 uniform vectors up by 0.05 and its samples by 0.1. One text alone, a point, has 0.
+    A text does not pair with itself or with its copies in a bootstrap sample. At distance 0, these would raise
+    the value for 1,000 uniform vectors by 0.05, and its replicates by 0.1. A single text has the value 0.
+
+    Args:
+        texts_SD: unit vectors of S texts.
+        seed: of the bootstrap over texts.
     """
     texts_SD = np.asarray(texts_SD, np.float64)
     products_SS = texts_SD @ texts_SD.T
@@ -106,18 +118,22 @@ def uniformity(texts_SD: NDArray[Any], seed: int = 0) -> Estimate:
 
 
 def effective_dimension(texts_SD: NDArray[Any], seed: int = 0) -> Estimate:
-    """Participation ratio of the covariance's eigenvalues, (sum λ)² / sum λ²: 1 for a line, D for a ball.
+    """Participation ratio of the covariance's eigenvalues, (Σλ)² / Σλ²: 1 for a line, D for a ball, 0 for a point.
 
-    The sum of λ is the mean squared length of the centred vectors; that of λ² is the mean squared product of two
-    different ones, and is measured as such. From the eigenvalues of S texts it would come out too large by
-    (sum λ)² / S: 1,000 texts of an isotropic space of 768 dimensions would seem to have 434. 0 for a point.
+    Σλ is the mean squared length of the centred vectors. Σλ² is the mean squared product of two different ones,
+    and is computed as such. The eigenvalues of S texts would overestimate it by (Σλ)² / S: 1,000 texts of an
+    isotropic space of 768 dimensions would seem to have 434.
 
-    Centred at the mean m of a sample, a product is G_ij - g_i - g_j + h, with g_i = x_i·m and h = m·m. Multiplied
-    out, its squares sum to quadratic forms of the counts, so no sample needs its own Gram matrix. Since all these
-    products sum to 0, those of different texts average a little less; the square of that average is taken off.
+    Centred at the mean m of a sample, a product is G_ij - g_i - g_j + h, with g_i = x_i·m and h = m·m. The sum of
+    its squares expands to quadratic forms of the counts, so no sample needs its own Gram matrix. All these
+    products sum to 0, so those of different texts average slightly less. The square of that average is subtracted.
+
+    Args:
+        texts_SD: unit vectors of S texts.
+        seed: of the bootstrap over texts.
     """
     texts_SD = np.asarray(texts_SD, np.float64)
-    texts_SD = texts_SD - texts_SD.mean(axis=0)  # so that nothing large cancels below
+    texts_SD = texts_SD - texts_SD.mean(axis=0)  # against cancellation below
     products_SS = texts_SD @ texts_SD.T
     squares_SS, lengths_S = products_SS**2, np.diagonal(products_SS)
 
@@ -126,11 +142,11 @@ def effective_dimension(texts_SD: NDArray[Any], seed: int = 0) -> Estimate:
         n_B = weights_BS.sum(axis=1)
         g_BS = weights_BS @ products_SS / n_B[:, np.newaxis]
         h_B = np.einsum("bs,bs->b", weights_BS, g_BS) / n_B
-        own_BS = weights_BS * (lengths_S - 2 * g_BS + h_B[:, np.newaxis])  # squared lengths, times counts
+        own_BS = weights_BS * (lengths_S - 2 * g_BS + h_B[:, np.newaxis])  # squared lengths times counts
         variance_B = own_BS.sum(axis=1) / n_B
         all_B = np.einsum("bs,bs->b", weights_BS @ squares_SS, weights_BS)
         all_B += n_B**2 * h_B**2 - 2 * n_B * np.einsum("bs,bs,bs->b", weights_BS, g_BS, g_BS)
-        pairs_B = np.maximum(_pairs(weights_BS), 1)  # a sample of one text has no pair, and no variance
+        pairs_B = np.maximum(_pairs(weights_BS), 1)  # a sample of one text has no pairs
         others_B = (all_B - np.einsum("bs,bs->b", own_BS, own_BS)) / pairs_B
         others_B -= (np.einsum("bs,bs->b", weights_BS, own_BS) / pairs_B) ** 2
         return _quotient(variance_B**2, others_B, (variance_B > POINT) & (others_B > 0), otherwise=0)
@@ -139,18 +155,23 @@ def effective_dimension(texts_SD: NDArray[Any], seed: int = 0) -> Estimate:
 
 
 def components(texts_SD: NDArray[Any], seed: int = 0, share: float = SHARE) -> Estimate:
-    """How many principal components hold a share of the variance of S texts; 0 if there is no variance.
+    """Number of principal components that hold a share of the variance; 0 if there is no variance.
 
-    The samples keep the mean and the components of all S texts and take the variance along each anew: to first
-    order in the change of the covariance, that is its new eigenvalue. 2,000 decompositions of 768 dimensions
-    would take minutes.
+    Bootstrap samples keep the mean and the components of all texts, and recompute the variance along each
+    component. To first order in the change of the covariance, that is the new eigenvalue. 2,000 decompositions of
+    768 dimensions would take minutes.
+
+    Args:
+        texts_SD: unit vectors of S texts.
+        seed: of the bootstrap over texts.
+        share: of the variance.
     """
     texts_SD = np.asarray(texts_SD, np.float64)
     texts_SD = texts_SD - texts_SD.mean(axis=0)
     eigenvalues_D, vectors_DD = np.linalg.eigh(texts_SD.T @ texts_SD / len(texts_SD))
     if eigenvalues_D.sum() <= POINT:
         return statistic_of(lambda counts_BS: np.zeros(len(counts_BS)), len(texts_SD), seed=seed)
-    squares_SD = (texts_SD @ vectors_DD[:, ::-1]) ** 2  # along the components, by falling variance
+    squares_SD = (texts_SD @ vectors_DD[:, ::-1]) ** 2  # along the components, in order of falling variance
 
     def statistic(counts_BS: Counts) -> Floats:
         held_BD = np.cumsum(counts_BS.astype(np.float64) @ squares_SD, axis=1)
@@ -161,43 +182,48 @@ def components(texts_SD: NDArray[Any], seed: int = 0, share: float = SHARE) -> E
 
 
 def smaller_vectors(queries_QD: Vectors, documents_ND: Vectors) -> Iterator[tuple[str, tuple[Vectors, Vectors]]]:
-    """What a store could keep in place of D floats, one after the other.
+    """Compressed forms of the vectors, one after the other.
 
     Args:
         queries_QD: unit vectors.
         documents_ND: unit vectors.
 
     Yields:
-        a name, and vectors whose inner product gives the ranking: "at D", "at D/2", ... down to 16 dimensions (the
-        first ones, made unit vectors again), "int8" and "binary".
+        A name, and query and document vectors to rank by inner product: "at D", "at D/2" and so on down to 16
+        dimensions (the first ones, scaled to unit length), "int8" and "binary".
     """
     dimension = queries_QD.shape[1]
     yield f"at {dimension}", (queries_QD, documents_ND)
     while dimension // 2 >= SMALLEST:
         dimension //= 2
         yield f"at {dimension}", (_unit(queries_QD[:, :dimension]), _unit(documents_ND[:, :dimension]))
-    yield "int8", bytes_of(queries_QD, documents_ND)
-    yield "binary", (signs(queries_QD), signs(documents_ND))
+    yield "int8", int8_vectors(queries_QD, documents_ND)
+    yield "binary", (binary_vectors(queries_QD), binary_vectors(documents_ND))
 
 
-def bytes_of(queries_QD: Vectors, documents_ND: Vectors) -> tuple[Vectors, Vectors]:
-    """Both as one byte a dimension holds them: whole steps, of the documents' largest absolute value / 127.
+def int8_vectors(queries_QD: Vectors, documents_ND: Vectors) -> tuple[Vectors, Vectors]:
+    """Both sets of vectors quantized to one byte per dimension.
 
-    The steps are symmetric about 0, one size a dimension; a query beyond them is cut off. The vectors come back in
-    their own units, since the product of the bytes themselves would weigh each dimension by 1 / step².
+    Each dimension is quantized symmetrically, with a step of the documents' largest absolute value / 127. Queries
+    beyond that are clipped. The vectors are returned in their original scale, since the product of the bytes
+    themselves would weigh each dimension by 1 / step².
+
+    Args:
+        queries_QD: unit vectors.
+        documents_ND: unit vectors.
     """
     largest_D = np.abs(documents_ND).max(axis=0)
     step_D = (np.where(largest_D > 0, largest_D, 1) / LEVELS).astype(np.float32)
     return _whole_steps(queries_QD, step_D), _whole_steps(documents_ND, step_D)
 
 
-def signs(vectors_ND: Vectors) -> Vectors:
-    """1 above 0, else -1: the inner product is D - 2 x Hamming distance, exactly, so equal distances tie."""
+def binary_vectors(vectors_ND: Vectors) -> Vectors:
+    """1 for values above 0, else -1. Inner products are exactly D - 2 x Hamming distance, so equal ones tie."""
     return np.where(vectors_ND > 0, np.float32(1), np.float32(-1))
 
 
-class _Prepared:
-    """An embedder whose vectors are there already, in the order of the task."""
+class _PrecomputedVectors:
+    """An embedder that returns precomputed vectors, in the order of the task."""
 
     def __init__(self, queries_QD: Vectors, documents_ND: Vectors) -> None:
         self._queries_QD, self._documents_ND = queries_QD, documents_ND
@@ -230,19 +256,19 @@ def _checked(vectors: NDArray[Any], texts: int, what: str) -> Vectors:
 
 
 def _unit(vectors_ND: Vectors) -> Vectors:
-    """Of length 1; the zero vector stays."""
+    """The vectors scaled to unit length. Zero vectors stay zero."""
     lengths_N1: Vectors = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     lengths_N1[lengths_N1 == 0] = 1
     return vectors_ND / lengths_N1
 
 
 def _sampled(texts_ND: Vectors, size: int, seed: int) -> Vectors:
-    """Some texts, the same for every model."""
+    """A sample of the texts, the same for every model."""
     return texts_ND[np.sort(np.random.default_rng(seed).permutation(len(texts_ND))[:size])]
 
 
 def _pairs(weights_BS: Floats) -> Floats:
-    """Ordered pairs of different texts in each sample [B]."""
+    """Number of ordered pairs of different texts in each sample, shape (B,)."""
     pairs_B: Floats = weights_BS.sum(axis=1) ** 2 - np.einsum("bs,bs->b", weights_BS, weights_BS)
     return pairs_B
 

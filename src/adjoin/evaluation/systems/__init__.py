@@ -1,1 +1,1 @@
-"""What can be measured: baselines, token tables, sentence-transformers, servers; and a cache of their vectors."""
+"""Systems to evaluate: baselines, token tables, sentence-transformers and servers; and a vector cache."""

@@ -1,4 +1,4 @@
-"""Baselines without a trained model: what chance gives, and what a task's own texts teach about their words."""
+"""Baselines without a trained model: random vectors, LSA, and averaged word vectors fitted to each task."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,41 +9,42 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import Role, text_hash, unit_rows
+from adjoin.evaluation.systems.system import Role, text_digest, unit_rows
 from adjoin.evaluation.systems.words import Vocabulary, Words, WordTable, sparse_counts
 
 DIMENSION = 256
 
-WINDOW = 5  # words to each side
-SMOOTHING = 0.75  # a context counts to this power, or the rarest would tell most
-# A word of this frequency weighs half as much as the rarest. The paper has 1e-3 to 1e-4; 1e-4 is the better one
-# here: nDCG@10 .545 → .590 on SciFact, .369 → .388 on the MS MARCO pool, Spearman .674 → .686 on STS-B.
+WINDOW = 5  # words on each side
+SMOOTHING = 0.75  # exponent of context counts, so that rare contexts do not dominate
+# A word of this frequency has half the weight of the rarest. The paper uses 1e-3 to 1e-4. 1e-4 is better here:
+# nDCG@10 0.545 → 0.590 on SciFact, 0.369 → 0.388 on the MS MARCO pool, Spearman 0.674 → 0.686 on STS-B.
 HALF_WEIGHT = 1e-4
-# Passes of the randomised decomposition over the matrix; 4 take twice as long and move nDCG@10 by less than .01.
+# Power iterations of the randomised decomposition. 4 take twice as long and change nDCG@10 by less than 0.01.
 PASSES = 2
-EXACT = 500  # texts or words at most, for a decomposition that is exact; it takes seconds
-NO_DIRECTION = 1e-5  # of the largest singular value; below it stands rounding
+EXACT = 500  # up to this many texts or words the decomposition is exact, which takes seconds
+NO_DIRECTION = 1e-5  # singular values below this share of the largest are rounding errors
 
 
 class RandomVectors:
-    """A Gaussian direction for each text, drawn from a hash of it and of its role: chance, the same at each run.
+    """A baseline at chance level: a random unit vector per text, drawn from a hash of the text and its role.
 
-    Equal texts of one role have equal vectors; a query and an equal document have nothing to do with each other.
+    Equal texts with the same role have equal vectors. A query and an identical document are unrelated. Every run
+    gives the same vectors.
 
     Attributes:
-        name: what the report calls it.
-        fingerprint: of dimension and seed.
+        name: name in the report.
+        fingerprint: hash of dimension and seed.
     """
 
     def __init__(self, dimension: int = DIMENSION, seed: int = 0) -> None:
-        """Choose the size.
+        """Set the dimension and the seed.
 
         Args:
             dimension: D.
-            seed: another one gives other directions.
+            seed: of the hash.
 
         Raises:
-            AdjoinError: a dimension below 1.
+            AdjoinError: the dimension is below 1.
         """
         self.name = "random"
         self._dimension = _checked_dimension(dimension)
@@ -51,18 +52,18 @@ class RandomVectors:
         self.fingerprint = fingerprint_of(f"random, dimension {dimension}, seed {seed}")
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, D)."""
+        """Unit vectors of n queries, shape (n, D)."""
         return self._encode(texts, "query")
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, D)."""
+        """Unit vectors of n documents, shape (n, D)."""
         return self._encode(texts, "document")
 
     def _encode(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         vectors_ND = np.empty((len(texts), self._dimension), np.float32)
         for row_D, text in zip(vectors_ND, texts, strict=True):
             digest = hashlib.blake2b(
-                text_hash(text), digest_size=16, key=self._seed, person=role.encode()
+                text_digest(text), digest_size=16, key=self._seed, person=role.encode()
             ).digest()
             generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big")))
             generator.standard_normal(dtype=np.float32, out=row_D)
@@ -70,32 +71,38 @@ class RandomVectors:
 
 
 class LSA:
-    """Latent semantic analysis: tf-idf, cut down to the directions in which a task's texts differ most.
+    """Latent semantic analysis: a truncated singular value decomposition of the tf-idf matrix of a task's texts.
 
-    A word that stands k times in a text weighs (1 + log k) · (log((1 + N) / (1 + df)) + 1), and each text is at
-    length 1 when the directions are found.
+    A word that occurs k times has the weight (1 + log k) · (log((1 + N) / (1 + df)) + 1). The rows of the matrix
+    are scaled to unit length before the decomposition.
 
     Source: Deerwester et al., "Indexing by Latent Semantic Analysis", JASIS 1990.
 
     Attributes:
-        name: what the report calls it.
+        name: name in the report.
     """
 
     def __init__(self, dimension: int = DIMENSION, *, seed: int = 0) -> None:
-        """Choose the size.
+        """Set the dimension and the seed.
 
         Args:
-            dimension: D; there are fewer if the texts don't have as many directions.
-            seed: of the decomposition.
+            dimension: D, or fewer if the texts have a lower rank.
+            seed: of the randomised decomposition.
 
         Raises:
-            AdjoinError: a dimension below 1.
+            AdjoinError: the dimension is below 1.
         """
         self.name = "lsa"
         self._dimension, self._seed = _checked_dimension(dimension), seed
 
     def fit(self, texts: Sequence[str]) -> WordTable:
-        """Learn from a task's texts; 30,000 passages take 5 s of one core.
+        """Fit to the texts of a task. 30,000 passages take 5 s of one core.
+
+        Args:
+            texts: the documents of the task, or all its texts.
+
+        Returns:
+            A system that encodes texts with the fitted word vectors.
 
         Raises:
             AdjoinError: the texts have no words, or scikit-learn or PyStemmer is missing.
@@ -112,36 +119,43 @@ class LSA:
 
 
 class AveragedWords:
-    """Averaged word vectors, learned from a task's texts: which words stand near which.
+    """Averaged word vectors, trained on the co-occurrence of words in a task's texts.
 
-    Vectors: positive pointwise mutual information of words at most five words apart, contexts smoothed, decomposed
-    to U √S (Levy, Goldberg and Dagan, "Improving Distributional Similarity with Lessons Learned from Word
-    Embeddings", TACL 2015). Averages: a word weighs a / (a + its frequency), and the direction that the texts have
-    in common is taken out (Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings",
-    ICLR 2017).
+    The vectors are U √S of the decomposed positive pointwise mutual information (PPMI) matrix. Words co-occur if
+    they are at most five words apart. Context counts are smoothed (Levy, Goldberg and Dagan, "Improving
+    Distributional Similarity with Lessons Learned from Word Embeddings", TACL 2015).
+
+    Words are weighted by a / (a + frequency), and the first principal direction of the averages is removed (Arora,
+    Liang and Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017).
 
     Attributes:
-        name: what the report calls it.
+        name: name in the report.
     """
 
     def __init__(self, dimension: int = DIMENSION, *, seed: int = 0) -> None:
-        """Choose the size.
+        """Set the dimension and the seed.
 
         Args:
-            dimension: D; there are fewer if the words don't have as many directions.
-            seed: of the decomposition.
+            dimension: D, or fewer if the matrix has a lower rank.
+            seed: of the randomised decomposition.
 
         Raises:
-            AdjoinError: a dimension below 1.
+            AdjoinError: the dimension is below 1.
         """
         self.name = "averaged words"
         self._dimension, self._seed = _checked_dimension(dimension), seed
 
     def fit(self, texts: Sequence[str]) -> WordTable:
-        """Learn from a task's texts; 30,000 passages take 7 s of one core.
+        """Fit to the texts of a task. 30,000 passages take 7 s of one core.
+
+        Args:
+            texts: the documents of the task, or all its texts.
+
+        Returns:
+            A system that encodes texts with the fitted word vectors.
 
         Raises:
-            AdjoinError: no two words stand together, or scikit-learn or PyStemmer is missing.
+            AdjoinError: no two words occur together, or scikit-learn or PyStemmer is missing.
         """
         vocabulary, words = Vocabulary.of(texts)
         information_VV = _mutual_information(words, len(vocabulary))
@@ -155,7 +169,7 @@ class AveragedWords:
 
 
 def _mutual_information(words: Words, size: int) -> Any:  # noqa: ANN401 - scipy has no types
-    """How much more often than by chance two words stand near each other: max(0, log), sparse (V, V), float32."""
+    """Positive pointwise mutual information of co-occurring words, sparse (V, V), float32."""
     texts_N = words.texts_N
     pairs_VV: Any = 0
     for distance in range(1, WINDOW + 1):
@@ -170,14 +184,14 @@ def _mutual_information(words: Words, size: int) -> Any:  # noqa: ANN401 - scipy
     pairs_VV.eliminate_zeros()
     if not pairs_VV.nnz:
         raise AdjoinError(
-            f"cannot learn word vectors from {len(words.lengths_B):,} texts in which no two different words stand "
+            f"cannot learn word vectors from {len(words.lengths_B):,} texts in which no two different words occur "
             "together: expected sentences"
         )
     return pairs_VV
 
 
 def _decomposed(matrix_NV: Any, dimension: int, seed: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:  # noqa: ANN401
-    """The largest singular values and their vectors: U (N, D), S (D,), V (D, V)."""
+    """Truncated singular value decomposition: U (N, D), S (D,), V (D, V)."""
     try:
         from sklearn.utils.extmath import randomized_svd
     except ImportError as error:
@@ -189,7 +203,7 @@ def _decomposed(matrix_NV: Any, dimension: int, seed: int) -> tuple[NDArray[Any]
         left, scale, right = np.linalg.svd(matrix_NV.toarray(), full_matrices=False)
         left, scale, right = left[:, :dimension], scale[:dimension], right[:dimension]
     else:
-        # Without normalising between passes, which would take as long again: these spectra are flat enough.
+        # Without normalization between iterations, which would double the time. These spectra are flat enough.
         left, scale, right = randomized_svd(
             matrix_NV, dimension, n_iter=PASSES, power_iteration_normalizer="none", random_state=seed
         )
@@ -198,13 +212,13 @@ def _decomposed(matrix_NV: Any, dimension: int, seed: int) -> tuple[NDArray[Any]
 
 
 def _rows_of(matrix: Any) -> NDArray[np.int64]:  # noqa: ANN401 - scipy has no types
-    """The row of each value that a sparse matrix holds."""
+    """The row index of each stored value of a sparse matrix."""
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
 
 
 def _checked_dimension(dimension: int) -> int:
     if dimension < 1:
         raise AdjoinError(
-            f"cannot make vectors of {dimension} dimensions: expected 1 or more, {DIMENSION} as a rule"
+            f"cannot make vectors of {dimension} dimensions: expected 1 or more, usually {DIMENSION}"
         )
     return dimension

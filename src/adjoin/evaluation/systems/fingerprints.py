@@ -1,4 +1,4 @@
-"""Fingerprints: one hash over everything that decides which vectors a system gives."""
+"""Fingerprints of systems: one hash over everything that determines their vectors."""
 
 import hashlib
 from pathlib import Path
@@ -11,29 +11,35 @@ from adjoin.errors import AdjoinError
 
 
 def fingerprint_of(*parts: str | Path | NDArray[Any]) -> str:
-    """32 hexadecimal digits over settings (str), files (Path, by content) and arrays (shape, type and content).
+    """A hash of settings (str), files (Path, by content) and arrays (by shape, dtype and content).
+
+    Returns:
+        32 hexadecimal digits.
 
     Raises:
         AdjoinError: a file cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
-        digest.update(_hash_of(part))  # of one length, so that ("ab", "c") is not ("a", "bc")
+        digest.update(_hash_of(part))  # of fixed length, so that ("ab", "c") differs from ("a", "bc")
     return digest.hexdigest()
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """The fingerprint of all files of a model folder and their places in it, but hidden ones and Markdown.
+    """The fingerprint of a model folder: its files and their relative paths, except hidden and Markdown files.
+
+    Args:
+        folder: the model folder.
 
     Raises:
         AdjoinError: a file cannot be read.
     """
     parts: list[str | Path] = []
     for path in sorted(folder.rglob("*")):
-        place = path.relative_to(folder)
-        is_hidden = any(name.startswith(".") for name in place.parts)
+        relative = path.relative_to(folder)
+        is_hidden = any(name.startswith(".") for name in relative.parts)
         if path.is_file() and not is_hidden and path.suffix.lower() != ".md":
-            parts += [place.as_posix(), path]
+            parts += [relative.as_posix(), path]
     return fingerprint_of(*parts)
 
 

@@ -1,6 +1,6 @@
-"""Any server that speaks OpenAI's protocol for embeddings: one POST for every 64 texts.
+"""A client for servers with OpenAI's embeddings API, such as vLLM, llama.cpp and Ollama.
 
-Source: OpenAI's API reference, "Create embeddings"; vLLM, llama.cpp, Ollama and others answer it as well.
+Source: OpenAI's API reference, "Create embeddings".
 """
 
 import base64
@@ -8,11 +8,9 @@ import json
 import logging
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException, HTTPMessage, IncompleteRead
-from typing import IO, Any
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,47 +18,54 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows, valid
+from adjoin.evaluation.systems.system import unit_rows, valid_unicode
 
-BATCH = 64  # texts a request
+BATCH = 64  # texts per request
 TRIES = 6
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before another try; doubled each time, so 15.5 s in all
-TIMEOUT = 300.0  # seconds for an answer: 64 long texts on a server without a GPU
-LONGEST_ANSWER = 256 << 20  # bytes; 64 vectors of 8,192 numbers written out are 12 MB
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the next attempt; doubled each time, 15.5 s in all
+TIMEOUT = 300.0  # seconds per answer: 64 long texts on a server without a GPU
 KEY = "OPENAI_API_KEY"
 
 logger = logging.getLogger(__name__)
 
 
 class OpenAIServer:
-    """A model behind `POST {url}/embeddings`; queries and documents are sent alike.
+    """A model behind `POST {url}/embeddings`. Queries and documents are sent alike, 64 texts per request.
 
-    What cannot be seen from here is not in the fingerprint: where a server comes to give other vectors under the
-    same name, its cache is to be removed. A blank text is not sent, since OpenAI refuses it: its vector is zero.
+    The fingerprint covers only the address and the model name. If a server starts to return other vectors under
+    the same name, delete its vector cache. Blank texts are not sent, since OpenAI rejects them. Their vector is
+    zero.
 
     Attributes:
-        name: what the report calls it.
-        fingerprint: of the address and the model's name.
+        name: name in the report.
+        fingerprint: hash of the address and the model name.
     """
 
     def __init__(
         self, spec: str, name: str | None = None, *, wait: Callable[[float], object] = time.sleep
     ) -> None:
-        """Remember the address; nothing is asked of the server yet. The key is read from OPENAI_API_KEY, if set.
+        """Parse the address. No request is made yet.
+
+        The API key is read from the environment variable OPENAI_API_KEY, if it is set.
 
         Args:
             spec: "https://host/v1#model-name".
-            name: what the report calls it; the model's name if None.
-            wait: lets some seconds pass between tries.
+            name: name in the report; by default the name of the model.
+            wait: sleeps for some seconds between two attempts.
 
         Raises:
-            AdjoinError: an address without host or model.
+            AdjoinError: the host or the model is missing from `spec`, or httpx2 is not installed.
         """
         address, _, model = spec.partition("#")
         if not _is_address(address) or not model.strip():
             raise AdjoinError(
                 f"{spec!r} is no address of a model: expected one such as https://host/v1#model-name"
             )
+        try:
+            import httpx2
+        except ImportError:
+            raise AdjoinError("a server of embeddings needs httpx2: pip install 'adjoin[evaluate]'") from None
+        self._http = httpx2
         self._url = address.rstrip("/").removesuffix("/embeddings") + "/embeddings"
         self._model = model
         self._wait = wait
@@ -70,15 +75,15 @@ class OpenAIServer:
         self.fingerprint = fingerprint_of("openai", self._url, model)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors of n queries (n, D); zero for a blank one.
+        """Unit vectors of n queries, shape (n, D); zero for blank texts.
 
         Raises:
-            AdjoinError: the server cannot be reached, refuses, or answers with anything but one vector a text.
+            AdjoinError: the server is unreachable, refuses the request, or does not return one vector per text.
         """
         return self._encode(texts)
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors of n documents (n, D); zero for a blank one.
+        """Unit vectors of n documents, shape (n, D); zero for blank texts.
 
         Raises:
             AdjoinError: as for `encode_query`.
@@ -86,19 +91,19 @@ class OpenAIServer:
         return self._encode(texts)
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        # By length, so that a server which pads its batches pads little.
-        places = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
-        if self._dimension is None and not places:
+        # Sorted by length, so that servers that pad their batches pad little.
+        order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
+        if self._dimension is None and not order:
             self._request(["any text, for its dimension"])
-        batches = [places[start : start + BATCH] for start in range(0, len(places), BATCH)]
-        found = [self._request([valid(texts[i]) for i in batch]) for batch in batches]
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        answers = [self._request([valid_unicode(texts[i]) for i in batch]) for batch in batches]
         vectors_ND = np.zeros((len(texts), self._dimension or 0), np.float32)
-        for batch, vectors_BD in zip(batches, found, strict=True):
+        for batch, vectors_BD in zip(batches, answers, strict=True):
             vectors_ND[batch] = vectors_BD
         return unit_rows(vectors_ND)
 
     def _request(self, texts: list[str]) -> NDArray[np.float32]:
-        """The vectors of some texts (B, D), as the server gives them."""
+        """The vectors of one batch of texts, shape (B, D), as the server returns them."""
         try:
             vectors_BD = _vectors(self._answer(texts), len(texts))
         except _AnswerError as wrong:
@@ -119,14 +124,14 @@ class OpenAIServer:
             except _AnswerError as refusal:
                 if refusal.status not in (400, 422):
                     raise
-        # Some servers know numbers alone and refuse to be asked for base64, which takes a third of the bytes.
+        # Some servers reject base64, which takes a third of the bytes of a list of numbers.
         answer = self._post(body)
         self._in_base64 = False
         return answer
 
     def _post(self, body: dict[str, Any]) -> bytes:
-        """The answer's body, after another try where that may help."""
-        request = urllib.request.Request(self._url, json.dumps(body).encode(), _headers())
+        """The body of the answer. Requests that may succeed later are repeated."""
+        headers = {"Accept": "application/json", "User-Agent": "adjoin", **_authorization()}
         pause, reason = FIRST_WAIT, ""
         for attempt in range(TRIES):
             if attempt:
@@ -134,40 +139,26 @@ class OpenAIServer:
                 self._wait(pause)
             pause = FIRST_WAIT * 2**attempt
             try:
-                with _opener.open(request, timeout=TIMEOUT) as answer:
-                    content: bytes = answer.read(LONGEST_ANSWER)
-                    if answer.length:  # what was announced and did not come; None where nothing was
-                        raise IncompleteRead(content, answer.length)
-                return content
-            except urllib.error.HTTPError as error:
-                reason = f"answers {_said(error)}"
-                if error.code != 429 and error.code < 500:
-                    raise _AnswerError(f"{reason}; {_remedy(error.code)}", error.code) from None
-                pause = min(max(pause, _seconds(error.headers.get("Retry-After"))), LONGEST_WAIT)
-            except (OSError, HTTPException) as error:  # an URLError is an OSError, as are timeouts and resets
-                cause = getattr(error, "reason", None) or error
-                reason = f"cannot be reached ({_line(str(cause)) or type(error).__name__})"
+                # Redirects are not followed: they would carry the key to another host.
+                answer = self._http.post(self._url, json=body, headers=headers, timeout=TIMEOUT)
+            except self._http.HTTPError as error:
+                reason = f"cannot be reached ({_line(str(error)) or type(error).__name__})"
+                continue
+            if answer.is_success:
+                return bytes(answer.content)
+            reason = f"answers {_refusal(answer)}"
+            if answer.status_code != 429 and answer.status_code < 500:
+                raise _AnswerError(f"{reason}; {_remedy(answer.status_code)}", answer.status_code)
+            pause = min(max(pause, _seconds(answer.headers.get("Retry-After"))), LONGEST_WAIT)
         raise _AnswerError(f"{reason}, at each of {TRIES} tries; look at the address and whether it runs")
 
 
 class _AnswerError(Exception):
-    """What a server did instead of giving vectors, to be put behind its name."""
+    """An answer without usable vectors. The message continues "the server ... "."""
 
     def __init__(self, what: str, status: int = 0) -> None:
         super().__init__(what)
         self.status = status
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the key to another host, and turn the POST into a GET."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
 
 
 def _is_address(address: str) -> bool:
@@ -181,30 +172,25 @@ def _is_address(address: str) -> bool:
             and address.isprintable()
             and " " not in address
         )
-    except ValueError:  # no number for a port, or an odd IPv6 address
+    except ValueError:  # the port is not a number, or the IPv6 address is malformed
         return False
 
 
-def _headers() -> dict[str, str]:
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "adjoin"}
+def _authorization() -> dict[str, str]:
     key = os.environ.get(KEY, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise AdjoinError(f"the environment variable {KEY} has characters that no key has: set it again")
-    return headers | ({"Authorization": f"Bearer {key}"} if key else {})
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _said(error: urllib.error.HTTPError) -> str:
+def _refusal(answer: Any) -> str:  # noqa: ANN401 - a response of httpx2
     """Status and message of a refusal on one line."""
-    try:
-        content = error.read(1 << 16)
-        told = json.loads(content)
-        told = told.get("error", told)
-        message = str(told.get("message", told) if isinstance(told, dict) else told)
-    except (OSError, HTTPException):
-        message = ""
-    except (ValueError, AttributeError, RecursionError):
-        message = content.decode("utf-8", "replace")
-    return f"{error.code} {error.reason}" + (f": {_line(message)}" if message.strip() else "")
+    message = answer.text
+    with suppress(ValueError, AttributeError, RecursionError):
+        content = answer.json()
+        content = content.get("error", content)
+        message = str(content.get("message", content) if isinstance(content, dict) else content)
+    return f"{answer.status_code} {answer.reason_phrase}" + (f": {_line(message)}" if message.strip() else "")
 
 
 def _remedy(status: int) -> str:
@@ -220,12 +206,12 @@ def _line(text: str) -> str:
 
 
 def _seconds(header: str | None) -> float:
-    """What Retry-After asks for; 0 where it is a date or missing."""
+    """The seconds of a Retry-After header; 0 if it is a date or missing."""
     return float(header) if header is not None and header.strip().isdecimal() else 0.0
 
 
 def _vectors(answer: bytes, number: int) -> NDArray[np.float32]:
-    """The vectors of an answer (B, D), in the order of the texts."""
+    """The vectors of an answer, shape (B, D), in the order of the texts."""
     try:
         entries = json.loads(answer)["data"]
         places = [entry.get("index", place) for place, entry in enumerate(entries)]
@@ -248,7 +234,7 @@ def _vectors(answer: bytes, number: int) -> NDArray[np.float32]:
 
 
 def _vector(embedding: str | list[float]) -> NDArray[np.float32]:
-    """One vector out of base64 of little-endian float32, or out of numbers."""
+    """One vector, decoded from base64 of little-endian float32 or from a list of numbers."""
     if isinstance(embedding, str):
         return np.frombuffer(base64.b64decode(embedding, validate=True), "<f4")
     return np.array(embedding, np.float32)

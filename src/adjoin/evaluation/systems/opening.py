@@ -1,4 +1,4 @@
-"""From what a user names to what is measured."""
+"""Open a system from the name, folder or address that a user gives."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from adjoin.evaluation.systems.system import Fitted, Named, System
 from adjoin.evaluation.systems.tables import installed_wordllama, is_model2vec, open_model2vec
 
 OURS = "adjoin.json"
-UNDERSTOOD = (
+EXPECTED = (
     "random, lsa, words (averaged word vectors), wordllama, a folder of Adjoin, of model2vec or of "
     "sentence-transformers, or a server as https://host/v1#model-name"
 )
@@ -28,19 +28,19 @@ NAMED: dict[str, Callable[[], System | Fitted]] = {
 def open_system(
     spec: str, *, name: str | None = None, load: Callable[[Path], Embedder] | None = None
 ) -> System | Fitted:
-    """Open what a user names.
+    """Open a system by name, folder or address.
 
     Args:
-        spec: random, lsa, words or wordllama; a folder; or the address of a server with its model behind a "#". A
-            folder that is called as one of the names is given as ./name.
-        name: what the report calls a folder's or a server's model; the folder's or the model's name if None.
-        load: opens a folder of Adjoin's own, which has adjoin.json.
+        spec: "random", "lsa", "words" or "wordllama"; or the folder of a model; or "https://host/v1#model-name".
+            Write ./random for a folder that has one of the names.
+        name: name in the report of a folder's or server's model. By default the name of the folder or model.
+        load: opens a folder of Adjoin, which has an adjoin.json.
 
     Returns:
-        a system, or a baseline that is to be fitted to each task first.
+        A system, or a baseline that has to be fitted to each task first.
 
     Raises:
-        AdjoinError: nothing of what is understood, or it cannot be opened.
+        AdjoinError: `spec` is none of these, or the model cannot be opened.
     """
     if spec in NAMED:
         return NAMED[spec]()
@@ -49,12 +49,12 @@ def open_system(
     folder = Path(spec)
     if (folder / OURS).is_file():
         if load is None:
-            raise AdjoinError(f"{folder} is a model of Adjoin, which is not opened here: expected {UNDERSTOOD}")
+            raise AdjoinError(f"{folder} is a model of Adjoin, which cannot be opened here: expected {EXPECTED}")
         return Named(load(folder), name or folder.resolve().name, folder_fingerprint(folder))
-    # Before sentence-transformers, because model2vec writes modules.json as well.
+    # Checked before sentence-transformers, because model2vec also writes modules.json.
     if is_model2vec(folder):
         return open_model2vec(folder, name)
     if (folder / MODULES).is_file():
         return SentenceTransformerFolder(folder, name)
     what = f"the folder {spec} is no model" if folder.is_dir() else f"no system {spec!r}"
-    raise AdjoinError(f"{what} that can be measured: expected {UNDERSTOOD}")
+    raise AdjoinError(f"{what} that can be measured: expected {EXPECTED}")

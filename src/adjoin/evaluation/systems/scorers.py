@@ -1,8 +1,8 @@
-"""What can be evaluated: anything that scores the documents of a task, query by query.
+"""Scorers: they score all documents of a task for one query at a time.
 
-A scorer gives rows of shape (N,): a score for each of N documents. Several rows are fused only once the
-candidates are known (`rank_scores`), because a standard score among 1,000 candidates is not that in the whole
-corpus. Rows come one query at a time, so memory does not grow with the number of queries.
+A row of scores has shape (N,), one per document. Rows are fused only among the candidates of a query
+(`rank_scores`), because a z-score among 1,000 candidates differs from one in the whole corpus. Rows are generated
+one query at a time, so memory does not grow with the number of queries.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,26 +20,35 @@ from adjoin.ranking.lexical import BM25, identifier_parts, stemmed_words, terms
 Row = NDArray[np.float32]  # (N,)
 Real = TypeVar("Real", np.float32, np.float64)
 
-SCORES_PER_BLOCK = 1 << 24  # 64 MiB of float32 between a matrix product and the queries that use it
+SCORES_PER_BLOCK = 1 << 24  # scores per matrix product: 64 MiB of float32
 
 
 class Embedder(Protocol):
-    """A model as evaluation needs it: texts in, one unit vector each out.
+    """Protocol of an embedding model: texts in, one unit vector per text out.
 
-    It may have `encode_text` for texts that are compared with each other or classified; see `encode_symmetric`.
+    A model may also have `encode_text` for texts that are compared with their like or classified. See
+    `encode_symmetric`.
     """
 
     def encode_query(self, texts: list[str], /) -> NDArray[np.float32]:
-        """Vectors of n queries, shape (n, D), of length 1."""
+        """Unit vectors of n queries, shape (n, D)."""
         ...
 
     def encode_document(self, texts: list[str], /) -> NDArray[np.float32]:
-        """Vectors of n documents, shape (n, D), of length 1."""
+        """Unit vectors of n documents, shape (n, D)."""
         ...
 
 
 def encode_symmetric(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
-    """Vectors (n, D) of texts that neither ask nor answer: by `encode_text`, or as queries where there is none."""
+    """Encode texts in the symmetric role: with `encode_text`, or `encode_query` if the model has no such method.
+
+    Args:
+        embedder: the embedding model.
+        texts: n texts.
+
+    Returns:
+        Vectors of shape (n, D).
+    """
     encode: Callable[[list[str]], NDArray[np.float32]] = getattr(embedder, "encode_text", embedder.encode_query)
     return encode(texts)
 
@@ -47,17 +56,17 @@ def encode_symmetric(embedder: Embedder, texts: list[str]) -> NDArray[np.float32
 def checked(
     vectors: NDArray[Real], texts: Sequence[str], *, who: str = "the model", role: str = "", task: str = ""
 ) -> NDArray[Real]:
-    """An embedder's vectors, if they are finite and one a text.
+    """Return an embedder's vectors after checking that they are finite and one per text.
 
     Args:
-        vectors: (n, D).
-        texts: the n texts that they are of.
-        who: gave them, for the message.
-        role: of the texts, likewise: "query" or "document".
-        task: that the texts are of, likewise.
+        vectors: shape (n, D).
+        texts: the n texts.
+        who: name of the model, for the message.
+        role: role of the texts, "query" or "document", for the message.
+        task: name of the task, for the message.
 
     Raises:
-        AdjoinError: they are not.
+        AdjoinError: the shape does not match, or a value is not finite.
     """
     what = f"{role} vectors".lstrip()
     number = f"the {len(texts):,} texts of {task}" if task else f"{len(texts):,} texts"
@@ -76,24 +85,27 @@ def checked(
 
 
 class Scorer(Protocol):
-    """A way to score documents for queries."""
+    """Protocol of a system that scores documents for queries."""
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """Name in the report."""
         ...
 
     def scores(self, task: RetrievalTask) -> Iterator[Row]:
-        """For every query in order: a score for each document, shape (N,), higher is better."""
+        """One row of scores per query, in order, shape (N,). Higher is better."""
         ...
 
 
 def rank_scores(rows: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[Any]:
-    """One score per candidate, shape (C,): the only row as it is, or the standard scores of several, added.
+    """The scores to rank candidates by: a single row unchanged, or the weighted sum of the z-scores of several.
 
     Args:
-        rows: S rows of shape (C,), of the candidates alone.
-        weights: of the S rows.
+        rows: S rows of scores, shape (C,), of the candidates only.
+        weights: weight of each row.
+
+    Returns:
+        One score per candidate, shape (C,).
     """
     return rows[0] if len(rows) == 1 else standard_score_fusion(rows, weights)
 
@@ -101,10 +113,18 @@ def rank_scores(rows: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArr
 def vectors_of(
     encoder: Embedder, task: RetrievalTask, who: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Vectors (N, D) of a task's documents and (Q, D) of its queries.
+    """Encode the documents and queries of a task.
+
+    Args:
+        encoder: the embedding model.
+        task: documents and queries.
+        who: name of the model, for messages.
+
+    Returns:
+        Document vectors (N, D) and query vectors (Q, D).
 
     Raises:
-        AdjoinError: they are not finite, or not one per text, or their dimensions differ; `who` gave them.
+        AdjoinError: vectors are not finite or not one per text, or the two dimensions differ.
     """
     documents = np.asarray(encoder.encode_document(task.documents), np.float32)
     documents_ND = checked(documents, task.documents, who=who, role="document")
@@ -119,17 +139,25 @@ def vectors_of(
 
 
 class DenseScorer:
-    """The inner product of an embedder's vectors."""
+    """Scores documents by the inner product of vectors.
+
+    Args:
+        name: name in the report.
+        encoder: the embedding model.
+    """
 
     def __init__(self, name: str, encoder: Embedder) -> None:
         self.name = name
         self._encoder = encoder
 
     def scores(self, task: RetrievalTask) -> Iterator[Row]:
-        """Rows of shape (N,). Documents and queries are encoded once, when the first row is asked for.
+        """One row per query, shape (N,). Documents and queries are encoded when the first row is requested.
+
+        Args:
+            task: queries and documents.
 
         Raises:
-            AdjoinError: the embedder's vectors are not finite, or not one per text, or their dimensions differ.
+            AdjoinError: vectors are not finite or not one per text, or the two dimensions differ.
         """
         documents_ND, queries_QD = vectors_of(self._encoder, task, self.name)
         step = max(1, SCORES_PER_BLOCK // len(documents_ND))
@@ -139,14 +167,14 @@ class DenseScorer:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How BM25 reads and weighs words.
+class BM25Settings:
+    """Tokenization and parameters of BM25.
 
     Attributes:
-        words: from a text to its words.
-        k1: how slowly repeated words stop counting.
-        b: how far long documents are discounted.
-        repeats: whether a word counts as often as it stands in a query, or once.
+        words: splits a text into words.
+        k1: saturation of term frequency.
+        b: strength of document length normalization.
+        repeats: whether a word that repeats in a query counts each time.
     """
 
     words: Callable[[str], list[str]] = terms
@@ -157,28 +185,33 @@ class Reading:
 
 @dataclass(frozen=True)
 class LexicalVariant:
-    """A BM25 for prose and for tasks most of whose documents are source code.
+    """BM25 settings for prose, and for tasks whose documents are mostly source code.
 
     Attributes:
-        name: of the variant.
-        prose: how texts are read.
-        code: how code is.
+        name: name of the variant.
+        prose: settings for prose.
+        code: settings for source code.
     """
 
     name: str
-    prose: Reading = field(default_factory=Reading)
-    code: Reading = field(default_factory=Reading)
+    prose: BM25Settings = field(default_factory=BM25Settings)
+    code: BM25Settings = field(default_factory=BM25Settings)
 
 
 OURS = LexicalVariant("ours")
-# What is mostly quoted: Lucene's words with Anserini's k1 and b for prose, parts of identifiers for code.
+# The usual settings in publications: Lucene's words with Anserini's k1 and b, parts of identifiers for code.
 REFERENCE = LexicalVariant(
-    "reference", Reading(stemmed_words, 0.9, 0.4), Reading(identifier_parts, 1.2, 0.75, repeats=False)
+    "reference", BM25Settings(stemmed_words, 0.9, 0.4), BM25Settings(identifier_parts, 1.2, 0.75, repeats=False)
 )
 
 
 class BM25Scorer:
-    """BM25 over the task's own documents: the baseline that knows nothing but words."""
+    """The BM25 baseline over the task's own documents.
+
+    Args:
+        name: name in the report.
+        variant: tokenization and parameters.
+    """
 
     def __init__(self, name: str = "bm25", variant: LexicalVariant = OURS) -> None:
         self.name = name
@@ -186,11 +219,11 @@ class BM25Scorer:
 
     @property
     def fingerprint(self) -> str:
-        """What stands for it among known figures."""
+        """The key of this system in the result cache."""
         return f"bm25 {self.variant.name}"
 
     def scores(self, task: RetrievalTask) -> Iterator[Row]:
-        """Rows of shape (N,). The documents are indexed when the first row is asked for."""
+        """One row per query, shape (N,). The documents are indexed when the first row is requested."""
         how = self.variant.code if task.suite == CODE else self.variant.prose
         index = BM25(task.documents, k1=how.k1, b=how.b, read=how.words, repeats=how.repeats)
         for query in task.queries:

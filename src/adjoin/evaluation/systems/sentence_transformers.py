@@ -1,4 +1,4 @@
-"""A model folder of sentence-transformers, run by that package: from the disk alone, in float32."""
+"""Models of sentence-transformers, run by that package from a local folder, in float32."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,34 +10,35 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import folder_fingerprint
-from adjoin.evaluation.systems.system import Role, unit_rows, valid
+from adjoin.evaluation.systems.system import Role, unit_rows, valid_unicode
 from adjoin.files import read_json
 
 MODULES = "modules.json"
-OWN_MODULES = "sentence_transformers."  # where the package's own classes begin; others would be code of the folder
+OWN_MODULES = "sentence_transformers."  # prefix of the package's classes; other classes are the folder's own code
 BATCH = 64
 
 
 class SentenceTransformerFolder:
-    """A model of sentence-transformers, on the GPU if there is one; texts are sorted by length by the package.
+    """A model folder of sentence-transformers. It runs on the GPU if there is one.
 
-    Queries get the folder's prompt "query", documents its first of "document", "passage" and "corpus"; a text
-    beyond the model's longest is cut, as the package does it.
+    Queries get the folder's prompt "query". Documents get its first prompt of "document", "passage" and "corpus".
+    The package sorts texts by length and truncates them to the model's maximum.
 
     Attributes:
-        name: what the report calls it.
-        fingerprint: of all files but documentation; the device is not part of it.
+        name: name in the report.
+        fingerprint: hash of all files except documentation. The device is not part of it.
     """
 
     def __init__(self, folder: Path, name: str | None = None) -> None:
-        """Open the folder.
+        """Load the model.
 
         Args:
-            folder: has modules.json.
-            name: what the report calls it; the folder's name if None.
+            folder: contains modules.json.
+            name: name in the report; by default the name of the folder.
 
         Raises:
-            AdjoinError: the package is missing or older than 5, the folder is damaged or brings code of its own.
+            AdjoinError: the package is missing or older than version 5, or the folder is damaged or contains its
+                own code.
         """
         _refuse_foreign_code(folder)
         self.name = name or folder.resolve().name
@@ -45,17 +46,19 @@ class SentenceTransformerFolder:
         self._model = _loaded(folder)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors of n queries (n, D)."""
+        """Unit vectors of n queries, shape (n, D)."""
         return self._encode(texts, "query")
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors of n documents (n, D)."""
+        """Unit vectors of n documents, shape (n, D)."""
         return self._encode(texts, "document")
 
     def _encode(self, texts: list[str], role: Role) -> NDArray[np.float32]:
         encode = self._model.encode_query if role == "query" else self._model.encode_document
-        # An empty list would come back without a dimension.
-        vectors = encode([valid(text) for text in texts] or [""], batch_size=BATCH, show_progress_bar=False)
+        # The result of an empty list would have no dimension.
+        vectors = encode(
+            [valid_unicode(text) for text in texts] or [""], batch_size=BATCH, show_progress_bar=False
+        )
         return unit_rows(vectors[: len(texts)])
 
 
@@ -67,7 +70,7 @@ def _refuse_foreign_code(folder: Path) -> None:
     if foreign:
         raise AdjoinError(
             f"{folder / MODULES} names the module {foreign[0]!r}: expected those of sentence-transformers itself; "
-            "code of a model's folder is not run here, but a server that runs it can be measured"
+            "code in a model folder is never run; evaluate the model behind a server instead"
         )
 
 
@@ -89,14 +92,14 @@ def _loaded(folder: Path) -> Any:  # noqa: ANN401 - a package that may be missin
         with _quiet():
             model = SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
         return model.float().eval()
-    except Exception as error:  # a damaged folder raises anything from KeyError to the Rust readers' own errors
+    except Exception as error:  # anything from KeyError to the Rust readers' errors
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AdjoinError(f"sentence-transformers cannot open {folder}: {reason}; copy the model again") from None
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers' progress bars off the terminal."""
+    """Hide the progress bars of transformers."""
     from transformers.utils import logging
 
     had_bars = logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""What can be measured: a system embeds texts under a name; some are fitted to the texts of each task first."""
+"""Protocols of evaluated systems: embedders with a name and a fingerprint, and baselines fitted to each task."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,34 +14,33 @@ Role = Literal["query", "document", "symmetric"]
 
 
 class System(Embedder, Protocol):
-    """An embedder with a name for the report and a fingerprint for the cache.
+    """Protocol of an embedder with a name for the report and a fingerprint for the cache.
 
-    Its vectors have length 1, but a text without any word that it knows has the zero vector: a cosine of 0 with
-    everything, and never a number that is none.
+    Vectors have unit length. A text without any known word has the zero vector, whose cosine with all others is 0.
     """
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """Name in the report."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digits that stand for weights, tokenizer and settings: vectors of two don't mix."""
+        """Hexadecimal hash of weights, tokenizer and settings, under which vectors are cached."""
         ...
 
 
 @runtime_checkable
 class Fitted(Protocol):
-    """A baseline without weights of its own: it learns from the texts of each task, without their labels."""
+    """Protocol of a baseline that is fitted to the texts of each task, without their labels."""
 
     @property
     def name(self) -> str:
-        """What the report calls it, and the systems that come out of it."""
+        """Name in the report, also of the systems that `fit` returns."""
         ...
 
     def fit(self, texts: Sequence[str]) -> System:
-        """Learn from a task's documents, or from all texts of a task whose sides are alike.
+        """Fit to the documents of a task, or to all its texts if the task has no documents.
 
         Raises:
             AdjoinError: the texts have no words.
@@ -50,10 +49,15 @@ class Fitted(Protocol):
 
 
 class Named:
-    """An embedder that someone else made, under a name and a fingerprint.
+    """An embedder with a name and a fingerprint.
+
+    Args:
+        embedder: the embedding model.
+        name: name in the report.
+        fingerprint: hexadecimal hash under which its vectors are cached.
 
     Attributes:
-        dense_weight: the embedder's share in a hybrid search.
+        dense_weight: weight of the embedder in a hybrid search.
     """
 
     def __init__(self, embedder: Embedder, name: str, fingerprint: str) -> None:
@@ -63,31 +67,31 @@ class Named:
         self.dense_weight = dense_weight_of(embedder)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """The embedder's vectors of n queries (n, D)."""
+        """The embedder's vectors of n queries, shape (n, D)."""
         return self._embedder.encode_query(texts)
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """The embedder's vectors of n documents (n, D)."""
+        """The embedder's vectors of n documents, shape (n, D)."""
         return self._embedder.encode_document(texts)
 
     def encode_text(self, texts: list[str]) -> NDArray[np.float32]:
-        """The embedder's vectors of n texts that neither ask nor answer (n, D)."""
+        """The embedder's vectors of n texts in the symmetric role, shape (n, D)."""
         return encode_symmetric(self._embedder, texts)
 
 
 def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
-    """The rows at length 1, float32; zero rows stay zero."""
+    """The rows scaled to unit length, float32. Zero rows stay zero."""
     unit_ND: NDArray[np.float32] = np.array(vectors_ND, dtype=np.float32)
     lengths_N1 = np.linalg.norm(unit_ND, axis=1, keepdims=True)
     np.divide(unit_ND, lengths_N1, out=unit_ND, where=lengths_N1 > 0)
     return unit_ND
 
 
-def text_hash(text: str) -> bytes:
-    """128 bits that stand for a text; half a surrogate pair, as broken files have it, counts as it is."""
+def text_digest(text: str) -> bytes:
+    """A 128-bit hash of a text, which may contain lone surrogates."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def valid(text: str) -> str:
-    """The text as Unicode, which tokenizers and servers ask for: half a surrogate pair becomes a "?"."""
+def valid_unicode(text: str) -> str:
+    """The text as valid Unicode, with "?" for lone surrogates, which tokenizers and servers reject."""
     return text.encode("utf-8", "replace").decode()

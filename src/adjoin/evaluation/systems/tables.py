@@ -1,7 +1,6 @@
-"""Static tables of token vectors as other packages write them: wordllama's file and model2vec's folder.
+"""Token tables of other packages: wordllama's file and model2vec's folder.
 
-Both mean the vectors of a text's tokens, without special tokens. Their files are read here with safetensors and
-tokenizers alone; that the vectors are those of the packages themselves is tested where they are installed.
+Both packages average the vectors of a text's tokens, without special tokens.
 """
 
 import importlib.util
@@ -18,10 +17,12 @@ from tokenizers import Tokenizer
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
-from adjoin.evaluation.systems.system import unit_rows, valid
+from adjoin.evaluation.systems.system import unit_rows, valid_unicode
 from adjoin.files import read_json
 
-TEXTS_AT_ONCE = 1_024  # tokenized together
+# The files are read here and not by the two packages. These give the same vectors (test_tables.py), but need
+# pydantic, requests, toml, joblib and tqdm. For a missing file or folder their loaders turn to the network.
+TEXTS_AT_ONCE = 1_024  # texts per tokenizer call
 
 WORDLLAMA_WEIGHTS, WORDLLAMA_TOKENIZER = "l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json"
 WORDLLAMA_TENSOR = "embedding.weight"
@@ -32,13 +33,13 @@ MODEL2VEC_TOKENS = 512  # longest text where the folder does not say
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a table's package reads a text.
+class Preprocessing:
+    """How texts are truncated and which token is dropped.
 
     Attributes:
-        without: a token that is left out, the unknown one, or None.
-        max_tokens: a text is cut after so many, the unknown ones among them, or never.
-        max_characters: and before that after so many characters, or never.
+        without: id of a token to drop, usually the unknown token; None for none.
+        max_tokens: texts are truncated to this many tokens, including dropped ones; None for no limit.
+        max_characters: texts are truncated to this many characters before tokenization; None for no limit.
     """
 
     without: int | None = None
@@ -47,105 +48,118 @@ class Reading:
 
 
 class TokenTable:
-    """Means of token vectors at length 1, alike for queries and documents.
+    """A static embedding table: the mean of a text's token vectors, scaled to unit length.
+
+    Queries and documents are encoded alike.
 
     Attributes:
-        name: what the report calls it.
-        fingerprint: of the files.
+        name: name in the report.
+        fingerprint: hash of the files.
     """
 
     def __init__(
-        self, name: str, fingerprint: str, table_VD: NDArray[np.float32], tokenizer: Tokenizer, reading: Reading
+        self,
+        name: str,
+        fingerprint: str,
+        table_VD: NDArray[np.float32],
+        tokenizer: Tokenizer,
+        preprocessing: Preprocessing,
     ) -> None:
-        """Take a table.
+        """Create a system from a table and its tokenizer.
 
         Args:
-            name: what the report calls it.
-            fingerprint: of the files.
-            table_VD: the vector of each token, times its weight; a token beyond the end has the last one.
-            tokenizer: it is changed to cut where `reading` says, and not to pad.
-            reading: how texts are read.
+            name: name in the report.
+            fingerprint: hash of the files.
+            table_VD: weighted vector of each token, shape (V, D). Ids beyond the end use the last row.
+            tokenizer: its truncation and padding settings are changed.
+            preprocessing: truncation and dropped token.
         """
         self.name, self.fingerprint = name, fingerprint
-        self._table_VD, self._tokenizer, self._reading = table_VD, tokenizer, reading
+        self._table_VD, self._tokenizer, self._preprocessing = table_VD, tokenizer, preprocessing
         tokenizer.no_padding()
-        if reading.max_tokens is None:
+        if preprocessing.max_tokens is None:
             tokenizer.no_truncation()
         else:
-            tokenizer.enable_truncation(reading.max_tokens)
+            tokenizer.enable_truncation(preprocessing.max_tokens)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, D); zero for a text without a known token."""
+        """Unit vectors of n queries, shape (n, D); zero for texts without a known token."""
         return self._encode(texts)
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, D); zero for a text without a known token."""
+        """Unit vectors of n documents, shape (n, D); zero for texts without a known token."""
         return self._encode(texts)
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         means_ND = np.zeros((len(texts), self._table_VD.shape[1]), np.float32)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            some = [valid(text[: self._reading.max_characters]) for text in texts[start : start + TEXTS_AT_ONCE]]
-            for row, tokens in enumerate(self._tokenizer.encode_batch_fast(some, add_special_tokens=False), start):
+            batch = [
+                valid_unicode(text[: self._preprocessing.max_characters])
+                for text in texts[start : start + TEXTS_AT_ONCE]
+            ]
+            encodings = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            for row, tokens in enumerate(encodings, start):
                 ids = np.array(tokens.ids, np.int64)
-                ids = ids[ids != self._reading.without] if self._reading.without is not None else ids
+                ids = ids[ids != self._preprocessing.without] if self._preprocessing.without is not None else ids
                 if len(ids):
                     means_ND[row] = self._table_VD[np.minimum(ids, len(self._table_VD) - 1)].mean(axis=0)
         return unit_rows(means_ND)
 
 
 def open_wordllama(weights: Path, tokenizer: Path, name: str = "wordllama") -> TokenTable:
-    """A table of wordllama: what `WordLlamaInference.embed(texts, norm=True)` gives.
+    """Open a table of wordllama. The vectors equal those of `WordLlamaInference.embed(texts, norm=True)`.
 
     Args:
-        weights: a safetensors file with the tensor "embedding.weight" (V, D).
-        tokenizer: a file of the package tokenizers.
-        name: what the report calls it.
+        weights: a safetensors file with the tensor "embedding.weight", shape (V, D).
+        tokenizer: a tokenizer file of the package tokenizers.
+        name: name in the report.
 
     Raises:
         AdjoinError: a file is missing or damaged.
     """
     table_VD = _matrix(_tensors(weights), WORDLLAMA_TENSOR, weights)
     fingerprint = fingerprint_of("wordllama", weights, tokenizer)
-    return TokenTable(name, fingerprint, table_VD, _tokenizer(tokenizer), Reading())
+    return TokenTable(name, fingerprint, table_VD, _tokenizer(tokenizer), Preprocessing())
 
 
 def installed_wordllama() -> TokenTable:
-    """The table that the package wordllama carries, read without importing it.
+    """Open the table that is bundled with the package wordllama. The package is not imported.
 
     Raises:
-        AdjoinError: the package is not installed, or without its table.
+        AdjoinError: the package is not installed, or its table is missing.
     """
-    found = importlib.util.find_spec("wordllama")
-    if found is None or not found.submodule_search_locations:
+    package_spec = importlib.util.find_spec("wordllama")
+    if package_spec is None or not package_spec.submodule_search_locations:
         raise AdjoinError(
             "the system wordllama is the table in the package wordllama, which is missing: pip install wordllama"
         )
-    package = Path(next(iter(found.submodule_search_locations)))
+    package = Path(next(iter(package_spec.submodule_search_locations)))
     return open_wordllama(package / "weights" / WORDLLAMA_WEIGHTS, package / "tokenizers" / WORDLLAMA_TOKENIZER)
 
 
 def is_model2vec(folder: Path) -> bool:
-    """Whether a folder has the three files of model2vec, the tensor "embeddings" among the weights."""
+    """Whether a folder has the three files of model2vec and a tensor "embeddings" in its weights."""
     if not all((folder / name).is_file() for name in (CONFIG, WEIGHTS, TOKENIZER)):
         return False
     try:
         with safe_open(folder / WEIGHTS, framework="numpy") as tensors:
             return MODEL2VEC_TENSOR in tensors.keys()  # noqa: SIM118 - it has keys, but is no mapping
-    except (OSError, SafetensorError):  # damaged; of what, only the configuration can say
+    except (OSError, SafetensorError):  # damaged, so only the configuration tells
         return "model2vec" in (folder / CONFIG).read_text("utf-8", "replace")
 
 
 def open_model2vec(folder: Path, name: str | None = None) -> TokenTable:
-    """A model2vec folder: what `StaticModel.from_pretrained(folder).encode(texts)` gives, at length 1.
+    """Open a folder of model2vec.
 
-    As that does, a text is cut after `max_length` tokens (512 where config.json has none; null: never), and before
-    that after as many times the median token's length in characters.
+    The vectors equal those of `StaticModel.from_pretrained(folder).encode(texts)`, scaled to unit length.
+
+    Texts are truncated as model2vec does it: to `max_length` tokens (512 if config.json has none; null for no
+    limit). Before that, they are truncated to `max_length` times the median token length in characters.
 
     Args:
-        folder: config.json, tokenizer.json, and model.safetensors with the tensor "embeddings" and perhaps
-            "mapping", from tokens to rows of a smaller table, and "weights" of tokens.
-        name: what the report calls it; the folder's name if None.
+        folder: contains config.json, tokenizer.json and model.safetensors. The tensor "embeddings" is required.
+            "mapping" (token → row) and "weights" (per token) are optional.
+        name: name in the report; by default the name of the folder.
 
     Raises:
         AdjoinError: a file is missing or damaged.
@@ -161,13 +175,15 @@ def open_model2vec(folder: Path, name: str | None = None) -> TokenTable:
     tokens = tokenizer.get_vocab()
     table_VD = _model2vec_table(_tensors(weights), weights, 1 + max(tokens.values(), default=0))
     typical = int(np.median([len(token) for token in tokens]))
-    reading = Reading(_unknown(tokenizer), max_tokens, None if max_tokens is None else max_tokens * typical)
+    preprocessing = Preprocessing(
+        _unknown(tokenizer), max_tokens, None if max_tokens is None else max_tokens * typical
+    )
     fingerprint = fingerprint_of("model2vec", weights, folder / TOKENIZER, str(max_tokens))
-    return TokenTable(name or folder.resolve().name, fingerprint, table_VD, tokenizer, reading)
+    return TokenTable(name or folder.resolve().name, fingerprint, table_VD, tokenizer, preprocessing)
 
 
 def _model2vec_table(tensors: dict[str, NDArray[Any]], path: Path, tokens: int) -> NDArray[np.float32]:
-    """The vector of each token times its weight (V, D), whatever the file keeps them apart as."""
+    """The weighted vector of each token, shape (V, D)."""
     table_VD = _matrix(tensors, MODEL2VEC_TENSOR, path)
     if (mapping := tensors.get(MAPPING)) is not None:
         if mapping.ndim != 1 or not 0 <= mapping.min(initial=0) <= mapping.max(initial=0) < len(table_VD):
@@ -192,7 +208,7 @@ def _model2vec_table(tensors: dict[str, NDArray[Any]], path: Path, tokens: int) 
 
 
 def _unknown(tokenizer: Tokenizer) -> int | None:
-    """The number of the token that stands for what a tokenizer does not know, if it has one."""
+    """The id of the tokenizer's unknown token, or None."""
     if hasattr(tokenizer.model, "unk_token"):
         token = tokenizer.model.unk_token
         return None if token is None else tokenizer.token_to_id(token)
@@ -202,9 +218,9 @@ def _unknown(tokenizer: Tokenizer) -> int | None:
 
 def _matrix(tensors: dict[str, NDArray[Any]], name: str, path: Path) -> NDArray[np.float32]:
     if name not in tensors or tensors[name].ndim != 2 or not tensors[name].size:
-        found = ", ".join(f"{each} {tensor.shape}" for each, tensor in tensors.items()) or "nothing"
+        content = ", ".join(f"{each} {tensor.shape}" for each, tensor in tensors.items()) or "nothing"
         raise AdjoinError(
-            f'{path} holds {found}: expected the tensor "{name}" with a row a token; give another file'
+            f'{path} holds {content}: expected the tensor "{name}" with one row per token; give another file'
         )
     return tensors[name].astype(np.float32)
 
@@ -214,7 +230,7 @@ def _tensors(path: Path) -> dict[str, NDArray[Any]]:
         raise AdjoinError(f"no table at {path}: the file is missing; copy the model again")
     try:
         return dict(load_file(path))
-    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: numbers that NumPy lacks
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a dtype that NumPy lacks
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AdjoinError(f"the table {path} cannot be read: {reason}; copy the model again") from None
 

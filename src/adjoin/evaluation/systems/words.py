@@ -1,4 +1,4 @@
-"""Texts as sums of weighted word vectors: what the baselines that are fitted to a task have in common."""
+"""Texts as sums of weighted word vectors: the common part of the baselines that are fitted to a task."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from adjoin.evaluation.systems.fingerprints import fingerprint_of
 from adjoin.evaluation.systems.system import unit_rows
 from adjoin.ranking.lexical import terms
 
-TEXTS_AT_ONCE = 8_192  # whose words are in memory together
+TEXTS_AT_ONCE = 8_192  # texts per batch, to bound memory
 
 UNKNOWN = -1
-NOTHING_LEFT = 1e-5  # of a sum's length, once the common direction is out: rounding
+NOTHING_LEFT = 1e-5  # shorter remainders of a projected sum are rounding errors
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of B texts end to end, as numbers.
+    """The words of B texts as one array of ids.
 
     Attributes:
-        ids_N: number of each word, `UNKNOWN` for one that is not in the vocabulary.
-        lengths_B: how many words each text has.
+        ids_N: id of each word; `UNKNOWN` if it is not in the vocabulary.
+        lengths_B: number of words of each text.
     """
 
     ids_N: NDArray[np.int64]
@@ -32,28 +32,34 @@ class Words:
 
     @property
     def texts_N(self) -> NDArray[np.int64]:
-        """The text that each word stands in."""
+        """Index of the text that each word belongs to."""
         return np.repeat(np.arange(len(self.lengths_B)), self.lengths_B)
 
     def counts(self, vocabulary_size: int) -> Any:  # noqa: ANN401 - scipy has no types
-        """How often each known word stands in each text: a sparse matrix (B, V), float32."""
+        """Count of each known word in each text: a sparse matrix of shape (B, V), float32."""
         known_N = self.ids_N != UNKNOWN
         shape = (len(self.lengths_B), vocabulary_size)
         return sparse_counts(self.texts_N[known_N], self.ids_N[known_N], shape)
 
 
 class Vocabulary:
-    """The words of a set of texts, numbered; read as search by words reads them."""
+    """The distinct words of a set of texts with their ids. Words are split as for lexical search."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> tuple["Vocabulary", Words]:
-        """All words of the texts, and the texts in numbers.
+        """Build a vocabulary from texts.
+
+        Args:
+            texts: the texts.
+
+        Returns:
+            The vocabulary, and the texts as ids.
 
         Raises:
-            AdjoinError: there is no word, or PyStemmer is missing.
+            AdjoinError: the texts have no words, or PyStemmer is missing.
         """
         vocabulary = cls()
         numbers = vocabulary._numbers
@@ -71,12 +77,20 @@ class Vocabulary:
         return iter(self._numbers)
 
     def read(self, texts: Sequence[str]) -> Words:
-        """Texts in numbers."""
+        """Convert texts to word ids."""
         return _end_to_end([[self._numbers.get(word, UNKNOWN) for word in terms(text)] for text in texts])
 
 
 def sparse_counts(rows_N: NDArray[np.int64], columns_N: NDArray[np.int64], shape: tuple[int, int]) -> Any:  # noqa: ANN401
-    """How often each place occurs: scipy's compressed rows, float32.
+    """Count how often each (row, column) pair occurs.
+
+    Args:
+        rows_N: row of each occurrence.
+        columns_N: column of each occurrence.
+        shape: shape of the matrix.
+
+    Returns:
+        A scipy CSR matrix, float32.
 
     Raises:
         AdjoinError: scipy is missing.
@@ -98,11 +112,13 @@ def _end_to_end(ids_of_texts: list[list[int]]) -> Words:
 
 
 class WordTable:
-    """Sums of weighted word vectors at length 1, alike for queries and documents.
+    """A system that encodes texts as sums of weighted word vectors, scaled to unit length.
+
+    Queries and documents are encoded alike.
 
     Attributes:
-        name: what the report calls it.
-        fingerprint: of the words and their vectors, so a fit that came out otherwise is another system.
+        name: name in the report.
+        fingerprint: hash of the words and their vectors.
     """
 
     def __init__(
@@ -114,14 +130,14 @@ class WordTable:
         sublinear: bool = False,
         common_D: NDArray[np.float32] | None = None,
     ) -> None:
-        """Take the vectors.
+        """Create a system from fitted word vectors.
 
         Args:
-            name: what the report calls it.
+            name: name in the report.
             vocabulary: V words.
-            table_VD: the vector of each, times its weight.
-            sublinear: a word that stands k times counts 1 + log k times, not k.
-            common_D: a direction of length 1 that is taken out of every sum, or None.
+            table_VD: weighted vector of each word, shape (V, D).
+            sublinear: whether a word that occurs k times counts 1 + log k times instead of k times.
+            common_D: a unit vector that is projected out of every sum, or None.
         """
         self.name = name
         self._vocabulary, self._table_VD = vocabulary, table_VD
@@ -130,11 +146,11 @@ class WordTable:
         self.fingerprint = fingerprint_of(f"words, sublinear {sublinear}", "\n".join(vocabulary), table_VD, common)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, D); zero for a text without a known word."""
+        """Unit vectors of n queries, shape (n, D); zero for texts without a known word."""
         return self._encode(texts)
 
     def encode_document(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, D); zero for a text without a known word."""
+        """Unit vectors of n documents, shape (n, D); zero for texts without a known word."""
         return self._encode(texts)
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:

@@ -9,9 +9,9 @@ from small_tasks import RandomEmbedder, unit
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
-from adjoin.evaluation.result import Finding
-from adjoin.evaluation.suites import nearest_neighbours as module
-from adjoin.evaluation.suites.nearest_neighbours import label_texts, neighbours
+from adjoin.evaluation.result import Result
+from adjoin.evaluation.suites import knn_zero_shot as module
+from adjoin.evaluation.suites.knn_zero_shot import knn_and_zero_shot, label_texts
 from adjoin.evaluation.suites.probe import Turn, items_tested, turns
 
 NAMES = {0: "negative", 1: "positive"}
@@ -58,8 +58,8 @@ def shuffled_apart(splits: Sequence[str], seed: int) -> NDArray[np.int64]:
     return labels
 
 
-def knn(findings: list[Finding]) -> Finding:
-    (found,) = [finding for finding in findings if finding.metric == "knn"]
+def knn(results: list[Result]) -> Result:
+    (found,) = [result for result in results if result.metric == "knn"]
     return found
 
 
@@ -104,7 +104,7 @@ def test_the_figure_is_of_256_neighbours_within_the_probe_s_folds() -> None:
     labels = mixed(300)
     task = task_of(labels, ["all"] * 300)
     x_ND = clouds(labels, 0.6)
-    found = knn(neighbours(task, RandomEmbedder(10), 3, vectors=x_ND))
+    found = knn(knn_and_zero_shot(task, RandomEmbedder(10), 3, vectors=x_ND))
     plain = mean_of(plain_knn(labels, x_ND, turns(task, 3), 256), seed=3)
     assert found.estimate.value == plain.value
     assert found.estimate.replicates.tolist() == plain.replicates.tolist()
@@ -143,15 +143,15 @@ def test_nothing_to_choose_by_gives_chance_whichever_label_is_first() -> None:
         {0: "cat", 1: "dog", 2: "hen"},
         ["train"] * 30 + ["test"] * 30,
     )
-    for finding in neighbours(task, Table({"": [1.0, 0.0]})):
-        assert finding.estimate.value == pytest.approx(1 / 3)
+    for result in knn_and_zero_shot(task, Table({"": [1.0, 0.0]})):
+        assert result.estimate.value == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("split", ["all", ""])
 def test_separate_clouds_are_told_apart(split: str) -> None:
     labels = mixed(600)
     task = task_of(labels, [split] * 600 if split else ())
-    assert knn(neighbours(task, RandomEmbedder(10), vectors=clouds(labels, 20.0))).estimate.value == 1.0
+    assert knn(knn_and_zero_shot(task, RandomEmbedder(10), vectors=clouds(labels, 20.0))).estimate.value == 1.0
 
 
 @pytest.mark.parametrize("signal", [0.0, 20.0])
@@ -164,7 +164,7 @@ def test_shuffled_labels_give_chance_with_noise_and_with_separate_clouds(split: 
     """
     splits = task_of(mixed(600), [split] * 600 if split else ()).splits
     found = [
-        neighbours(
+        knn_and_zero_shot(
             task_of(shuffled_apart(splits, seed + 1), splits),
             RandomEmbedder(10, seed),
             vectors=clouds(mixed(600), signal, seed=seed),
@@ -172,8 +172,8 @@ def test_shuffled_labels_give_chance_with_noise_and_with_separate_clouds(split: 
         for seed in range(10)
     ]
     for number, metric in enumerate(ALL_METRICS):
-        estimates = [findings[number].estimate for findings in found]
-        assert {findings[number].metric for findings in found} == {metric}
+        estimates = [results[number].estimate for results in found]
+        assert {results[number].metric for results in found} == {metric}
         assert abs(np.mean([estimate.value for estimate in estimates]) - 0.5) < 0.04
         assert sum(low <= 0.5 <= high for low, high in (estimate.interval() for estimate in estimates)) >= 7
 
@@ -185,7 +185,7 @@ def test_neither_the_order_of_rows_nor_the_numbers_of_labels_matter() -> None:
     order = np.random.default_rng(3).permutation(300)
     for splits in (["all"] * 300, task_of(labels).splits):
         task = task_of(labels, splits)
-        expected = [finding.estimate.value for finding in neighbours(task, words, vectors=x_ND)]
+        expected = [result.estimate.value for result in knn_and_zero_shot(task, words, vectors=x_ND)]
         for flip in (False, True):
             other = ClassificationTask(
                 "MR",
@@ -195,7 +195,7 @@ def test_neither_the_order_of_rows_nor_the_numbers_of_labels_matter() -> None:
                 {0: "positive", 1: "negative"} if flip else NAMES,
                 [splits[row] for row in order],
             )
-            found = [finding.estimate.value for finding in neighbours(other, words, vectors=x_ND[order])]
+            found = [result.estimate.value for result in knn_and_zero_shot(other, words, vectors=x_ND[order])]
             assert found == pytest.approx(expected, abs=1e-9)
 
 
@@ -203,7 +203,8 @@ def test_seeds() -> None:
     labels = mixed(300)
     task = task_of(labels, ["all"] * 300)
     first, again, other = (
-        knn(neighbours(task, RandomEmbedder(10), seed, vectors=clouds(labels, 0.4))).estimate for seed in (0, 0, 1)
+        knn(knn_and_zero_shot(task, RandomEmbedder(10), seed, vectors=clouds(labels, 0.4))).estimate
+        for seed in (0, 0, 1)
     )
     assert (first.value, first.replicates.tolist()) == (again.value, again.replicates.tolist())
     assert other.replicates.tolist() != first.replicates.tolist()
@@ -212,17 +213,17 @@ def test_seeds() -> None:
 def test_fewer_examples_than_neighbours_are_noted_and_so_is_overlap() -> None:
     labels = np.arange(90) // 3 % 2
     (task, crossed) = task_of(labels), task_of(labels, ["all"] * 90)
-    assert knn(neighbours(task, RandomEmbedder())).notes == (
-        "the 60 nearest training examples, which are all, not 256",
+    assert knn(knn_and_zero_shot(task, RandomEmbedder())).notes == (
+        "k = 60, all training examples, instead of 256",
     )
-    assert knn(neighbours(crossed, RandomEmbedder())).notes == (
-        "the 81 nearest training examples, which are all, not 256",
+    assert knn(knn_and_zero_shot(crossed, RandomEmbedder())).notes == (
+        "k = 81, all training examples, instead of 256",
     )
     texts = [*task.texts[:-1], "T0!"]
     other = ClassificationTask("MR", texts, [], labels, NAMES, task.splits)
-    found, *zero_shot = neighbours(other, RandomEmbedder())
+    found, *zero_shot = knn_and_zero_shot(other, RandomEmbedder())
     assert found.notes[0] == "1 of 30 test texts also occur in training"
-    assert [finding.notes for finding in zero_shot] == [(), ()]
+    assert [result.notes for result in zero_shot] == [(), ()]
 
 
 def test_zero_shot_by_hand() -> None:
@@ -240,7 +241,7 @@ def test_zero_shot_by_hand() -> None:
         "an example of a negative": [1.0, 0.0],
     }
     embedder = Table(known | {text: [0.0, 1.0] for text in texts[:6]})
-    _, word, sentence = neighbours(task, embedder, 3)
+    _, word, sentence = knn_and_zero_shot(task, embedder, 3)
     assert (word.metric, word.estimate.value, word.estimate.n) == ("zero-shot word", (3 + 0.5) / 4, 4)
     assert word.estimate.replicates.tolist() == mean_of(np.array([1, 1, 1, 0.5]), seed=3).replicates.tolist()
     assert (sentence.metric, sentence.estimate.value) == ("zero-shot sentence", 0.5 / 4)
@@ -259,9 +260,9 @@ def test_labels_need_not_be_counted_from_0() -> None:
     names = {7: "positive", 3: "negative"}
     task = ClassificationTask("MR", texts, [], labels, names, ["train"] * 8 + ["test"] * 4)
     near = Table({"bad": [0, 1], "negative": [0, 1], "good": [1, 0], "positive": [1, 0]})
-    assert [finding.estimate.value for finding in neighbours(task, near)] == [1.0, 1.0, 1.0]
+    assert [result.estimate.value for result in knn_and_zero_shot(task, near)] == [1.0, 1.0, 1.0]
     far = Table({"bad": [0, 1], "negative": [1, 0], "good": [1, 0], "positive": [0, 1]})
-    assert [finding.estimate.value for finding in neighbours(task, far)][1:] == [0.0, 0.0]
+    assert [result.estimate.value for result in knn_and_zero_shot(task, far)][1:] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -311,14 +312,14 @@ def test_names_that_are_no_words_have_no_zero_shot_figures(name: str) -> None:
         "T", [f"t{n}" for n in range(30)], [], labels, {0: "negative", 1: name}, task_of(labels).splits
     )
     assert label_texts(task) == {}
-    assert [finding.metric for finding in neighbours(task, RandomEmbedder())] == ["knn"]
+    assert [result.metric for result in knn_and_zero_shot(task, RandomEmbedder())] == ["knn"]
 
 
 def test_pairs_have_no_nearest_text() -> None:
     labels = mixed(30)
     task = ClassificationTask("MRPC", ["a"] * 30, ["b"] * 30, labels, NAMES, task_of(labels).splits)
     embedder = RandomEmbedder()
-    assert neighbours(task, embedder) == []
+    assert knn_and_zero_shot(task, embedder) == []
     assert embedder.calls == []
 
 
@@ -326,13 +327,13 @@ def test_every_text_is_embedded_once_unless_vectors_are_given() -> None:
     labels = mixed(30)
     task = ClassificationTask("MR", ["a", "b", "c"] * 10, [], labels, NAMES, task_of(labels).splits)
     embedder = RandomEmbedder(10)
-    neighbours(task, embedder)
+    knn_and_zero_shot(task, embedder)
     assert embedder.calls == [3, 2, 2]
-    neighbours(task, embedder, vectors=clouds(labels, 1.0))
+    knn_and_zero_shot(task, embedder, vectors=clouds(labels, 1.0))
     assert embedder.calls[3:] == [2, 2]
 
 
 def test_labels_without_usable_vectors() -> None:
     labels = mixed(30)
     with pytest.raises(AdjoinError, match=r"2 vectors with values that are not finite, the first for 'negative'"):
-        neighbours(task_of(labels), Table({"": [np.nan, 1.0]}), vectors=clouds(labels, 1.0))
+        knn_and_zero_shot(task_of(labels), Table({"": [np.nan, 1.0]}), vectors=clouds(labels, 1.0))

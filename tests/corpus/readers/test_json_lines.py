@@ -1,20 +1,16 @@
-"""JSON lines and Parquet are read record by record, and no file makes us hold more than a piece of it."""
+"""JSON lines are read record by record, and at most one line of a file is in memory."""
 
 import gzip
-import io
 import json
 import tracemalloc
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus import Columns, Document, Source, read_source
-from adjoin.corpus.readers import streams
+from adjoin.corpus import Document, Source, read_source
 from adjoin.tally import Tally
 
 ROWS = [{"id": f"r{number}", "text": f"Text {number}.", "title": "T"} for number in range(500)]
@@ -24,16 +20,10 @@ def lines_of(rows: list[dict[str, str]]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def parquet_of(rows: list[dict[str, str]]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer, row_group_size=100)
-    return buffer.getvalue()
-
-
-def read(path: Path, data: bytes, tally: Tally | None = None, columns: Columns | None = None) -> list[Document]:
+def read(path: Path, data: bytes, tally: Tally | None = None) -> list[Document]:
     path.write_bytes(data)
     source = Source(path, path.name)
-    return list(read_source(source, tally or Tally(), columns=columns or Columns()))
+    return list(read_source(source, tally or Tally()))
 
 
 @pytest.mark.parametrize(
@@ -43,8 +33,6 @@ def read(path: Path, data: bytes, tally: Tally | None = None, columns: Columns |
         ("a.ndjson", lines_of(ROWS).replace(b"\n", b"\r\n")),
         ("a.jsonl.gz", gzip.compress(lines_of(ROWS))),
         ("a.jsonl.zst", zstandard.ZstdCompressor().compress(lines_of(ROWS))),
-        ("a.parquet", parquet_of(ROWS)),
-        ("a.parquet.gz", gzip.compress(parquet_of(ROWS))),
         ("a.jsonl", b"\xef\xbb\xbf" + lines_of(ROWS).rstrip()),
     ],
 )
@@ -82,13 +70,6 @@ def test_long_line_is_passed_over_without_being_held(tmp_path: Path) -> None:
     assert tally.examples == {"record too large": ["a:2"]}
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
-def test_lines_over_the_ends_of_chunks(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_CHUNK", chunk)
-    data = b"ab\n\ntoo long\nfive5\nlast"
-    assert list(streams.lines(io.BytesIO(data), 5)) == [b"ab", b"", None, b"five5", b"last"]
-
-
 def test_truncated_stream_keeps_what_came_before(tmp_path: Path) -> None:
     tally = Tally()
     packed = gzip.compress(lines_of(ROWS * 20))
@@ -97,43 +78,16 @@ def test_truncated_stream_keeps_what_came_before(tmp_path: Path) -> None:
     assert tally.counts == {"truncated": 1}
 
 
-def test_parquet_without_the_columns(tmp_path: Path) -> None:
-    tally = Tally()
-    assert read(tmp_path / "a.parquet", parquet_of([{"x": "1"}, {"x": "2"}]), tally) == []
-    assert tally.counts == {"no text column": 2}
-    tally = Tally()
-    assert read(tmp_path / "a.parquet", parquet_of(ROWS), tally, Columns(text="article")) == []
-    assert tally.counts == {"no column article": 500}
-
-
-def test_parquet_with_a_row_that_is_not_utf8(tmp_path: Path) -> None:
-    good = pa.array([b"a", b"\xff", b"c"], pa.binary())
-    table = pa.table({"text": pa.Array.from_buffers(pa.string(), 3, good.buffers())})
-    pq.write_table(table, tmp_path / "a.parquet")
-    tally = Tally()
-    documents = list(read_source(Source(tmp_path / "a.parquet", "a"), tally))
-    assert [document.text for document in documents] == ["a", "c"]
-    assert tally.counts == {"not UTF-8": 1}
-
-
-@pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" * 100, b"nonsense", parquet_of(ROWS)[:-300]])
-def test_no_parquet(tmp_path: Path, data: bytes) -> None:
-    tally = Tally()
-    assert read(tmp_path / "a.parquet", data, tally) == []
-    assert tally.counts == {"damaged": 1}
-
-
-@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
 @settings(max_examples=150)
 @given(place=st.floats(0, 1), bytes_there=st.binary(max_size=30), dropped=st.integers(0, 40))
-def test_no_bytes_break_a_stream(
-    tmp_path_factory: pytest.TempPathFactory, name: str, place: float, bytes_there: bytes, dropped: int
+def test_no_bytes_break_the_reader(
+    tmp_path_factory: pytest.TempPathFactory, place: float, bytes_there: bytes, dropped: int
 ) -> None:
-    data = lines_of(ROWS[:20]) if name == "a.jsonl" else parquet_of(ROWS[:20])
+    data = lines_of(ROWS[:20])
     cut = int(place * len(data))
     tally = Tally()
     documents = read(
-        tmp_path_factory.getbasetemp() / name, data[:cut] + bytes_there + data[cut + dropped :], tally
+        tmp_path_factory.getbasetemp() / "a.jsonl", data[:cut] + bytes_there + data[cut + dropped :], tally
     )
     assert documents or tally.counts
     assert all(document.text.strip() for document in documents)

@@ -1,8 +1,9 @@
-"""Classification without training: by the nearest examples, and by the nearest of the labels' own embeddings.
+"""Classification without training: k nearest neighbours (k-NN), and zero-shot by the embeddings of the labels.
 
-Table 3 of Neelakantan et al. 2022: the majority label of the 256 nearest training examples; the label whose
-embedding is nearest, once embedded as a word ("positive") and once as a sentence ("this is an example of a
-positive movie review."). The sentences for SST-2 are the paper's; those for other tasks are ours, in its manner.
+This follows Table 3 of Neelakantan et al. 2022. k-NN takes the majority label of the 256 nearest training
+examples. Zero-shot takes the label with the nearest embedding. The label is embedded as a word ("positive"), and
+as a sentence ("this is an example of a positive movie review."). The sentences for SST-2 are the paper's. Those
+for other tasks are ours, in the same style.
 """
 
 import re
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
-from adjoin.evaluation.result import Finding
+from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.probe import (
     SUITE,
     Turn,
@@ -27,14 +28,14 @@ from adjoin.evaluation.suites.probe import (
 )
 from adjoin.evaluation.systems.scorers import Embedder
 
-NEIGHBOURS = 256
+K_NEIGHBOURS = 256
 
 _SIMILARITIES_PER_BLOCK = 1 << 22  # 16 MiB of float32
-_SAME = 1e-6  # similarities that differ by less are equal: a product of float32 unit vectors is no more exact
-_SAME_SUM = 1e-4  # likewise for sums of up to 256 of them
+_SAME = 1e-6  # similarities that differ by less count as equal, given the precision of float32
+_SAME_SUM = 1e-4  # the same for sums of up to 256 similarities
 
 _SENTENCE = "this is an example of {}."
-# What a label's word stands in, with its article; the paper's words for SST2.
+# The phrase around a label's word. {} is the word with its article. The phrase of SST2 is the paper's.
 _EXAMPLES = {
     "CR": "{} product review",
     "MPQA": "{} opinion phrase",
@@ -43,7 +44,7 @@ _EXAMPLES = {
     "SUBJ": "{} sentence",
     "TREC": "a question about {}",
 }
-# Words for names that are none.
+# Words for label names that are not words.
 _WORDS = {
     "TREC": {
         "ABBR": "abbreviation",
@@ -57,23 +58,26 @@ _WORDS = {
 _READABLE = re.compile(r"[A-Za-z]?[a-z]{2,}([ _-][a-z]+)*")
 
 
-def neighbours(
+def knn_and_zero_shot(
     task: ClassificationTask, embedder: Embedder, seed: int = 0, *, vectors: Vectors | None = None
-) -> list[Finding]:
-    """Accuracy by nearest examples ("knn"), and by nearest label as a word and as a sentence ("zero-shot ...").
+) -> list[Result]:
+    """Accuracy of k-NN ("knn"), and of zero-shot classification by word and by sentence ("zero-shot ...").
 
-    Tested are the items that the probe tests, in the same turns. An item's value is 1 if its label is found; where
-    labels are equally near, the chance that one drawn among them is right. Pairs have none of these figures, and
-    labels whose names are not words only the first.
+    The test items and folds are those of the probe. An item counts 1 if its label is predicted. If labels tie, it
+    counts the chance that one drawn among them is right. Tasks of pairs have no such results. Tasks whose label
+    names are not words have only k-NN.
 
     Args:
         task: labelled texts.
-        embedder: gives the vectors, in the role of a query, of unit length.
+        embedder: the embedding model, used in the symmetric role.
         seed: of the folds and of the bootstrap.
-        vectors: what `embedded` gave for this task and embedder, if it is at hand.
+        vectors: the result of `embedded` for this task and embedder, to save encoding again.
+
+    Returns:
+        One result per method, over the test items.
 
     Raises:
-        AdjoinError: too few items to train on, or an embedder without usable vectors.
+        AdjoinError: there are too few training items, or the embedder's vectors are unusable.
     """
     if task.seconds:
         return []
@@ -81,20 +85,24 @@ def neighbours(
     x_ND = embedded(task, embedder) if vectors is None else vectors
     fewest = min(len(turn.train) for turn in plan)
     notes = overlap_notes(task, plan)
-    if fewest < NEIGHBOURS:
-        notes += (f"the {fewest} nearest training examples, which are all, not {NEIGHBOURS}",)
+    if fewest < K_NEIGHBOURS:
+        notes += (f"k = {fewest}, all training examples, instead of {K_NEIGHBOURS}",)
     tested = items_tested(task)
-    right_T = _right_by_examples(task.labels, x_ND, plan, min(fewest, NEIGHBOURS))[tested]
-    findings = [Finding(SUITE, task.name, "knn", mean_of(right_T, seed=seed), notes)]
+    right_T = _right_by_examples(task.labels, x_ND, plan, min(fewest, K_NEIGHBOURS))[tested]
+    results = [Result(SUITE, task.name, "knn", mean_of(right_T, seed=seed), notes)]
     for form, texts in label_texts(task).items():
         labels_CD = embed(list(texts.values()), embedder)
         right_T = _right_by_labels(task.labels[tested], x_ND[tested], list(texts), labels_CD)
-        findings.append(Finding(SUITE, task.name, f"zero-shot {form}", mean_of(right_T, seed=seed)))
-    return findings
+        results.append(Result(SUITE, task.name, f"zero-shot {form}", mean_of(right_T, seed=seed)))
+    return results
 
 
 def label_texts(task: ClassificationTask) -> dict[str, dict[int, str]]:
-    """What stands for each label: "word" and "sentence" → label → text; empty if a label's name is not a word."""
+    """The texts that stand for each label: "word" and "sentence" → label → text.
+
+    Returns:
+        An empty mapping if the name of a label is not a word.
+    """
     words = {label: _WORDS.get(task.name, {}).get(name, name) for label, name in sorted(task.names.items())}
     if not all(_READABLE.fullmatch(word) for word in words.values()):
         return {}
@@ -111,9 +119,9 @@ def _with_article(word: str) -> str:
 def _right_by_examples(
     labels_N: NDArray[np.int64], x_ND: Vectors, plan: Sequence[Turn], k: int
 ) -> NDArray[np.float64]:
-    """For every tested item, whether the k nearest training examples have its label, shape (N,)."""
-    known, columns_N = np.unique(labels_N, return_inverse=True)
-    one_hot_NC = np.eye(len(known), dtype=np.float32)[columns_N]
+    """Whether the k nearest training examples predict the label of each test item, shape (N,)."""
+    labels_C, columns_N = np.unique(labels_N, return_inverse=True)
+    one_hot_NC = np.eye(len(labels_C), dtype=np.float32)[columns_N]
     right_N = np.zeros(len(labels_N), dtype=np.float64)
     for turn in plan:
         train_MD, one_hot_MC = x_ND[turn.train], one_hot_NC[turn.train]
@@ -126,9 +134,9 @@ def _right_by_examples(
 
 
 def _majority(similar_BM: NDArray[np.float32], one_hot_MC: NDArray[np.float32], k: int) -> NDArray[np.bool_]:
-    """The labels that most of the k nearest have, of those with the largest sum of similarities [B, C].
+    """The majority labels of the k nearest examples, ties broken by the sum of similarities, shape (B, C).
 
-    Examples that are as near as the k-th share the places that are left, so their order does not matter.
+    Examples that are as near as the k-th share the remaining votes, so their order does not matter.
     """
     kth_B1 = np.partition(similar_BM, -k, axis=1)[:, -k, np.newaxis]
     nearer_BM, level_BM = similar_BM > kth_B1 + _SAME, np.abs(similar_BM - kth_B1) <= _SAME
@@ -143,15 +151,15 @@ def _majority(similar_BM: NDArray[np.float32], one_hot_MC: NDArray[np.float32], 
 
 
 def _right_by_labels(
-    labels_T: NDArray[np.int64], x_TD: Vectors, known: Sequence[int], labels_CD: Vectors
+    labels_T: NDArray[np.int64], x_TD: Vectors, labels_C: Sequence[int], labels_CD: Vectors
 ) -> NDArray[np.float64]:
     """Whether the nearest label is the item's own, shape (T,)."""
     similar_TC = x_TD @ labels_CD.T
     best_TC = similar_TC >= similar_TC.max(axis=1, keepdims=True) - _SAME
-    return _share(best_TC, np.searchsorted(np.array(known), labels_T))
+    return _share(best_TC, np.searchsorted(np.array(labels_C), labels_T))
 
 
 def _share(best_BC: NDArray[np.bool_], own_B: NDArray[Any]) -> NDArray[np.float64]:
-    """1 for items whose own label is the best, 0 if it is not, 1 / n if it is one of n [B]."""
+    """1 if an item's own label is the only best one, 0 if it is not among the best, 1 / n if n tie; shape (B,)."""
     share_B: NDArray[np.float64] = best_BC[np.arange(len(own_B)), own_B] / best_BC.sum(axis=1)
     return share_B

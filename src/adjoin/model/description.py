@@ -1,0 +1,169 @@
+"""The description of a model, adjoin.json: what the model is and how it was trained."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from adjoin.errors import AdjoinError
+from adjoin.files import read_json, wrong_types
+from adjoin.model.locations import DESCRIPTION_FILE
+from adjoin.model.quantized_weights import SCALES
+from adjoin.model.start import Start
+from adjoin.model.static import START_WEIGHTS
+
+FORMAT = 1
+KINDS = ("static", "transformer")
+
+
+@dataclass
+class Description:
+    """The content of adjoin.json: what a model is and how it was trained.
+
+    Attributes:
+        kind: "static" or "transformer".
+        dimension: D, the length of an embedding.
+        max_tokens: maximum sequence length, delimiters included. Longer texts are truncated and counted.
+        tau: the trained temperature parameter. The logit scale is exp(tau).
+        start: how to build the untrained model again, see `Start.as_json`.
+        training: recipe, data and cost of the training, see `TrainingRecord`.
+        dense_weight: weight of the embedding scores in hybrid search, 0 to 1; BM25 has the rest. It is 0.5 where
+            the file does not give it.
+    """
+
+    kind: str
+    dimension: int
+    max_tokens: int
+    tau: float
+    start: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    dense_weight: float = 0.5
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of adjoin.json."""
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "dimension": self.dimension,
+            "max_tokens": self.max_tokens,
+            "pooling": "sum" if self.kind == "static" else "eos",
+            "roles": {"query": "[ ]", "document": "{ }"},
+            "tau": self.tau,
+            "dense_weight": self.dense_weight,
+            "start": self.start,
+            "training": self.training,
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> "Description":
+        """Read adjoin.json of a model folder.
+
+        Raises:
+            AdjoinError: the file is missing, damaged, or of another format.
+        """
+        path = folder / DESCRIPTION_FILE
+        if not folder.is_dir():
+            raise AdjoinError(f"no model at {folder}: expected a folder made by `adjoin train`")
+        if not path.exists():
+            raise AdjoinError(
+                f"{folder} has no {DESCRIPTION_FILE}: it is not a model, or its training did not finish"
+                " (`adjoin train ... --resume` continues it)"
+            )
+        content = read_json(path, "model description")
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise AdjoinError(f"{path} is not a model description of format {FORMAT}")
+        required = ("kind", "dimension", "max_tokens", "tau", "start", "training")
+        missing = [name for name in required if name not in content]
+        if missing:
+            raise AdjoinError(f"{path} lacks {', '.join(missing)}")
+        values = {name: content[name] for name in (*required, "dense_weight") if name in content}
+        wrong = wrong_types(values, {field.name: field.type for field in fields(cls)})
+        if not wrong and values["kind"] not in KINDS:
+            wrong = f"kind is {values['kind']!r}, expected {' or '.join(KINDS)}"
+        if not wrong and not 0 <= values.get("dense_weight", 0) <= 1:
+            wrong = f"dense_weight is {values['dense_weight']}, expected 0 to 1"
+        if wrong:
+            raise AdjoinError(f"{path} is damaged: {wrong}; copy the model again")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """How a model was trained: the content of `Description.training`. What is None is left out of the file.
+
+    Attributes:
+        recipe: the recipe's fields; a batch size that was chosen at the start included.
+        data: the hash of each pair dataset.
+        steps: optimizer steps.
+        seconds: wall-clock time of the training.
+        settled: the execution config, as JSON.
+        pairs: training pairs.
+        ranks: processes of the training.
+        texts: texts that were tokenized.
+        texts_truncated: texts longer than the maximum sequence length.
+    """
+
+    recipe: Mapping[str, Any]
+    data: Sequence[str]
+    steps: int
+    seconds: float
+    settled: Mapping[str, Any]
+    pairs: int | None = None
+    ranks: int | None = None
+    texts: int | None = None
+    texts_truncated: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of `Description.training`."""
+        content = {
+            "recipe": dict(self.recipe),
+            "pairs": self.pairs,
+            "data": self.data[0] if len(self.data) == 1 else list(self.data),
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "settled": dict(self.settled),
+            "ranks": self.ranks,
+            "texts": self.texts,
+            "texts_truncated": self.texts_truncated,
+        }
+        return {name: value for name, value in content.items() if value is not None}
+
+
+def describe(
+    start: Start, training: TrainingRecord, *, dimension: int, max_tokens: int, tau: float, dense_weight: float
+) -> Description:
+    """Describe a trained model.
+
+    Args:
+        start: what the training began with.
+        training: how it went.
+        dimension: D, the length of an embedding.
+        max_tokens: maximum sequence length, delimiters included.
+        tau: the trained temperature parameter.
+        dense_weight: weight of the embedding scores in hybrid search, 0 to 1.
+    """
+    return Description(
+        kind="static" if start.is_static else "transformer",
+        dimension=dimension,
+        max_tokens=max_tokens,
+        tau=tau,
+        start=start.as_json(),
+        training=training.as_json(),
+        dense_weight=dense_weight,
+    )
+
+
+def number_of_parameters(folder: Path) -> int:
+    """Count a model's parameters from the headers of its weight files, without reading the weights.
+
+    Quantization scales and the start weights of a static model are not counted.
+    """
+    from safetensors import safe_open
+
+    number = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "numpy") as file:
+            names = [n for n in file.keys() if n != START_WEIGHTS and not n.endswith(SCALES)]  # noqa: SIM118 - no dict
+            number += sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+    return number
