@@ -24,8 +24,9 @@ from starts import sample, starts
 
 # Static tables, since transformers need days here to differ. Initialisations differ early.
 CODE = {
-    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048, "neighbours": 64,
-    "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "loss_precision": "bfloat16", "threads": 2,
+    "preset": "static", "dimension": 512, "vocabulary": 32768, "max_tokens": 512, "batch": 2048,
+    "local_negatives": 64, "learning_rate": 3e-3, "token_dropout": 0.3, "epochs": 1, "loss_precision": "bfloat16",
+    "threads": 2,
 }  # fmt: skip
 PROSE = {
     "preset": "static", "dimension": 576, "vocabulary": 32768, "max_tokens": 256, "batch": 2048,
@@ -34,7 +35,7 @@ PROSE = {
 }  # fmt: skip
 SAMPLE, BATCH = 25_600, 256  # pairs per transformer: a quarter of an hour
 TRANSFORMER = {
-    "max_tokens": 128, "batch": BATCH, "steps": SAMPLE // BATCH, "neighbours": 64, "learning_rate": 5e-4,
+    "max_tokens": 128, "batch": BATCH, "steps": SAMPLE // BATCH, "local_negatives": 64, "learning_rate": 5e-4,
     "loss_precision": "bfloat16", "threads": 2,
 }  # fmt: skip
 TEXT = ["probe", "similarity", "retrieval"]

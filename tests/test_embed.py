@@ -234,7 +234,7 @@ def test_reading_a_folder(tmp_path: Path) -> None:
         ("x.jsonl", b"[]\n", r"x.jsonl:1 is .*expected an object with"),
         ("x.txt", b"fine\n\xff\xfe\n", r"x.txt:2 is not UTF-8"),
         ("x.txt.gz", b"not compressed", r"cannot read .*x.txt.gz after line 0"),
-        ("y.txt.gz", gzip.compress(b"line\n" * 9)[:-9], r"cannot read .*y.txt.gz after line \d+"),
+        ("y.txt.gz", gzip.compress(b"line\n" * 9, mtime=0)[:-9], r"cannot read .*y.txt.gz after line \d+"),
     ],
 )
 def test_broken_input(tmp_path: Path, name: str, data: bytes, expected: str) -> None:

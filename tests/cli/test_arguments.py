@@ -1,12 +1,14 @@
 """The command line is a promise: this test freezes it."""
 
 import argparse
+import dataclasses
 import re
 
 import pytest
 
 from adjoin.cli import main
 from adjoin.cli.arguments import GROUPS, MOVED, build_parser
+from adjoin.training.recipe import Recipe
 
 EXPECTED = {
     "mine": (
@@ -19,20 +21,29 @@ EXPECTED = {
     ),
     "pairs": "action pairs --kind --language --number --picture --seed",
     "pretrain": (
-        "roots --batch --epochs --exclude --init --layers --learning-rate --max-tokens --minutes --out --preset"
-        " --recipe --resume --seed --steps --token-budget --vocabulary --workers"
+        "roots --average --batch --checkpoint-minutes --clip --compile --decay --epochs --exclude --init"
+        " --layers --learning-rate --max-tokens --minutes --optimizer --out --precision --preset"
+        " --recipe --resume --schedule --seed --steps --threads --token-budget --vocabulary --warmup"
+        " --weight-decay --workers"
     ),
     "train": (
-        "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
-        " --init --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out --preset --prune"
-        " --recipe --resume --seed --sources --steps --token-budget --token-dropout"
-        " --tokens --vectors-from --vocabulary"
+        "pairs --average --batch --checkpoint-minutes --clip --compile --crop-x --crop-y --decay"
+        " --dense-weight --dimension --dimensions --epochs --evaluate-data --evaluate-every"
+        " --evaluate-limit --evaluate-suite --hidden --init --keep --layers --learning-rate"
+        " --local-negatives --lora --loss-precision --max-tokens --memory --minutes --mixing-temperature"
+        " --optimizer --out --precision --preset --prune --recipe --resume --schedule --seed --shard"
+        " --sources --steps --tau-learning-rate --threads --token-budget --token-dropout --tokens"
+        " --vectors-from --vocabulary --warmup --weight-decay --weight-learning-rate"
     ),
     "plan": (
-        "pairs --batch --dimension --epochs --evaluate-data --evaluate-every --evaluate-limit --evaluate-suite"
-        " --gpu --gpus --init --json --keep --layers --learning-rate --lora --max-tokens --memory --minutes --out"
-        " --preset --prune --recipe --resume --seed --sources --steps --token-budget --token-dropout"
-        " --tokens --vectors-from --vocabulary"
+        "pairs --average --batch --checkpoint-minutes --clip --compile --crop-x --crop-y --decay"
+        " --dense-weight --dimension --dimensions --epochs --evaluate-data --evaluate-every"
+        " --evaluate-limit --evaluate-suite --gpu --gpus --hidden --init --json --keep --layers"
+        " --learning-rate --local-negatives --lora --loss-precision --max-tokens --memory --minutes"
+        " --mixing-temperature --optimizer --out --precision --preset --prune --recipe --resume"
+        " --schedule --seed --shard --sources --steps --tau-learning-rate --threads --token-budget"
+        " --token-dropout --tokens --vectors-from --vocabulary --warmup --weight-decay"
+        " --weight-learning-rate"
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
@@ -137,3 +148,20 @@ def test_a_mistyped_option_is_no_query(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["search", "a file", "--limits-of", "3"])
     assert "unrecognized arguments: --limits-of" in capsys.readouterr().err
+
+
+def test_every_field_of_a_recipe_is_an_option_with_its_own_words() -> None:
+    texts = Recipe.option_texts()
+    assert list(texts) == [field.name for field in dataclasses.fields(Recipe)]
+    options = {action.dest: action for action in verbs()["train"]._actions}
+    assert all((options[name].help or "").startswith(text) for name, text in texts.items())
+
+
+def test_options_give_what_the_recipe_takes() -> None:
+    words = "train pairs --out m --lora 4 --clip 0.5 --dimensions 32 64 --optimizer muon --compile --seed 7"
+    given = vars(build_parser().parse_args(words.split()))
+    expected = {"lora": 4, "clip": 0.5, "dimensions": [32, 64], "optimizer": "muon", "compile": True, "seed": 7}
+    assert {name: given[name] for name in expected} == expected
+    assert given["prune"] is None  # not given: a recipe file may say otherwise
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["train", "pairs", "--out", "m", "--optimizer", "sgd"])

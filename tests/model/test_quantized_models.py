@@ -174,5 +174,5 @@ def test_sizes_beside_a_static_start_are_refused(trained: Path, option: dict[str
 def test_a_layer_is_for_static_tables_only() -> None:
     with pytest.raises(AdjoinError, match="only a static table has that layer"):
         Recipe.with_defaults(preset="nano", hidden=8)
-    with pytest.raises(AdjoinError, match="dense_weight, hidden, neighbours: for `adjoin train` only"):
-        Recipe.for_pretraining(hidden=8, neighbours=4, dense_weight=0.5)
+    with pytest.raises(AdjoinError, match="dense_weight, hidden, local_negatives: for `adjoin train` only"):
+        Recipe.for_pretraining(hidden=8, local_negatives=4, dense_weight=0.5)

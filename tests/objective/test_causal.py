@@ -163,7 +163,7 @@ def test_out_of_memory_to_the_end_is_one_line_and_other_errors_are_not_hidden(
 
     monkeypatch.setattr(model.base_model, "forward", fails)
     step = CausalStep(model, token_budget=64)
-    with pytest.raises(AdjoinError, match="one row at a time"):
+    with pytest.raises(AdjoinError, match="one row per micro-batch"):
         step(row_batch(80, 10, 0))
     errors.pop(0)
     with pytest.raises(RuntimeError, match="shapes do not match"):

@@ -186,7 +186,7 @@ def test_no_matrix_of_all_logits_is_kept() -> None:
 
 
 def test_temperature_is_clamped_and_comes_back() -> None:
-    temperature = Temperature(scale=99.0)
+    temperature = Temperature(logit_scale=99.0)
     with torch.no_grad():
         temperature.tau += 1.0
     temperature.clamp()

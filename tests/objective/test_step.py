@@ -188,7 +188,7 @@ def test_memory_that_runs_out_in_the_second_embedding_leaves_no_half_gradient(bo
 def test_out_of_memory_to_the_end_is_one_line_and_other_errors_are_not_hidden(body: TransformerBody) -> None:
     small = Exhausted(body.model)
     step = ContrastiveStep(small, Temperature(), token_budget=64, kept_tokens=64)
-    with pytest.raises(AdjoinError, match="one sequence at a time"):
+    with pytest.raises(AdjoinError, match="one sequence per micro-batch"):
         step(random_batch(4, 12, 0))
     small.error = RuntimeError("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):

@@ -1,4 +1,4 @@
-"""The plan beside the real thing: what is counted is there, what is settled is what a training settles on."""
+"""The plan beside the real thing: what is counted is there, what is execution is what a training settles on."""
 
 import json
 import resource
@@ -15,13 +15,13 @@ from adjoin.cli import main
 from adjoin.errors import AdjoinError
 from adjoin.model.presets import PRESETS
 from adjoin.objective.step import ContrastiveStep
-from adjoin.planning.costs import any_tokens, shape_of, sizes_of, untrained_body
+from adjoin.planning.costs import any_tokens, layout_of, sizes_of, untrained_body
 from adjoin.planning.lengths import Lengths, lengths_for
 from adjoin.planning.plan import Plan, plan
 from adjoin.tokens import Ragged, Tokenizer
 from adjoin.training.contrast import train
-from adjoin.training.execution import Settled, share_out
-from adjoin.training.memory import graph_bytes_per_token, memory_of_pass
+from adjoin.training.execution import ExecutionConfig, fit_execution
+from adjoin.training.memory import graph_bytes_per_token, measure_pass
 from adjoin.training.recipe import Recipe
 from model.small_checkpoints import ARCHITECTURES, generative
 
@@ -40,22 +40,22 @@ def nano(**more: object) -> tuple[Recipe, torch.nn.Module]:
 
 def test_a_pass_holds_what_its_graph_keeps_and_fake_tensors_tell_the_same() -> None:
     recipe, body = nano()
-    few, many = (memory_of_pass(body, of_one_length(rows, 64)) for rows in (8, 16))
-    assert (many.graph - few.graph) / (8 * 64) == pytest.approx(graph_bytes_per_token(body), rel=0.02)
-    assert many.most >= many.graph
+    few, many = (measure_pass(body, of_one_length(rows, 64)) for rows in (8, 16))
+    assert (many.graph_bytes - few.graph_bytes) / (8 * 64) == pytest.approx(graph_bytes_per_token(body), rel=0.02)
+    assert many.peak_bytes >= many.graph_bytes
     with FakeTensorMode(allow_non_fake_inputs=True):
-        fake = memory_of_pass(untrained_body(recipe, 600), of_one_length(16, 64))
-    assert fake.graph == pytest.approx(many.graph, rel=0.05)  # one (B, T, D) more
-    assert fake.most == pytest.approx(many.most, rel=0.05)
-    assert (fake.forward, fake.backward) == (many.forward, many.backward)
+        fake = measure_pass(untrained_body(recipe, 600), of_one_length(16, 64))
+    assert fake.graph_bytes == pytest.approx(many.graph_bytes, rel=0.05)  # one (B, T, D) more
+    assert fake.peak_bytes == pytest.approx(many.peak_bytes, rel=0.05)
+    assert (fake.forward_flops, fake.backward_flops) == (many.forward_flops, many.backward_flops)
 
 
 def test_products_are_counted_as_the_layers_have_them() -> None:
     linear = torch.nn.Linear(8, 5, bias=False)
     linear.forward = lambda tokens, inner=linear.forward: inner(torch.ones(len(tokens), 8))  # type: ignore[method-assign]
-    found = memory_of_pass(linear, of_one_length(3, 4))
-    assert found.forward == 2 * 3 * 8 * 5
-    assert found.backward == 2 * 3 * 8 * 5  # the weights' gradient; nobody wants the input's
+    cost = measure_pass(linear, of_one_length(3, 4))
+    assert cost.forward_flops == 2 * 3 * 8 * 5
+    assert cost.backward_flops == 2 * 3 * 8 * 5  # the weights' gradient; the input needs none
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -77,7 +77,7 @@ def test_the_plan_settles_on_what_the_training_settles_on(
     recipe = Recipe.with_defaults(**{**NANO, **options})
     planned = plan([pairs_folder], recipe)
     trained = train(pairs_folder, tmp_path / "m", recipe)
-    assert planned.settled.as_json() == trained.training["settled"]
+    assert planned.execution.as_json() == trained.training["execution"]
     assert planned.steps == trained.training["steps"]
     if options:
         assert planned.micro_batches > 1
@@ -86,23 +86,23 @@ def test_the_plan_settles_on_what_the_training_settles_on(
 def test_the_shape_is_the_steps_own() -> None:
     _, body = nano()
     lengths_B = np.random.default_rng(0).integers(3, 48, 64)
-    settled = Settled("float32", 1, 200, 700)
-    shape = shape_of(body, settled, lengths_B)  # type: ignore[arg-type]
+    execution = ExecutionConfig("float32", 1, 200, 700)
+    layout = layout_of(body, execution, lengths_B)  # type: ignore[arg-type]
     step = ContrastiveStep(body, None, token_budget=200, kept_tokens=700)  # type: ignore[arg-type]
     groups = step.groups(lengths_B)
-    assert [list(rows) for rows in shape.groups] == [list(rows) for rows in groups]
-    assert shape.kept == step.kept_groups(lengths_B, groups) > 1
-    assert shape.padded_G.max() <= 200
-    assert shape.padded_B.sum() == shape.padded_G.sum()
-    assert 0 < shape.kept_tokens <= 700
-    assert shape.recomputed == pytest.approx(1 - shape.kept_tokens / shape.padded_G.sum())
+    assert [list(rows) for rows in layout.groups] == [list(rows) for rows in groups]
+    assert layout.kept == step.kept_groups(lengths_B, groups) > 1
+    assert layout.padded_G.max() <= 200
+    assert layout.padded_B.sum() == layout.padded_G.sum()
+    assert 0 < layout.kept_tokens <= 700
+    assert layout.recomputed == pytest.approx(1 - layout.kept_tokens / layout.padded_G.sum())
 
 
 def test_memory_bounds_the_micro_batch() -> None:
     recipe, body = nano()
     a_token = graph_bytes_per_token(body)
     roomy, narrow, none = (
-        share_out(recipe, body, "cuda", room, "float32", 1)  # type: ignore[arg-type]
+        fit_execution(recipe, body, "cuda", room, "float32", 1)  # type: ignore[arg-type]
         for room in (1e12, 2_000 * a_token, -1e9)
     )
     assert roomy.token_budget == 32_768
@@ -167,7 +167,7 @@ def test_typical_lengths_are_those_that_it_says(tokenizer: Tokenizer) -> None:
     for side, (median, high) in ((lengths.x_N, (14, 41)), (lengths.y_N, (165, 602))):
         assert np.percentile(side, [50, 90]) == pytest.approx([median, high], rel=0.02)
     assert lengths_for([], Recipe.with_defaults(preset="nano", max_tokens=64)).y_N.max() == 64
-    assert "wild" in lengths.said
+    assert "typical of public code" in lengths.source
     static = lengths_for([], Recipe.with_defaults())  # distinct tokens, of which three in ten are dropped
     assert static.y_N.mean() < 0.5 * lengths.y_N.mean()
     cut = lengths_for([], Recipe.with_defaults(crop_y=1.0))  # stretches of 48 tokens at most
@@ -238,9 +238,9 @@ def test_a_plan_is_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert words in table
     assert main([*paper, "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["memory_total"] == sum(said["memory"].values())
-    assert said["training_seconds"] == pytest.approx(100 * said["step_seconds"])
+    plan_json = json.loads(capsys.readouterr().out)
+    assert plan_json["memory_total"] == sum(plan_json["memory"].values())
+    assert plan_json["training_seconds"] == pytest.approx(100 * plan_json["step_seconds"])
 
 
 def test_a_batch_larger_than_the_pairs_is_refused(pairs_folder: Path) -> None:

@@ -10,7 +10,7 @@ from adjoin.ranks import Ranks
 from adjoin.training.contrast import train
 from adjoin.training.loop import Run
 from adjoin.training.recipe import Recipe
-from adjoin.training.validation import Aside
+from adjoin.training.validation import Validation
 
 
 def main() -> None:
@@ -21,21 +21,28 @@ def main() -> None:
     try:
         options = json.loads(Path(recipe).read_text())
         best = options.pop("best_step", None)
-        aside = None if best is None else measured_aside(best)
-        train(Path(pairs), Path(out), Recipe.with_defaults(**options), resume=True, aside=aside, ranks=ranks)
+        validation = None if best is None else measured_validation(best)
+        train(
+            Path(pairs),
+            Path(out),
+            Recipe.with_defaults(**options),
+            resume=True,
+            validation=validation,
+            ranks=ranks,
+        )
     except Stopped:
         pass
     ranks.close()
 
 
-def measured_aside(best_step: int) -> Aside:
+def measured_validation(best_step: int) -> Validation:
     """Every step is measured; one has the highest score."""
 
     def measure(model: Path, report: Path, facts: Mapping[str, str | int]) -> dict[str, float]:
         Encoder.load(model)
         return {"score": float(facts["step"] == best_step)}
 
-    return Aside(1, measure, ("score",), "score")
+    return Validation(1, measure, ("score",), "score")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error

@@ -38,9 +38,9 @@ def test_average_equals_its_formula(decay: float, dtype: torch.dtype) -> None:
         share = min(decay, (1 + step) / (10 + step))
         for name, value in modules.named_parameters():
             expected[name] = share * expected[name] + (1 - share) * value.detach().double()
-    found = average.tensors()
-    assert set(found) == {"body.weight", "body.bias", "norm.weight", "norm.bias", "updates"}  # nothing frozen
-    for name, value in found.items():
+    tensors = average.tensors()
+    assert set(tensors) == {"body.weight", "body.bias", "norm.weight", "norm.bias", "updates"}  # nothing frozen
+    for name, value in tensors.items():
         if name != "updates":
             assert value.dtype == torch.float32
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-5)
@@ -91,8 +91,8 @@ def test_restored_equals_uninterrupted_to_the_bit(tmp_path: Path) -> None:
         wander(modules, step)
         resumed.update()
     assert resumed.updates == whole.updates == 10
-    found, expected = resumed.tensors(), whole.tensors()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    ours, expected = resumed.tensors(), whole.tensors()
+    assert all(torch.equal(ours[name], expected[name]) for name in expected)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,12 @@ import torch
 from adjoin.errors import AdjoinError
 from adjoin.interrupts import interrupts_noted
 from adjoin.model.encoder import Encoder
+from adjoin.ranks import ALONE
 from adjoin.training import checkpoint
 from adjoin.training.contrast import train
-from adjoin.training.log import StepReport, TrainingLog
+from adjoin.training.execution import ExecutionConfig
+from adjoin.training.log import StepReport, TrainingLog, whole_lines
+from adjoin.training.prepare import prepare
 from adjoin.training.recipe import Recipe
 from training.signalled import COMMAND, signalled
 
@@ -60,6 +63,47 @@ def test_resumed_equals_uninterrupted_to_the_bit(name: str, pairs_folder: Path, 
 
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert len(losses(tmp_path / "cut")) == recipe.steps
+
+
+def test_a_checkpoint_of_the_first_version_is_resumed(pairs_folder: Path, tmp_path: Path) -> None:
+    """Version 0.1.0 had other names for some keys of its log, its execution config and its recipe."""
+    recipe = replace(RECIPES["nano"], checkpoint_minutes=0.0, local_negatives=4)
+    train(pairs_folder, tmp_path / "whole", recipe)
+    stop_at(3, tmp_path / "cut", recipe, pairs_folder)
+    folder = tmp_path / "cut" / "training"
+    newest = checkpoint.latest(folder)
+    assert newest is not None
+    state = json.loads((newest / checkpoint.STATE).read_text())
+    del state["facts"]
+    state["settled"] = state.pop("execution")
+    state["settled"]["memory_tokens"] = state["settled"].pop("kept_tokens")
+    state["identity"]["recipe"]["neighbours"] = state["identity"]["recipe"].pop("local_negatives")
+    (newest / checkpoint.STATE).write_text(json.dumps(state))
+    log = (folder / "log.jsonl").read_text()
+    for former, current in (("scale", "logit_scale"), ("rate", "lr_scale"), ("norm", "grad_norm")):
+        log = log.replace(f'"{current}"', f'"{former}"')
+    (folder / "log.jsonl").write_text(log)
+    train(pairs_folder, tmp_path / "cut", recipe, resume=True)
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    lines, expected = (whole_lines(tmp_path / name / "training" / "log.jsonl") for name in ("cut", "whole"))
+    for key in ("loss", "logit_scale", "lr_scale", "grad_norm"):
+        assert [line[key] for line in lines] == [line[key] for line in expected]
+
+
+def test_smaller_micro_batches_after_memory_ran_out_are_kept(pairs_folder: Path, tmp_path: Path) -> None:
+    recipe = RECIPES["nano"]
+    training = prepare(
+        [pairs_folder], tmp_path / "m", recipe, ranks=ALONE, resume=False, tokens=None, say=lambda _: None
+    )
+    step = training.run.step
+    step.token_budget, step.kept_tokens = 100, 50  # type: ignore[attr-defined]
+    training.run.batches.close()
+    training.run.save()
+    newest = checkpoint.latest(tmp_path / "m" / "training")
+    assert newest is not None
+    execution = checkpoint.read_progress(newest, {}).execution
+    assert (execution["token_budget"], execution["kept_tokens"]) == (100, 50)
+    assert ExecutionConfig.from_json(execution).kept_tokens == 50
 
 
 def test_tokens_that_are_kept_serve_the_next_training_on_the_same_pairs(
@@ -125,7 +169,7 @@ def test_a_second_training_in_the_same_place_is_refused(pairs_folder: Path, tmp_
     with pytest.raises(AdjoinError, match="already holds a training"):
         train(pairs_folder, tmp_path / "m", RECIPES["static"])
     other = Recipe.with_defaults(**{**RECIPES["static"].as_json(), "seed": 1})
-    with pytest.raises(AdjoinError, match="another training: its recipe"):
+    with pytest.raises(AdjoinError, match=r"another training: its recipe has seed 0 \(here 1\); take the same"):
         train(pairs_folder, tmp_path / "m", other, resume=True)
     train(pairs_folder, tmp_path / "m", RECIPES["static"], resume=True)  # finished already: nothing left to do
     assert weights(tmp_path / "m") == before
@@ -181,7 +225,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
     else:
         assert killed.returncode == 130
         assert killed.stderr.strip().splitlines()[-1] == (
-            "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
+            "adjoin: interrupted; the same command with --resume continues after the last finished step"
         )
     again = run(pairs_folder, out, "--resume")
     assert again.returncode == 0, again.stderr

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adjoin.training.contrast import train
-from adjoin.training.pretrain import Reading, pretrain
+from adjoin.training.pretrain import CorpusInput, pretrain
 from adjoin.training.recipe import Recipe
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -24,7 +24,7 @@ CONTRASTIVE: dict[str, dict[str, Any]] = {
         "steps": 12,
         "token_dropout": 0.3,
         "hidden": 8,
-        "neighbours": 4,
+        "local_negatives": 4,
     },
     "nano": {"preset": "nano", "steps": 8, "token_budget": 300, "memory": 0.01},
     "nano-everything": {
@@ -62,17 +62,17 @@ TOLERANCE = {
 
 def curve(out: Path) -> list[list[float]]:
     lines = map(json.loads, (out / "training" / "log.jsonl").read_text().splitlines())
-    return [[line["loss"], line["norm"]] for line in lines]
+    return [[line["loss"], line["grad_norm"]] for line in lines]
 
 
-def compare(name: str, found: list[list[float]]) -> None:
+def compare(name: str, measured: list[list[float]]) -> None:
     file = GOLDEN / f"{name}.json"
     if os.environ.get("ADJOIN_GOLDEN") == "write":
-        file.write_text("[\n" + ",\n".join(f"  {json.dumps(step)}" for step in found) + "\n]\n")
+        file.write_text("[\n" + ",\n".join(f"  {json.dumps(step)}" for step in measured) + "\n]\n")
     expected = json.loads(file.read_text())
-    assert len(found) == len(expected)
-    for step, (ours, golden) in enumerate(zip(found, expected, strict=True)):
-        assert ours == pytest.approx(golden, rel=TOLERANCE[name]), f"step {step}: loss and norm"
+    assert len(measured) == len(expected)
+    for step, (ours, golden) in enumerate(zip(measured, expected, strict=True)):
+        assert ours == pytest.approx(golden, rel=TOLERANCE[name]), f"step {step}: loss and gradient norm"
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE)
@@ -83,5 +83,5 @@ def test_contrastive_losses_are_the_golden_ones(name: str, pairs_folder: Path, t
 
 def test_generative_losses_are_the_golden_ones(source_tree: Path, tmp_path: Path) -> None:
     recipe = Recipe.for_pretraining(**{**COMMON, "batch": 4, "max_tokens": 32}, steps=8, token_budget=64)
-    pretrain(Reading([source_tree], workers=1), tmp_path / "m", recipe)
+    pretrain(CorpusInput([source_tree], workers=1), tmp_path / "m", recipe)
     compare("generative-nano", curve(tmp_path / "m"))

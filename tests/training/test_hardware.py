@@ -2,6 +2,7 @@ import mmap
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -10,11 +11,11 @@ from adjoin.training.hardware import (
     DATASHEETS,
     available_memory,
     best_threads,
+    cpu_count,
     half_precision,
     matmul_peak,
     memory_bandwidth,
     peak_memory,
-    processors,
     reset_peak_memory,
 )
 
@@ -28,7 +29,7 @@ def test_measured_figures_are_those_of_a_computer() -> None:
     assert 1e7 < matmul_peak(torch.bfloat16, CPU) < 1e14
     assert 1e7 < memory_bandwidth(CPU) < 1e13
     assert 1 << 20 < available_memory(CPU) < 1 << 50
-    assert 1 <= best_threads() <= processors()
+    assert 1 <= best_threads() <= cpu_count()
     assert torch.get_num_threads() == before
     assert torch.equal(torch.get_rng_state(), random)  # a resumed training must not notice
 
@@ -83,7 +84,11 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty machine, whose /proc and /sys/fs/cgroup a test fills."""
     for name, folder in (("_PROC", "proc"), ("_CGROUPS", "cgroup")):
         monkeypatch.setattr(machine, name, tmp_path / folder)
-    write(tmp_path / "proc/meminfo", "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 800 kB\n")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
+    names = ("MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "Shmem", "Active", "Inactive", "Slab")
+    sizes = (1000, 100, 800, 0, 0, 0, 0, 0, 0)
+    lines = (f"{name}: {size} kB\n" for name, size in zip(names, sizes, strict=True))
+    write(tmp_path / "proc/meminfo", "".join(lines))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     return tmp_path
 
@@ -95,13 +100,13 @@ def write(path: Path, text: object) -> None:
 
 def test_without_cgroups_the_kernel_alone_tells(system: Path) -> None:
     assert available_memory(CPU) == 800 << 10
-    assert processors() == 8
+    assert cpu_count() == 8
     write(system / "proc/self/cgroup", "0::/\n")
     write(system / "cgroup/memory.max", "max\n")
     write(system / "cgroup/memory.current", "5\n")
     write(system / "cgroup/cpu.max", "max 100000\n")
     assert available_memory(CPU) == 800 << 10
-    assert processors() == 8
+    assert cpu_count() == 8
 
 
 def test_the_tightest_cgroup_around_us_counts(system: Path) -> None:
@@ -115,7 +120,7 @@ def test_the_tightest_cgroup_around_us_counts(system: Path) -> None:
         write(system / "cgroup" / folder / "memory.stat", f"anon 3\ninactive_file {files}\n")
         write(system / "cgroup" / folder / "cpu.max", f"{quota} 100")
     assert available_memory(CPU) == 500_000 - 100_000 + 40_000  # files in memory can be dropped
-    assert processors() == 2  # two and a half
+    assert cpu_count() == 2  # two and a half
 
 
 def test_version_1_within_a_container_is_read_at_its_root(system: Path) -> None:
@@ -127,9 +132,9 @@ def test_version_1_within_a_container_is_read_at_its_root(system: Path) -> None:
     write(cpu / "cpu.cfs_quota_us", 50_000)
     write(cpu / "cpu.cfs_period_us", 100_000)
     assert available_memory(CPU) == 0  # above its limit already
-    assert processors() == 1  # half a processor
+    assert cpu_count() == 1  # half a processor
     write(cpu / "cpu.cfs_quota_us", -1)
-    assert processors() == 8
+    assert cpu_count() == 8
 
 
 def test_where_the_kernel_tells_no_peak_the_library_does(system: Path) -> None:
@@ -151,7 +156,7 @@ def test_half_precision_only_in_hardware(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delattr(torch.cpu, probe)
     assert half_precision(CPU) is None
     for capability, expected in (((7, 5), None), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, capability=capability: capability)
         assert half_precision(torch.device("cuda", 0)) == expected
 
 

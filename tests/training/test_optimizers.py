@@ -14,7 +14,7 @@ from adjoin.model.start import Start
 from adjoin.objective.contrastive import Temperature
 from adjoin.training import optimizers
 from adjoin.training.average import Average
-from adjoin.training.optimizers import make_optimizer, orthogonal
+from adjoin.training.optimizers import make_optimizer, orthogonalize
 from adjoin.training.recipe import Recipe
 
 VOCABULARY = 50
@@ -61,9 +61,9 @@ def test_every_trained_parameter_is_in_one_group(name: str, make_body: Callable[
     frozen = next(parameter for parameter in body.parameters() if parameter.ndim > 1)
     frozen.requires_grad_(False)
     optimizer = optimizer_of(body, temperature, name)
-    found = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    grouped = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     trained = [parameter for parameter in (*body.parameters(), temperature.tau) if parameter is not frozen]
-    assert sorted(map(id, found)) == sorted(map(id, trained))
+    assert sorted(map(id, grouped)) == sorted(map(id, trained))
     for group in optimizer.param_groups:
         assert group["initial_lr"] == group["lr"]
         assert group["hidden"] or group["fused"] is True
@@ -139,12 +139,12 @@ def test_orthogonal_equals_the_polynomial_of_the_singular_values(shape: tuple[in
     left, values, right = torch.linalg.svd(matrix / matrix.norm(), full_matrices=False)
     for _ in range(5):
         values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
-    found = orthogonal(1_000 * matrix, torch.float64)  # whatever its size
-    torch.testing.assert_close(found, left @ torch.diag(values) @ right)
-    near_one = torch.linalg.svdvals(found)
+    result = orthogonalize(1_000 * matrix, torch.float64)  # whatever its size
+    torch.testing.assert_close(result, left @ torch.diag(values) @ right)
+    near_one = torch.linalg.svdvals(result)
     assert near_one.min() > 0.68
     assert near_one.max() < 1.21
-    assert orthogonal(torch.zeros(shape), torch.float32).count_nonzero() == 0  # no gradient, no step
+    assert orthogonalize(torch.zeros(shape), torch.float32).count_nonzero() == 0  # no gradient, no step
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_muon_multiplies_in_bfloat16_only_where_the_recipe_lets_it(
 
     def spy(matrix: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
         seen.add(precision)
-        return orthogonal(matrix, precision)
+        return orthogonalize(matrix, precision)
 
     monkeypatch.setattr(optimizers, "half_precision", lambda _: torch.bfloat16)
-    monkeypatch.setattr(optimizers, "orthogonal", spy)
+    monkeypatch.setattr(optimizers, "orthogonalize", spy)
     body = transformer()
     recipe = Recipe.with_defaults(preset="nano", optimizer="muon", precision=asked)
     optimizer = optimizers.optimizer_for(recipe, body, Temperature())
@@ -181,9 +181,9 @@ def test_muon_equals_torchs_own_with_adamw_beside_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(optimizers, "half_precision", lambda _: torch.bfloat16)  # theirs takes no other
     ours, theirs = transformer(), transformer()
     optimizer = optimizer_of(ours, Temperature(), "muon")
-    twins = dict(zip(ours.parameters(), theirs.parameters(), strict=True))
+    counterparts = dict(zip(ours.parameters(), theirs.parameters(), strict=True))
     hidden, tables, vectors, _ = (
-        [twins[parameter] for parameter in group["params"] if parameter in twins]
+        [counterparts[parameter] for parameter in group["params"] if parameter in counterparts]
         for group in optimizer.param_groups
     )
     muon = torch.optim.Muon(hidden, lr=1e-3, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")

@@ -22,7 +22,7 @@ from adjoin.tally import Tally
 from adjoin.tokens import Tokenizer
 from adjoin.training import checkpoint, pretrain
 from adjoin.training.log import StepReport
-from adjoin.training.pretrain import Reading, sample
+from adjoin.training.pretrain import CorpusInput, sample
 from adjoin.training.recipe import Recipe
 from small_sources import NOUNS, function_source
 from training.signalled import COMMAND, signalled
@@ -36,7 +36,7 @@ def learned(source_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A model of the source tree after some epochs."""
     out = tmp_path_factory.mktemp("learned") / "start"
     recipe = Recipe.for_pretraining(epochs=10, learning_rate=5e-3, **SMALL)
-    pretrain.pretrain(Reading([source_tree], workers=1), out, recipe)
+    pretrain.pretrain(CorpusInput([source_tree], workers=1), out, recipe)
     return out
 
 
@@ -100,7 +100,7 @@ def test_a_contrastive_training_starts_from_it(learned: Path, pairs_folder: Path
 def test_a_checkpoint_goes_on_with_its_tokenizer(learned: Path, source_tree: Path, tmp_path: Path) -> None:
     options = {"steps": 2, "max_tokens": 32, "learning_rate": 1e-4, "threads": 1, "precision": "float32"}
     recipe = Recipe.for_pretraining(init=str(learned), **options)
-    report = pretrain.pretrain(Reading([source_tree], workers=1), tmp_path / "m", recipe)
+    report = pretrain.pretrain(CorpusInput([source_tree], workers=1), tmp_path / "m", recipe)
     before = json.loads((learned / "pretrain.json").read_text())["held_out"]["after"]
     assert report["held_out"]["before"]["nats"] == pytest.approx(before["nats"], abs=1e-4)
     assert (tmp_path / "m" / "tokenizer.json").read_text() == (learned / "tokenizer.json").read_text()
@@ -115,14 +115,14 @@ def test_resumed_equals_uninterrupted_to_the_bit(source_tree: Path, tmp_path: Pa
         if report.step == 4:  # the checkpoint of step 3 is on the disk, this step is not
             raise Stop
 
-    reading = Reading([source_tree], workers=1)
+    reading = CorpusInput([source_tree], workers=1)
     whole = pretrain.pretrain(reading, tmp_path / "whole", FEW_STEPS)
     with pytest.raises(Stop):
         pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS, watch=stop)
     assert not (tmp_path / "cut" / "pretrain.json").exists()
-    said: list[str] = []
-    cut = pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS, resume=True, say=said.append)
-    assert "resuming after step 3" in said
+    messages: list[str] = []
+    cut = pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS, resume=True, say=messages.append)
+    assert "resuming after step 3" in messages
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert cut["held_out"] == whole["held_out"]
@@ -132,13 +132,13 @@ def test_resumed_equals_uninterrupted_to_the_bit(source_tree: Path, tmp_path: Pa
     with pytest.raises(AdjoinError, match="already holds a training"):
         pretrain.pretrain(reading, tmp_path / "cut", FEW_STEPS)
     with pytest.raises(AdjoinError, match="another training: its corpus"):
-        pretrain.pretrain(Reading([source_tree / "file.py"]), tmp_path / "cut", FEW_STEPS, resume=True)
+        pretrain.pretrain(CorpusInput([source_tree / "file.py"]), tmp_path / "cut", FEW_STEPS, resume=True)
 
 
 def test_other_documents_are_refused_until_they_are_what_they_were(source_tree: Path, tmp_path: Path) -> None:
     root = tmp_path / "tree"
     shutil.copytree(source_tree, root)
-    reading, out = Reading([root], workers=1), tmp_path / "m"
+    reading, out = CorpusInput([root], workers=1), tmp_path / "m"
     pretrain.pretrain(reading, out, FEW_STEPS)
     before = weights(out)
     (root / "later.py").write_text("later = 1\n")
@@ -176,10 +176,10 @@ def test_a_killed_training_keeps_to_what_it_read(sign: signal.Signals, tmp_path:
     else:
         assert killed.returncode == 130
         assert killed.stderr.strip().splitlines()[-1] == (
-            "adjoin: interrupted; the same command with --resume goes on after the last step that was done"
+            "adjoin: interrupted; the same command with --resume continues after the last finished step"
         )
     whole = Recipe.for_pretraining(steps=10, checkpoint_minutes=0.0, **SMALL)
-    pretrain.pretrain(Reading([root], workers=1), tmp_path / "whole", whole)
+    pretrain.pretrain(CorpusInput([root], workers=1), tmp_path / "whole", whole)
     (root / "later.py").write_text("later = 1\n")  # of no matter any more
     again = run(root, tmp_path / "m", "--resume")
     assert again.returncode == 0, again.stderr

@@ -5,7 +5,7 @@ import pytest
 from adjoin.errors import AdjoinError
 from adjoin.model.presets import PRESETS
 from adjoin.training.recipe import Recipe
-from adjoin.training.schedule import Budget, rate
+from adjoin.training.schedule import Budget, lr_scale
 
 
 def test_defaults_depend_on_the_body_and_given_options_win() -> None:
@@ -48,6 +48,17 @@ def test_wrong_options_are_one_line(options: dict[str, object], message: str) ->
         Recipe.with_defaults(**options)
 
 
+def test_options_by_their_former_names_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text("neighbours = 4\n")
+    assert Recipe.read(path) == {"local_negatives": 4}
+    assert Recipe.with_defaults(neighbours=4) == Recipe.with_defaults(local_negatives=4)
+    with pytest.raises(AdjoinError, match="neighbours is the former name of local_negatives: give one of them"):
+        Recipe.with_defaults(neighbours=4, local_negatives=8)
+    with pytest.raises(AdjoinError, match="local_negatives is 0: expected 1 or more"):
+        Recipe.with_defaults(neighbours=0)
+
+
 def test_recipe_files(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text('preset = "nano"\nsteps = 7\n')
@@ -60,12 +71,12 @@ def test_recipe_files(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_falls_and_ends_at_zero() -> None:
-    assert rate(0, 0.1) == 0.01
-    assert rate(0.05, 0.1) == pytest.approx(0.5)
-    assert rate(0.1, 0.1) == 1
-    assert rate(0.55, 0.1) == pytest.approx(0.5)
-    assert rate(1, 0.1) == 0
-    assert rate(0, 0) == 1
+    assert lr_scale(0, 0.1) == 0.01
+    assert lr_scale(0.05, 0.1) == pytest.approx(0.5)
+    assert lr_scale(0.1, 0.1) == 1
+    assert lr_scale(0.55, 0.1) == pytest.approx(0.5)
+    assert lr_scale(1, 0.1) == 0
+    assert lr_scale(0, 0) == 1
 
 
 def test_the_first_bound_ends_the_training() -> None:

@@ -39,35 +39,35 @@ def trained(ranks: int, pairs: Path, out: Path, *stop: str, **options: object) -
 @pytest.fixture(scope="module")
 def alone(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, torch.Tensor]]:
     """The weights after one process' training, by precision."""
-    found = {}
+    weights = {}
     for precision in ("float64", "float32"):
         out = tmp_path_factory.mktemp("alone") / precision
         train(pairs_folder, out, Recipe.with_defaults(**OPTIONS, precision=precision))
-        found[precision] = load_file(out / "model.safetensors")
-    return found
+        weights[precision] = load_file(out / "model.safetensors")
+    return weights
 
 
 def norms(out: Path) -> list[float]:
     """Of the gradients, before clipping: AdamW would not mind a wrong factor, but these do."""
-    return [json.loads(line)["norm"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
+    return [json.loads(line)["grad_norm"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
 
 
-def distance(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
-    assert found.keys() == expected.keys()
-    return max(float((found[name] - expected[name]).abs().max()) for name in expected)
+def distance(weights: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
+    assert weights.keys() == expected.keys()
+    return max(float((weights[name] - expected[name]).abs().max()) for name in expected)
 
 
 def test_two_ranks_train_the_same_weights_as_one(
     alone: dict[str, dict[str, torch.Tensor]], pairs_folder: Path, tmp_path: Path
 ) -> None:
-    found = trained(2, pairs_folder, tmp_path / "two", precision="float64", token_dropout=0.2)
+    weights = trained(2, pairs_folder, tmp_path / "two", precision="float64", token_dropout=0.2)
     train(
         pairs_folder,
         tmp_path / "one",
         Recipe.with_defaults(**OPTIONS, precision="float64", token_dropout=0.2),
     )
-    assert distance(found, load_file(tmp_path / "one" / "model.safetensors")) < 1e-6  # saved in float32
-    assert distance(found, alone["float64"]) > 1e-4  # tokens were dropped
+    assert distance(weights, load_file(tmp_path / "one" / "model.safetensors")) < 1e-6  # saved in float32
+    assert distance(weights, alone["float64"]) > 1e-4  # tokens were dropped
     assert norms(tmp_path / "two") == pytest.approx(norms(tmp_path / "one"), rel=1e-7)
 
 
@@ -95,9 +95,9 @@ def test_torchrun_starts_it_and_one_rank_talks(pairs_folder: Path, tmp_path: Pat
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said = " ".join(done.stdout.split())  # a line may end anywhere, by the length of the path
-    assert said.count("learning the vocabulary") == 1
-    assert said.count("4 steps") == 1
+    output = " ".join(done.stdout.split())  # a line may end anywhere, by the length of the path
+    assert output.count("learning the vocabulary") == 1
+    assert output.count("4 steps") == 1
     assert json.loads((tmp_path / "m" / "adjoin.json").read_text())["training"]["ranks"] == 2
 
 

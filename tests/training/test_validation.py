@@ -1,4 +1,4 @@
-"""Evaluation aside: what it finds is the model's at that step, and the training doesn't notice it."""
+"""Validation: what it finds is the model's at that step, and the training doesn't notice it."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from adjoin.training.contrast import train
 from adjoin.training.log import StepReport
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import write_model_of
-from adjoin.training.validation import BEST, SCORES, Aside
+from adjoin.training.validation import BEST, SCORES, Validation
 
 SMALL = {"batch": 16, "vocabulary": 600, "max_tokens": 48, "threads": 1}
 RECIPES = {
@@ -49,8 +49,8 @@ class Judge:
         report.mkdir(parents=True, exist_ok=True)
         return {"code": self.by_step.get(step, 0.0), "code/small": 0.5}
 
-    def aside(self, every: int, keep: str | None = None, settings: str = "") -> Aside:
-        return Aside(every, self, ("code", "code/small"), keep, settings)
+    def validation(self, every: int, keep: str | None = None, settings: str = "") -> Validation:
+        return Validation(every, self, ("code", "code/small"), keep, settings)
 
 
 def scores(out: Path) -> list[tuple[int, float]]:
@@ -62,7 +62,7 @@ def scores(out: Path) -> list[tuple[int, float]]:
 def test_a_training_does_not_notice_that_it_is_measured(name: str, pairs_folder: Path, tmp_path: Path) -> None:
     recipe, judge = RECIPES[name], Judge()
     train(pairs_folder, tmp_path / "alone", recipe)
-    train(pairs_folder, tmp_path / "measured", recipe, aside=judge.aside(2))
+    train(pairs_folder, tmp_path / "measured", recipe, validation=judge.validation(2))
     assert weights(tmp_path / "measured") == weights(tmp_path / "alone")
     steps = recipe.steps or 0
     assert list(judge.seen) == [*range(2, steps, 2), steps], "and once at the end"
@@ -71,27 +71,29 @@ def test_a_training_does_not_notice_that_it_is_measured(name: str, pairs_folder:
     longer = Recipe.with_defaults(**{**shorter.as_json(), "steps": 5, "warmup": 0.0})
     shorter = Recipe.with_defaults(**{**shorter.as_json(), "warmup": 0.0})
     train(pairs_folder, tmp_path / "four", shorter)
-    train(pairs_folder, tmp_path / "five", longer, aside=(watching := Judge()).aside(4))
+    train(pairs_folder, tmp_path / "five", longer, validation=(watching := Judge()).validation(4))
     assert watching.seen[4] == weights(tmp_path / "four"), "what is measured at step 4 is a model of four steps"
 
 
 def test_the_best_is_kept_and_becomes_the_model(pairs_folder: Path, tmp_path: Path) -> None:
-    judge, said, out = Judge({2: 0.3, 4: 0.6, 6: 0.6, 7: 0.1}), list[str](), tmp_path / "m"
-    description = train(pairs_folder, out, RECIPES["static"], aside=judge.aside(2, "code"), say=said.append)
+    judge, messages, out = Judge({2: 0.3, 4: 0.6, 6: 0.6, 7: 0.1}), list[str](), tmp_path / "m"
+    description = train(
+        pairs_folder, out, RECIPES["static"], validation=judge.validation(2, "code"), say=messages.append
+    )
     assert scores(out) == [(2, 0.3), (4, 0.6), (6, 0.6), (7, 0.1)]
     assert weights(out) == judge.seen[4], "of two that are as good the earlier"
     assert description.training["steps"] == 4
     assert description.training["kept"] == {"score": "code", "value": 0.6, "of_steps": 7}
     assert Description.read(out) == description
-    assert "after step 4: code 0.600, the best so far" in said
-    assert "the model is that of step 4: code was 0.600, the highest" in said
+    assert "after step 4: code 0.600, the best so far" in messages
+    assert "the model is that of step 4: code was 0.600, the highest" in messages
 
 
 def test_an_interrupted_training_goes_on_with_its_evaluations(pairs_folder: Path, tmp_path: Path) -> None:
     table = {1: 0.2, 3: 0.9, 5: 0.4}
     recipe = Recipe.with_defaults(**{**RECIPES["nano"].as_json(), "checkpoint_minutes": 0.0})
     whole = Judge(table)
-    train(pairs_folder, tmp_path / "whole", recipe, aside=whole.aside(1, "code"))
+    train(pairs_folder, tmp_path / "whole", recipe, validation=whole.validation(1, "code"))
 
     class Stop(Exception):  # noqa: N818 - not an error
         pass
@@ -102,11 +104,11 @@ def test_an_interrupted_training_goes_on_with_its_evaluations(pairs_folder: Path
 
     out = tmp_path / "cut"
     with pytest.raises(Stop):
-        train(pairs_folder, out, recipe, aside=Judge(table).aside(1, "code"), watch=stop)
+        train(pairs_folder, out, recipe, validation=Judge(table).validation(1, "code"), watch=stop)
     assert weights(out / "training" / BEST) == whole.seen[3]
     with (out / "training" / SCORES).open("a") as file:
         file.write(json.dumps({"step": 5, "elapsed": 1.0, "settings": "", "scores": {"code": 9}}) + '\n{"step": 6')
-    train(pairs_folder, out, recipe, aside=(second := Judge(table)).aside(1, "code"), resume=True)
+    train(pairs_folder, out, recipe, validation=(second := Judge(table)).validation(1, "code"), resume=True)
     assert list(second.seen) == [5]
     assert scores(out) == scores(tmp_path / "whole")
     assert weights(out) == weights(tmp_path / "whole") == whole.seen[3]
@@ -114,9 +116,9 @@ def test_an_interrupted_training_goes_on_with_its_evaluations(pairs_folder: Path
 
 def test_scores_on_other_data_are_not_compared(pairs_folder: Path, tmp_path: Path) -> None:
     out, high = tmp_path / "m", Judge(dict.fromkeys(range(9), 0.9))
-    train(pairs_folder, out, RECIPES["static"], aside=high.aside(3, "code", "these data"))
+    train(pairs_folder, out, RECIPES["static"], validation=high.validation(3, "code", "these data"))
     low = Judge(dict.fromkeys(range(9), 0.1))
-    train(pairs_folder, out, RECIPES["static"], aside=low.aside(3, "code", "others"), resume=True)
+    train(pairs_folder, out, RECIPES["static"], validation=low.validation(3, "code", "others"), resume=True)
     assert list(low.seen) == [7], "the finished training is measured anew, as it is"
     assert weights(out) == low.seen[7]
 
@@ -128,13 +130,13 @@ def test_a_checkpoint_gives_the_model_of_its_step(name: str, pairs_folder: Path,
     state = next((out / "training").glob("step-*"))
     write_model_of(state, tmp_path / "made")
     assert weights(tmp_path / "made") == weights(out)
-    assert Description.read(tmp_path / "made").tau == Description.read(out).tau
+    assert Description.read(tmp_path / "made") == Description.read(out)
     one, two = (Encoder.load(folder).encode_query(["sort a table"]) for folder in (out, tmp_path / "made"))
     assert (one == two).all()
     (state / "state.safetensors").write_bytes(b"cut")
     with pytest.raises(AdjoinError, match="damaged or cut short"):
         write_model_of(state, tmp_path / "other")
-    (state / "state.json").write_text('{"step": 1, "elapsed": 1.0, "identity": {}, "settled": {}}')
+    (state / "state.json").write_text('{"step": 1, "elapsed": 1.0, "identity": {}, "execution": {}}')
     with pytest.raises(AdjoinError, match="does not say what it is of"):
         write_model_of(state, tmp_path / "other")
     assert not (tmp_path / "other").exists()
@@ -142,14 +144,14 @@ def test_a_checkpoint_gives_the_model_of_its_step(name: str, pairs_folder: Path,
 
 def test_wrong_wishes_are_one_line() -> None:
     with pytest.raises(AdjoinError, match="every 0 steps: expected 1 or more"):
-        Judge().aside(0)
+        Judge().validation(0)
     with pytest.raises(AdjoinError, match=r"no score 'search' .*: expected one of code, code/small"):
-        Judge().aside(1, "search")
+        Judge().validation(1, "search")
 
 
 def test_adapters_are_measured_merged_and_train_on(pairs_folder: Path, tmp_path: Path) -> None:
     train(pairs_folder, tmp_path / "base", RECIPES["nano"])
     recipe = Recipe.with_defaults(init=str(tmp_path / "base"), lora=4, steps=4, **{"batch": 16, "max_tokens": 48})
     train(pairs_folder, tmp_path / "alone", recipe)
-    train(pairs_folder, tmp_path / "measured", recipe, aside=(judge := Judge()).aside(2))
+    train(pairs_folder, tmp_path / "measured", recipe, validation=(judge := Judge()).validation(2))
     assert weights(tmp_path / "measured") == weights(tmp_path / "alone") == judge.seen[4] != judge.seen[2]

@@ -158,7 +158,9 @@ def _lines(console: Console) -> Callable[["StepReport"], None]:
 
 def _line(report: "StepReport") -> str:
     contrastive = (
-        "" if report.scale is None else f" · exp τ {report.scale:.1f} · {report.pairs_per_second:,.0f} pairs/s"
+        ""
+        if report.logit_scale is None
+        else f" · exp τ {report.logit_scale:.1f} · {report.pairs_per_second:,.0f} pairs/s"
     )
     return (
         f"step {report.step:,} · epoch {report.epoch:.1f} · loss {report.loss:.3f}"

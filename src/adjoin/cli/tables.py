@@ -92,22 +92,22 @@ def plan_tables(plan: "Plan") -> list[Table]:
 
 
 def _what(plan: "Plan") -> Table:
-    sizes, settled, machine = plan.sizes, plan.settled, plan.machine
+    sizes, execution, machine = plan.sizes, plan.execution, plan.machine
     sides = ", ".join(
         f"{name}: median {plan.lengths[name]['median']:.0f}, 90 % under {plan.lengths[name]['p90']:.0f}"
         for name in ("x", "y", "negatives")
         if name in plan.lengths
     )
-    speed = f"{_large(machine.flops)}FLOP/s {settled.precision}, {machine.bandwidth / 1e9:,.0f} GB/s"
+    speed = f"{_large(machine.flops)}FLOP/s {execution.precision}, {machine.bandwidth / 1e9:,.0f} GB/s"
     rows = {
         "model": plan.body,
         "parameters": f"{sizes.parameters:,}: body {sizes.parameters - sizes.table:,}, table {sizes.table:,}"
         + ("" if sizes.trained == sizes.parameters else f"; {sizes.trained:,} of them trained"),
-        "lengths": plan.lengths["said"],
+        "lengths": plan.lengths["source"],
         "tokens": sides,
         "batch": f"{plan.batch:,} pairs" + (f", {plan.batch // plan.ranks:,} per rank" if plan.ranks > 1 else ""),
         "FLOPs per pair": f"{_large(plan.useful)}FLOP useful, {_large(plan.executed)}FLOP executed",
-        "micro-batches": f"{plan.micro_batches:,} of up to {settled.token_budget:,} padded tokens, padding"
+        "micro-batches": f"{plan.micro_batches:,} of up to {execution.token_budget:,} padded tokens, padding"
         f" {plan.padding:.0%}; {plan.recomputed:.0%} recomputed",
         "machine": f"{machine.name}: {speed}, {'measured' if machine.measured else 'from its datasheet'}",
     }

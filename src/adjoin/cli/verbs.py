@@ -14,7 +14,7 @@ from adjoin.errors import AdjoinError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from adjoin.training.validation import Aside
+    from adjoin.training.validation import Validation
 
 
 @contextmanager
@@ -50,12 +50,12 @@ def pretrain(options: argparse.Namespace) -> None:
         raise AdjoinError(f"--workers {options.workers}: expected 1 or more")
     recipe = Recipe.for_pretraining(**_given(options))
 
-    from adjoin.training.pretrain import Reading
+    from adjoin.training.pretrain import CorpusInput
     from adjoin.training.pretrain import pretrain as train_generatively
 
-    reading = Reading(options.roots, tuple(options.exclude), options.workers)
+    corpus = CorpusInput(options.roots, tuple(options.exclude), options.workers)
     with _shown_over_ranks() as (console, shared):
-        report = train_generatively(reading, options.out, recipe, resume=options.resume, **shared)
+        report = train_generatively(corpus, options.out, recipe, resume=options.resume, **shared)
     before, after = (report["held_out"][when] for when in ("before", "after"))
     reporter = ConsoleReporter(console)
     reporter.say(
@@ -95,10 +95,16 @@ def train(options: argparse.Namespace) -> None:
 
     from adjoin.training.contrast import train as train_encoder
 
-    aside = _validation(options)
+    validation = _validation(options)
     with _shown_over_ranks() as (console, shared):
         description = train_encoder(
-            options.pairs, options.out, recipe, resume=options.resume, tokens=options.tokens, aside=aside, **shared
+            options.pairs,
+            options.out,
+            recipe,
+            resume=options.resume,
+            tokens=options.tokens,
+            validation=validation,
+            **shared,
         )
     steps, seconds = description.training["steps"], description.training["seconds"]
     reporter = ConsoleReporter(console)
@@ -110,7 +116,7 @@ def train(options: argparse.Namespace) -> None:
     reporter.command(f"adjoin index PATH --model {options.out}")
 
 
-def _validation(options: argparse.Namespace) -> "Aside | None":
+def _validation(options: argparse.Namespace) -> "Validation | None":
     """The validation that `adjoin train` was asked for; None if it was not."""
     if options.evaluate_every is None:
         given = {

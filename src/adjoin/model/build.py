@@ -67,7 +67,7 @@ def build_body(
         AdjoinError: the checkpoint is missing or damaged, is not causal, or does not fit the tokenizer.
     """
     if start.is_static:
-        return static_body(tokenizer, start, weights_V, hidden)
+        return _static_body(tokenizer, start, weights_V, hidden)
     if start.checkpoint is None:
         body = random_transformer(start, tokenizer.vocabulary_size, max_tokens)
     else:
@@ -222,7 +222,7 @@ def _random_model(factory: Any, start: Start, vocabulary_size: int, max_tokens: 
         return factory.from_config(config)
 
 
-def static_body(
+def _static_body(
     tokenizer: Tokenizer, start: Start, weights_V: NDArray[np.float32] | None, hidden: int = 0
 ) -> "StaticBody":
     """Build a static table, arguments as for `build_body`."""

@@ -97,7 +97,7 @@ class TrainingRecord:
         data: the hash of each pair dataset.
         steps: optimizer steps.
         seconds: wall-clock time of the training.
-        settled: the execution config, as JSON.
+        execution: the execution config, as JSON.
         pairs: training pairs.
         ranks: processes of the training.
         texts: texts that were tokenized.
@@ -108,7 +108,7 @@ class TrainingRecord:
     data: Sequence[str]
     steps: int
     seconds: float
-    settled: Mapping[str, Any]
+    execution: Mapping[str, Any]
     pairs: int | None = None
     ranks: int | None = None
     texts: int | None = None
@@ -122,7 +122,7 @@ class TrainingRecord:
             "data": self.data[0] if len(self.data) == 1 else list(self.data),
             "steps": self.steps,
             "seconds": round(self.seconds, 1),
-            "settled": dict(self.settled),
+            "execution": dict(self.execution),
             "ranks": self.ranks,
             "texts": self.texts,
             "texts_truncated": self.texts_truncated,

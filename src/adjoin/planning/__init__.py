@@ -1,1 +1,1 @@
-"""Planning: what a training will cost in memory and time, before it starts."""
+"""Planning: estimate the memory and time of a training before it starts."""

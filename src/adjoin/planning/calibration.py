@@ -1,4 +1,4 @@
-"""A few micro-batches on this machine: the time of a step, and what the allocator takes beside tensors."""
+"""Calibration: run a few micro-batches on this machine to measure the time of a step and unused memory."""
 
 import time
 from dataclasses import dataclass
@@ -9,128 +9,132 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from adjoin.batches.batch import Batch
-from adjoin.model.bodies import TransformerBody
-from adjoin.planning.costs import AnyBody, Shape, any_tokens, step_of
-from adjoin.planning.estimate import AGAIN, BACKWARD, FORWARD, LOSS, OPTIMIZER
+from adjoin.model.bodies import AnyBody, TransformerBody
+from adjoin.planning.costs import BatchLayout, any_tokens, step_of
+from adjoin.planning.estimate import BACKWARD, FORWARD, LOSS, OPTIMIZER, RECOMPUTE
 from adjoin.tokens import Ragged
-from adjoin.training.execution import Settled, loss_matmul_dtype
+from adjoin.training.execution import ExecutionConfig, loss_matmul_dtype
 from adjoin.training.hardware import peak_memory, reset_peak_memory, seconds_of
 from adjoin.training.loop import clip_gradients
-from adjoin.training.memory import Pass, memory_of_pass
+from adjoin.training.memory import PassCost, measure_pass
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 
-SECONDS = 4.0  # for the timed micro-batches; at least two
-_MOST_GROUPS, _IN_A_ROW = 6, 4  # micro-batches of different lengths; of each length, for each worker
-_MOST_PAIRS = 2_048  # of the timed loss, which grows with their square
+SECONDS = 4.0  # for the timed micro-batches, of which there are at least two
+_MOST_GROUPS, _IN_A_ROW = 6, 4  # timed lengths; micro-batches of each length per worker
+_MOST_PAIRS = 2_048  # of the timed loss, whose time grows with their square
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What was found.
+class Calibration:
+    """Measurements of a training step.
 
     Attributes:
         seconds: of one step by part.
-        largest: what the largest micro-batch's pass holds.
-        slack: bytes for each worker that the process held at most beside all that is counted.
+        largest: cost of the largest micro-batch.
+        slack: bytes per worker that the process held at its peak beyond what is counted.
     """
 
     seconds: dict[str, float]
-    largest: Pass
+    largest: PassCost
     slack: int
 
 
-def try_out(body: AnyBody, recipe: Recipe, settled: Settled, shape: Shape, *, held: int, lasting: int) -> Trial:
-    """Run a real step's parts, on random tokens, and scale them to the step.
+def calibrate(
+    body: AnyBody, recipe: Recipe, execution: ExecutionConfig, layout: BatchLayout, *, held: int, lasting: int
+) -> Calibration:
+    """Time the parts of a training step on random tokens, and scale them to the whole step.
 
     Args:
-        body: where it computes; it is changed.
-        recipe: what is trained.
-        settled: for this machine.
-        shape: of this rank's step.
+        body: the encoder on its device; its weights are changed.
+        recipe: all options.
+        execution: the execution config of this machine.
+        layout: micro-batches of the step.
         held: bytes that the process held before the body was made.
         lasting: bytes of weights, gradients and moments.
     """
     device = next(body.parameters()).device
     reset_peak_memory(device)
-    tokens = any_tokens(shape.lengths_B, _rows_of_table(body))
-    optimizer = optimizer_for(recipe, body, step_of(body, settled).temperature)
-    largest = memory_of_pass(body, tokens.take(shape.groups[0]), settled.autocast)  # the warm-up, too
+    tokens = any_tokens(layout.lengths_B, _rows_of_table(body))
+    optimizer = optimizer_for(recipe, body, step_of(body, execution).temperature)
+    largest = measure_pass(body, tokens.take(layout.groups[0]), execution.autocast)  # also the warm-up
     parameters = [p for p in body.parameters() if p.requires_grad]
 
     def update() -> None:
         clip_gradients(parameters, recipe.clip)
         optimizer.step()
 
-    seconds_of(update, device)  # makes the moments
-    seconds = _passes(body, settled, shape, tokens)
-    seconds[LOSS] = _loss(body, recipe, settled, len(shape.lengths_B) // 2)
+    seconds_of(update, device)  # the first call allocates the moments
+    seconds = _passes(body, execution, layout, tokens)
+    seconds[LOSS] = _loss(body, recipe, execution, len(layout.lengths_B) // 2)
     seconds[OPTIMIZER] = seconds_of(update, device)
-    workers = settled.workers
+    workers = execution.workers
     gradients = sum(p.numel() * p.element_size() for p in parameters)
-    counted = lasting + (workers - 1) * gradients + workers * largest.most
-    return Trial(seconds, largest, max(0, peak_memory(device) - held - counted) // workers)
+    counted = lasting + (workers - 1) * gradients + workers * largest.peak_bytes
+    return Calibration(seconds, largest, max(0, peak_memory(device) - held - counted) // workers)
 
 
 def _rows_of_table(body: AnyBody) -> int:
     return body.vocabulary_size if isinstance(body, TransformerBody) else len(body.vectors)
 
 
-def _passes(body: AnyBody, settled: Settled, shape: Shape, tokens: Ragged) -> dict[str, float]:
-    """Seconds of a step's passes 1 and 3, out of some of its micro-batches, from the longest to the shortest."""
-    step, number = step_of(body, settled, workers=settled.workers), len(shape.groups)
+def _passes(body: AnyBody, execution: ExecutionConfig, layout: BatchLayout, tokens: Ragged) -> dict[str, float]:
+    """Seconds of the forward and backward passes of a step, from a sample of its micro-batches."""
+    step, number = step_of(body, execution, workers=execution.workers), len(layout.groups)
     device = next(body.parameters()).device
     gradient_BD = torch.full((len(tokens), body.dimension), 1e-3, device=device)
-    largest = [shape.groups[0]] * settled.workers  # all at their worst at once, for the peak of memory
+    largest = [layout.groups[0]] * execution.workers  # all workers at once, for the peak of memory
     step.push_back(tokens, step.embed_all(tokens, largest, len(largest)), gradient_BD)
-    totals = {FORWARD: 0.0, AGAIN: 0.0}
+    totals = {FORWARD: 0.0, RECOMPUTE: 0.0}
     ends = time.perf_counter() + SECONDS
-    done: list[int] = []
-    for place in _spread(number):
-        if len(done) >= 2 and time.perf_counter() > ends:
+    timed: list[int] = []
+    for index in _spread(number):
+        if len(timed) >= 2 and time.perf_counter() > ends:
             break
-        groups = [shape.groups[place]] * (_IN_A_ROW * settled.workers)  # all workers at a time, as in a training
-        for name in (FORWARD, AGAIN):
+        groups = [layout.groups[index]] * (
+            _IN_A_ROW * execution.workers
+        )  # all workers at a time, as in a training
+        for name in (FORWARD, RECOMPUTE):
 
             def embed(groups: list[NDArray[np.int64]] = groups, name: str = name) -> None:
                 embedded = step.embed_all(tokens, groups, 0)
-                if name == AGAIN:
+                if name == RECOMPUTE:
                     step.push_back(tokens, embedded, gradient_BD)
 
             totals[name] += seconds_of(embed, device)
-        done.append(place)
-    padded = int(shape.padded_G.sum())
-    embedded = _IN_A_ROW * settled.workers * int(shape.padded_G[done].sum())
-    a_token = {name: total / embedded for name, total in totals.items()}
-    twice = shape.recomputed * padded
+        timed.append(index)
+    padded = int(layout.padded_G.sum())
+    embedded = _IN_A_ROW * execution.workers * int(layout.padded_G[timed].sum())
+    per_token = {name: total / embedded for name, total in totals.items()}
+    recomputed = layout.recomputed * padded
     return {
-        FORWARD: a_token[FORWARD] * padded,
-        AGAIN: a_token[FORWARD] * twice,
-        BACKWARD: max(0.0, a_token[AGAIN] - 2 * a_token[FORWARD]) * padded,
+        FORWARD: per_token[FORWARD] * padded,
+        RECOMPUTE: per_token[FORWARD] * recomputed,
+        BACKWARD: max(0.0, per_token[RECOMPUTE] - 2 * per_token[FORWARD]) * padded,
     }
 
 
 def _spread(number: int) -> list[int]:
-    """Some of so many micro-batches: the outer ones of an even spread last, as time may run out before them."""
-    places = [
+    """Indices spread evenly over `number` micro-batches, the middle ones first, as time may run out."""
+    indices = [
         round((number - 1) * (i + 0.5) / min(number, _MOST_GROUPS)) for i in range(min(number, _MOST_GROUPS))
     ]
-    middle = (len(places) - 1) / 2
-    return [places[i] for i in sorted(range(len(places)), key=lambda i: abs(i - middle))]
+    middle = (len(indices) - 1) / 2
+    return [indices[i] for i in sorted(range(len(indices)), key=lambda i: abs(i - middle))]
 
 
-def _loss(body: AnyBody, recipe: Recipe, settled: Settled, pairs: int) -> float:
-    few = max(2, min(pairs, _MOST_PAIRS))
+def _loss(body: AnyBody, recipe: Recipe, execution: ExecutionConfig, pairs: int) -> float:
+    timed = max(2, min(pairs, _MOST_PAIRS))
     parameter = next(body.parameters())
-    random_BD = torch.randn(2 * few, body.dimension, generator=torch.Generator().manual_seed(0))
+    random_BD = torch.randn(2 * timed, body.dimension, generator=torch.Generator().manual_seed(0))
     vectors_BD = functional.normalize(random_BD).to(parameter.device)
-    empty = Ragged(np.zeros(0, np.int32), np.zeros(few, np.int64))
-    batch = Batch(empty, empty, np.arange(3 * few).reshape(3, few))
-    step = step_of(body, settled, recipe.dimensions or (), matmul_dtype=loss_matmul_dtype(recipe))
+    empty = Ragged(np.zeros(0, np.int32), np.zeros(timed, np.int64))
+    batch = Batch(empty, empty, np.arange(3 * timed).reshape(3, timed))
+    step = step_of(body, execution, recipe.dimensions or (), matmul_dtype=loss_matmul_dtype(recipe))
     dtype = torch.promote_types(parameter.dtype, torch.float32)
 
     def work() -> None:
         step.gradient_of_vectors(vectors_BD.to(dtype, copy=True), batch)
 
     seconds_of(work, parameter.device)
-    return seconds_of(work, parameter.device) * (pairs / few) ** 2
+    return seconds_of(work, parameter.device) * (pairs / timed) ** 2

@@ -1,4 +1,4 @@
-"""What a step costs, counted: products, bytes by part, micro-batches. No clock and no machine here."""
+"""Count the costs of a training step: FLOPs, bytes by part, micro-batches. Nothing is measured here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,59 +9,38 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adjoin.model.adapters import with_lora
-from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.build import random_transformer
-from adjoin.model.locations import WEIGHTS_FILE, locate_model
-from adjoin.model.presets import preset_named
-from adjoin.model.pretrained import describe_checkpoint
-from adjoin.model.static import read_tensors, start_vectors
+from adjoin.model.bodies import AnyBody, StaticBody
+from adjoin.model.build import build_random_body
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
 from adjoin.tokens import Ragged
-from adjoin.training.execution import Settled
-from adjoin.training.memory import Pass
+from adjoin.training.execution import ExecutionConfig
+from adjoin.training.memory import PassCost
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 
-AnyBody = StaticBody | TransformerBody
-
 
 def untrained_body(recipe: Recipe, vocabulary: int) -> AnyBody:
-    """A body of a recipe's size with random weights, also in place of a checkpoint's."""
-    if recipe.start.checkpoint is not None and recipe.start.is_static:
-        return StaticBody.from_tensors(read_tensors(locate_model(recipe.start.checkpoint) / WEIGHTS_FILE))
-    if recipe.start.is_static:
-        dimension = recipe.dimension or preset_named("static").dimension
-        vectors_VD, weights_V = start_vectors(vocabulary, dimension, recipe.seed), np.ones(vocabulary, np.float32)
-        return StaticBody(vectors_VD, weights_V, openings=range(2), hidden=recipe.hidden or 0)
-    if recipe.init is None:
-        body = random_transformer(recipe.start, vocabulary, recipe.max_tokens)
-    else:
-        from transformers import AutoModel
-
-        config = describe_checkpoint(recipe.start)[0]
-        config.vocab_size = vocabulary  # fewer where it is pruned
-        if hasattr(config, "quantization_config"):
-            del config.quantization_config
-        body = TransformerBody(AutoModel.from_config(config, dtype=torch.float32))
-    return body if recipe.lora is None else with_lora(body, recipe.lora, seed=recipe.seed)
+    """A body of a recipe's shapes with random weights; of a checkpoint only the configuration is read."""
+    return build_random_body(
+        recipe.start, vocabulary, max_tokens=recipe.max_tokens, hidden=recipe.hidden or 0, lora=recipe.lora
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a body is made of.
+    """Numbers of parameters of a body, by kind.
 
     Attributes:
-        parameters: all numbers, the table among them.
-        table: those of the table of token vectors.
-        trained: those with a gradient.
-        moments: numbers that the optimiser keeps.
-        largest_block: numbers of the largest block, or of what stands outside the blocks.
-        layers: blocks; 0 for a static table.
-        attention_width: heads times their width.
-        layer: those of a static table's layer on top.
+        parameters: all parameters.
+        table: parameters of the token embedding table.
+        trained: parameters with a gradient.
+        moments: numbers in the optimizer's state.
+        largest_block: parameters of the largest block, or of all modules outside the blocks if these are more.
+        layers: number of transformer blocks; 0 for a static table.
+        attention_width: attention heads times the width of a head.
+        layer: parameters of the hidden layer on top of a static table.
     """
 
     parameters: int
@@ -74,26 +53,30 @@ class Sizes:
     layer: int = 0
 
     def lasting_bytes(self, recipe: Recipe) -> int:
-        """Of weights, gradients and moments."""
+        """Bytes of weights, gradients and moments."""
         return (8 if recipe.precision == "float64" else 4) * (self.parameters + self.trained + self.moments)
 
     def useful_flops(self, lengths_B: NDArray[np.int64], dimension: int) -> float:
-        """Of products for sequences of these lengths, forward and backward, each token once.
+        """FLOPs of a forward and a backward pass without padding and recomputation.
 
-        6 a weight and token but for the table, and causal attention; a static table: 6 D a token, and 6 a weight
-        of its layer and sequence.
+        A transformer takes 6 per token and parameter outside the table, and causal attention. A static table takes
+        6 D per token, and 6 per sequence and parameter of its hidden layer.
+
+        Args:
+            lengths_B: tokens of each sequence.
+            dimension: D of the vectors.
         """
         if not self.layers:
             return 6.0 * (int(lengths_B.sum()) * dimension + len(lengths_B) * self.layer)
         return 6.0 * (self.parameters - self.table) * int(lengths_B.sum()) + 3 * self.attention_flops(lengths_B)
 
     def attention_flops(self, lengths_B: NDArray[np.int64]) -> float:
-        """Of a forward pass of attention alone, the causal half; backward takes twice as many."""
+        """FLOPs of causal attention in a forward pass; the backward pass takes twice as many."""
         return 2.0 * self.layers * self.attention_width * float((lengths_B.astype(np.float64) ** 2).sum())
 
 
 def sizes_of(body: AnyBody, recipe: Recipe) -> Sizes:
-    """Count a body's numbers; one of fake tensors will do."""
+    """Count the parameters of a body, which may be of fake tensors."""
     trained = sum(p.numel() for p in body.parameters() if p.requires_grad)
     optimizer = optimizer_for(recipe, body, Temperature())
     muon = recipe.optimizer == "muon"
@@ -121,13 +104,13 @@ def sizes_of(body: AnyBody, recipe: Recipe) -> Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How a rank's share of a batch is cut into micro-batches.
+class BatchLayout:
+    """How the sequences of a rank are divided into micro-batches.
 
     Attributes:
-        lengths_B: tokens of its sequences.
-        groups: the rows of each micro-batch.
-        kept: how many of the last ones keep their graph.
+        lengths_B: tokens of each sequence.
+        groups: indices of the sequences of each micro-batch.
+        kept: number of micro-batches, the last ones, whose graphs are kept between the two passes.
         padded_G: padded tokens of each micro-batch.
     """
 
@@ -138,50 +121,50 @@ class Shape:
 
     @property
     def kept_tokens(self) -> int:
-        """Padded tokens whose graphs are kept."""
+        """Padded tokens whose graphs are kept between the two passes."""
         return int(self.padded_G[len(self.groups) - self.kept :].sum())
 
     @property
     def recomputed(self) -> float:
-        """The share of the padded tokens that go through the body a second time."""
+        """Share of the padded tokens whose forward pass is recomputed."""
         return 1 - self.kept_tokens / int(self.padded_G.sum())
 
     @property
     def padding(self) -> float:
-        """The share of the tokens that are padding."""
+        """Share of padding among the padded tokens."""
         return 1 - int(self.lengths_B.sum()) / int(self.padded_G.sum())
 
     @property
     def padded_B(self) -> NDArray[np.int64]:
-        """The length that each sequence is padded to, in the micro-batches' order."""
+        """The length that each sequence is padded to, in the order of the micro-batches."""
         rows_G = np.array([len(group) for group in self.groups])
         return np.repeat(self.padded_G // rows_G, rows_G)
 
 
-def shape_of(body: AnyBody, settled: Settled, lengths_B: NDArray[np.int64]) -> Shape:
-    """The micro-batches that a training's step makes of sequences of these lengths."""
-    step = step_of(body, settled)
+def layout_of(body: AnyBody, execution: ExecutionConfig, lengths_B: NDArray[np.int64]) -> BatchLayout:
+    """Divide sequences of these lengths into micro-batches as a training step does."""
+    step = step_of(body, execution)
     groups = step.groups(lengths_B)
     longest = [int(lengths_B[rows].max()) * len(rows) if body.pads else lengths_B[rows].sum() for rows in groups]
-    return Shape(lengths_B, groups, step.kept_groups(lengths_B, groups), np.array(longest, np.int64))
+    return BatchLayout(lengths_B, groups, step.kept_groups(lengths_B, groups), np.array(longest, np.int64))
 
 
 def step_of(
     body: AnyBody,
-    settled: Settled,
+    execution: ExecutionConfig,
     dimensions: Sequence[int] = (),
     *,
     matmul_dtype: torch.dtype | None = None,
     workers: int = 1,
 ) -> ContrastiveStep:
-    """A training's step, on one rank."""
+    """The contrastive step of a training, on one rank."""
     device = next(body.parameters()).device
     return ContrastiveStep(
         body,
-        Temperature() if device.type == "cpu" else Temperature().to(device),  # a fake one cannot be moved
-        token_budget=settled.token_budget,
-        kept_tokens=settled.kept_tokens,
-        autocast=settled.autocast,
+        Temperature() if device.type == "cpu" else Temperature().to(device),  # a fake tensor cannot be moved
+        token_budget=execution.token_budget,
+        kept_tokens=execution.kept_tokens,
+        autocast=execution.autocast,
         dimensions=tuple(dimensions),
         matmul_dtype=matmul_dtype,
         workers=workers,
@@ -190,35 +173,37 @@ def step_of(
 
 
 def any_tokens(lengths_B: NDArray[np.int64], vocabulary: int) -> Ragged:
-    """Sequences of these lengths with random tokens."""
+    """Random sequences of these lengths."""
     ids_N = np.random.default_rng(0).integers(vocabulary, size=int(lengths_B.sum()), dtype=np.int32)
-    return Ragged(ids_N, lengths_B).with_neighbours()  # as they are: their lengths are those of distinct tokens
+    return Ragged(
+        ids_N, lengths_B
+    ).with_neighbours()  # not made distinct: lengths of a static table count distinct tokens already
 
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """What embedding and loss hold in a step, in bytes.
+    """Memory of activations in a step, in bytes.
 
     Attributes:
-        kept: the graphs of the micro-batches that are embedded once.
-        working: besides them, at the worst moment: a micro-batch's graph, and what its backward pass makes.
+        kept: graphs that are kept between the two passes.
+        working: beside them at the peak: the graph of one micro-batch, and temporaries of its backward pass.
     """
 
     kept: int
     working: int
 
 
-def activations_of(shape: Shape, largest: Pass, slack: int = 0) -> Activations:
-    """Scale a pass of the largest micro-batch to the step.
+def activations_of(layout: BatchLayout, largest: PassCost, slack: int = 0) -> Activations:
+    """Memory of activations in a step, scaled from its largest micro-batch.
 
     Args:
-        shape: of the step.
-        largest: the pass of its largest micro-batch.
-        slack: bytes that the allocator held beside that pass and did not use.
+        layout: the micro-batches.
+        largest: cost of the largest micro-batch.
+        slack: bytes that the allocator held and did not use.
     """
-    kept = round(largest.graph * shape.kept_tokens / int(shape.padded_G[0]))
-    first_backward = kept + largest.most - largest.graph
-    alone = largest.most + slack if shape.kept < len(shape.groups) or shape.kept == 1 else 0
+    kept = round(largest.graph_bytes * layout.kept_tokens / int(layout.padded_G[0]))
+    first_backward = kept + largest.peak_bytes - largest.graph_bytes
+    alone = largest.peak_bytes + slack if layout.kept < len(layout.groups) or layout.kept == 1 else 0
     return Activations(kept, max(first_backward, alone) - kept)
 
 
@@ -231,24 +216,24 @@ def bytes_by_part(
     ranks: int,
     workers: int = 1,
 ) -> dict[str, int]:
-    """Memory of one rank at its step's worst moment, beside the process itself.
+    """Peak memory of one rank by part, in bytes, without the process itself.
 
     Args:
-        sizes: the body's.
-        recipe: what is trained.
-        activations: of this rank's micro-batches.
-        dimension: D of its vectors.
-        sequences: of this rank's share.
-        ranks: W.
-        workers: micro-batches at a time, each with gradients of its own.
+        sizes: of the body.
+        recipe: all options.
+        activations: of the rank's micro-batches.
+        dimension: D of the vectors.
+        sequences: sequences of this rank.
+        ranks: W, number of ranks.
+        workers: micro-batches computed at the same time, each with its own gradients.
     """
     number = 8 if recipe.precision == "float64" else 4
-    parts = ranks if recipe.shard else 1
+    shards = ranks if recipe.shard else 1
     gathered = number * dimension * sequences // 2 * ranks
-    found: dict[str, Any] = {
-        "weights": number * sizes.parameters / parts,
-        "gradients": workers * number * sizes.trained / parts,
-        "optimiser's moments": number * sizes.moments / parts,
+    parts: dict[str, Any] = {
+        "weights": number * sizes.parameters / shards,
+        "gradients": workers * number * sizes.trained / shards,
+        "optimiser's moments": number * sizes.moments / shards,
         "running average": 4 * sizes.trained if recipe.average is not None else 0,
         "gathered weights of two blocks": 2 * number * sizes.largest_block if recipe.shard else 0,
         "kept activations": activations.kept,
@@ -257,4 +242,4 @@ def bytes_by_part(
         "loss: documents of all ranks, their gradients": 2 * gathered,
         "loss: a chunk of logits": 3 * number * min(LOGITS_AT_ONCE, (sequences // 2) ** 2 * ranks),
     }
-    return {name: round(size) for name, size in found.items() if size}
+    return {name: round(size) for name, size in parts.items() if size}

@@ -1,66 +1,66 @@
-"""A step's memory and time, put together from what was counted and how fast a machine is."""
+"""Estimate memory and time of a step from counted costs and the speed of a machine."""
 
 from dataclasses import dataclass
 
+from adjoin.model.bodies import AnyBody
 from adjoin.planning.costs import (
-    AnyBody,
-    Shape,
+    BatchLayout,
     Sizes,
     activations_of,
     bytes_by_part,
-    shape_of,
+    layout_of,
     sizes_of,
 )
 from adjoin.planning.lengths import Lengths
-from adjoin.training.execution import Settled, loss_matmul_dtype
-from adjoin.training.memory import Pass
+from adjoin.training.execution import ExecutionConfig, loss_matmul_dtype
+from adjoin.training.memory import PassCost
 from adjoin.training.recipe import Recipe
 
-FORWARD, AGAIN, BACKWARD = "embedding", "embedding again", "backward pass"
-LOSS, OPTIMIZER = "loss", "clipping and optimiser"
-NO_PASS = Pass(0, 0, 0, 0)
+FORWARD, RECOMPUTE, BACKWARD = "forward pass", "recomputed forward pass", "backward pass"
+LOSS, OPTIMIZER = "loss", "clipping and optimizer"
+NO_PASS = PassCost(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a training runs.
+    """The machine of a training, or one of its GPUs.
 
     Attributes:
-        name: for a person.
+        name: for display.
         device: "cpu" or "cuda".
-        flops: FLOP/s of products: measured here, a datasheet's elsewhere.
-        single: those of products in float32.
+        flops: peak FLOP/s of matrix products in the training's precision: measured, or from a datasheet.
+        float32_flops: peak FLOP/s of matrix products in float32.
         bandwidth: of memory, in bytes/s.
-        memory: bytes there are, of each GPU or of the machine's still free.
-        share: of `flops` that a body is expected to reach; None where it was tried out.
-        measured: whether it is this one.
+        memory: bytes of each GPU, or free bytes of this machine.
+        utilisation: share of `flops` that a training is assumed to reach; None after a calibration.
+        measured: whether it is this machine.
     """
 
     name: str
     device: str
     flops: float
-    single: float
+    float32_flops: float
     bandwidth: float
     memory: float
-    share: float | None
+    utilisation: float | None
     measured: bool
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A training's step as it is counted, here and on paper alike.
+class StepEstimate:
+    """The counted costs of a training step.
 
     Attributes:
-        recipe: what is trained.
-        lengths: of its texts.
-        batch: M, over all ranks.
-        ranks: W.
-        body: what is trained; of fake tensors on paper.
-        sizes: its numbers by kind.
-        settled: what the training will settle on.
-        shape: a rank's micro-batches.
-        largest: a pass of the largest of them.
-        slack: bytes that the allocator held beside that pass and did not use.
+        recipe: all options.
+        lengths: of the texts.
+        batch: M, pairs over all ranks.
+        ranks: W, number of ranks.
+        body: the encoder, of fake tensors unless this machine is calibrated.
+        sizes: its numbers of parameters.
+        execution: the execution config that the training will choose.
+        layout: micro-batches of a rank.
+        largest: cost of the largest micro-batch.
+        slack: bytes that the allocator held and did not use.
     """
 
     recipe: Recipe
@@ -69,52 +69,55 @@ class Estimate:
     ranks: int
     body: AnyBody
     sizes: Sizes
-    settled: Settled
-    shape: Shape
-    largest: Pass = NO_PASS
+    execution: ExecutionConfig
+    layout: BatchLayout
+    largest: PassCost = NO_PASS
     slack: int = 0
 
     def executed(self) -> dict[str, float]:
-        """FLOPs of a rank's step with padding and the second embedding, scaled up from its largest micro-batch."""
-        times = int(self.shape.padded_G.sum()) / int(self.shape.padded_G[0])
-        attention = self.sizes.attention_flops(self.shape.padded_B) if self.sizes.layers else 0.0
-        forward = self.largest.forward * times + attention
-        backward = self.largest.backward * times + 2 * attention
-        return {FORWARD: forward, AGAIN: forward * self.shape.recomputed, BACKWARD: backward}
+        """FLOPs of a rank by part, with padding and recomputation, scaled from its largest micro-batch."""
+        times = int(self.layout.padded_G.sum()) / int(self.layout.padded_G[0])
+        attention = self.sizes.attention_flops(self.layout.padded_B) if self.sizes.layers else 0.0
+        forward = self.largest.forward_flops * times + attention
+        backward = self.largest.backward_flops * times + 2 * attention
+        return {FORWARD: forward, RECOMPUTE: forward * self.layout.recomputed, BACKWARD: backward}
 
     def seconds(self, machine: Machine) -> dict[str, float]:
-        """By products over speed, where nothing was tried out."""
-        speed, share = machine.flops, machine.share or 1.0
-        parts = {name: flops / (speed * share) for name, flops in self.executed().items()}
+        """Seconds of a step by part: FLOPs over the expected speed of the machine."""
+        speed, utilisation = machine.flops, machine.utilisation or 1.0
+        parts = {name: flops / (speed * utilisation) for name, flops in self.executed().items()}
         pairs, width = self.batch // self.ranks, self.body.dimension
-        products = machine.single if loss_matmul_dtype(self.recipe) is None else machine.flops
-        parts[LOSS] = 4 * 2 * pairs * self.batch * width / (products * share)
+        loss_flops = machine.float32_flops if loss_matmul_dtype(self.recipe) is None else machine.flops
+        parts[LOSS] = 4 * 2 * pairs * self.batch * width / (loss_flops * utilisation)
         held = self.ranks if self.recipe.shard else 1
         traffic = 4 * (3 * self.sizes.trained + 4 * self.sizes.moments + 3 * self.sizes.trained)
         parts[OPTIMIZER] = traffic / held / machine.bandwidth
         return parts
 
     def memory(self) -> dict[str, int]:
-        """Memory by part, without the process itself."""
-        activations = activations_of(self.shape, self.largest, self.slack)
-        sequences, workers = len(self.shape.lengths_B), min(self.settled.workers, len(self.shape.groups))
+        """Bytes of a rank by part, without the process itself."""
+        activations = activations_of(self.layout, self.largest, self.slack)
+        sequences, workers = len(self.layout.lengths_B), min(self.execution.workers, len(self.layout.groups))
         return bytes_by_part(
             self.sizes, self.recipe, activations, self.body.dimension, sequences, self.ranks, workers
         )
 
 
-def estimate(
-    recipe: Recipe, lengths: Lengths, batch: int, ranks: int, body: AnyBody, settled: Settled
-) -> Estimate:
-    """Count a step of a batch whose lengths are drawn from the texts'; its largest pass is still to be added.
+def estimate_step(
+    recipe: Recipe, lengths: Lengths, batch: int, ranks: int, body: AnyBody, execution: ExecutionConfig
+) -> StepEstimate:
+    """Count the costs of a step whose sequence lengths are drawn from a sample.
 
     Args:
-        recipe: what is trained.
-        lengths: of its texts.
-        batch: M, over all ranks.
-        ranks: W.
-        body: what is trained, of fake tensors on paper.
-        settled: what the training will settle on.
+        recipe: all options.
+        lengths: sample of the lengths of the texts.
+        batch: M, pairs over all ranks.
+        ranks: W, number of ranks.
+        body: the encoder; may be of fake tensors.
+        execution: the execution config that the training will choose.
+
+    Returns:
+        The estimate, whose `largest` is still to be set.
     """
-    shape = shape_of(body, settled, lengths.batch(batch // ranks, recipe.seed))
-    return Estimate(recipe, lengths, batch, ranks, body, sizes_of(body, recipe), settled, shape)
+    layout = layout_of(body, execution, lengths.batch(batch // ranks, recipe.seed))
+    return StepEstimate(recipe, lengths, batch, ranks, body, sizes_of(body, recipe), execution, layout)

@@ -1,7 +1,4 @@
-"""How long the texts of a training are, in tokens: what a plan counts with.
-
-Measured on a sample of the pairs where there are any, else taken from what pairs in the wild look like.
-"""
+"""Lengths of a training's texts in tokens, for a plan: measured on a sample of the pairs, or typical ones."""
 
 import math
 import tempfile
@@ -26,29 +23,32 @@ from adjoin.tokens import Tokenizer, encode_all
 from adjoin.training.prepare import open_pairs
 from adjoin.training.recipe import Recipe
 
-SAMPLED = 8_192  # pairs or a few more, spread over all: learning a vocabulary from them takes a few seconds
-PARTS_SAMPLED = 16  # stretches of 8,192 pairs that they are taken from
+SAMPLED = 8_192  # pairs, about, spread over all: learning a vocabulary from them takes a few seconds
+PARTS_SAMPLED = 16  # parts of 8,192 pairs that the sample is taken from
 _ROLES = {"x": "query", "y": "document", NEGATIVES: "document"}
 
-# Tokens of docstrings and of functions in public code: median, and what nine of ten stay under.
-_WILD = {"x": (14, 41), "y": (165, 602)}
+# Tokens of docstrings (x) and functions (y) in public code: median and 90th percentile.
+_TYPICAL = {"x": (14, 41), "y": (165, 602)}
 _QUANTILES = 1_024
-_DISTINCT = (1.9, 0.64)  # distinct tokens of n: 1.9 n^0.64, within a tenth on SymPy's functions of 50 to 400
+_DISTINCT = (
+    1.9,
+    0.64,
+)  # distinct tokens among n: 1.9 n^0.64, within 10 % on SymPy's functions of 50 to 400 tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """A sample of lengths, cut as the training cuts them.
+    """A sample of text lengths in tokens, truncated as in the training.
 
     Attributes:
-        said: where they come from, for a person.
-        x_N, y_N: tokens of both sides of the sampled pairs, delimiters included.
-        negatives_K: tokens of those pairs' explicit negatives.
-        vocabulary: rows of the table of token vectors.
-        pairs: how many pairs there are in all; None where none were given.
+        source: where they come from, for display.
+        x_N, y_N: lengths of both sides of N sampled pairs, delimiters included.
+        negatives_K: lengths of their explicit negatives.
+        vocabulary: rows of the token embedding table.
+        pairs: number of all pairs; None if none were given.
     """
 
-    said: str
+    source: str
     x_N: NDArray[np.int64]
     y_N: NDArray[np.int64]
     negatives_K: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Lengths:
     pairs: int | None
 
     def batch(self, pairs: int, seed: int) -> NDArray[np.int64]:
-        """The lengths of all sequences of a batch of so many pairs, drawn from the sample."""
+        """Draw the lengths of all sequences of a batch of pairs from the sample (B,)."""
         random = np.random.default_rng(seed)
         rows = random.integers(len(self.x_N), size=pairs)
         negatives = round(pairs * len(self.negatives_K) / len(self.x_N))
@@ -64,8 +64,8 @@ class Lengths:
         return np.concatenate([self.x_N[rows], self.y_N[rows], drawn])
 
     def as_json(self) -> dict[str, Any]:
-        """A summary."""
-        summary: dict[str, Any] = {"said": self.said, "pairs": self.pairs}
+        """Mean, median and 90th percentile of each side."""
+        summary: dict[str, Any] = {"source": self.source, "pairs": self.pairs}
         for side, lengths in (("x", self.x_N), ("y", self.y_N), ("negatives", self.negatives_K)):
             if len(lengths):
                 median, high = np.percentile(lengths, [50, 90])
@@ -74,14 +74,14 @@ class Lengths:
 
 
 def lengths_for(pairs: Sequence[Path], recipe: Recipe) -> Lengths:
-    """The lengths of the texts that a recipe trains on: of the given pairs, or typical ones.
+    """Sample the lengths of the given pairs, or assume typical ones if there are none.
 
     Raises:
         AdjoinError: as `open_pairs`, and as `describe_checkpoint`.
     """
     if not pairs:
         return _typical(recipe)
-    with tempfile.TemporaryDirectory() as folder:  # for labelled pairs, which are imported first
+    with tempfile.TemporaryDirectory() as folder:  # labelled pairs are imported into it
         datasets = open_pairs(pairs, Path(folder), ALONE)
         return _measured(datasets, recipe)
 
@@ -91,16 +91,16 @@ def _typical(recipe: Recipe) -> Lengths:
         vocabulary = _of_checkpoint(recipe)[1]
     else:
         vocabulary = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
-    x_N, y_N = (_cut(_wild(side, recipe), recipe) for side in ("x", "y"))
+    x_N, y_N = (_truncate(_typical_lengths(side, recipe), recipe) for side in ("x", "y"))
     y_N = np.random.default_rng(0).permutation(y_N)  # long docstrings do not make long functions
-    said = "typical of code in the wild (docstrings: median 14 tokens, nine of ten under 41; functions: 165, 602)"
-    return Lengths(said, x_N, y_N, x_N[:0], vocabulary, None)
+    source = "typical of public code (docstrings: median 14 tokens, 90th percentile 41; functions: 165 and 602)"
+    return Lengths(source, x_N, y_N, x_N[:0], vocabulary, None)
 
 
-def _wild(side: str, recipe: Recipe) -> NDArray[np.float64]:
-    """A log-normal distribution's quantiles, cut to stretches, or how many distinct tokens such texts have."""
-    median, nine_of_ten = _WILD[side]
-    normal = NormalDist(math.log(median), math.log(nine_of_ten / median) / NormalDist().inv_cdf(0.9))
+def _typical_lengths(side: str, recipe: Recipe) -> NDArray[np.float64]:
+    """Quantiles of a log-normal distribution, cropped; for a static table as numbers of distinct tokens."""
+    median, p90 = _TYPICAL[side]
+    normal = NormalDist(math.log(median), math.log(p90 / median) / NormalDist().inv_cdf(0.9))
     lengths_N = np.exp([normal.inv_cdf((number + 0.5) / _QUANTILES) for number in range(_QUANTILES)])
     if share := _crop(side, recipe):
         lengths_N = stretches(np.rint(lengths_N).astype(np.int64), share, np.random.default_rng(0))[1].astype(
@@ -111,14 +111,14 @@ def _wild(side: str, recipe: Recipe) -> NDArray[np.float64]:
 
 
 def _crop(side: str, recipe: Recipe) -> float:
-    """What share of a side's texts is cut to a stretch; explicit negatives are whole."""
+    """Share of a side's texts that is cropped; explicit negatives are not."""
     return {"x": recipe.crop_x, "y": recipe.crop_y}.get(side, 0.0)
 
 
-def _cut(lengths_N: NDArray[Any], recipe: Recipe) -> NDArray[np.int64]:
-    """Both delimiters stay, others are dropped at random."""
-    cut_N = np.clip(lengths_N, 3, recipe.max_tokens)
-    dropped_N: NDArray[np.int64] = np.rint(2 + (cut_N - 2) * (1 - recipe.token_dropout)).astype(np.int64)
+def _truncate(lengths_N: NDArray[Any], recipe: Recipe) -> NDArray[np.int64]:
+    """Lengths after truncation and token dropout, which keeps both delimiters."""
+    truncated_N = np.clip(lengths_N, 3, recipe.max_tokens)
+    dropped_N: NDArray[np.int64] = np.rint(2 + (truncated_N - 2) * (1 - recipe.token_dropout)).astype(np.int64)
     return dropped_N
 
 
@@ -135,27 +135,27 @@ def _measured(datasets: Sequence[PairDataset], recipe: Recipe) -> Lengths:
         texts[NEGATIVES] += [text for negatives in rows.get(NEGATIVES, [])[::stride] for text in negatives]
     sampled = len(texts["x"])
     tokenizer, vocabulary = _tokenizer([*texts["x"], *texts["y"]], recipe, whole=sampled == number)
-    lengths = {side: _lengths(tokenizer, some, side, recipe) for side, some in texts.items()}
-    said = f"measured on {sampled:,} of {number:,} pairs"
-    return Lengths(said, lengths["x"], lengths["y"], lengths[NEGATIVES], vocabulary, number)
+    lengths = {side: _lengths(tokenizer, sample, side, recipe) for side, sample in texts.items()}
+    source = f"measured on {sampled:,} of {number:,} pairs"
+    return Lengths(source, lengths["x"], lengths["y"], lengths[NEGATIVES], vocabulary, number)
 
 
 def _tokenizer(texts: list[str], recipe: Recipe, *, whole: bool) -> tuple[Tokenizer, int]:
-    """The training's tokenizer, or one that tells lengths about as well, and the rows of the training's table."""
+    """A tokenizer of about the training's lengths, and the vocabulary size of the training."""
     if recipe.init is not None:
         tokenizer, vocabulary = _of_checkpoint(recipe)
         if not recipe.prune:
             return tokenizer, vocabulary
         pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts, recipe.vocabulary))
         return pruned, pruned.vocabulary_size
-    wanted = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
-    tokenizer = Tokenizer.train(iter(texts), wanted)
-    # A part of the texts yields fewer tokens than all of them would.
-    return tokenizer, tokenizer.vocabulary_size if whole else wanted
+    size = recipe.vocabulary or preset_named(recipe.preset).vocabulary_size
+    tokenizer = Tokenizer.train(iter(texts), size)
+    # A sample of the texts may yield fewer tokens than all of them.
+    return tokenizer, tokenizer.vocabulary_size if whole else size
 
 
 def _of_checkpoint(recipe: Recipe) -> tuple[Tokenizer, int]:
-    """The tokenizer of what a training starts from, and the rows of its table."""
+    """The tokenizer of the init checkpoint, and its vocabulary size."""
     if recipe.start.is_static:
         tokenizer = Tokenizer.load(locate_model(recipe.init or "") / TOKENIZER_FILE)
         return tokenizer, tokenizer.vocabulary_size
@@ -167,4 +167,4 @@ def _lengths(tokenizer: Tokenizer, texts: list[str], side: str, recipe: Recipe) 
     tokens = encode_all(tokenizer, texts, _ROLES[side], recipe.max_tokens)
     if (share := _crop(side, recipe)) and len(tokens):
         tokens = cut_out(tokens, *stretches(tokens.lengths_B, share, np.random.default_rng(recipe.seed)))
-    return _cut((tokens.distinct() if recipe.start.is_static else tokens).lengths_B, recipe)
+    return _truncate((tokens.distinct() if recipe.start.is_static else tokens).lengths_B, recipe)

@@ -1,8 +1,8 @@
-"""`adjoin plan`: what a training will take, before it is started, here or on GPUs on paper.
+"""`adjoin plan`: estimate memory and time of a training, on this machine or on GPUs by their datasheets.
 
-Here, memory is counted beside what this process itself holds, and a few micro-batches are timed. What a body needs
-that is too large to be tried out is counted on fake tensors, of which nothing is ever allocated, and its time is
-products over the speed that was measured, or that a datasheet promises.
+On this machine a few micro-batches are timed, and memory is counted in addition to what this process holds. A body
+that is too large for that is counted on fake tensors, which allocate nothing. Its time is FLOPs over the measured
+speed, or over that of the datasheet.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from adjoin.errors import AdjoinError
-from adjoin.planning.calibration import try_out
+from adjoin.planning.calibration import calibrate
 from adjoin.planning.costs import (
     Activations,
     Sizes,
@@ -24,18 +24,18 @@ from adjoin.planning.costs import (
     sizes_of,
     untrained_body,
 )
-from adjoin.planning.estimate import Estimate, Machine, estimate
+from adjoin.planning.estimate import Machine, StepEstimate, estimate_step
 from adjoin.planning.lengths import Lengths, lengths_for
 from adjoin.ranks import Ranks
-from adjoin.training import contrast  # noqa: F401 - a training's process holds it, and so must ours to be measured
+from adjoin.training import contrast  # noqa: F401 - a training holds these imports, so the measured process must, too
 from adjoin.training.execution import (
     TOKEN_BUDGET,
-    Settled,
-    settle,
-    settle_processor,
-    share_out,
-    still_to_come,
-    weight_copies,
+    ExecutionConfig,
+    autocast_copy_bytes,
+    choose_execution,
+    choose_precision_and_threads,
+    fit_execution,
+    training_state_bytes,
 )
 from adjoin.training.hardware import (
     DATASHEETS,
@@ -46,42 +46,43 @@ from adjoin.training.hardware import (
     reset_peak_memory,
 )
 from adjoin.training.loop import Say
-from adjoin.training.memory import memory_of_pass
-from adjoin.training.prepare import budget_of
+from adjoin.training.memory import measure_pass
 from adjoin.training.recipe import Recipe
 
-TRIED_SECONDS = 12.0  # a body whose first pass would take longer is planned on paper
-UTILISATION = 0.45  # of a GPU's datasheet, in products
-UNTRIED_SHARE = 0.6  # of this machine's measured peak, for bodies too large to be tried out
-SINGLE_PRECISION = 1 / 16  # of a GPU's bfloat16 products: 1/15 on an H100 and H200, 1/16 on an A100
-GPU_PROCESS = 1_000_000_000  # bytes of a GPU that CUDA and its libraries take
-UNUSABLE = 0.05  # share of a GPU that its allocator cuts to pieces
+LONGEST_PASS = 12.0  # seconds: a body whose pass takes longer is counted on fake tensors
+UTILISATION = 0.45  # of the FLOP/s in a GPU's datasheet
+UNCALIBRATED = 0.6  # utilisation of this machine's measured peak, for bodies too large to calibrate
+FLOAT32_SPEED = 1 / 16  # of a GPU's bfloat16 FLOP/s: 1/15 on an H100 and H200, 1/16 on an A100
+GPU_PROCESS = 1_000_000_000  # bytes of a GPU that CUDA and its libraries use
+FRAGMENTATION = 0.05  # share of a GPU's memory lost to fragmentation
 MOST_GPUS, USUAL_GPU = 4_096, "H200"
-READS_TEXTS = 110_000_000  # bytes: pairs, tokenizer and their libraries, where none are opened for the plan
+DATA_LIBRARIES = 110_000_000  # bytes of pairs, tokenizer and their libraries, if the plan opens none
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training will take; bytes and seconds are those of one rank.
+    """The estimated costs of a training. Bytes and seconds are those of one rank.
 
     Attributes:
-        body: preset or checkpoint.
-        sizes: numbers of the body by kind.
-        lengths: a summary of the texts' lengths.
-        batch: M, over all ranks.
-        ranks: W.
-        sharded: whether weights are cut over the ranks.
-        useful: FLOPs a pair, forward and backward, each real token once.
-        executed: FLOPs a pair with padding and what is embedded twice.
-        machine: where.
-        settled: what `adjoin train` will settle on.
-        micro_batches: of a rank's step.
-        recomputed, padding: shares of their tokens.
+        body: preset or init checkpoint.
+        sizes: numbers of parameters by kind.
+        lengths: summary of the lengths of the texts.
+        batch: M, pairs over all ranks.
+        ranks: W, number of ranks.
+        sharded: whether weights are sharded over the ranks.
+        useful: FLOPs per pair without padding and recomputation.
+        executed: FLOPs per pair with both.
+        machine: where the training runs.
+        execution: the execution config that `adjoin train` will choose.
+        micro_batches: per step of a rank.
+        recomputed: share of the tokens whose forward pass is recomputed.
+        padding: share of padding among the tokens.
         memory: bytes by part.
         seconds: of a step, by part.
-        steps: of the whole training, or None where that is not known.
-        least_gpus: how many of these GPUs hold it, whole and sharded; None for more than 4,096, or not at all.
-        notes: what a person should know.
+        steps: of the whole training; None if unknown.
+        least_gpus: the fewest of these GPUs that hold the training, "whole" and "sharded"; None if not even 4,096
+            do.
+        notes: warnings and assumptions, one line each.
     """
 
     body: str
@@ -93,7 +94,7 @@ class Plan:
     useful: float
     executed: float
     machine: Machine
-    settled: Settled
+    execution: ExecutionConfig
     micro_batches: int
     recomputed: float
     padding: float
@@ -105,16 +106,16 @@ class Plan:
 
     @property
     def total_memory(self) -> int:
-        """Bytes of one rank."""
+        """Bytes of one rank, all parts together."""
         return sum(self.memory.values())
 
     @property
     def step_seconds(self) -> float:
-        """Of one step."""
+        """Seconds of one step, all parts together."""
         return sum(self.seconds.values())
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
+        """All fields and the totals, for `adjoin plan --json`."""
         whole = None if self.steps is None else self.steps * self.step_seconds
         totals = {"memory_total": self.total_memory, "step_seconds": self.step_seconds, "training_seconds": whole}
         return {**asdict(self), **totals}
@@ -128,26 +129,26 @@ def plan(
     gpu: str | None = None,
     say: Say = lambda _: None,
 ) -> Plan:
-    """Plan a training.
+    """Estimate memory and time of a training.
 
     Args:
-        pairs: as for `train`; none for lengths as they are in the wild.
+        pairs: as for `train`; if there are none, typical lengths are assumed.
         recipe: all options.
-        gpus: how many GPUs on paper; None for this machine.
-        gpu: which, one of `DATASHEETS`.
-        say: told what is being done, in a line.
+        gpus: number of GPUs to plan for; None for this machine.
+        gpu: their model, one of `DATASHEETS`.
+        say: called with one line about each stage.
 
     Raises:
-        AdjoinError: the recipe, the pairs or the checkpoint is wrong, or there is no such GPU.
+        AdjoinError: the recipe, the pairs or the checkpoint is wrong, or the GPU is unknown.
     """
     _check(gpus, gpu)
-    say("measuring lengths" if pairs else "taking typical lengths")
+    say("measuring lengths" if pairs else "assuming typical lengths")
     lengths = lengths_for(pairs, recipe)
     number = lengths.pairs if lengths.pairs is not None else 1 << 40
     batch = recipe.batch_for(number)
-    steps = budget_of(recipe, max(1, number // batch)).steps if lengths.pairs is not None else recipe.steps
+    steps = recipe.budget(max(1, number // batch)).steps if lengths.pairs is not None else recipe.steps
     if gpus is not None or gpu is not None:
-        planned = _on_paper(recipe, lengths, batch, gpus or 1, gpu or USUAL_GPU)
+        planned = _on_gpus(recipe, lengths, batch, gpus or 1, gpu or USUAL_GPU)
     else:
         planned = _here(recipe, lengths, batch, say)
     return replace(planned, steps=steps)
@@ -165,28 +166,30 @@ def _here(recipe: Recipe, lengths: Lengths, batch: int, say: Say) -> Plan:
     if recipe.start.is_static:
         ranks = ranks.on_cpu()
     device, free = ranks.device, available_memory(ranks.device)
-    precision, threads = settle_processor(recipe, ranks)
+    precision, threads = choose_precision_and_threads(recipe, ranks)
     say("measuring this machine")
     machine = _measure(device, precision, threads, free)
     small = _is_small(recipe, lengths, machine)  # loads transformers' code for this body, as a training does
-    importlib.import_module("matplotlib.pyplot")  # for the curve, at the end, when the step's memory is still held
+    importlib.import_module(
+        "matplotlib.pyplot"
+    )  # for the loss curve, which is drawn while the step's memory is still held
     before = _held(device)
     if small:
-        say("trying out a few micro-batches")
+        say("timing a few micro-batches")
         body = untrained_body(recipe, lengths.vocabulary).to(device)
         body = body.double() if precision == "float64" else body
-        settled = settle(recipe, body, ranks, precision, threads)
-        counted = estimate(recipe, lengths, batch, 1, body, settled)
+        execution = choose_execution(recipe, body, ranks, precision, threads)
+        counted = estimate_step(recipe, lengths, batch, 1, body, execution)
         lasting = counted.sizes.lasting_bytes(recipe)
-        trial = try_out(body, recipe, settled, counted.shape, held=before, lasting=lasting)
-        counted = replace(counted, largest=trial.largest, slack=trial.slack)
-        machine, seconds = replace(machine, share=None), trial.seconds
+        calibration = calibrate(body, recipe, execution, counted.layout, held=before, lasting=lasting)
+        counted = replace(counted, largest=calibration.largest, slack=calibration.slack)
+        machine, seconds = replace(machine, utilisation=None), calibration.seconds
     else:
-        say("counting on tensors that are not there: the body is too large to be tried out here")
+        say("counting on fake tensors: the body is too large to be timed here")
         with _fake():
             counted = _on_fake_tensors(recipe, lengths, batch, 1, machine, precision, threads)
             seconds = counted.seconds(machine)
-    held = before + (READS_TEXTS if lengths.pairs is None and device.type == "cpu" else 0)
+    held = before + (DATA_LIBRARIES if lengths.pairs is None and device.type == "cpu" else 0)
     memory = {"the process itself": held, **counted.memory()}
     return _plan(counted, machine, memory, seconds)
 
@@ -198,58 +201,60 @@ def _held(device: torch.device) -> int:
 
 
 def _is_small(recipe: Recipe, lengths: Lengths, machine: Machine) -> bool:
-    """Whether a few micro-batches can be tried out here in moments."""
+    """Whether a few micro-batches can be timed here in seconds."""
     with torch.device("meta"):
         sizes = sizes_of(untrained_body(replace(recipe, lora=None), lengths.vocabulary), recipe)
     tokens = recipe.token_budget or TOKEN_BUDGET[machine.device]
-    seconds = 6 * (sizes.parameters - sizes.table) * tokens / (UNTRIED_SHARE * machine.flops)
-    return sizes.lasting_bytes(recipe) < machine.memory / 3 and (not sizes.layers or seconds < TRIED_SECONDS)
+    seconds = 6 * (sizes.parameters - sizes.table) * tokens / (UNCALIBRATED * machine.flops)
+    return sizes.lasting_bytes(recipe) < machine.memory / 3 and (not sizes.layers or seconds < LONGEST_PASS)
 
 
 def _measure(device: torch.device, precision: str, threads: int, free: float) -> Machine:
     dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
     flops = matmul_peak(dtypes[precision], device, threads)
-    single = flops if precision == "float32" else matmul_peak(torch.float32, device, threads)
+    float32_flops = flops if precision == "float32" else matmul_peak(torch.float32, device, threads)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"this machine, {threads} threads"
-    return Machine(name, device.type, flops, single, memory_bandwidth(device), free, UNTRIED_SHARE, True)
+    return Machine(name, device.type, flops, float32_flops, memory_bandwidth(device), free, UNCALIBRATED, True)
 
 
 def _fake() -> AbstractContextManager[object]:
-    """Within, tensors have shapes and no content."""
-    from torch._subclasses.fake_tensor import FakeTensorMode  # loads for seconds
+    """A context in which tensors have shapes and no content."""
+    from torch._subclasses.fake_tensor import FakeTensorMode  # takes seconds to import
 
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
 def _on_fake_tensors(
     recipe: Recipe, lengths: Lengths, batch: int, ranks: int, machine: Machine, precision: str, threads: int
-) -> Estimate:
-    """Count what no machine need hold."""
+) -> StepEstimate:
+    """Count the costs of a body that need not fit into memory."""
     body = untrained_body(recipe, lengths.vocabulary)
     body.sharded = recipe.shard
     weights = sum(p.numel() * p.element_size() for p in body.parameters()) / (ranks if recipe.shard else 1)
-    room = machine.memory - weights - still_to_come(recipe, body, ranks)
-    settled = share_out(recipe, body, machine.device, room, precision, threads)
-    counted = estimate(recipe, lengths, batch, ranks, body, settled)
-    tokens = any_tokens(counted.shape.lengths_B, lengths.vocabulary)
-    largest = memory_of_pass(body, tokens.take(counted.shape.groups[0]), settled.autocast)
-    if recipe.shard:  # its blocks are handed weights that need no copies
-        copies = weight_copies(body, precision)
-        largest = replace(largest, graph=largest.graph - copies, most=largest.most - copies)
+    free = machine.memory - weights - training_state_bytes(recipe, body, ranks)
+    execution = fit_execution(recipe, body, machine.device, free, precision, threads)
+    counted = estimate_step(recipe, lengths, batch, ranks, body, execution)
+    tokens = any_tokens(counted.layout.lengths_B, lengths.vocabulary)
+    largest = measure_pass(body, tokens.take(counted.layout.groups[0]), execution.autocast)
+    if recipe.shard:  # FSDP hands its blocks bfloat16 weights, without autocast's copies
+        copies = autocast_copy_bytes(body, precision)
+        largest = replace(
+            largest, graph_bytes=largest.graph_bytes - copies, peak_bytes=largest.peak_bytes - copies
+        )
     return replace(counted, largest=largest)
 
 
-def _on_paper(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str) -> Plan:
+def _on_gpus(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str) -> Plan:
     sheet = DATASHEETS[gpu]
     if batch % gpus:
         raise AdjoinError(
             f"--gpus {gpus}: a batch of {batch:,} pairs is not divisible by it; give another --batch"
         )
     precision = "bfloat16" if recipe.precision == "auto" else recipe.precision
-    single = SINGLE_PRECISION * sheet.flops
-    flops = sheet.flops if precision == "bfloat16" else single
-    memory = (1 - UNUSABLE) * sheet.memory - GPU_PROCESS
-    machine = Machine(f"{gpus} x {gpu}", "cuda", flops, single, sheet.bandwidth, memory, UTILISATION, False)
+    float32_flops = FLOAT32_SPEED * sheet.flops
+    flops = sheet.flops if precision == "bfloat16" else float32_flops
+    memory = (1 - FRAGMENTATION) * sheet.memory - GPU_PROCESS
+    machine = Machine(f"{gpus} x {gpu}", "cuda", flops, float32_flops, sheet.bandwidth, memory, UTILISATION, False)
     with _fake():
         counted = _on_fake_tensors(recipe, lengths, batch, gpus, machine, precision, 1)
         seconds = counted.seconds(machine)
@@ -260,13 +265,13 @@ def _on_paper(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str)
 
 
 def _plan(
-    counted: Estimate,
+    counted: StepEstimate,
     machine: Machine,
     memory: dict[str, int],
     seconds: dict[str, float],
     least: dict[str, int | None] | None = None,
 ) -> Plan:
-    recipe, shape, pairs = counted.recipe, counted.shape, counted.batch // counted.ranks
+    recipe, layout, pairs = counted.recipe, counted.layout, counted.batch // counted.ranks
     return Plan(
         body=recipe.init or recipe.preset,
         sizes=counted.sizes,
@@ -274,13 +279,13 @@ def _plan(
         batch=counted.batch,
         ranks=counted.ranks,
         sharded=recipe.shard,
-        useful=counted.sizes.useful_flops(shape.lengths_B, counted.body.dimension) / pairs,
+        useful=counted.sizes.useful_flops(layout.lengths_B, counted.body.dimension) / pairs,
         executed=sum(counted.executed().values()) / pairs,
         machine=machine,
-        settled=counted.settled,
-        micro_batches=len(shape.groups),
-        recomputed=shape.recomputed,
-        padding=shape.padding,
+        execution=counted.execution,
+        micro_batches=len(layout.groups),
+        recomputed=layout.recomputed,
+        padding=layout.padding,
         memory=memory,
         seconds=seconds,
         steps=None,
@@ -289,12 +294,12 @@ def _plan(
     )
 
 
-def _least(counted: Estimate, machine: Machine, *, shard: bool) -> int | None:
-    """How many GPUs hold the training with micro-batches of one sequence each, or None."""
+def _least(counted: StepEstimate, machine: Machine, *, shard: bool) -> int | None:
+    """The fewest GPUs that hold the training with micro-batches of one sequence, or None."""
     recipe = replace(counted.recipe, shard=shard)
-    share = recipe.max_tokens / int(counted.shape.padded_G[0]) if counted.body.pads else 1.0
-    copies = 0 if counted.recipe.shard else weight_copies(counted.body, counted.settled.precision)
-    working = round((counted.largest.most - copies) * min(1.0, share)) + (0 if shard else copies)
+    share = recipe.max_tokens / int(counted.layout.padded_G[0]) if counted.body.pads else 1.0
+    copies = 0 if counted.recipe.shard else autocast_copy_bytes(counted.body, counted.execution.precision)
+    working = round((counted.largest.peak_bytes - copies) * min(1.0, share)) + (0 if shard else copies)
     for ranks in (number for number in range(1, MOST_GPUS + 1) if counted.batch % number == 0):
         sequences = 2 * counted.batch // ranks
         parts = bytes_by_part(
@@ -306,14 +311,14 @@ def _least(counted: Estimate, machine: Machine, *, shard: bool) -> int | None:
 
 
 def _notes(
-    counted: Estimate, memory: dict[str, int], machine: Machine, least: dict[str, int | None]
+    counted: StepEstimate, memory: dict[str, int], machine: Machine, least: dict[str, int | None]
 ) -> Iterator[str]:
     if sum(memory.values()) > machine.memory:
         yield f"does not fit: {sum(memory.values()) / 1e9:,.1f} GB of {machine.memory / 1e9:,.1f} GB"
         if least.get("sharded") and not counted.recipe.shard:
-            yield f"shard = true in a recipe cuts the weights over the GPUs: at least {least['sharded']:,} do"
-    if machine.share is not None:
-        whose = "those measured" if machine.measured else "a datasheet's"
-        yield f"time assumes products at {machine.share:.0%} of {whose}; what GPUs exchange is not timed"
+            yield f"--shard divides the weights over the GPUs: at least {least['sharded']:,} are needed then"
+    if machine.utilisation is not None:
+        peak = "the measured peak" if machine.measured else "the datasheet's peak"
+        yield f"time assumes {machine.utilisation:.0%} of {peak}, without communication between GPUs"
     if counted.lengths.pairs is None:
-        yield "lengths are assumed: give pairs, and they are measured"
+        yield "lengths are assumed: give pairs to measure them"

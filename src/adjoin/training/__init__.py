@@ -1,1 +1,1 @@
-"""The training: recipe, schedule, loop, checkpoints, log."""
+"""Training, contrastive and generative: recipe, setup, loop, checkpoints, log."""

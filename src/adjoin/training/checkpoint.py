@@ -1,9 +1,9 @@
-"""The training's state on disk: whole or absent, and exact to the bit on the CPU.
+"""Checkpoints: the whole state of a training, written atomically and restored bit for bit on the CPU.
 
 training/step-00001200/
-  state.safetensors   the weights, tau, the optimiser's moments, the average, the random generators' states
-  state.json          step, seconds spent, what was settled for this machine, the recipe's and the data's identity
-  shards/             in place of weights and moments, those of a body whose parts lie on several ranks
+  state.safetensors   weights, tau, the optimizer's moments, the average of the weights, random generators
+  state.json          steps and seconds done, the execution config, the identity of recipe and data
+  shards/             weights and moments of a body that is sharded over several ranks
 """
 
 import re
@@ -24,37 +24,40 @@ from adjoin.files import flush_to_disk, folder_in_one_piece, read_json, write_js
 from adjoin.ranks import Ranks
 from adjoin.training import shards
 from adjoin.training.average import Average
+from adjoin.training.recipe import with_current_names
 
 TENSORS, STATE, SHARDS = "state.safetensors", "state.json", "shards"
 
 
 @dataclass
-class Progress:
-    """Where a training stands.
+class TrainingProgress:
+    """How far a training is, and what it must not change when it is resumed.
 
     Attributes:
-        step: steps done.
+        step: finished steps.
         elapsed: seconds spent in them, over all sessions.
-        identity: what the training is (recipe, data): a checkpoint of another one is refused.
-        settled: what was chosen for the machine at its start and moves the last bits of the result, such as the
-            number of threads: a resumed training keeps to it.
+        identity: recipe and data; a checkpoint of another identity is refused.
+        execution: the execution config as JSON. It moves the last bits of a result (threads, micro-batches), so a
+            resumed training keeps it.
+        facts: figures for the model's description (batch, pairs, ranks, texts); they are not compared.
     """
 
     step: int
     elapsed: float
     identity: dict[str, Any]
-    settled: dict[str, Any] = field(default_factory=dict)
+    execution: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class State:
-    """All that a checkpoint holds besides numbers.
+class TrainingState:
+    """The tensors of a training that a checkpoint holds.
 
     Attributes:
-        modules: what is trained.
+        modules: everything that is trained.
         optimizer: with its moments.
-        average: of the weights, or None.
-        ranks: who share the training; the first one writes.
+        average: running average of the weights, or None.
+        ranks: the processes that share the training; the main rank writes.
     """
 
     modules: nn.ModuleDict
@@ -64,15 +67,15 @@ class State:
 
     @property
     def is_sharded(self) -> bool:
-        """Whether each rank holds a part of the weights only."""
+        """Whether each rank holds only a part of the weights."""
         return any(shards.is_shard(parameter) for parameter in self.modules.parameters())
 
 
-def save(folder: Path, state: State, progress: Progress) -> None:
-    """Write a checkpoint below `folder`, then forget the older ones; all ranks take part.
+def save(folder: Path, state: TrainingState, progress: TrainingProgress) -> None:
+    """Write a checkpoint below `folder`, then remove the older ones. All ranks take part.
 
     Raises:
-        OSError: the disk is full; the last checkpoint still stands.
+        OSError: the disk is full; the previous checkpoint is intact.
     """
     tensors = _random_states(state.ranks)
     if state.average is not None:
@@ -83,11 +86,11 @@ def save(folder: Path, state: State, progress: Progress) -> None:
         state.ranks.on_main_rank(lambda: shutil.rmtree(parts, ignore_errors=True))  # of a save that was killed
         shards.save(parts, state.modules, state.optimizer)
     elif state.ranks.is_main:
-        tensors.update(_whole(state))
+        tensors.update(_unsharded_tensors(state))
     state.ranks.on_main_rank(lambda: _write(folder, tensors, progress, parts))
 
 
-def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: Path | None) -> None:
+def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress, parts: Path | None) -> None:
     target = folder / f"step-{progress.step:08d}"
     for unfinished in folder.glob(".step-*"):  # of a writer that was killed
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -100,15 +103,16 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, parts: 
             "step": progress.step,
             "elapsed": progress.elapsed,
             "identity": progress.identity,
-            "settled": progress.settled,
+            "execution": progress.execution,
+            "facts": progress.facts,
         }
         write_json(unfinished / STATE, content)
-    flush_to_disk(folder)  # the new one's name, before the old ones go
+    flush_to_disk(folder)  # the name of the new checkpoint, before the old ones are removed
     for older in _all(folder)[:-1]:
         shutil.rmtree(older)
 
 
-def _whole(state: State) -> dict[str, Tensor]:
+def _unsharded_tensors(state: TrainingState) -> dict[str, Tensor]:
     tensors = {f"module.{name}": tensor for name, tensor in state.modules.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()})
@@ -116,7 +120,7 @@ def _whole(state: State) -> dict[str, Tensor]:
 
 
 def _random_states(ranks: Ranks) -> dict[str, Tensor]:
-    """Of each rank (W, ...), so that dropout goes on as it would have."""
+    """States of the random generators of all ranks (W, ...), so that dropout continues as it would have."""
     states = {"random": ranks.gather_rows(torch.get_rng_state()[None], [1] * ranks.size)}
     if ranks.device.type == "cuda":
         states["random_gpu"] = ranks.gather_rows(torch.cuda.get_rng_state(ranks.device)[None], [1] * ranks.size)
@@ -125,7 +129,7 @@ def _random_states(ranks: Ranks) -> dict[str, Tensor]:
 
 @contextmanager
 def full_disk_is_os_error(path: Path) -> Iterator[None]:
-    """Turn the weights library's own error, which it raises when the disk is full, into what it is."""
+    """Raise OSError in place of safetensors' own error, which it raises when the disk is full."""
     try:
         yield
     except SafetensorError as error:
@@ -134,69 +138,90 @@ def full_disk_is_os_error(path: Path) -> Iterator[None]:
 
 def latest(folder: Path) -> Path | None:
     """The newest checkpoint below `folder`, or None."""
-    found = _all(folder)
-    return found[-1] if found else None
+    checkpoints = _all(folder)
+    return checkpoints[-1] if checkpoints else None
 
 
 def _all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8}", path.name))
 
 
-def read_progress(checkpoint: Path, identity: dict[str, Any]) -> Progress:
-    """How far a checkpoint is, and what was settled for it.
+def read_progress(checkpoint: Path, identity: dict[str, Any]) -> TrainingProgress:
+    """Read the progress and the execution config of a checkpoint.
+
+    Args:
+        checkpoint: its folder.
+        identity: what the training is; keys that are missing here are not compared.
 
     Raises:
-        AdjoinError: it is damaged, or belongs to another recipe or other data.
+        AdjoinError: the checkpoint is damaged, or of another recipe or other data; the message names each option
+            that differs.
     """
     state = read_json(checkpoint / STATE, "checkpoint state")
-    declared = {"step": int, "elapsed": float, "identity": dict[str, Any], "settled": dict[str, Any]}
+    if isinstance(state, dict) and "settled" in state:  # the name in version 0.1.0
+        state["execution"] = state.pop("settled")
+    state = {"facts": {}, **state} if isinstance(state, dict) else state  # version 0.1.0 has none
+    mapping = dict[str, Any]
+    declared = {"step": int, "elapsed": float, "identity": mapping, "execution": mapping, "facts": mapping}
     if not isinstance(state, dict) or state.keys() < declared.keys() or wrong_types(state, declared):
         raise AdjoinError(
             f"the checkpoint state {checkpoint / STATE} is damaged: expected {', '.join(declared)};"
             " take another --out and start afresh"
         )
-    for name, value in identity.items():
-        if state["identity"].get(name) != value:
+    for name, ours in identity.items():
+        if difference := _difference(name, state["identity"].get(name), ours):
             raise AdjoinError(
-                f"the checkpoint {checkpoint} belongs to another training: its {name} is"
-                f" {state['identity'].get(name)}, this one's is {value}; take the same options or another --out"
+                f"the checkpoint {checkpoint} belongs to another training: {difference};"
+                " take the same options or another --out"
             )
-    return Progress(state["step"], state["elapsed"], state["identity"], state["settled"])
+    return TrainingProgress(state["step"], state["elapsed"], state["identity"], state["execution"], state["facts"])
 
 
-def restore(checkpoint: Path, state: State) -> None:
-    """Put a checkpoint's tensors into modules, optimiser, average and random generators.
+def _difference(name: str, theirs: object, ours: object) -> str:
+    """How an entry of a checkpoint's identity differs from this training's; empty if it does not."""
+    if name == "recipe" and isinstance(theirs, dict):
+        theirs = with_current_names(theirs)
+    if theirs == ours:
+        return ""
+    if not isinstance(theirs, dict) or not isinstance(ours, dict):
+        return f"its {name} is {theirs}, here it is {ours}"
+    keys = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
+    return f"its {name} has " + ", ".join(f"{key} {theirs.get(key)} (here {ours.get(key)})" for key in keys)
+
+
+def restore(checkpoint: Path, state: TrainingState) -> None:
+    """Load a checkpoint's tensors into modules, optimizer, average and random generators.
 
     Raises:
         AdjoinError: the checkpoint is damaged.
     """
-    with _damage_told(checkpoint):
+    with _damage_is_adjoin_error(checkpoint):
         tensors = load_file(checkpoint / TENSORS)
         if state.is_sharded:
             shards.restore(checkpoint / SHARDS, state.modules, state.optimizer)
         else:
-            _restore_whole(tensors, state)
+            _restore_unsharded(tensors, state)
         if state.average is not None:
-            state.average.restore(_below("average", tensors))
+            state.average.restore(_with_prefix("average", tensors))
         _restore_random_states(tensors, state.ranks)
 
 
 def restore_weights(checkpoint: Path, modules: nn.ModuleDict, average: Average | None) -> None:
-    """Put a checkpoint's weights, and nothing else of it, into modules and their average.
+    """Load only the weights of a checkpoint, and their average.
 
     Raises:
         AdjoinError: the checkpoint is damaged, or of other modules.
     """
-    with _damage_told(checkpoint):
+    with _damage_is_adjoin_error(checkpoint):
         tensors = load_file(checkpoint / TENSORS)
-        modules.load_state_dict(_below("module", tensors))
+        modules.load_state_dict(_with_prefix("module", tensors))
         if average is not None:
-            average.restore(_below("average", tensors))
+            average.restore(_with_prefix("average", tensors))
 
 
 @contextmanager
-def _damage_told(checkpoint: Path) -> Iterator[None]:
-    """Say in one line what is wrong with a checkpoint."""
+def _damage_is_adjoin_error(checkpoint: Path) -> Iterator[None]:
+    """Raise what goes wrong while a checkpoint is read as one line."""
     try:
         yield
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
@@ -204,14 +229,15 @@ def _damage_told(checkpoint: Path) -> Iterator[None]:
         raise AdjoinError(f"the checkpoint {checkpoint} is damaged or cut short: {reason}") from None
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with a prefix and a dot, by the rest of their names."""
     return {n.removeprefix(f"{prefix}."): t for n, t in tensors.items() if n.startswith(f"{prefix}.")}
 
 
-def _restore_whole(tensors: dict[str, Tensor], state: State) -> None:
-    state.modules.load_state_dict(_below("module", tensors))
+def _restore_unsharded(tensors: dict[str, Tensor], state: TrainingState) -> None:
+    state.modules.load_state_dict(_with_prefix("module", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimizer", tensors).items():
+    for name, tensor in _with_prefix("optimizer", tensors).items():
         index, moment = name.split(".", 1)
         moments.setdefault(int(index), {})[moment] = tensor
     groups = state.optimizer.state_dict()["param_groups"]
@@ -219,7 +245,7 @@ def _restore_whole(tensors: dict[str, Tensor], state: State) -> None:
 
 
 def _restore_random_states(tensors: dict[str, Tensor], ranks: Ranks) -> None:
-    """Those of as many ranks as there were; with another number dropout goes on anew, from the recipe's seed."""
+    """Restore the generators if the number of ranks is the same; otherwise dropout restarts from the seed."""
     if len(tensors["random"]) != ranks.size:
         return
     # Clones: torch crashes on a state that does not begin its storage.

@@ -1,9 +1,9 @@
-"""The contrastive training: pairs in, a model folder out.
+"""Contrastive training: pairs in, a model folder out.
 
 models/mine/
   adjoin.json, model.safetensors, tokenizer.json    the model; adjoin.json is written last
-  training/log.jsonl, curve.png, step-NNNNNNNN/     how it came about; the state to resume from
-  training/evaluations.jsonl ...                    what it was worth on the way, see aside.py
+  training/log.jsonl, curve.png, step-NNNNNNNN/     log, loss curve, and the checkpoint to resume from
+  training/evaluations.jsonl ...                    validation scores, see validation.py
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +17,11 @@ from adjoin.ranks import ALONE, Ranks
 from adjoin.training import shards
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Say, run_training
-from adjoin.training.prepare import Contrast, forget_tokens, prepare
+from adjoin.training.prepare import ContrastiveTraining, prepare
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import describe, write_snapshot, write_weights
-from adjoin.training.validation import KEPT_FILE, SNAPSHOT, Aside, Evaluations, Kept
+from adjoin.training.setup import remove_temporary_data
+from adjoin.training.validation import BEST_FILE, SNAPSHOT, BestCheckpoint, Evaluations, Validation
 
 
 def train(
@@ -30,7 +31,7 @@ def train(
     *,
     resume: bool = False,
     tokens: Path | None = None,
-    aside: Aside | None = None,
+    validation: Validation | None = None,
     ranks: Ranks = ALONE,
     say: Say = lambda _: None,
     watch: Watch = lambda _: None,
@@ -39,86 +40,86 @@ def train(
 
     Args:
         pairs: folders that `adjoin mine` wrote, or JSON-lines files of labelled pairs (pairs/labelled.py).
-        out: the model's folder.
+        out: folder of the model.
         recipe: all options.
-        resume: go on from the last checkpoint below `out`, if there is one.
-        tokens: folder where the pairs' tokens stay, for one training after the other that begins with the same
-            pairs, vocabulary and lengths; None for one below `out` that is gone at the end.
-        aside: how the training is measured on its way; whether it is makes no difference to the weights of any
-            step, but the model may be an earlier step's then.
+        resume: continue from the last checkpoint below `out`, if there is one.
+        tokens: folder that keeps the tokenized pairs for later trainings on the same pairs, vocabulary and
+            lengths; None for a temporary one below `out`.
+        validation: how the model is measured during the training. The weights of every step stay the same; with
+            `keep` the final model may be that of an earlier step.
         ranks: the processes that share the training.
-        say: told what is being prepared, and what evaluations found, in a line.
-        watch: told about each step.
+        say: called with one line about each stage, and about each validation.
+        watch: called with the report of each step.
 
     Returns:
-        The finished model's description.
+        The description of the finished model.
 
     Raises:
         AdjoinError: the recipe, the pairs or a checkpoint is wrong, or the loss is no longer finite.
-        KeyboardInterrupt: after the state was saved.
-        OSError: the disk is full; the last checkpoint still stands.
+        KeyboardInterrupt: after the checkpoint was written.
+        OSError: the disk is full; the previous checkpoint is intact.
     """
     if recipe.start.is_static:
         ranks = ranks.on_cpu()
     paths = [pairs] if isinstance(pairs, Path) else list(pairs)
     say = say if ranks.is_main else lambda _: None
-    contrast = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, say=say)
-    run = contrast.run
-    evaluations = Evaluations(aside, run.folder, run.progress.step) if aside else None
+    training = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, say=say)
+    run = training.run
+    evaluations = Evaluations(validation, run.folder, run.progress.step) if validation else None
     if evaluations is not None:
         ranks.on_main_rank(evaluations.forget_later)
-        run.aside, run.aside_every = _evaluating(contrast, evaluations, say), evaluations.aside.every
+        run.validate, run.validate_every = _validate(training, evaluations, say), evaluations.validation.every
     run_training(run, watch)
-    if evaluations is not None and run.aside is not None and evaluations.last != run.progress.step:
-        run.aside()
+    if evaluations is not None and run.validate is not None and evaluations.last != run.progress.step:
+        run.validate()
     best = evaluations.best() if evaluations is not None else None
     if best is not None and best.step != run.progress.step:
         say(f"the model is that of step {best.step:,}: {best.score} was {best.value:.3f}, the highest")
-        ranks.on_main_rank(lambda: _finish_with(best, out, contrast))
+        ranks.on_main_rank(lambda: _finish_with(best, out, training))
         return Description.read(out)
-    description = describe(contrast)
+    description = describe(training)
     with run.average.swapped() if run.average is not None else nullcontext():
-        weights = shards.whole_weights(contrast.body) if run.recipe.shard else None  # type: ignore[arg-type]
+        weights = shards.whole_weights(training.body) if run.recipe.shard else None  # type: ignore[arg-type]
 
         def finish() -> None:
-            write_weights(out, contrast.body, weights)
-            _finish(description, out, contrast)
+            write_weights(out, training.body, weights)
+            _finish(description, out, training)
 
         ranks.on_main_rank(finish)
     return description
 
 
-def _evaluating(contrast: Contrast, evaluations: Evaluations, say: Say) -> Callable[[], None]:
-    """What the loop calls to have the model measured as it stands."""
-    run, snapshot = contrast.run, contrast.run.folder / SNAPSHOT
+def _validate(training: ContrastiveTraining, evaluations: Evaluations, say: Say) -> Callable[[], None]:
+    """The function that the loop calls to have the model measured as it is."""
+    run, snapshot = training.run, training.run.folder / SNAPSHOT
 
-    def evaluate() -> None:
-        write_snapshot(snapshot, contrast)
+    def validate() -> None:
+        write_snapshot(snapshot, training)
         name, step = run.folder.parent.name, run.progress.step
-        facts: dict[str, str | int] = {"training": name, "step": step, "batch": run.size}
+        facts: dict[str, str | int] = {"training": name, "step": step, "batch": run.batch_size}
         run.ranks.on_main_rank(lambda: say(evaluations.take(snapshot, facts, run.progress.elapsed)))
         evaluations.last = step
 
-    return evaluate
+    return validate
 
 
-def _finish_with(best: Kept, out: Path, contrast: Contrast) -> None:
-    """Make the best model the one that the training gives."""
+def _finish_with(best: BestCheckpoint, out: Path, training: ContrastiveTraining) -> None:
+    """Make the best model the result of the training."""
     description = Description.read(best.folder)
     for path in sorted(best.folder.iterdir()):
-        if path.name not in (DESCRIPTION_FILE, KEPT_FILE):
+        if path.name not in (DESCRIPTION_FILE, BEST_FILE):
             write_atomically(out / path.name, path.read_bytes())
     description.training["kept"] = {
         "score": best.score,
         "value": best.value,
-        "of_steps": contrast.run.progress.step,
+        "of_steps": training.run.progress.step,
     }
-    _finish(description, out, contrast)
+    _finish(description, out, training)
 
 
-def _finish(description: Description, out: Path, contrast: Contrast) -> None:
-    run = contrast.run
-    title = f"{'/'.join(out.resolve().parts[-2:])}: {len(contrast.cache):,} pairs, batch {run.size:,}"
+def _finish(description: Description, out: Path, training: ContrastiveTraining) -> None:
+    run = training.run
+    title = f"{'/'.join(out.resolve().parts[-2:])}: {len(training.cache):,} pairs, batch {run.batch_size:,}"
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
     write_json(out / DESCRIPTION_FILE, description.as_json())  # last: a folder without it is no model
-    forget_tokens(run.folder)
+    remove_temporary_data(run.folder)

@@ -1,7 +1,7 @@
-"""What a recipe leaves to the machine: threads, precision, the size of micro-batches, what may be kept in memory.
+"""Execution config: precision, threads, micro-batch size and kept activations, chosen for this machine.
 
-Measured or counted once, at a training's start, and kept in its checkpoints: another number of threads, or other
-micro-batches, would move the last bits of a resumed run.
+It is chosen once, at the start of a training, and kept in its checkpoints: another number of threads, or other
+micro-batches, would move the last bits of a resumed training.
 """
 
 import os
@@ -13,37 +13,37 @@ from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.files import wrong_types
-from adjoin.model.bodies import StaticBody, TransformerBody
+from adjoin.model.bodies import AnyBody, TransformerBody
 from adjoin.ranks import Ranks
 from adjoin.training.hardware import (
     available_memory,
     best_threads,
+    cpu_count,
     half_precision,
-    processors,
     return_freed_memory,
 )
 from adjoin.training.memory import graph_bytes_per_token
 from adjoin.training.recipe import Recipe
 
 TOKEN_BUDGET = {"cpu": 512, "cuda": 32_768}  # padded tokens; measured on the CPU in docs/LOG.md
-KEPT_ON_CPU = 256 << 20  # bytes: small, so that memory and cost a pair do not change with the batch
-KEPT_ON_GPU = 0.7  # share of what is free beside gradients and moments: that memory serves nobody else
-_LARGEST_FOR_WORKERS = 100_000_000  # trained numbers: 400 MB of gradients a worker
-_LARGEST_MICRO_BATCH = 0.5  # share of the same for one micro-batch: at 32,768 tokens M takes 93 GB, XL 2,500
+KEPT_ON_CPU = 256 << 20  # bytes: small, so that memory and cost per pair do not change with the batch
+KEPT_ON_GPU = 0.7  # share of the free memory beside gradients and moments: nothing else uses it
+_LARGEST_FOR_WORKERS = 100_000_000  # trained parameters: 400 MB of gradients per worker
+_LARGEST_MICRO_BATCH = 0.5  # share of free memory for one micro-batch: 32,768 tokens of M take 93 GB, of XL 2,500
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float64": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """A training's settings on its machine.
+class ExecutionConfig:
+    """How a training runs on its machine. Only the last bits of its result depend on it.
 
     Attributes:
         precision: "float32", "bfloat16" or "float64".
-        threads: of the processor, for each rank.
-        token_budget: padded tokens of a micro-batch.
-        kept_tokens: padded tokens whose graphs are kept together.
-        workers: micro-batches at a time (objective/crew.py).
+        threads: CPU threads of each rank.
+        token_budget: padded tokens per micro-batch.
+        kept_tokens: padded tokens whose graphs are kept between the two passes; the others are recomputed.
+        workers: micro-batches computed at the same time (objective/replicas.py).
     """
 
     precision: str
@@ -54,36 +54,63 @@ class Settled:
 
     @property
     def autocast(self) -> torch.dtype | None:
-        """What the body's products run in, where that is not the weights' own precision."""
+        """The matmul dtype of the body; None for the dtype of its weights."""
         return _DTYPES[self.precision]
 
     def as_json(self) -> dict[str, Any]:
-        """For the checkpoint."""
+        """All fields, for the checkpoint."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """What `as_json` gave.
+        """Read what `as_json` returned, also in version 0.1.0.
 
         Raises:
-            AdjoinError: it is damaged.
+            AdjoinError: a field is missing, unknown or of the wrong type.
         """
+        former = {"memory_tokens": "kept_tokens"}  # name in version 0.1.0 → today's
+        content = {former.get(name, name): value for name, value in content.items()}
         declared = {field.name: field.type for field in fields(cls)}
         wrong = content.keys() != declared.keys() or wrong_types(content, declared)
         if wrong or content["precision"] not in _DTYPES:
             raise AdjoinError(
-                f"the checkpoint's settings are damaged: {content}; take another --out and start afresh"
+                f"the execution config of the checkpoint is damaged: {content}; take another --out and start"
+                " afresh"
             )
         return cls(**content)
 
 
 def loss_matmul_dtype(recipe: Recipe) -> torch.dtype | None:
-    """What the loss's matrix products are rounded to; None for the vectors' own precision."""
+    """The matmul dtype of the loss; None for the dtype of the vectors."""
     return torch.bfloat16 if recipe.loss_precision == "bfloat16" else None
 
 
-def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
-    """The precision, and the number of threads of each rank; the latter takes effect at once."""
+def start_execution(
+    recipe: Recipe, ranks: Ranks, resumed: dict[str, Any]
+) -> tuple[ExecutionConfig | None, str, int]:
+    """Set the number of threads, before the body exists.
+
+    Args:
+        recipe: all options.
+        ranks: the processes that share the training.
+        resumed: the execution config of a checkpoint as JSON; empty for a new training.
+
+    Returns:
+        The execution config of the checkpoint, or None for a new training; precision; threads.
+
+    Raises:
+        AdjoinError: the config is damaged.
+    """
+    if not resumed:
+        return None, *choose_precision_and_threads(recipe, ranks)
+    config = ExecutionConfig.from_json(resumed)
+    return_freed_memory()
+    torch.set_num_threads(config.threads)
+    return config, config.precision, config.threads
+
+
+def choose_precision_and_threads(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
+    """Choose the precision and the number of threads of each rank, and set the latter in torch."""
     return_freed_memory()
     precision = recipe.precision
     if precision == "auto":
@@ -96,76 +123,74 @@ def settle_processor(recipe: Recipe, ranks: Ranks) -> tuple[str, int]:
     return precision, threads
 
 
-def settle(
-    recipe: Recipe, body: StaticBody | TransformerBody, ranks: Ranks, precision: str, threads: int
-) -> Settled:
-    """Everything else, once the body is where it computes."""
-    room = available_memory(ranks.device) - still_to_come(recipe, body, ranks.size)
-    return share_out(recipe, body, ranks.device.type, ranks.broadcast(room), precision, threads)
+def choose_execution(recipe: Recipe, body: AnyBody, ranks: Ranks, precision: str, threads: int) -> ExecutionConfig:
+    """Choose the execution config by the free memory of the device, once the body is there."""
+    free = available_memory(ranks.device) - training_state_bytes(recipe, body, ranks.size)
+    return fit_execution(recipe, body, ranks.device.type, ranks.broadcast(free), precision, threads)
 
 
-def still_to_come(recipe: Recipe, body: StaticBody | TransformerBody, ranks: int) -> float:
-    """Bytes that gradients, moments and a running average will take on each rank."""
+def training_state_bytes(recipe: Recipe, body: AnyBody, ranks: int) -> float:
+    """Bytes of gradients, optimizer moments and average of the weights on each rank."""
     trained = sum(p.numel() * p.element_size() for p in body.parameters() if p.requires_grad)
     copies = 3 + (recipe.average is not None)  # AdamW has two moments
     return trained * copies / (ranks if recipe.shard else 1)
 
 
-def weight_copies(body: StaticBody | TransformerBody, precision: str) -> int:
-    """Bytes of the weights in the precision of their products, which each graph keeps: 13 GB of L's."""
+def autocast_copy_bytes(body: AnyBody, precision: str) -> int:
+    """Bytes of the bfloat16 copies of the weights, which each graph keeps under autocast: 13 GB for L."""
     return 2 * sum(p.numel() for p in body.parameters() if p.ndim > 1) if precision == "bfloat16" else 0
 
 
-def share_out(
+def fit_execution(
     recipe: Recipe,
-    body: StaticBody | TransformerBody,
+    body: AnyBody,
     device: str,
-    room: float,
+    free: float,
     precision: str,
     threads: int,
-) -> Settled:
-    """What micro-batches and kept graphs get of a device's memory; `adjoin plan` asks this for devices on paper.
+) -> ExecutionConfig:
+    """Divide a device's memory between micro-batches and kept graphs.
 
     Args:
-        recipe: its token budget and memory count, where given.
-        body: also one of fake tensors (see memory.py).
+        recipe: its token budget and memory win over what is chosen here.
+        body: may be of fake tensors (see memory.py).
         device: "cpu" or "cuda".
-        room: bytes that are free beside all that is still to come.
-        precision: as settled.
-        threads: as settled.
+        free: bytes beside weights, gradients and moments.
+        precision: from `choose_precision_and_threads`.
+        threads: likewise.
     """
     budget = recipe.token_budget or TOKEN_BUDGET[device]
     if not body.pads:
-        return Settled(precision, threads, budget, budget)
-    a_token = graph_bytes_per_token(body, _DTYPES[precision])
-    copies = 0 if recipe.shard else weight_copies(body, precision)
+        return ExecutionConfig(precision, threads, budget, budget)
+    bytes_per_token = graph_bytes_per_token(body, _DTYPES[precision])
+    copies = 0 if recipe.shard else autocast_copy_bytes(body, precision)
     if recipe.token_budget is None:
-        budget = max(recipe.max_tokens, min(budget, int((_LARGEST_MICRO_BATCH * room - copies) / a_token)))
-    kept = KEPT_ON_GPU * room if device == "cuda" else min(KEPT_ON_CPU, room / 4)
+        budget = max(recipe.max_tokens, min(budget, int((_LARGEST_MICRO_BATCH * free - copies) / bytes_per_token)))
+    kept = KEPT_ON_GPU * free if device == "cuda" else min(KEPT_ON_CPU, free / 4)
     kept = recipe.memory * 1e9 if recipe.memory is not None else max(0.0, kept)
-    kept_tokens = int(kept / (a_token + copies / budget))
+    kept_tokens = int(kept / (bytes_per_token + copies / budget))
     if recipe.memory is None:
-        kept_tokens = max(kept_tokens, budget)  # the last micro-batch is kept for nothing: it was there anyway
-    workers = workers_for(recipe, body) if device == "cpu" else 1
-    a_worker = still_to_come(recipe, body, 1) / 3 + budget * a_token
-    workers = max(1, min(workers, int(_LARGEST_MICRO_BATCH * room / a_worker)))
-    return Settled(precision, threads, budget, kept_tokens, workers)
+        kept_tokens = max(kept_tokens, budget)  # the last micro-batch costs nothing to keep: its graph is there
+    workers = micro_batch_workers(recipe, body) if device == "cpu" else 1
+    bytes_per_worker = training_state_bytes(recipe, body, 1) / 3 + budget * bytes_per_token
+    workers = max(1, min(workers, int(_LARGEST_MICRO_BATCH * free / bytes_per_worker)))
+    return ExecutionConfig(precision, threads, budget, kept_tokens, workers)
 
 
-def workers_for(recipe: Recipe, body: StaticBody | TransformerBody) -> int:
-    """How many micro-batches a rank embeds at a time on the processor: one a thread, if the body allows it.
+def micro_batch_workers(recipe: Recipe, body: AnyBody) -> int:
+    """How many micro-batches a rank computes at the same time on the CPU: one per thread, if the body allows it.
 
-    Not a large one, as each worker has gradients of its own; not one that draws dropout, as threads would take
-    each other's random numbers.
+    One for a large body, as each worker has its own gradients. One with dropout, as threads would draw each
+    other's random numbers.
     """
     trained = sum(p.numel() for p in body.parameters() if p.requires_grad)
     if recipe.compile or recipe.shard or trained > _LARGEST_FOR_WORKERS or _draws_dropout(body):
         return 1
-    return recipe.threads or max(1, processors() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return recipe.threads or max(1, cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def _draws_dropout(body: StaticBody | TransformerBody) -> bool:
-    """Whether a body's forward pass is random: by its modules, and by what its configuration says of attention."""
+def _draws_dropout(body: AnyBody) -> bool:
+    """Whether the forward pass is random: dropout in a module, or in the configuration (attention's)."""
     settings = vars(body.model.config) if isinstance(body, TransformerBody) else {}
     shares = [value for name, value in settings.items() if "drop" in name and isinstance(value, float)]
     return any(share > 0 for share in shares) or any(

@@ -1,4 +1,4 @@
-"""What this machine can do, measured in a moment: products, memory, threads. Nothing here is set for good."""
+"""Measurements of this machine: matmul speed, memory bandwidth, free memory, number of threads."""
 
 import contextlib
 import ctypes
@@ -9,28 +9,29 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import psutil
 import torch
 
 _PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _SMALLEST_PRODUCT, _LARGEST_PRODUCT = 256, {"cpu": 2_048, "cuda": 8_192}  # rows of square matrices
 _TRAINING_PRODUCT = (2_048, 384, 1_024)  # a micro-batch's tokens through the first matrix of mini's gated MLP
 _COPIED = {"cpu": 1 << 27, "cuda": 1 << 29}  # bytes: well above what caches hold
-_SECONDS = {"product": 0.4, "copy": 0.3, "threads": 0.3}  # the last a candidate
+_SECONDS = {"product": 0.4, "copy": 0.3, "threads": 0.3}  # "threads": per candidate
 _ROUNDS = 5
-_FEWER_IF_WITHIN = 1.05  # another thread must gain more than 5 %: others may want the processor
+_FEWER_IF_WITHIN = 1.05  # another thread must gain more than 5 %: other processes may need the core
 
 _M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 class Datasheet(NamedTuple):
-    """What a maker promises of a device, for planning on paper.
+    """A GPU's datasheet, for plans of machines that are not there.
 
     Attributes:
-        flops: of dense bfloat16 products, summed in float32, in FLOP/s.
-        memory: in bytes.
-        bandwidth: of that memory, in bytes/s.
+        flops: FLOP/s of dense bfloat16 products with float32 accumulation.
+        memory: bytes.
+        bandwidth: bytes/s of that memory.
     """
 
     flops: float
@@ -38,7 +39,7 @@ class Datasheet(NamedTuple):
     bandwidth: float
 
 
-# From NVIDIA's data sheets; SXM modules where there are several. An H200 keeps up about 790e12 of the 989e12.
+# From NVIDIA's data sheets; SXM modules where there are several. An H200 sustains about 790e12 of the 989e12.
 DATASHEETS = {
     "H200": Datasheet(989e12, 141e9, 4.8e12),
     "H100": Datasheet(989e12, 80e9, 3.35e12),
@@ -49,7 +50,7 @@ DATASHEETS = {
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the device multiplies it in hardware; None elsewhere, where emulation is far slower."""
+    """bfloat16 if the device multiplies it in hardware, else None: emulation is far slower than float32."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else None
     if device.type == "cpu":
@@ -60,17 +61,17 @@ def half_precision(device: torch.device) -> torch.dtype | None:
 
 
 def matmul_peak(dtype: torch.dtype, device: torch.device, threads: int | None = None) -> float:
-    """The best FLOP/s of square products, larger and larger ones as far as half a second goes.
+    """Measure the peak FLOP/s of square matrix products of growing size, in about half a second.
 
     Args:
-        dtype: of the numbers.
-        device: where they are.
-        threads: of the processor; None for as many as torch uses.
+        dtype: of the matrices.
+        device: of the matrices.
+        threads: CPU threads; None for the number that torch uses.
     """
     with _threads(threads or torch.get_num_threads()):
         size, best = _SMALLEST_PRODUCT, 0.0
         product = _product(size, size, size, dtype, device)
-        seconds_of(product, device)  # libraries start at the first call
+        seconds_of(product, device)  # the first call initialises libraries
         ends = time.perf_counter() + _SECONDS["product"]
         while True:
             seconds = seconds_of(product, device)
@@ -84,7 +85,7 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, threads: int | None = 
 
 
 def memory_bandwidth(device: torch.device) -> float:
-    """The best bytes/s, read and written, of copying a large tensor."""
+    """Measure the peak bytes/s, read plus written, of copying a large tensor."""
     number = _COPIED.get(device.type, 1 << 27)
     source = torch.ones(number, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
@@ -101,24 +102,22 @@ def memory_bandwidth(device: torch.device) -> float:
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that can still be taken: of a GPU's memory, or of the machine's and of what our cgroups allow."""
+    """Free bytes: of a GPU's memory, or of the machine's within the limits of our cgroups."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = _fields(_PROC / "meminfo").get("MemAvailable")
-    if free is None:  # no Linux
-        free = _psutil().virtual_memory().available
+    free: int = psutil.virtual_memory().available
     return max(0, min([free, *_memory_allowances()]))
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes this process has held since it started or `reset_peak_memory` was called."""
+    """The most bytes this process has held since its start or the last `reset_peak_memory`."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     highest = _fields(_PROC / "self" / "status").get("VmHWM")
     if highest is not None:
         return highest
     if sys.platform == "win32":
-        return int(_psutil().Process().memory_info().peak_wset)
+        return int(psutil.Process().memory_info().peak_wset)
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -126,7 +125,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def reset_peak_memory(device: torch.device) -> bool:
-    """Let `peak_memory` start anew, from what is held now; False where the kernel does not allow it."""
+    """Restart `peak_memory` from what is held now; False if the kernel does not allow it."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return True
@@ -138,34 +137,35 @@ def reset_peak_memory(device: torch.device) -> bool:
 
 
 def return_freed_memory() -> None:
-    """Let glibc give large tensors back to the system when they are freed, rather than hold on to some.
+    """Make glibc return the memory of freed large tensors to the system at once.
 
-    A training's peak was lower by it, at about 2 % of its speed (docs/LOG.md). Elsewhere nothing is done.
+    This lowers the peak memory of a training, at about 2 % of its speed (docs/LOG.md). With another C library
+    nothing is done.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 4 << 20)
 
 
-def processors() -> int:
-    """How many processors this process may use: by its affinity, and by what its cgroups grant, rounded down."""
+def cpu_count() -> int:
+    """CPU cores that this process may use, by its affinity and by the quotas of its cgroups, rounded down."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
     number = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, int(min([number, *_processor_quotas()])))
+    return max(1, int(min([number, *_cpu_quotas()])))
 
 
 def best_threads(candidates: Iterable[int] | None = None) -> int:
-    """The number of threads at which the processor is fastest at a training's product, by measurement.
+    """Measure which number of threads computes a training's typical product fastest.
 
-    The candidates take turns, so that what others do on the machine meets all of them; the median tells, for it
-    holds the waits that the best time leaves out. About 0.3 s a candidate.
+    The candidates take turns, so that other load on the machine affects all of them. Medians are compared, as the
+    minimum leaves out the waiting. Takes about 0.3 s per candidate.
 
     Args:
-        candidates: None for 1, 2, 4 and so on to `processors()`.
+        candidates: numbers of threads; None for 1, 2, 4 and so on up to `cpu_count()`.
 
     Returns:
-        For torch.set_num_threads; the fewest of those within 5 % of the fastest.
+        A number for torch.set_num_threads: the smallest within 5 % of the fastest.
     """
-    numbers = sorted(set(candidates)) if candidates is not None else _powers_of_two(processors())
+    numbers = sorted(set(candidates)) if candidates is not None else _powers_of_two(cpu_count())
     if len(numbers) == 1:
         return numbers[0]
     device = torch.device("cpu")
@@ -199,15 +199,17 @@ def _threads(number: int) -> Iterator[None]:
 def _product(
     rows: int, inner: int, columns: int, dtype: torch.dtype, device: torch.device
 ) -> Callable[[], object]:
-    """A product of random matrices: of zeros, a GPU draws less power and runs faster than it ever does at work."""
-    random = torch.Generator(device).manual_seed(0)  # our own: a training's random numbers stay as they are
+    """A product of random matrices: with zeros a GPU draws less power and runs faster than in a training."""
+    random = torch.Generator(device).manual_seed(
+        0
+    )  # our own generator: the training's random numbers stay as they are
     left = torch.randn(rows, inner, device=device, generator=random).to(dtype)
     right = torch.randn(inner, columns, device=device, generator=random).to(dtype)
     return lambda: left @ right
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """How long some work takes, a GPU's own part of it included."""
+    """Wall-clock seconds of a function, including the work that it starts on a GPU."""
     began = time.perf_counter()
     work()
     if device.type == "cuda":
@@ -215,14 +217,8 @@ def seconds_of(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def _psutil() -> Any:  # noqa: ANN401 - an untyped library, which accelerate brings along
-    import psutil
-
-    return psutil
-
-
 def _memory_allowances() -> Iterator[int]:
-    """What is left of each cgroup's limit; files that it holds in memory for later reading can be dropped."""
+    """Bytes left within each cgroup's limit; inactive page cache can be reclaimed. psutil reads no cgroups."""
     names = (
         ("memory.max", "memory.current", "inactive_file"),  # version 2
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
@@ -234,8 +230,8 @@ def _memory_allowances() -> Iterator[int]:
                 yield limit[0] - usage[0] + _fields(folder / "memory.stat").get(files, 0)
 
 
-def _processor_quotas() -> Iterator[float]:
-    """Processors' worth of time that each cgroup grants; none is yielded where there is no bound."""
+def _cpu_quotas() -> Iterator[float]:
+    """CPU cores that each cgroup grants; nothing for one without a limit. loky and joblib read the root only."""
     for folder in _cgroups("cpu"):
         for numbers in (
             _numbers(folder / "cpu.max"),  # version 2
@@ -246,7 +242,7 @@ def _processor_quotas() -> Iterator[float]:
 
 
 def _cgroups(controller: str) -> Iterator[Path]:
-    """The folders of this process's cgroups and of those around them, for each bounds what is inside."""
+    """The folders of this process's cgroups and of their parents, whose limits hold as well."""
     for line in _text(_PROC / "self" / "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
@@ -255,12 +251,12 @@ def _cgroups(controller: str) -> Iterator[Path]:
             root = _CGROUPS / controller
         else:
             continue
-        folder = root / path.lstrip("/")  # within a container it may not exist; the root then is the container's
+        folder = root / path.lstrip("/")  # missing within a container, whose own root it is then
         yield from (part for part in (folder, *folder.parents) if part.is_relative_to(root))
 
 
 def _fields(path: Path) -> dict[str, int]:
-    """The numbers of a file of names and numbers, those in kB as bytes."""
+    """Name → number in a file of such lines, kB as bytes."""
     rows = (line.replace(":", " ").split() for line in _text(path).splitlines())
     return {
         row[0]: int(row[1]) << (10 if row[2:] == ["kB"] else 0)
@@ -270,7 +266,7 @@ def _fields(path: Path) -> dict[str, int]:
 
 
 def _numbers(path: Path) -> list[int]:
-    """The whole numbers in a file; none if it is missing."""
+    """The integers in a file; none if it is missing."""
     return [int(word) for word in _text(path).split() if word.removeprefix("-").isdecimal()]
 
 

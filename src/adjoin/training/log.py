@@ -1,4 +1,4 @@
-"""The training's log: one JSON a step, and its curve as a picture."""
+"""The training log: one JSON line per step, and its loss curve as a picture."""
 
 import json
 import os
@@ -9,31 +9,34 @@ from typing import Any
 
 from adjoin.files import write_atomically
 
+_FORMER_KEYS = {"scale": "logit_scale", "rate": "lr_scale", "norm": "grad_norm"}  # of version 0.1.0 → today's
+
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What a step measured, for the log and for the progress display.
+    """The measurements of one training step, for the log and the progress display.
 
     Attributes:
-        step: its number, counted from 1.
-        epoch: passes over the pairs so far.
-        loss: in nats; the logarithm of the batch size is chance.
-        scale: exp(tau); None where there is none.
-        rate: learning rate as a share of its highest.
-        norm: of the gradient, before clipping.
-        pairs_per_second, tokens_per_second: of this step; real tokens, without padding.
-        padding: share of the tokens that were padding.
-        waited: share of the time in which the step waited for its batch.
+        step: number of the step, counted from 1.
+        epoch: passes over the data so far.
+        loss: in nats; a contrastive loss of log(batch size) is chance.
+        logit_scale: exp(tau); None in a generative training.
+        lr_scale: learning rate as a share of its peak, 0 to 1.
+        grad_norm: global norm of the gradient, before clipping.
+        pairs_per_second: pairs (or rows) per second in this step.
+        tokens_per_second: tokens per second in this step, without padding.
+        padding: share of padding among the tokens.
+        waited: share of the step's time in which it waited for its batch.
         elapsed: seconds spent in steps so far.
-        left: seconds left, as far as can be told.
+        left: estimated seconds left.
     """
 
     step: int
     epoch: float
     loss: float
-    scale: float | None
-    rate: float
-    norm: float
+    logit_scale: float | None
+    lr_scale: float
+    grad_norm: float
     pairs_per_second: float
     tokens_per_second: float
     padding: float
@@ -49,7 +52,7 @@ class TrainingLog:
     """Appends step reports to a JSON-lines file."""
 
     def __init__(self, path: Path, *, keep_steps: int) -> None:
-        """Open the log, dropping lines after step `keep_steps`: those steps are done again."""
+        """Open the log, and drop the lines after step `keep_steps`: a resumed training repeats those steps."""
         kept = [line for line in whole_lines(path) if line["step"] <= keep_steps]
         write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
@@ -61,30 +64,35 @@ class TrainingLog:
         self._file.write(json.dumps(rounded) + "\n")
 
     def flush(self) -> None:
-        """Bring what was added to the disk."""
+        """Write the reports so far to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """End the log."""
+        """Close the file."""
         self._file.close()
 
 
 def whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON-lines file, none if there is no file; a line that was cut by a crash is left out."""
+    """Read a JSON-lines log, by today's names of the keys.
+
+    Returns:
+        One dictionary per line, none if there is no file. A line that a crash cut short is left out.
+    """
     if not path.exists():
         return []
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            lines.append(json.loads(line))
+            report = json.loads(line)
         except ValueError:
             continue
+        lines.append({_FORMER_KEYS.get(key, key): value for key, value in report.items()})
     return lines
 
 
 def draw_curve(log: Path, picture: Path, title: str) -> None:
-    """Draw loss and temperature over the steps of a log into a PNG."""
+    """Draw the loss, and exp(tau) if there is one, over the steps of a log into a PNG file."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -96,9 +104,9 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
     left.plot(steps, losses, color="0.75", linewidth=0.8, label="loss of each step")
     left.plot(steps, _smooth(losses), color="C0", label="smoothed")
     left.set(xlabel="step", ylabel="loss (nats)", title=title, ylim=(0, None))
-    if lines and lines[0]["scale"] is not None:
+    if lines and lines[0]["logit_scale"] is not None:
         right = left.twinx()
-        right.plot(steps, [line["scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
+        right.plot(steps, [line["logit_scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
         right.set(ylabel="exp τ", ylim=(0, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(picture)

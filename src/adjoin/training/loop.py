@@ -1,4 +1,4 @@
-"""The loop that every training runs, contrastive or generative. It reads from top to bottom."""
+"""The loop that every training runs, contrastive or generative."""
 
 import math
 import time
@@ -17,31 +17,31 @@ from adjoin.training import checkpoint
 from adjoin.training.average import Average
 from adjoin.training.log import StepReport, TrainingLog, Watch
 from adjoin.training.recipe import Recipe
-from adjoin.training.schedule import Budget, rate
+from adjoin.training.schedule import Budget, lr_scale
 
 Say = Callable[[str], None]
 
-_SETTLED = {"token_budget", "memory_tokens"}  # what a step may change of what was settled
+_CHANGED_BY_STEP = {"token_budget", "kept_tokens"}  # an out-of-memory retry makes them smaller
 
 
-class Measured(Protocol):
-    """What a step says of itself: the loss of the whole batch; this rank's tokens, and those with padding."""
+class StepResult(Protocol):
+    """What a step reports: the loss of the whole batch, and the tokens of this rank."""
 
     @property
     def loss(self) -> float:
-        """In nats."""
+        """Loss in nats."""
 
     @property
     def tokens(self) -> int:
-        """Real ones."""
+        """Tokens without padding."""
 
     @property
     def padded(self) -> int:
-        """All that went through the body."""
+        """Tokens with padding."""
 
 
 class Batches(Protocol):
-    """The batches in order, prepared ahead; see `Loader`."""
+    """Batches in order, prepared ahead; see `Loader`."""
 
     waited: float
 
@@ -49,31 +49,31 @@ class Batches(Protocol):
         """The next batch."""
 
     def close(self) -> None:
-        """No more are wanted."""
+        """Stop preparing batches."""
 
 
 @dataclass
 class Run:
-    """A training that is ready to go, or to go on.
+    """A training that is ready for the loop.
 
     Attributes:
         recipe: all options.
-        ranks: the processes that share it.
-        folder: where log, curve and checkpoints go.
-        modules: all that is trained, as checkpoints keep it.
-        optimizer: its groups carry "initial_lr", the highest rate.
-        average: the weights' running average, if one is wanted.
-        batches: from the first step that is to be done.
-        step: leaves a batch's gradients in the parameters' `.grad`.
-        after_step: called when the optimiser has changed the weights.
-        address: where a step's batch comes from, for a person.
-        scale: exp(tau) as it stands, or None.
-        budget: where it ends.
-        progress: steps done, seconds spent.
-        size: pairs, or rows, of a batch.
+        ranks: the processes that share the training.
+        folder: for log, curve and checkpoints.
+        modules: everything that is trained, as checkpoints keep it.
+        optimizer: its groups carry "initial_lr", the peak learning rate.
+        average: running average of the weights, or None.
+        batches: starting with the first step that is to be done.
+        step: computes a batch's gradients into the `.grad` of the parameters.
+        after_step: called after each update of the weights.
+        address: where the batch of a step comes from, for an error message.
+        logit_scale: exp(tau) at the moment, or None.
+        budget: when the training ends.
+        progress: steps and seconds done.
+        batch_size: pairs or rows per batch, over all ranks.
         steps_per_epoch: batches in one pass over the data.
-        aside: measures the model as it stands; its time is not the training's.
-        aside_every: after so many steps each time.
+        validate: measures the model as it is; its time does not count as the training's.
+        validate_every: steps between two calls of `validate`.
     """
 
     recipe: Recipe
@@ -83,31 +83,36 @@ class Run:
     optimizer: torch.optim.Optimizer
     average: Average | None
     batches: Batches
-    step: Callable[[Any], Measured]
+    step: Callable[[Any], StepResult]
     after_step: Callable[[], None]
     address: Callable[[int], str]
-    scale: Callable[[], float | None]
+    logit_scale: Callable[[], float | None]
     budget: Budget
-    progress: checkpoint.Progress
-    size: int
+    progress: checkpoint.TrainingProgress
+    batch_size: int
     steps_per_epoch: int
-    aside: Callable[[], None] | None = None
-    aside_every: int = 1
+    validate: Callable[[], None] | None = None
+    validate_every: int = 1
 
     def save(self) -> None:
-        """Write a checkpoint; after memory ran out, with the smaller micro-batches that the step goes on with."""
-        self.progress.settled.update({name: vars(self.step)[name] for name in _SETTLED & vars(self.step).keys()})
-        state = checkpoint.State(self.modules, self.optimizer, self.average, self.ranks)
+        """Write a checkpoint, with the micro-batch size that an out-of-memory retry may have changed."""
+        changed = {name: vars(self.step)[name] for name in _CHANGED_BY_STEP & vars(self.step).keys()}
+        self.progress.execution.update(changed)
+        state = checkpoint.TrainingState(self.modules, self.optimizer, self.average, self.ranks)
         checkpoint.save(self.folder, state, self.progress)
 
 
 def run_training(run: Run, watch: Watch) -> None:
-    """Train until the budget is spent; then, or after Ctrl-C, save the state.
+    """Train until the budget is spent. Write a checkpoint at the end, and after Ctrl-C.
+
+    Args:
+        run: from `make_run`.
+        watch: called with the report of each step, on the main rank.
 
     Raises:
         AdjoinError: the loss or a gradient is no longer finite.
-        KeyboardInterrupt: after the state was saved.
-        OSError: the disk is full; the last checkpoint still stands.
+        KeyboardInterrupt: after the checkpoint was written.
+        OSError: the disk is full; the previous checkpoint is intact.
     """
     log = TrainingLog(run.folder / "log.jsonl", keep_steps=run.progress.step) if run.ranks.is_main else None
     try:
@@ -124,40 +129,40 @@ def run_training(run: Run, watch: Watch) -> None:
 
 def _loop(run: Run, log: TrainingLog | None, watch: Watch, interrupted: list[int]) -> None:
     recipe, progress = run.recipe, run.progress
-    highest = [group["initial_lr"] for group in run.optimizer.param_groups]
+    peak_rates = [group["initial_lr"] for group in run.optimizer.param_groups]
     saved_at = progress.elapsed
     run.modules.train()
     while (share := run.budget.progress(progress.step, progress.elapsed)) < 1 and not run.ranks.any(
         bool(interrupted)
     ):
         began, waited = time.perf_counter(), run.batches.waited
-        factor = rate(share, recipe.warmup, recipe.schedule, recipe.decay)
-        for group, top in zip(run.optimizer.param_groups, highest, strict=True):
-            group["lr"] = top * factor
+        scale = lr_scale(share, recipe.warmup, recipe.schedule, recipe.decay)
+        for group, peak in zip(run.optimizer.param_groups, peak_rates, strict=True):
+            group["lr"] = peak * scale
 
         run.optimizer.zero_grad(set_to_none=True)
         result = run.step(run.batches.next())
-        norm = clip_gradients(list(run.modules.parameters()), recipe.clip)
-        if not math.isfinite(result.loss) or not math.isfinite(norm):  # before it reaches the weights
+        grad_norm = clip_gradients(list(run.modules.parameters()), recipe.clip)
+        if not math.isfinite(result.loss) or not math.isfinite(grad_norm):  # before it reaches the weights
             raise AdjoinError(
-                f"loss {result.loss}, gradient norm {norm} at {run.address(progress.step)}; no weight was changed"
-                f" by it: take a lower --learning-rate than {recipe.learning_rate}, and another --out"
+                f"loss {result.loss}, gradient norm {grad_norm} at {run.address(progress.step)}; the weights are"
+                f" unchanged: take a lower --learning-rate than {recipe.learning_rate}, and another --out"
             )
         run.optimizer.step()
         run.after_step()
         if run.average is not None:
             run.average.update()
 
-        # All ranks go by the first one's clock, or they would not agree on the rate and on the end.
+        # All ranks use the main rank's clock: they must agree on the learning rate and on the end.
         seconds = run.ranks.broadcast(time.perf_counter() - began)
         progress.step += 1
         progress.elapsed += seconds
-        report = _report(run, result, factor, norm, seconds, run.batches.waited - waited)
+        report = _report(run, result, scale, grad_norm, seconds, run.batches.waited - waited)
         if log is not None:
             log.add(report)
             watch(report)
-        if run.aside is not None and progress.step % run.aside_every == 0:
-            run.aside()
+        if run.validate is not None and progress.step % run.validate_every == 0:
+            run.validate()
         if progress.elapsed - saved_at > 60 * recipe.checkpoint_minutes:
             if log is not None:
                 log.flush()
@@ -166,10 +171,12 @@ def _loop(run: Run, log: TrainingLog | None, watch: Watch, interrupted: list[int
 
 
 def clip_gradients(parameters: list[nn.Parameter], limit: float) -> float:
-    """Scale all gradients down so that their norm together is at most `limit`.
+    """Scale all gradients down together so that their global norm is at most `limit`.
+
+    Like torch.nn.utils.clip_grad_norm_, and also for whole and sharded tensors in one model.
 
     Returns:
-        The norm before, over all ranks where they hold parts of the weights.
+        The norm before clipping, over all ranks where they hold parts of the weights.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     kinds = (
@@ -177,32 +184,34 @@ def clip_gradients(parameters: list[nn.Parameter], limit: float) -> float:
         [g for g in gradients if hasattr(g, "full_tensor")],
     )
     norms: list[Tensor] = []
-    for alike in kinds:  # whole ones, and those of which this rank has a part: they cannot be added up in one call
-        if alike:
-            norm = torch.nn.utils.get_total_norm(alike)
+    for same_kind in kinds:  # torch computes no norm of plain tensors and DTensors in one call
+        if same_kind:
+            norm = torch.nn.utils.get_total_norm(same_kind)
             norms.append(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
     total = torch.linalg.vector_norm(torch.stack(norms)) if len(norms) > 1 else norms[0]
-    for alike in kinds:
-        if alike:
+    for same_kind in kinds:
+        if same_kind:
             factor = torch.clamp(limit / (total + 1e-6), max=1.0)
-            torch._foreach_mul_(alike, factor.item())
+            torch._foreach_mul_(same_kind, factor.item())
     return float(total)
 
 
-def _report(run: Run, result: Measured, factor: float, norm: float, seconds: float, waited: float) -> StepReport:
+def _report(
+    run: Run, result: StepResult, scale: float, grad_norm: float, seconds: float, waited: float
+) -> StepReport:
     progress = run.progress
-    done = run.budget.progress(progress.step, progress.elapsed)
+    share = run.budget.progress(progress.step, progress.elapsed)
     return StepReport(
         step=progress.step,
         epoch=progress.step / run.steps_per_epoch,
         loss=result.loss,
-        scale=run.scale(),
-        rate=factor,
-        norm=norm,
-        pairs_per_second=run.size / seconds,
+        logit_scale=run.logit_scale(),
+        lr_scale=scale,
+        grad_norm=grad_norm,
+        pairs_per_second=run.batch_size / seconds,
         tokens_per_second=run.ranks.size * result.tokens / seconds,
         padding=1 - result.tokens / result.padded,
         waited=waited / seconds,
         elapsed=progress.elapsed,
-        left=progress.elapsed / done * (1 - done),
+        left=progress.elapsed / share * (1 - share),
     )

@@ -1,7 +1,7 @@
-"""The optimisers: AdamW, and Muon for the matrices inside the blocks with AdamW for all else.
+"""The optimizers: AdamW, and Muon for the matrices inside the blocks with AdamW for the rest.
 
-Either is one torch optimiser to the loop and to the checkpoint. Each group of parameters carries "initial_lr",
-the highest rate, which the schedule scales.
+Loop and checkpoint see one torch optimizer in both cases. Each parameter group carries "initial_lr", its peak
+learning rate, which the schedule scales.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,12 @@ from adjoin.training.hardware import half_precision
 from adjoin.training.recipe import OPTIMIZERS, Recipe
 from adjoin.training.shards import is_shard
 
-_BETAS = (0.9, 0.98)  # as CLIP's transformers (Radford et al. 2021): 0.999 remembers longer than a short run lasts
+_BETAS = (
+    0.9,
+    0.98,
+)  # as CLIP's transformers (Radford et al. 2021): 0.999 averages over more steps than a short run has
 _MOMENTUM = 0.95
-_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of x, x³, x⁵: the steepest at zero that still keep near one
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of x, x³, x⁵: the steepest slope at zero that still converges near one
 _ITERATIONS = 5
 
 
@@ -31,26 +34,26 @@ def make_optimizer(
     weight_learning_rate: float,
     tau_learning_rate: float,
     weight_decay: float,
-    may_halve: bool = True,
+    allow_bfloat16: bool = True,
 ) -> torch.optim.Optimizer:
-    """An optimiser of what is trained: parameters that require no gradient are left out.
+    """Make an optimizer of all parameters that require a gradient.
 
     Args:
-        body: its matrices decay; its vectors (norms, biases, token weights) do not.
-        temperature: its tau does not decay; a module without parameters where there is none.
+        body: weight decay applies to its matrices, not to its vectors (norms, biases, token weights).
+        temperature: its tau has no weight decay; a module without parameters if there is none.
         name: one of `OPTIMIZERS`.
-        learning_rate: of the body, at its highest.
-        weight_learning_rate: of a static body's vectors.
-        tau_learning_rate: of tau.
-        weight_decay: decoupled, scaled by the rate.
-        may_halve: whether Muon's products are in bfloat16 where the device multiplies it in hardware.
+        learning_rate: peak learning rate of the body.
+        weight_learning_rate: that of a static body's token weights.
+        tau_learning_rate: that of tau.
+        weight_decay: decoupled, scaled by the learning rate.
+        allow_bfloat16: whether Muon multiplies in bfloat16 where the hardware supports it.
 
     Returns:
-        With as many groups as are not empty, in the order hidden matrices, matrices, vectors, tau; AdamW alone
-        has no hidden matrices.
+        An optimizer whose groups are those that are not empty of: hidden matrices (of Muon), matrices, vectors,
+        tau.
 
     Raises:
-        AdjoinError: there is no such optimiser, or Muon finds no matrix that it can take.
+        AdjoinError: the optimizer is unknown, or the body has no matrices for Muon.
     """
     if name not in OPTIMIZERS:
         raise AdjoinError(f"unknown optimizer {name!r}: expected one of {', '.join(OPTIMIZERS)}")
@@ -72,11 +75,15 @@ def make_optimizer(
         if parameters
     ]
     adamw: dict[str, Any] = {"betas": _BETAS, "fused": _fused([*trained, *tau])}
-    return Muon(groups, may_halve=may_halve, **adamw) if name == "muon" else torch.optim.AdamW(groups, **adamw)
+    return (
+        Muon(groups, allow_bfloat16=allow_bfloat16, **adamw)
+        if name == "muon"
+        else torch.optim.AdamW(groups, **adamw)
+    )
 
 
 def optimizer_for(recipe: Recipe, body: nn.Module, temperature: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser that a recipe asks for; errors as `make_optimizer`."""
+    """Make the optimizer of a recipe; errors as `make_optimizer`."""
     return make_optimizer(
         body,
         temperature,
@@ -85,30 +92,30 @@ def optimizer_for(recipe: Recipe, body: nn.Module, temperature: nn.Module) -> to
         weight_learning_rate=recipe.weight_learning_rate,
         tau_learning_rate=recipe.tau_learning_rate,
         weight_decay=recipe.weight_decay,
-        may_halve=recipe.precision in ("auto", "bfloat16"),
+        allow_bfloat16=recipe.precision in ("auto", "bfloat16"),
     )
 
 
 class Muon(torch.optim.Optimizer):
-    """Groups marked "hidden" take Muon's step: momentum, made orthogonal. The others take AdamW's.
+    """Muon for the groups marked "hidden", AdamW for the others.
 
-    The update of a matrix has all its singular values near one, so that no direction of the gradient drowns
-    another (Jordan et al. 2024, kellerjordan.github.io/posts/muon). It is scaled to the size of AdamW's updates
-    (Liu et al. 2025, arXiv 2502.16982, section 2.2), so that one learning rate serves both.
+    Muon orthogonalizes the momentum of a matrix: all singular values of the update are near one, so that no
+    direction of the gradient dominates (Jordan et al. 2024, kellerjordan.github.io/posts/muon). The update is
+    scaled to the size of AdamW's (Liu et al. 2025, arXiv 2502.16982, section 2.2): one learning rate serves both.
 
-    Equal to torch.optim.Muon with adjust_lr_fn="match_rms_adamw", which works in bfloat16 whatever the machine:
-    where it is emulated, a product of 384 x 1024 ran at 10 GFLOP/s, at 91 in float32.
+    Equal to torch.optim.Muon with adjust_lr_fn="match_rms_adamw", except that torch's always uses bfloat16:
+    where that is emulated, a product of 384 x 1024 ran at 10 GFLOP/s, in float32 at 91.
     """
 
     def __init__(
         self,
         groups: list[dict[str, Any]],
         *,
-        may_halve: bool = True,
+        allow_bfloat16: bool = True,
         **adamw: Any,  # noqa: ANN401 - AdamW's own options
     ) -> None:
         super().__init__(groups, {})
-        self._may_halve = may_halve
+        self._may_halve = allow_bfloat16
         self._adamw = torch.optim.AdamW([group for group in groups if not group["hidden"]], **adamw)
         self._share()
 
@@ -117,7 +124,7 @@ class Muon(torch.optim.Optimizer):
         self._share()
 
     def _share(self) -> None:
-        """AdamW works on our groups and our state, so that there is one of each to save and to schedule."""
+        """Let AdamW use our groups and our state, so that there is one of each to save and to schedule."""
         self._adamw.state = self.state
         self._adamw.param_groups = [group for group in self.param_groups if not group["hidden"]]
 
@@ -138,26 +145,26 @@ class Muon(torch.optim.Optimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
-        update = parameter.grad.lerp(state["momentum"], _MOMENTUM)  # Nesterov's: a look ahead
+        update = parameter.grad.lerp(state["momentum"], _MOMENTUM)  # Nesterov momentum
         precision = half_precision(parameter.device) if self._may_halve else None
-        update = orthogonal(update, precision or torch.float32)
+        update = orthogonalize(update, precision or torch.float32)
         size = 0.2 * max(parameter.shape) ** 0.5  # AdamW's updates have a root mean square of about 0.2
         parameter.mul_(1 - rate * decay)
         parameter.add_(update, alpha=-rate * size)
 
 
-def orthogonal(matrix_MN: Tensor, precision: torch.dtype) -> Tensor:
-    """Push a matrix's singular values near one, about 0.7 to 1.2, and leave its singular vectors as they are.
+def orthogonalize(matrix_MN: Tensor, precision: torch.dtype) -> Tensor:
+    """Move the singular values of a matrix near one, about 0.7 to 1.2, and keep its singular vectors.
 
-    Five rounds of a quintic polynomial of the matrix (Newton-Schulz): products only. Values below about 1/500 of
-    the norm do not get all the way.
+    Five Newton-Schulz iterations of a quintic polynomial, by matrix products only. Singular values below about
+    1/500 of the norm do not get that far.
 
     Args:
         matrix_MN: any matrix (M, N).
-        precision: of the products.
+        precision: dtype of the products.
 
     Returns:
-        (M, N), of that precision.
+        (M, N), in that dtype.
     """
     a, b, c = _COEFFICIENTS
     wide = matrix_MN.shape[0] <= matrix_MN.shape[1]
@@ -170,13 +177,13 @@ def orthogonal(matrix_MN: Tensor, precision: torch.dtype) -> Tensor:
 
 
 def _hidden_matrices(body: nn.Module) -> list[nn.Parameter]:
-    """The trained matrices inside the blocks: neither tables of token vectors nor a head."""
+    """The trained matrices inside the blocks, without embedding tables and heads."""
     tables = {module.weight for module in body.modules() if isinstance(module, nn.Embedding)}
     blocks = [module for module in body.modules() if isinstance(module, nn.ModuleList)]
-    found = dict.fromkeys(parameter for block in blocks for parameter in block.parameters())  # once each, in order
+    in_blocks = dict.fromkeys(p for block in blocks for p in block.parameters())  # once each, in order
     hidden = [
         parameter
-        for parameter in found
+        for parameter in in_blocks
         if parameter.requires_grad and parameter.ndim == 2 and parameter not in tables
     ]
     if not hidden:
@@ -187,5 +194,5 @@ def _hidden_matrices(body: nn.Module) -> list[nn.Parameter]:
 
 
 def _fused(parameters: Iterable[Tensor]) -> bool | None:
-    """True where one kernel can update all; None leaves the choice to torch."""
+    """True if one fused kernel can update all parameters; None leaves the choice to torch."""
     return all(parameter.device.type in {"cpu", "cuda"} for parameter in parameters) or None

@@ -1,27 +1,23 @@
-"""All that a contrastive training needs before its first step: tokens, body, sampler, optimiser, state."""
+"""Set up a contrastive training: tokens, body, sampler, optimizer, and the state of a checkpoint."""
 
 import math
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import nn
 
 from adjoin.batches.cache import TokenCache
-from adjoin.batches.loader import Loader
 from adjoin.batches.sampler import Sampler
 from adjoin.errors import AdjoinError
 from adjoin.files import write_atomically
 from adjoin.model.adapters import with_lora
-from adjoin.model.bodies import StaticBody, TransformerBody
-from adjoin.model.build import checkpoint_body, random_transformer, static_body
+from adjoin.model.bodies import AnyBody, TransformerBody
+from adjoin.model.build import build_body, checkpoint_body
 from adjoin.model.description import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model
+from adjoin.model.locations import DESCRIPTION_FILE, locate_model
 from adjoin.model.presets import preset_named
 from adjoin.model.static import inverse_document_frequency
 from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
@@ -31,175 +27,97 @@ from adjoin.pairs.labelled import import_labelled
 from adjoin.ranks import Ranks
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
-from adjoin.training import checkpoint, shards
-from adjoin.training.average import Average
-from adjoin.training.execution import Settled, loss_matmul_dtype, settle, settle_processor
-from adjoin.training.hardware import return_freed_memory
+from adjoin.training import shards
+from adjoin.training.checkpoint import TrainingProgress
+from adjoin.training.execution import (
+    ExecutionConfig,
+    choose_execution,
+    loss_matmul_dtype,
+    start_execution,
+)
 from adjoin.training.loop import Run, Say
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
-from adjoin.training.schedule import Budget
+from adjoin.training.setup import LABELLED, TOKENS, check_length, claim_folder, make_run
 
 PAIRS_FOR_TOKENIZER = 50_000  # learning takes about 10 s; more pairs change the vocabulary little
-CACHE, LABELLED = "tokens", "labelled"  # below the training's folder, until it has ended
 
 
 @dataclass
-class Contrast:
-    """A contrastive training, ready.
+class ContrastiveTraining:
+    """A contrastive training that is ready to run.
 
     Attributes:
         run: what the loop needs.
-        datasets: whose pairs.
-        cache: their tokens.
-        tokenizer: the model's.
-        body: what is trained.
-        temperature: trained along.
-        dense_weight: what the model is to carry.
+        cache: the tokenized pairs.
+        body: the encoder that is trained.
+        temperature: trained along with it.
+        dense_weight: weight of the vectors in the model's hybrid search, 0 to 1.
     """
 
     run: Run
-    datasets: list[PairDataset]
     cache: TokenCache
-    tokenizer: Tokenizer
-    body: StaticBody | TransformerBody
+    body: AnyBody
     temperature: Temperature
     dense_weight: float
 
 
 def prepare(
     pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, tokens: Path | None, say: Say
-) -> Contrast:
-    """Set a training up, from its last checkpoint if `resume` asks for it; arguments and errors as `train`."""
+) -> ContrastiveTraining:
+    """Set up a training, from its last checkpoint if there is one; arguments and errors as `train`."""
     _check_pairs(pairs, recipe, ranks)
     dense_weight = dense_weight_after(recipe)
-    folder = claim(out, ranks, resume=resume)
-    datasets = open_pairs(pairs, folder, ranks)
-    number = sum(map(len, datasets))
-    batch = recipe.batch_for(number, ranks.size)
+    folder = claim_folder(out, ranks, resume=resume)
+    datasets = open_pairs(pairs, folder.path, ranks)
+    batch_size = recipe.batch_for(sum(map(len, datasets)), ranks.size)
     if recipe.shard and ranks.size == 1:
         raise AdjoinError(
             "shard = true needs several ranks: start with torchrun --nproc-per-node N -m adjoin train"
         )
-    identity = {"recipe": recipe.as_json(), "data": [dataset.hash for dataset in datasets]}
-    found = checkpoint.latest(folder)
-    progress = checkpoint.read_progress(found, identity) if found else checkpoint.Progress(0, 0.0, identity)
+    progress = folder.progress({"recipe": recipe.as_json(), "data": [dataset.hash for dataset in datasets]})
 
-    tokenizer, start_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, known=found is not None)
-    place = tokens or folder / CACHE
-    ranks.on_main_rank(lambda: _tokenize(datasets, tokenizer, recipe, place, say))
-    cache = TokenCache.open(place)
-    body, temperature, settled = _on_the_machine(
-        start_body or _new_body(recipe, tokenizer, cache), recipe, ranks, progress
-    )
+    resuming = folder.latest is not None
+    tokenizer, init_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, resuming=resuming)
+    cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, say)
+    progress.facts = {
+        "batch": batch_size,
+        "pairs": len(cache),
+        "ranks": ranks.size,
+        "texts": cache.encoded,
+        "texts_truncated": cache.truncated,
+    }
+
+    start_body = init_body or _build_body(recipe, tokenizer, cache)
+    body, temperature, execution = _place_on_device(start_body, recipe, ranks, progress)
     if max(recipe.dimensions or [0]) > body.dimension:
         raise AdjoinError(f"dimensions is {recipe.dimensions}: the vectors have {body.dimension}; give no more")
-    modules = nn.ModuleDict({"body": body, "temperature": temperature})
-    optimizer = optimizer_for(recipe, body, temperature)
-    average = None if recipe.average is None else Average(modules, recipe.average)
-    torch.manual_seed(recipe.seed + ranks.index)
-    if found:
-        checkpoint.restore(found, checkpoint.State(modules, optimizer, average, ranks))
-        say(f"resuming after step {progress.step:,}")
-    elif resume:
-        say(f"no checkpoint in {folder}: starting from the first step")
-    sampler = _sampler(cache, batch, recipe, ranks, say)
     step = ContrastiveStep(
         body,
         temperature,
-        token_budget=settled.token_budget,
-        kept_tokens=settled.kept_tokens,
-        autocast=settled.autocast,
+        token_budget=execution.token_budget,
+        kept_tokens=execution.kept_tokens,
+        autocast=execution.autocast,
         dimensions=tuple(recipe.dimensions or ()),
         matmul_dtype=loss_matmul_dtype(recipe),
-        workers=settled.workers,
+        workers=execution.workers,
         ranks=ranks,
     )
-    run = Run(
-        recipe=recipe,
-        ranks=ranks,
-        folder=folder,
-        modules=modules,
-        optimizer=optimizer,
-        average=average,
-        batches=Loader(sampler, progress.step),
+    run = make_run(
+        folder,
+        recipe,
+        ranks,
+        progress,
+        modules=nn.ModuleDict({"body": body, "temperature": temperature}),
+        optimizer=optimizer_for(recipe, body, temperature),
         step=step,
+        sampler=_sampler(cache, batch_size, recipe, ranks, say),
+        batch_size=batch_size,
+        say=say,
         after_step=temperature.clamp,
-        address=sampler.address,
-        scale=lambda: float(temperature.logit_scale.detach()),
-        budget=budget_of(recipe, sampler.steps_per_epoch),
-        progress=progress,
-        size=batch,
-        steps_per_epoch=sampler.steps_per_epoch,
+        logit_scale=lambda: float(temperature.logit_scale.detach()),
     )
-    return Contrast(run, datasets, cache, tokenizer, body, temperature, dense_weight)
-
-
-def _new_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> StaticBody | TransformerBody:
-    if recipe.start.is_static:
-        if recipe.init is not None:
-            return static_body(tokenizer, recipe.start, np.zeros(0, np.float32))
-        weights_V = inverse_document_frequency(2 * len(cache), cache.frequency_V)
-        return static_body(tokenizer, recipe.start, weights_V, recipe.hidden or 0)
-    return random_transformer(recipe.start, tokenizer.vocabulary_size, recipe.max_tokens)
-
-
-def _sampler(cache: TokenCache, batch: int, recipe: Recipe, ranks: Ranks, say: Say) -> Sampler:
-    sampler = Sampler(
-        cache,
-        batch,
-        seed=recipe.seed,
-        token_dropout=recipe.token_dropout,
-        crop=(recipe.crop_x, recipe.crop_y),
-        distinct=recipe.start.is_static,
-        local_negatives=recipe.neighbours,
-        sources=recipe.sources,
-        mixing_temperature=recipe.mixing_temperature,
-        rank=ranks.index,
-        ranks=ranks.size,
-    )
-    if len(sampler.shares) > 1:
-        shares = (f"{name}: {pairs:,} pairs, {share:.1%}" for name, (pairs, share) in sampler.shares.items())
-        say(f"share of the batches: {'; '.join(shares)}")
-    return sampler
-
-
-def claim(out: Path, ranks: Ranks, *, resume: bool) -> Path:
-    """The training's folder below `out`, made now: what cannot be written fails at once rather than after minutes.
-
-    Raises:
-        AdjoinError: `out` holds a training that is not to be resumed, or a model that is not ours.
-    """
-    folder = out / "training"
-
-    def check() -> None:
-        if not resume and (checkpoint.latest(folder) or (out / DESCRIPTION_FILE).exists()):
-            raise AdjoinError(
-                f"{out} already holds a training: --resume goes on with it, another --out starts afresh"
-            )
-        if not folder.is_dir() and any((out / name).exists() for name in (WEIGHTS_FILE, TOKENIZER_FILE)):
-            raise AdjoinError(
-                f"{out} holds a model that is not ours and would be overwritten: choose another --out"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-
-    ranks.on_main_rank(check)
-    return folder
-
-
-def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDataset]:
-    """The datasets at `paths`; of a JSON-lines file of labelled pairs one is made below `folder`.
-
-    Raises:
-        AdjoinError: as `PairDataset.open` and `import_labelled`.
-    """
-    datasets = []
-    for number, path in enumerate(paths):
-        made = folder / f"{LABELLED}-{number}"
-        if path.suffix == ".jsonl":
-            ranks.on_main_rank(partial(_import, path, made))
-        datasets.append(PairDataset.open(made if path.suffix == ".jsonl" else path))
-    return datasets
+    return ContrastiveTraining(run, cache, body, temperature, dense_weight)
 
 
 def _check_pairs(paths: Sequence[Path], recipe: Recipe, ranks: Ranks) -> None:
@@ -212,29 +130,34 @@ def _check_pairs(paths: Sequence[Path], recipe: Recipe, ranks: Ranks) -> None:
         recipe.batch_for(sum(map(len, datasets)), ranks.size)
 
 
+def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDataset]:
+    """Open datasets of pairs; a JSON-lines file of labelled pairs is imported below `folder` first.
+
+    Raises:
+        AdjoinError: as `PairDataset.open` and `import_labelled`.
+    """
+    datasets = []
+    for number, path in enumerate(paths):
+        imported = folder / f"{LABELLED}-{number}"
+        if path.suffix == ".jsonl":
+            ranks.on_main_rank(partial(_import, path, imported))
+        datasets.append(PairDataset.open(imported if path.suffix == ".jsonl" else path))
+    return datasets
+
+
 def _import(file: Path, out: Path) -> None:
     import_labelled(file, out)
 
 
-def forget_tokens(folder: Path) -> None:
-    """Remove what only a running training needs: the token cache, imported pairs."""
-    for path in [folder / CACHE, *folder.glob(f"{LABELLED}-*")]:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def budget_of(recipe: Recipe, steps_per_epoch: int) -> Budget:
-    """Where a training of so many steps an epoch ends."""
-    by_epochs = math.ceil(recipe.epochs * steps_per_epoch) if recipe.epochs else None
-    steps = min((bound for bound in (recipe.steps, by_epochs) if bound is not None), default=None)
-    return Budget(steps, None if recipe.minutes is None else 60 * recipe.minutes)
-
-
 def _tokenizer_and_body(
-    datasets: Sequence[PairDataset], out: Path, recipe: Recipe, ranks: Ranks, say: Say, *, known: bool
+    datasets: Sequence[PairDataset], out: Path, recipe: Recipe, ranks: Ranks, say: Say, *, resuming: bool
 ) -> tuple[Tokenizer, TransformerBody | None]:
-    """The tokenizer, in its file too, and a checkpoint's body; the first rank makes, the others read."""
+    """The tokenizer, also written below `out`, and the body of an init checkpoint.
+
+    The main rank makes them, the others read the tokenizer.
+    """
     path = out / TOKENIZER_FILE
-    made: list[tuple[Tokenizer, TransformerBody | None]] = []
+    on_main: list[tuple[Tokenizer, TransformerBody | None]] = []
 
     def make() -> None:
         tokenizer, body = None, None
@@ -242,11 +165,11 @@ def _tokenizer_and_body(
             tokenizer = Tokenizer.load(locate_model(recipe.init) / TOKENIZER_FILE)
         elif recipe.init is not None:
             say(f"opening {recipe.init}")
-            pruned = Tokenizer.load(path) if known and recipe.prune else None
+            pruned = Tokenizer.load(path) if resuming and recipe.prune else None
             texts, most = _texts(datasets), recipe.vocabulary
             body, tokenizer = checkpoint_body(recipe.start, texts=texts, most=most, pruned=pruned, say=say)
             check_length(body, recipe)
-        elif known:  # a checkpoint's; without one, what lies there may be of other pairs or another size
+        elif resuming:  # without a checkpoint, a file that lies there may be of other pairs or another size
             tokenizer = Tokenizer.load(path)
         else:
             say("learning the vocabulary")
@@ -254,37 +177,14 @@ def _tokenizer_and_body(
             stride = max(1, sum(map(len, datasets)) // PAIRS_FOR_TOKENIZER)
             tokenizer = Tokenizer.train(_texts(datasets, stride), size)
         write_atomically(path, tokenizer.to_json())
-        made.append((tokenizer, body))
+        on_main.append((tokenizer, body))
 
     ranks.on_main_rank(make)
-    if not made:
-        tokenizer = Tokenizer.load(path)
-        needs_body = recipe.init is not None and not recipe.start.is_static
-        body = checkpoint_body(recipe.start, pruned=tokenizer)[0] if needs_body else None
-        made.append((tokenizer, body))
-    return made[0]
-
-
-def check_length(body: TransformerBody, recipe: Recipe) -> None:
-    """Refuse texts that a checkpoint has no positions for.
-
-    Raises:
-        AdjoinError: naming both numbers.
-    """
-    if recipe.max_tokens > body.longest:
-        raise AdjoinError(
-            f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens;"
-            " give no more"
-        )
-
-
-def _tokenize(
-    datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, say: Say
-) -> None:
-    """Fill the cache."""
-    say(f"tokenizing {sum(map(len, datasets)):,} pairs")
-    cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder)
-    say(f"{cache.truncated:,} of {cache.encoded:,} texts are cut at {recipe.max_tokens} tokens")
+    if on_main:
+        return on_main[0]
+    tokenizer = Tokenizer.load(path)
+    needs_body = recipe.init is not None and not recipe.start.is_static
+    return tokenizer, checkpoint_body(recipe.start, pruned=tokenizer)[0] if needs_body else None
 
 
 def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
@@ -300,37 +200,33 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
         yield y
 
 
-def _started_from(recipe: Recipe) -> Description | None:
-    """What the model of ours says of itself that the training begins with, if it does."""
-    place = None if recipe.init is None else locate_model(recipe.init)
-    return None if place is None or not (place / DESCRIPTION_FILE).is_file() else Description.read(place)
+def _tokenize(
+    datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, ranks: Ranks, say: Say
+) -> TokenCache:
+    """Tokenize the pairs into a memory-mapped cache; what is there already is used again."""
+
+    def build() -> None:
+        say(f"tokenizing {sum(map(len, datasets)):,} pairs")
+        cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder)
+        say(f"{cache.truncated:,} of {cache.encoded:,} texts are cut at {recipe.max_tokens} tokens")
+
+    ranks.on_main_rank(build)
+    return TokenCache.open(folder)
 
 
-def _start_scale(recipe: Recipe) -> float:
-    """exp(tau) at the start: where a model of ours left it, if the training begins with one."""
-    before = _started_from(recipe)
-    return START_LOGIT_SCALE if before is None else min(MAX_LOGIT_SCALE, math.exp(before.tau))
+def _build_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> AnyBody:
+    """The untrained body, unless a transformer is given as --init."""
+    idf_V = inverse_document_frequency(2 * len(cache), cache.frequency_V) if recipe.start.is_static else None
+    return build_body(
+        recipe.start, tokenizer, max_tokens=recipe.max_tokens, weights_V=idf_V, hidden=recipe.hidden or 0
+    )
 
 
-def dense_weight_after(recipe: Recipe) -> float:
-    """What a trained model is to carry: what the recipe says, or else the model of ours that it begins with."""
-    if recipe.dense_weight is not None:
-        return float(recipe.dense_weight)
-    before = _started_from(recipe)
-    return Description.dense_weight if before is None else before.dense_weight
-
-
-def _on_the_machine(
-    body: StaticBody | TransformerBody, recipe: Recipe, ranks: Ranks, progress: checkpoint.Progress
-) -> tuple[StaticBody | TransformerBody, Temperature, Settled]:
-    """Body and temperature where and as they are trained, and the settings: a checkpoint's, or made now."""
-    known = Settled.from_json(progress.settled) if progress.settled else None
-    if known is None:
-        precision, threads = settle_processor(recipe, ranks)
-    else:
-        return_freed_memory()
-        precision, threads = known.precision, known.threads
-        torch.set_num_threads(threads)
+def _place_on_device(
+    body: AnyBody, recipe: Recipe, ranks: Ranks, progress: TrainingProgress
+) -> tuple[AnyBody, Temperature, ExecutionConfig]:
+    """Body and temperature on their device and in their precision, and the execution config."""
+    resumed, precision, threads = start_execution(recipe, ranks, progress.execution)
     temperature = Temperature(_start_scale(recipe))
     if isinstance(body, TransformerBody):
         if recipe.lora is not None:
@@ -339,11 +235,51 @@ def _on_the_machine(
     if precision == "float64":
         body, temperature = body.double(), temperature.double()
     temperature.to(ranks.device)
-    settled = known or settle(recipe, body, ranks, precision, threads)
-    progress.settled = settled.as_json()
+    execution = resumed or choose_execution(recipe, body, ranks, precision, threads)
+    progress.execution = execution.as_json()
     if isinstance(body, TransformerBody):
         if recipe.compile:
             body.model.compile(dynamic=True)
         if recipe.shard:
-            body = shards.shard(body, ranks, settled.autocast)
-    return body, temperature, settled
+            body = shards.shard(body, ranks, execution.autocast)
+    return body, temperature, execution
+
+
+def _init_description(recipe: Recipe) -> Description | None:
+    """The description of the init checkpoint, if it is a model of ours."""
+    folder = None if recipe.init is None else locate_model(recipe.init)
+    return None if folder is None or not (folder / DESCRIPTION_FILE).is_file() else Description.read(folder)
+
+
+def _start_scale(recipe: Recipe) -> float:
+    """exp(tau) at the start: where a model of ours left it, if the training starts from one."""
+    before = _init_description(recipe)
+    return START_LOGIT_SCALE if before is None else min(MAX_LOGIT_SCALE, math.exp(before.tau))
+
+
+def dense_weight_after(recipe: Recipe) -> float:
+    """The weight of the vectors in the trained model's hybrid search: the recipe's, or that of the init model."""
+    if recipe.dense_weight is not None:
+        return float(recipe.dense_weight)
+    before = _init_description(recipe)
+    return Description.dense_weight if before is None else before.dense_weight
+
+
+def _sampler(cache: TokenCache, batch_size: int, recipe: Recipe, ranks: Ranks, say: Say) -> Sampler:
+    sampler = Sampler(
+        cache,
+        batch_size,
+        seed=recipe.seed,
+        token_dropout=recipe.token_dropout,
+        crop=(recipe.crop_x, recipe.crop_y),
+        distinct=recipe.start.is_static,
+        local_negatives=recipe.local_negatives,
+        sources=recipe.sources,
+        mixing_temperature=recipe.mixing_temperature,
+        rank=ranks.index,
+        ranks=ranks.size,
+    )
+    if len(sampler.shares) > 1:
+        shares = (f"{name}: {pairs:,} pairs, {share:.1%}" for name, (pairs, share) in sampler.shares.items())
+        say(f"share of the batches: {'; '.join(shares)}")
+    return sampler

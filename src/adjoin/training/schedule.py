@@ -1,4 +1,4 @@
-"""How far a training has come, and the learning rate that goes with it."""
+"""When a training ends, and the learning rate schedule."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ SCHEDULES = ("linear", "cosine", "wsd", "constant")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Where a training ends: the first bound that is reached.
+    """The end of a training: the first bound that it reaches.
 
     Attributes:
         steps: number of steps, or None.
@@ -21,33 +21,32 @@ class Budget:
     seconds: float | None
 
     def progress(self, step: int, elapsed: float) -> float:
-        """The share that is done after `step` steps and `elapsed` seconds, 0 to 1."""
+        """The finished share of the training after `step` steps and `elapsed` seconds, 0 to 1."""
         shares = [step / self.steps if self.steps else 0.0, elapsed / self.seconds if self.seconds else 0.0]
         return min(1.0, max(shares))
 
 
-def rate(progress: float, warmup: float, shape: str = "linear", decay: float = 0.2) -> float:
-    """The learning rate as a share of its highest: a linear rise over `warmup`, then what `shape` says.
+def lr_scale(progress: float, warmup: float, shape: str = "linear", decay: float = 0.2) -> float:
+    """The learning rate as a share of its peak: a linear warm-up, then the shape of the schedule.
 
     Args:
-        progress: share of the training that is done, 0 to 1.
+        progress: finished share of the training, 0 to 1.
         warmup: share of the training in which the rate rises.
-        shape: after the rise, "linear" and "cosine" fall to zero over all that is left; "wsd" (warm-up, stable,
-            decay; Hu et al. 2024, arXiv 2404.06395) stays up and falls to zero at the end, as one minus the root
-            of the fall's progress, which did better than a line in Hägele et al. 2024 (arXiv 2405.18392);
-            "constant" stays up.
+        shape: "linear" and "cosine" fall to zero after the warm-up. "wsd" (warm-up, stable, decay; Hu et al. 2024,
+            arXiv 2404.06395) stays at the peak and falls to zero at the end by 1 - sqrt(x), which was better than
+            a line in Hägele et al. 2024 (arXiv 2405.18392). "constant" stays at the peak.
         decay: share of the training in which "wsd" falls.
 
     Returns:
         0 to 1.
 
     Raises:
-        AdjoinError: there is no such shape.
+        AdjoinError: the shape is unknown.
     """
     if shape not in SCHEDULES:
         raise AdjoinError(f"unknown schedule {shape!r}: expected one of {', '.join(SCHEDULES)}")
     if progress < warmup:
-        return max(0.01, progress / warmup)  # from above zero: a step at zero would be wasted
+        return max(0.01, progress / warmup)  # above zero: a first step at zero would be wasted
     falls_from = max(warmup, 1 - decay) if shape == "wsd" else warmup
     if shape == "constant" or progress <= falls_from:
         return 1.0

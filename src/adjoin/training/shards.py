@@ -1,6 +1,6 @@
-"""Bodies whose gradients and moments fit no GPU alone: FSDP2 cuts every weight into a part for each rank.
+"""Sharded training (FSDP2), for bodies whose gradients and moments fit on no single GPU.
 
-A block's weights are gathered when it computes, and given back. The engine is torch's own: `fully_shard`, and
+A block's weights are gathered while it computes, and freed afterwards. torch does the work: `fully_shard`, and
 torch.distributed.checkpoint, whose files any number of ranks can read.
 """
 
@@ -15,17 +15,17 @@ from adjoin.model.bodies import TransformerBody
 from adjoin.ranks import Ranks
 
 
-def shard(body: TransformerBody, ranks: Ranks, products: torch.dtype | None = None) -> TransformerBody:
-    """Cut a body's weights over the ranks, in place; each rank holds the same whole ones before.
+def shard(body: TransformerBody, ranks: Ranks, matmul_dtype: torch.dtype | None = None) -> TransformerBody:
+    """Shard the weights of a body over the ranks, in place. Before, each rank holds the same whole weights.
 
     Args:
-        body: whose weights.
-        ranks: over whom.
-        products: bfloat16, if the blocks compute in it: they are handed their weights so. Autocast alone would
-            make copies that a graph keeps, 348 GB of XL's on each rank; the vectors are the same to the bit.
+        body: to be sharded.
+        ranks: the processes that share it.
+        matmul_dtype: bfloat16 to hand the blocks their weights in it. Autocast alone would make copies that each
+            graph keeps, 348 GB of XL's on each rank. The vectors are the same to the bit.
 
     Raises:
-        AdjoinError: there is one rank only.
+        AdjoinError: there is only one rank.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
@@ -35,11 +35,11 @@ def shard(body: TransformerBody, ranks: Ranks, products: torch.dtype | None = No
             "shard = true needs several ranks: start with torchrun --nproc-per-node N -m adjoin train"
         )
     mesh = init_device_mesh(ranks.device.type, (ranks.size,))
-    # States between the blocks, and gradients, stay in float32.
-    policy = MixedPrecisionPolicy(products, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    # Hidden states between the blocks, and gradients, stay in float32.
+    policy = MixedPrecisionPolicy(matmul_dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for stack in (module for module in body.model.modules() if isinstance(module, nn.ModuleList)):
         for block in stack:
-            if products is None:
+            if matmul_dtype is None:
                 fully_shard(block, mesh=mesh)
             else:
                 fully_shard(block, mesh=mesh, mp_policy=policy)
@@ -49,12 +49,12 @@ def shard(body: TransformerBody, ranks: Ranks, products: torch.dtype | None = No
 
 
 def is_shard(tensor: Tensor) -> bool:
-    """Whether this rank holds a part of it only."""
+    """Whether this rank holds only a part of a tensor."""
     return any(placement.is_shard() for placement in getattr(tensor, "placements", ()))  # DTensor's
 
 
 def save(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Write the parts of all ranks below `folder`, which is not there yet.
+    """Write the parts of all ranks into a new folder; all ranks take part.
 
     Raises:
         OSError: the disk is full.
@@ -71,7 +71,7 @@ def save(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> 
 
 
 def restore(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Read what `save` wrote, on as many ranks or on others.
+    """Load what `save` wrote, on the same or another number of ranks.
 
     Raises:
         ValueError: it is damaged.
@@ -93,7 +93,7 @@ def _reason(error: BaseException) -> str:
 
 
 def whole_weights(body: TransformerBody) -> dict[str, Any]:
-    """All weights of a sharded body on the first rank's CPU, empty on the others; all ranks take part."""
+    """Gather all weights of a sharded body on the main rank's CPU; all ranks take part, the others get none."""
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)

@@ -1,9 +1,11 @@
-"""Evaluation aside: what a training is worth on its way, without a bit of its result changing.
+"""Validation during a training: the model is measured every so many steps, and the best one is kept.
 
 models/mine/training/
-  evaluations.jsonl          a line an evaluation: step, seconds spent in steps until then, scores by their names
-  evaluations/step-NNNNNNNN/ what each measured in full, as `measure` writes it
-  best/                      the model with the highest score of the name that was asked for
+  evaluations.jsonl          one line per evaluation: step, seconds spent in steps, scores by name
+  evaluations/step-NNNNNNNN/ the full report of each, as `measure` writes it
+  best/                      the model with the highest score of the given name
+
+Validation does not change the training: the weights of every step are the same to the bit.
 """
 
 import json
@@ -22,22 +24,22 @@ from adjoin.files import folder_in_one_piece, read_json, write_atomically, write
 from adjoin.training.log import whole_lines
 
 SCORES, REPORTS, BEST, SNAPSHOT = "evaluations.jsonl", "evaluations", "best", "snapshot"
-KEPT_FILE = "kept.json"  # beside the best model: its step and score, and what that was measured on
+BEST_FILE = "kept.json"  # beside the best model: step, score and value, and the data that it was measured on
 
 Measure = Callable[[Path, Path, Mapping[str, str | int]], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """How a training is measured on its way.
+class Validation:
+    """How a training is validated.
 
     Attributes:
-        every: so many steps, and once at the end.
-        measure: model's folder, folder for what is found, facts of the training for a report (step, batch, name)
-            → scores by name, higher is better. Of several ranks only the first one measures, and the others wait.
-        names: of the scores that it gives.
-        keep: the score by which the best model is kept; None to keep the last.
-        settings: stands for data and settings: scores under other ones are not compared.
+        every: steps between two evaluations; there is one more at the end.
+        measure: called with the model's folder, a folder for the report, and facts for the report (step, batch,
+            name of the training). Returns scores by name, higher is better. Only the main rank measures.
+        names: of the scores that `measure` returns.
+        keep: the score that selects the best model; None to keep the last model.
+        settings: identifies data and settings: scores of other settings are not compared.
     """
 
     every: int
@@ -56,14 +58,14 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The best model so far.
+class BestCheckpoint:
+    """The best model of a training so far.
 
     Attributes:
-        folder: it.
-        step: at which it was.
-        score: by which it is kept.
-        value: of that.
+        folder: of the model.
+        step: after which it was measured.
+        score: name of the score that selects it.
+        value: of that score.
     """
 
     folder: Path
@@ -73,72 +75,72 @@ class Kept:
 
 
 class Evaluations:
-    """The evaluations of one training, which go on where those of an interrupted one ended.
+    """The evaluations of one training. A resumed training continues those of the interrupted one.
 
     Attributes:
-        aside: how is measured.
+        validation: how the model is measured.
         folder: the training's.
-        last: step of the last one under these settings; 0 if there is none.
+        last: step of the last evaluation under these settings; 0 if there is none.
     """
 
-    def __init__(self, aside: Aside, folder: Path, step: int) -> None:
-        """Look at what is there.
+    def __init__(self, validation: Validation, folder: Path, step: int) -> None:
+        """Read the evaluations so far.
 
         Args:
-            aside: how is measured.
+            validation: how the model is measured.
             folder: the training's.
-            step: its last one; evaluations of later steps will be made again.
+            step: last step of the training; evaluations of later steps will be repeated.
         """
-        self.aside, self.folder = aside, folder
-        known = [line for line in whole_lines(folder / SCORES) if line["step"] <= step]
-        same = [line["step"] for line in known if line["settings"] == aside.settings]
+        self.validation, self.folder = validation, folder
+        self._earlier = [line for line in whole_lines(folder / SCORES) if line["step"] <= step]
+        same = [line["step"] for line in self._earlier if line["settings"] == validation.settings]
         self.last = int(same[-1]) if same else 0
-        self._known = known
 
     def forget_later(self) -> None:
-        """Take the scores of steps that will be done again out of the file."""
+        """Remove the scores of steps that will be repeated from the file."""
         if (self.folder / SCORES).exists():
-            lines = (json.dumps(line) + "\n" for line in self._known)
+            lines = (json.dumps(line) + "\n" for line in self._earlier)
             write_atomically(self.folder / SCORES, "".join(lines))
 
-    def best(self) -> Kept | None:
-        """The best model under these settings; None if none is kept."""
-        place = self.folder / BEST
-        if self.aside.keep is None or not (place / KEPT_FILE).is_file():
+    def best(self) -> BestCheckpoint | None:
+        """The best model under these settings; None if no model was kept."""
+        folder = self.folder / BEST
+        if self.validation.keep is None or not (folder / BEST_FILE).is_file():
             return None
-        found = read_json(place / KEPT_FILE, "note of the best model")
-        same = found.get("score") == self.aside.keep and found.get("settings") == self.aside.settings
-        return Kept(place, int(found["step"]), str(found["score"]), float(found["value"])) if same else None
+        note = read_json(folder / BEST_FILE, "note of the best model")
+        if note.get("score") != self.validation.keep or note.get("settings") != self.validation.settings:
+            return None
+        return BestCheckpoint(folder, int(note["step"]), str(note["score"]), float(note["value"]))
 
     def take(self, model: Path, facts: Mapping[str, str | int], elapsed: float) -> str:
         """Measure a model, and keep it if it is the best so far.
 
         Args:
-            model: its folder, which is gone afterwards.
-            facts: of the training; "step" among them.
+            model: its folder, which is removed afterwards.
+            facts: of the training for the report; "step" among them.
             elapsed: seconds spent in steps.
 
         Returns:
-            what was found, in a line.
+            The scores as one line for a person.
 
         Raises:
             AdjoinError: a score is missing.
         """
         step = int(facts["step"])
-        with _undisturbed():
-            scores = dict(self.aside.measure(model, self.folder / REPORTS / f"step-{step:08d}", facts))
-        if missing := [name for name in self.aside.names if name not in scores]:
+        with _global_state_preserved():
+            scores = dict(self.validation.measure(model, self.folder / REPORTS / f"step-{step:08d}", facts))
+        if missing := [name for name in self.validation.names if name not in scores]:
             raise AdjoinError(f"the evaluation after step {step:,} gave no score {', '.join(missing)}")
-        known, keep = self.best(), self.aside.keep
-        is_best = keep is not None and (known is None or scores[keep] > known.value)
+        best, keep = self.best(), self.validation.keep
+        is_best = keep is not None and (best is None or scores[keep] > best.value)
         if keep is not None and is_best:
-            note = {"score": keep, "value": scores[keep], "step": step, "settings": self.aside.settings}
+            note = {"score": keep, "value": scores[keep], "step": step, "settings": self.validation.settings}
             with folder_in_one_piece(self.folder / BEST) as unfinished:
                 for path in model.iterdir():
                     shutil.copyfile(path, unfinished / path.name)
-                write_json(unfinished / KEPT_FILE, note)
+                write_json(unfinished / BEST_FILE, note)
         shutil.rmtree(model)
-        line = {"step": step, "elapsed": elapsed, "settings": self.aside.settings, "scores": scores}
+        line = {"step": step, "elapsed": elapsed, "settings": self.validation.settings, "scores": scores}
         with (self.folder / SCORES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.last = step
@@ -147,13 +149,13 @@ class Evaluations:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Leave all random generators, and the number of threads, as they were."""
-    ours, numpys, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
+def _global_state_preserved() -> Iterator[None]:
+    """Restore all random generators, and torch's number of threads, afterwards."""
+    python, numpy, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
-        random.setstate(ours)
-        np.random.set_state(numpys)  # noqa: NPY002
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
         torch.set_num_threads(threads)

@@ -220,7 +220,7 @@ def _fine_tune(adaptation: Adaptation, before: Encoder, reporter: Reporter) -> t
             out / "pairs",
             out / "trained",
             recipe,
-            aside=replace(validation, measure=measure),
+            validation=replace(validation, measure=measure),
             say=reporter.say,
             watch=watch,
         )

@@ -11,12 +11,12 @@ from adjoin.evaluation.run import Settings, run_evaluation, scores_of
 from adjoin.workflows.evaluate import facts_of, open_system, today
 
 if TYPE_CHECKING:
-    from adjoin.training.validation import Aside
+    from adjoin.training.validation import Validation
 
 
 def validation_on(
     data: Path, *, every: int, suites: Sequence[str] = (), limit: int | None = None, keep: str | None = None
-) -> "Aside":
+) -> "Validation":
     """Validation on an evaluation folder, for `adjoin.training.contrast.train`.
 
     Args:
@@ -40,9 +40,9 @@ def validation_on(
 
 def validation_of(
     jobs: Sequence[Job], *, every: int, limit: int | None = None, keep: str | None = None
-) -> "Aside":
+) -> "Validation":
     """Validation on jobs that are in memory already; arguments as `validation_on`."""
-    from adjoin.training.validation import Aside
+    from adjoin.training.validation import Validation
 
     def measure(model: Path, folder: Path, facts: Mapping[str, str | int]) -> dict[str, float]:
         systems = {MODEL: open_system(str(model))}
@@ -53,4 +53,4 @@ def validation_of(
 
     suites = dict.fromkeys(job.suite for job in jobs)
     names = (*suites, *(f"{job.suite}/{job.task}" for job in jobs))
-    return Aside(every, measure, names, keep, digest_of(jobs))
+    return Validation(every, measure, names, keep, digest_of(jobs))

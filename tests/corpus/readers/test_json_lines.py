@@ -31,7 +31,7 @@ def read(path: Path, data: bytes, tally: Tally | None = None) -> list[Document]:
     [
         ("a.jsonl", lines_of(ROWS)),
         ("a.ndjson", lines_of(ROWS).replace(b"\n", b"\r\n")),
-        ("a.jsonl.gz", gzip.compress(lines_of(ROWS))),
+        ("a.jsonl.gz", gzip.compress(lines_of(ROWS), mtime=0)),
         ("a.jsonl.zst", zstandard.ZstdCompressor().compress(lines_of(ROWS))),
         ("a.jsonl", b"\xef\xbb\xbf" + lines_of(ROWS).rstrip()),
     ],

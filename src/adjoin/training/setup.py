@@ -1,0 +1,163 @@
+"""What every training sets up, contrastive or generative: its folder, its checkpoint, the run for the loop."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from adjoin.batches.loader import Loader
+from adjoin.errors import AdjoinError
+from adjoin.model.bodies import TransformerBody
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE
+from adjoin.ranks import Ranks
+from adjoin.tokens import FILE as TOKENIZER_FILE
+from adjoin.training import checkpoint
+from adjoin.training.average import Average
+from adjoin.training.checkpoint import TrainingProgress, TrainingState
+from adjoin.training.loop import Run, Say, StepResult
+from adjoin.training.recipe import Recipe
+
+TOKENS, LABELLED = "tokens", "labelled"  # below the training's folder, removed when it has ended
+
+
+class Sampler(Protocol):
+    """What a training draws its batches from."""
+
+    steps_per_epoch: int
+
+    def batch(self, step: int) -> Any:  # noqa: ANN401 - what the training's step takes
+        """This rank's share of the batch of a step, counted from 0."""
+
+    def address(self, step: int) -> str:
+        """Where the batch of a step comes from, for an error message."""
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """The folder of a training, and the checkpoint that it continues from.
+
+    Attributes:
+        path: the folder, below the model's.
+        latest: the newest checkpoint, or None.
+        resume: whether the caller asked to continue.
+    """
+
+    path: Path
+    latest: Path | None
+    resume: bool
+
+    def progress(self, identity: dict[str, Any]) -> TrainingProgress:
+        """The progress of the checkpoint, or that of a new training.
+
+        Raises:
+            AdjoinError: the checkpoint is damaged, or of another identity.
+        """
+        if self.latest is None:
+            return TrainingProgress(0, 0.0, identity)
+        return checkpoint.read_progress(self.latest, identity)
+
+
+def claim_folder(out: Path, ranks: Ranks, *, resume: bool) -> TrainingFolder:
+    """Create the training's folder below `out`, so that a place that cannot be written fails at once.
+
+    Raises:
+        AdjoinError: `out` holds a training and `resume` is false, or it holds a model of other origin.
+    """
+    folder = out / "training"
+
+    def check() -> None:
+        if not resume and (checkpoint.latest(folder) or (out / DESCRIPTION_FILE).exists()):
+            raise AdjoinError(
+                f"{out} already holds a training: continue it with --resume, or choose another --out"
+            )
+        if not folder.is_dir() and any((out / name).exists() for name in (WEIGHTS_FILE, TOKENIZER_FILE)):
+            raise AdjoinError(
+                f"{out} holds a model that is not ours and would be overwritten: choose another --out"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+
+    ranks.on_main_rank(check)
+    return TrainingFolder(folder, checkpoint.latest(folder), resume)
+
+
+def remove_temporary_data(folder: Path) -> None:
+    """Remove what only a running training needs: tokenized texts and imported pairs."""
+    for path in [folder / TOKENS, *folder.glob(f"{LABELLED}-*")]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def check_length(body: TransformerBody, recipe: Recipe) -> None:
+    """Check that a checkpoint has positions for `max_tokens` tokens.
+
+    Raises:
+        AdjoinError: naming both numbers.
+    """
+    if recipe.max_tokens > body.longest:
+        raise AdjoinError(
+            f"--max-tokens {recipe.max_tokens}: {recipe.init} has positions for {body.longest} tokens;"
+            " give no more"
+        )
+
+
+def make_run(
+    folder: TrainingFolder,
+    recipe: Recipe,
+    ranks: Ranks,
+    progress: TrainingProgress,
+    *,
+    modules: nn.ModuleDict,
+    optimizer: torch.optim.Optimizer,
+    step: Callable[[Any], StepResult],
+    sampler: Sampler,
+    batch_size: int,
+    say: Say,
+    after_step: Callable[[], None] = lambda: None,
+    logit_scale: Callable[[], float | None] = lambda: None,
+) -> Run:
+    """Seed torch, restore the checkpoint if there is one, and assemble the run for the loop.
+
+    Args:
+        folder: the training's.
+        recipe: all options.
+        ranks: the processes that share the training.
+        progress: from `TrainingFolder.progress`.
+        modules: everything that is trained.
+        optimizer: of those modules, before its state is restored.
+        step: computes the gradients of a batch.
+        sampler: draws the batches.
+        batch_size: pairs or rows per batch, over all ranks.
+        say: told whether the training resumes.
+        after_step: called after each update of the weights.
+        logit_scale: exp(tau) for the log, or None.
+
+    Raises:
+        AdjoinError: the checkpoint is damaged.
+    """
+    average = None if recipe.average is None else Average(modules, recipe.average)
+    torch.manual_seed(recipe.seed + ranks.index)
+    if folder.latest is not None:
+        checkpoint.restore(folder.latest, TrainingState(modules, optimizer, average, ranks))
+        say(f"resuming after step {progress.step:,}")
+    elif folder.resume:
+        say(f"no checkpoint in {folder.path}: starting from the first step")
+    return Run(
+        recipe=recipe,
+        ranks=ranks,
+        folder=folder.path,
+        modules=modules,
+        optimizer=optimizer,
+        average=average,
+        batches=Loader(sampler, progress.step),
+        step=step,
+        after_step=after_step,
+        address=sampler.address,
+        logit_scale=logit_scale,
+        budget=recipe.budget(sampler.steps_per_epoch),
+        progress=progress,
+        batch_size=batch_size,
+        steps_per_epoch=sampler.steps_per_epoch,
+    )
