@@ -1,10 +1,15 @@
 """Adjoin: text and code embeddings learned from unlabelled data.
 
     from adjoin import Encoder
-    encoder = Encoder.load("code")  # or "text", or a folder
-    vectors = encoder.encode_query(["open a file"])
+    encoder = Encoder.load("code")  # or "text", or a model folder
+    queries = encoder.encode_query(["open a file"])  # float32 array of shape (1, dimension), unit length
+    documents = encoder.encode_document(["def read(path): ..."])
+    encoder.similarity(queries, documents)  # cosines, shape (1, 1)
 
-Importing this package costs next to nothing: what a name needs is loaded when the name is used.
+    from adjoin import load_index
+    load_index(".adjoin").search("open a file", limit=3)  # an index made by `adjoin index .`
+
+Importing this package is cheap: a name's modules are imported when the name is first used.
 """
 
 from importlib import import_module
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["AdjoinError", "Encoder", "__version__", "load_index", "search"]
 
-_HOMES = {
+_MODULES = {
     "AdjoinError": "adjoin.errors",
     "Encoder": "adjoin.model.encoder",
     "load_index": "adjoin.index.searcher",
@@ -27,6 +32,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'adjoin' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

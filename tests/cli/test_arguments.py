@@ -2,10 +2,12 @@
 
 import argparse
 import dataclasses
+import re
 
 import pytest
 
-from adjoin.cli.arguments import build_parser
+from adjoin.cli import main
+from adjoin.cli.arguments import GROUPS, MOVED, build_parser
 from adjoin.training.recipe import Recipe
 
 EXPECTED = {
@@ -45,45 +47,113 @@ EXPECTED = {
     ),
     "evaluate": "model --beside --cache --data --faiss --limit --no-cache --report --seed --suite --tasks",
     "compare": "runs --report",
-    "pack": "model --out --precision",
-    "join": "models --out",
-    "grow": "model --dimension --layers --out",
+    "model pack": "model --out --precision",
+    "model ensemble": "models --out",
+    "model grow": "model --dimension --layers --out",
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
     "index": "root --model --out",
     "search": "query --dense-weight --index --json --language --limit --mode --model",
-    "demo": "--minutes --out --repository",
+    "demo": "--minutes --out",
     "reproduce": "recipe --also --data --downloads --out",
 }
 
 
+def choices_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Verb → its parser; none if the parser has no verbs."""
+    return {
+        name: verb
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, verb in action.choices.items()
+    }
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    """Verb → its parser; an action of `model` is written as two words."""
+    parsers = {}
+    for name, parser in choices_of(build_parser()).items():
+        actions = choices_of(parser)
+        parsers |= {f"{name} {action}": child for action, child in actions.items()} or {name: parser}
+    return parsers
+
+
 def test_verbs_and_options_are_frozen() -> None:
-    (verbs,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    found = {}
-    for name, parser in verbs.choices.items():
+    frozen = {}
+    for name, parser in verbs().items():
         actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
         positional = [action.dest for action in actions if not action.option_strings]
         options = sorted(action.option_strings[-1] for action in actions if action.option_strings)
-        found[name] = " ".join(positional + options)
-    assert found == EXPECTED
+        frozen[name] = " ".join(positional + options)
+    assert frozen == EXPECTED
 
 
 def test_every_option_is_explained() -> None:
-    (verbs,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
     silent = [
         f"{name} {action.dest}"
-        for name, parser in verbs.choices.items()
+        for name, parser in verbs().items()
         for action in parser._actions
         if not action.help
     ]
     assert silent == []
 
 
+def test_every_verb_stands_in_one_group() -> None:
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(choices_of(build_parser()))
+    page = build_parser().format_help()
+    for title, names in GROUPS.items():
+        section = page.split(f"\n{title}:\n")[1].split("\n\n")[0]
+        assert [line.split()[0] for line in section.splitlines() if re.match("  [a-z]", line)] == list(names)
+
+
+@pytest.mark.parametrize("name", [*verbs(), "model"])
+def test_help_ends_with_examples_that_can_be_parsed(name: str) -> None:
+    parser = verbs().get(name) or choices_of(build_parser())[name]
+    examples = parser.format_help().split("\nexamples:\n")[1].strip("\n").split("\n")
+    commands = [line.strip() for line in examples[::2]]
+    assert 1 <= len(commands) <= 2
+    for command in commands:
+        assert command.startswith(f"adjoin {name}")
+        words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', command)[1:]]
+        if "--help" not in words:
+            build_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("name", [*verbs(), "", "model"])
+def test_no_sentence_of_a_help_page_is_long(name: str) -> None:
+    parser = verbs().get(name) or choices_of(build_parser()).get(name) or build_parser()
+    texts = [parser.description or ""] + [action.help or "" for action in parser._actions]
+    sentences = [sentence for text in texts for sentence in re.split(r"[.:;] ", text)]
+    assert max(len(sentence.split()) for sentence in sentences) <= 30
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_a_spelling_that_is_gone_answers_with_the_new_one(
+    old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([old, "model", "--out", "other"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"adjoin: `adjoin {old}` is now `adjoin {new}`, with the same options\n"
+    assert new in verbs()
+
+
+@pytest.mark.parametrize("query", ["->poll", "-", "-->", "-1"])
+def test_code_that_begins_with_a_hyphen_is_a_query(query: str) -> None:
+    assert build_parser().parse_args(["search", query, "--limit", "3"]).query == query
+
+
+def test_a_mistyped_option_is_no_query(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["search", "a file", "--limits-of", "3"])
+    assert "unrecognized arguments: --limits-of" in capsys.readouterr().err
+
+
 def test_every_field_of_a_recipe_is_an_option_with_its_own_words() -> None:
-    (verbs,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
     texts = Recipe.option_texts()
     assert list(texts) == [field.name for field in dataclasses.fields(Recipe)]
-    options = {action.dest: action for action in verbs.choices["train"]._actions}
+    options = {action.dest: action for action in verbs()["train"]._actions}
     assert all((options[name].help or "").startswith(text) for name, text in texts.items())
 
 

@@ -187,10 +187,9 @@ def test_faiss_searches_corpora_from_a_size_on(
     assert values[None] == values[41] != values[40]
 
 
-def test_the_demo_takes_a_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is told where it looked; an adaptation that is run to its end is in `test_demo`."""
-    command = ["demo", "--out", str(tmp_path / "out"), "--repository", str(tmp_path / "mine")]
-    assert main(command) == 1
+def test_adapt_names_the_repository_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error says where it looked; adaptations that are run to their end are in workflows/test_adapt.py."""
+    assert main(["adapt", str(tmp_path / "mine"), "--out", str(tmp_path / "out")]) == 1
     assert str(tmp_path / "mine") in capsys.readouterr().err
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from adjoin.cleaning.near_duplicates import signatures
 from adjoin.cli import main
-from adjoin.cli.held_out import task_of
 from adjoin.mining import ALL_KINDS, Engine, MiningOptions, mine
 from adjoin.mining.options import DEFAULT_KINDS
 from adjoin.mining.verify import verify
@@ -18,6 +17,7 @@ from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.pair import text_hash
+from adjoin.workflows.held_out import task_of
 from small_sources import NOUNS, VERBS
 
 BOTH = (DOCSTRING_FUNCTION, NAME_FUNCTION)

@@ -74,5 +74,5 @@ def test_what_does_not_belong_together_is_refused(models: list[Path], pairs_fold
 def test_the_verb_says_what_it_made(
     models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["join", *map(str, models), "--out", str(tmp_path / "both")]) == 0
+    assert main(["model", "ensemble", *map(str, models), "--out", str(tmp_path / "both")]) == 0
     assert "2 models as one, of dimension 64" in " ".join(capsys.readouterr().out.split())

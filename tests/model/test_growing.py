@@ -131,6 +131,7 @@ def test_heads_of_a_joined_table_become_one(
     train(pairs_folder, tmp_path / "other", Recipe.with_defaults(preset="static", **sizes))
     make_ensemble([table, tmp_path / "other"], tmp_path / "joined")
     command = [
+        "model",
         "grow",
         str(tmp_path / "joined"),
         "--out",

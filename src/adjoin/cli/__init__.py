@@ -1,6 +1,6 @@
-"""The command line: one verb a room. Arguments are read here; the verbs' work is in the rooms.
+"""The `adjoin` command: arguments, progress and printing. The work is done by workflows and rooms.
 
-Nothing heavy is imported before a verb needs it: `adjoin --help` answers at once.
+A verb's libraries are imported when it runs, so `adjoin --help` answers at once.
 """
 
 import contextlib
@@ -16,14 +16,17 @@ INTERRUPTED = 130  # 128 + SIGINT, what a shell expects
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb.
+    """Run the `adjoin` command.
+
+    Args:
+        arguments: words after `adjoin`; None for those of this process.
 
     Returns:
-        The exit status: 0; 1 for a mistake, named in one line on standard error; 2 for wrong usage; 130 when
-        interrupted.
+        The exit status: 0 for success, 1 for an error (one line on standard error), 130 after Ctrl-C. Wrong usage
+        raises SystemExit with status 2.
     """
     logging.basicConfig(format="adjoin: %(message)s", level=logging.WARNING)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows a mark in their place
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows an escape in their place
         sys.stdout.reconfigure(errors="backslashreplace")
     interrupted, verb = "interrupted; nothing was changed", ""
     try:
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupted, verb = options.interrupted, options.verb
         options.run(options)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, where an error can still be told
+            sys.stdout.flush()  # here, where an error can still be reported
     except AdjoinError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -41,21 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader (head, say) has seen enough
         _forget_output()
         return 1
-    except OSError as error:  # the disk is full, a place may not be written
+    except OSError as error:  # the disk is full, or a folder may not be written
         _forget_output()
-        place = f": {error.filename}" if error.filename else ""
-        return _fail(
-            f"{error.strerror or error}{place}; nothing half-written is read later: mend it and run again"
-        )
+        file = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{file}; files are written atomically: fix this and run again")
     except MemoryError:
         return _fail("out of memory: give a smaller --batch, --token-budget or --dimension")
     except ModuleNotFoundError as error:
-        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install 'adjoin[{options.extra}]'")
+        package = f"'adjoin[{options.extra}]'" if options.extra else "adjoin"
+        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install {package}")
     return 0
 
 
 def _forget_output() -> None:
-    """Throw away what nobody could be told, or Python would try again at its end and complain."""
+    """Discard unwritten output, or Python would try to write it again when it exits, and complain."""
     with contextlib.suppress(AttributeError, OSError, ValueError):  # no standard output, or one that is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,8 +1,13 @@
 """What the verbs' options share: how a verb is added, and what kinds of values there are."""
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+
+from adjoin.cli.examples import EXAMPLES
+
+MODEL = "a bundled model (code or text) or a model folder"
 
 
 def path(text: str) -> Path:
@@ -33,21 +38,47 @@ def add_verb(
     extra: str,
     interrupted: str = "interrupted; nothing was changed",
 ) -> argparse.ArgumentParser:
-    """Add a verb. `extra` installs what it needs; `interrupted` is what Ctrl-C says."""
-    verb = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    """Add a verb, with its examples at the end of its help.
+
+    Args:
+        subparsers: where the verb is added.
+        name: the word on the command line.
+        run: called with the parsed options.
+        text: what the verb does, as a sentence without capital and full stop.
+        extra: the extra of the package that installs what the verb needs; "" if the core has all of it.
+        interrupted: what Ctrl-C prints.
+    """
+    verb = subparsers.add_parser(
+        name,
+        help=text,
+        description=described(text),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.epilog = examples_of(verb.prog.partition(" ")[2])
     verb.set_defaults(run=run, extra=extra, interrupted=interrupted)
     return verb
 
 
+def described(text: str) -> str:
+    """The description of a verb: its short text as a sentence, in lines of at most 79 characters."""
+    return textwrap.fill(f"{text[0].upper()}{text[1:]}.", 79)
+
+
+def examples_of(verb: str) -> str:
+    """The end of a verb's help, "" if there are no examples. A verb of two words is given as both."""
+    lines = (f"  {command}\n      {text}" for command, text in EXAMPLES.get(verb, ()))
+    return "\n".join(("examples:", *lines)) if verb in EXAMPLES else ""
+
+
 def add_what_to_read(verb: argparse.ArgumentParser) -> None:
-    """What mine and pretrain read."""
+    """Add the arguments that mine and pretrain share: what to read."""
     verb.add_argument(
-        "roots", nargs="+", type=path, metavar="PATH", help="a folder, a file, a wheel, a zip or tar archive"
+        "roots", nargs="+", type=path, metavar="PATH", help="folders, files, wheels, zip or tar archives"
     )
     verb.add_argument(
         "--exclude",
         action="append",
         default=[],
         metavar="PATTERN",
-        help="leave out sources whose path below PATH, or a folder of it, matches; may be repeated",
+        help="leave out files whose path below PATH matches, or a folder above them; may be repeated",
     )

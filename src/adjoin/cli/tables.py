@@ -1,4 +1,4 @@
-"""Tables for a person at a terminal."""
+"""Tables of mined pairs, samples and training plans, for the terminal."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ _SAMPLE_LINES = 24  # of a long function; the rest is in the shard
 
 
 def funnel(manifest: dict[str, Any]) -> Table:
-    """What mining read, what it left out and why, what it kept, out of a manifest."""
+    """The counts of a manifest: what mining read, what it left out and why, and the pairs it kept."""
     counts: dict[str, int] = manifest.get("counts", {})
     reasons: dict[str, str] = manifest.get("rules", {})
     left_out = sorted((item for item in counts.items() if item[0] not in READ), key=lambda item: -item[1])
@@ -43,14 +43,14 @@ def funnel(manifest: dict[str, Any]) -> Table:
 
 
 def lengths_table(lengths: "Sequence[Lengths]") -> Table:
-    """Quantiles of the lengths of both sides, in characters."""
+    """Quantiles of the lengths of x and y, in characters."""
     import numpy as np
 
     from adjoin.mining.show import QUANTILES
 
     shares = [f"{share:.0%}" for share in QUANTILES]
     table = Table(
-        "pairs of", "", "number", *shares, "longest", title="Lengths in characters", title_justify="left"
+        "kind of pairs", "", "number", *shares, "longest", title="Lengths in characters", title_justify="left"
     )
     for column in table.columns[2:]:
         column.justify = "right"
@@ -63,7 +63,7 @@ def lengths_table(lengths: "Sequence[Lengths]") -> Table:
 
 
 def sample_panels(samples: "Sequence[dict[str, Any]]") -> "Iterator[Panel]":
-    """Each pair in a frame: x above, y below, where it is from at the edges."""
+    """One panel per pair: x above, y below, kind, language and origin on the frame."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.rule import Rule
@@ -87,14 +87,14 @@ def sample_panels(samples: "Sequence[dict[str, Any]]") -> "Iterator[Panel]":
 
 
 def plan_tables(plan: "Plan") -> list[Table]:
-    """A plan's figures: what is trained, memory by part, time by part."""
+    """Three tables of a training plan: model and data, memory by part, time by part."""
     return [_what(plan), _memory(plan), _time(plan)]
 
 
 def _what(plan: "Plan") -> Table:
     sizes, execution, machine = plan.sizes, plan.execution, plan.machine
     sides = ", ".join(
-        f"{name}: median {plan.lengths[name]['median']:.0f}, nine of ten under {plan.lengths[name]['p90']:.0f}"
+        f"{name}: median {plan.lengths[name]['median']:.0f}, 90 % under {plan.lengths[name]['p90']:.0f}"
         for name in ("x", "y", "negatives")
         if name in plan.lengths
     )
@@ -105,11 +105,11 @@ def _what(plan: "Plan") -> Table:
         + ("" if sizes.trained == sizes.parameters else f"; {sizes.trained:,} of them trained"),
         "lengths": plan.lengths["source"],
         "tokens": sides,
-        "batch": f"{plan.batch:,} pairs" + (f", {plan.batch // plan.ranks:,} a rank" if plan.ranks > 1 else ""),
-        "FLOPs a pair": f"{_large(plan.useful)}FLOP useful, {_large(plan.executed)}FLOP executed",
+        "batch": f"{plan.batch:,} pairs" + (f", {plan.batch // plan.ranks:,} per rank" if plan.ranks > 1 else ""),
+        "FLOPs per pair": f"{_large(plan.useful)}FLOP useful, {_large(plan.executed)}FLOP executed",
         "micro-batches": f"{plan.micro_batches:,} of up to {execution.token_budget:,} padded tokens, padding"
-        f" {plan.padding:.0%}; {plan.recomputed:.0%} embedded twice",
-        "machine": f"{machine.name}: {speed}, {'measured' if machine.measured else 'by its datasheet'}",
+        f" {plan.padding:.0%}; {plan.recomputed:.0%} recomputed",
+        "machine": f"{machine.name}: {speed}, {'measured' if machine.measured else 'from its datasheet'}",
     }
     if plan.least_gpus:
         rows["GPUs needed"] = ", ".join(
@@ -122,24 +122,24 @@ def _what(plan: "Plan") -> Table:
 
 
 def _memory(plan: "Plan") -> Table:
-    table = Table("memory" if plan.ranks == 1 else "memory of each GPU", "GB", title_justify="left")
+    table = Table("memory" if plan.ranks == 1 else "memory per GPU", "GB", title_justify="left")
     table.columns[1].justify = "right"
     for name, size in plan.memory.items():
         table.add_row(name, f"{size / 1e9:,.3f}")
     table.add_section()
     there = plan.machine.memory / 1e9
-    table.add_row(f"in all, of {there:,.1f}", f"{plan.total_memory / 1e9:,.3f}", style="bold")
+    table.add_row(f"total, of {there:,.1f}", f"{plan.total_memory / 1e9:,.3f}", style="bold")
     return table
 
 
 def _time(plan: "Plan") -> Table:
-    table = Table("time of a step", "seconds", title_justify="left")
+    table = Table("time per step", "seconds", title_justify="left")
     table.columns[1].justify = "right"
     for name, seconds in plan.seconds.items():
         table.add_row(name, f"{seconds:,.3f}")
     table.add_section()
-    table.add_row("in all", f"{plan.step_seconds:,.3f}", style="bold")
-    table.add_row("pairs a second", f"{plan.batch / plan.step_seconds:,.0f}")
+    table.add_row("total", f"{plan.step_seconds:,.3f}", style="bold")
+    table.add_row("pairs per second", f"{plan.batch / plan.step_seconds:,.0f}")
     if plan.steps is not None:
         hours = plan.steps * plan.step_seconds / 3600
         whole = f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:,.1f} minutes"
@@ -148,7 +148,7 @@ def _time(plan: "Plan") -> Table:
 
 
 def _large(number: float) -> str:
-    """A number with a unit's prefix."""
+    """A number with an SI prefix, such as "2.1 T"."""
     for size, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
         if number >= size:
             return f"{number / size:,.1f} {prefix}"

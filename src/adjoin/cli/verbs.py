@@ -1,48 +1,31 @@
-"""What each verb does: call its room, show how it goes."""
+"""What the other verbs do: read their options, call a workflow or a room, print the result."""
 
 import argparse
 import dataclasses
 import json
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from adjoin.cli.reporter import ConsoleReporter, counting, error_console, output_console, training_display
 from adjoin.errors import AdjoinError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
-    from adjoin.mining import MiningOptions
-
-
-def _console() -> "Console":
-    """The terminal. Names are shown as they are: no brackets or colons in them mean colours or pictures."""
-    from rich.console import Console
-
-    return Console(markup=False, emoji=False)
-
-
-def _error_console() -> "Console":
-    """Where what is done meanwhile is told, and results are not."""
-    from rich.console import Console
-
-    return Console(stderr=True, markup=False, emoji=False)
+    from adjoin.training.validation import Validation
 
 
 @contextmanager
 def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
-    """The terminal, and what a training needs of its ranks and its display; only the first rank talks."""
+    """The terminal, and what a training needs of its ranks and its display; only the main rank prints."""
     from rich.console import Console
 
-    from adjoin.cli.progress import training_display
     from adjoin.ranks import Ranks
 
     ranks = Ranks.of_environment()
-    console = _console() if ranks.is_main else Console(quiet=True)
+    console = output_console() if ranks.is_main else Console(quiet=True)
     try:
         with training_display(console) as watch:
             yield console, {"ranks": ranks, "say": console.print, "watch": watch}
@@ -50,174 +33,8 @@ def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
         ranks.close()
 
 
-def mine(options: argparse.Namespace) -> None:
-    """`adjoin mine`."""
-    from adjoin.cli.progress import counting_bytes
-    from adjoin.mining import Engine
-    from adjoin.mining import mine as mine_pairs
-    from adjoin.mining.verify import verify
-
-    engine, console = Engine(options.engine, options.workers), _console()
-    if options.verify:
-        _refuse_beside_verify(options)
-        with counting_bytes("Verifying") as advance:
-            found = verify(
-                options.roots,
-                options.out,
-                decontaminate=options.decontaminate or (),
-                engine=engine,
-                progress=advance,
-            )
-        if found.differences:
-            raise AdjoinError(f"{options.out} is not what comes out of this input: {'; '.join(found.differences)}")
-        console.print(f"{options.out}: {found.pairs:,} pairs out of {found.inputs:,} inputs, the same bytes again")
-        return
-    settings = _mining_options(options, _table_of(options.recipe) if options.recipe else None)
-    began = time.monotonic()
-    with counting_bytes("Mining") as advance:
-        manifest = mine_pairs(options.roots, options.out, settings, engine=engine, progress=advance)
-    _tell_mined(console, manifest, options.out, time.monotonic() - began)
-
-
-def _table_of(recipe: "Path") -> dict[str, Any]:
-    """The table [mine] of a recipe."""
-    from adjoin.files import read_toml
-
-    table = read_toml(recipe, "recipe").get("mine")
-    if not isinstance(table, dict):
-        raise AdjoinError(f"{recipe} has no table [mine]: expected one with options such as min_words = 40")
-    return table
-
-
-_SETTINGS = ("kinds", "exclude", "languages", "mask", "licences", "decontaminate")
-_NUMBERS = ("template_cap", "package_cap")
-
-
-def _mining_options(options: argparse.Namespace, recipe: Mapping[str, Any] | None = None) -> "MiningOptions":
-    """The options of mining: those of the command line, and of a recipe what they leave open."""
-    from adjoin.mining import MiningOptions
-
-    given: dict[str, Any] = {}
-    for name in _SETTINGS:
-        if value := getattr(options, name, None):
-            given[name] = [str(entry) for entry in value]
-    given |= {"keep_near_duplicates": True} if options.keep_near_duplicates else {}
-    given |= {name: value for name in _NUMBERS if (value := getattr(options, name)) is not None}
-    if columns := getattr(options, "columns", None):
-        if wrong := [entry for entry in columns if "=" not in entry]:
-            raise AdjoinError(f"--columns {wrong[0]}: expected ROLE=COLUMN, as in text=body")
-        given["columns"] = dict(entry.split("=", 1) for entry in columns)
-    if words := getattr(options, "words", None):
-        given["min_words"], given["max_words"] = words
-    return MiningOptions.of_values({**(recipe or {}), **given}, "the recipe's [mine]" if recipe else "options")
-
-
-def _refuse_beside_verify(options: argparse.Namespace) -> None:
-    """A dataset is derived again with the options in its manifest; others would be of no effect."""
-    for name in (*_SETTINGS, *_NUMBERS, "columns", "words", "recipe", "keep_near_duplicates"):
-        if name != "decontaminate" and getattr(options, name) not in (None, [], False):
-            raise AdjoinError(
-                f"--verify takes its options from the manifest: leave out --{name.replace('_', '-')}"
-            )
-
-
-def _tell_mined(console: "Console", manifest: dict[str, Any], out: "Path", seconds: float) -> None:
-    from adjoin.cli.tables import funnel
-
-    console.print(funnel(manifest))
-    size = manifest["bytes"] / 1e6
-    console.print(
-        f"{manifest['pairs']:,} pairs in {out}, out of {size:,.1f} MB in {seconds:,.1f} s:"
-        f" {size / max(seconds, 1e-9):,.1f} MB/s"
-    )
-    console.print(f"Next: adjoin pairs show {out}, or adjoin train {out} --out models/mine", soft_wrap=True)
-
-
-def collect(options: argparse.Namespace) -> None:
-    """`adjoin collect`."""
-    from adjoin.cli.progress import counting
-    from adjoin.collecting import CorpusRecipe
-    from adjoin.mining import Engine
-    from adjoin.mining.packages import mine_packages
-
-    console = _console()
-    if options.pin:
-        _pin(options, console)
-        return
-    if options.out is None:
-        raise AdjoinError("--out is missing: give the folder for the pairs, as in --out pairs/code")
-    if not options.budget_gb > 0:
-        raise AdjoinError(f"--budget-gb {options.budget_gb}: expected more than 0")
-    recipe = CorpusRecipe.read(options.recipe)
-    engine, settings = Engine(options.engine, options.workers), _mining_options(options, recipe.mine)
-    began = time.monotonic()
-    with counting("Collecting", "packages") as advance:
-        manifest = mine_packages(
-            recipe,
-            options.out,
-            settings,
-            downloads=options.downloads or options.out.with_name(f"{options.out.name}.downloads"),
-            budget=int(options.budget_gb * 1e9),
-            keep=options.keep,
-            also=options.also or (),
-            engine=engine,
-            progress=lambda done, total, _: advance(done, total),
-        )
-    _tell_mined(console, manifest, options.out, time.monotonic() - began)
-
-
-def _pin(options: argparse.Namespace, console: "Console") -> None:
-    """Complete a recipe in its place; its comments go, its rows stay in order."""
-    from adjoin.cli.progress import counting
-    from adjoin.collecting import CorpusRecipe, pin
-    from adjoin.files import write_atomically
-    from adjoin.tally import Tally
-
-    recipe, tally = CorpusRecipe.read(options.recipe, pinned=False), Tally()
-    folder = options.downloads or options.recipe.with_name(f"{options.recipe.stem}.downloads")
-    with counting("Pinning", "packages") as advance:
-        pinned = pin(
-            recipe,
-            folder,
-            tally,
-            afresh=options.pin == "all",
-            progress=lambda done, total, _: advance(done, total),
-        )
-    write_atomically(options.recipe, pinned.text())
-    number = sum(1 for _ in pinned.packages())
-    console.print(f"{options.recipe}: {number:,} packages, {pinned.size / 1e9:,.2f} GB, downloaded to {folder}")
-    if tally.counts:
-        console.print(f"left out: {tally.summary()}")
-
-
-def pairs_show(options: argparse.Namespace) -> None:
-    """`adjoin pairs show`."""
-    from adjoin.cli.tables import funnel, lengths_table, sample_panels
-    from adjoin.mining.show import draw_lengths, lengths_of, samples_of
-    from adjoin.pairs.dataset import PairDataset
-
-    if options.number < 1:
-        raise AdjoinError(f"--number {options.number}: expected 1 or more")
-    dataset = PairDataset.open(options.pairs)
-    console = _console()
-    samples = samples_of(dataset, options.number, options.seed, kind=options.kind, language=options.language)
-    for panel in sample_panels(samples):
-        console.print(panel)
-    lengths = lengths_of(dataset)
-    console.print(lengths_table(lengths))
-    console.print(funnel(dataset.manifest))
-    picture = options.picture or options.pairs / "lengths.png"
-    draw_lengths(lengths, picture)
-    console.print(f"Lengths: {picture}")
-
-
-def _check_workers(options: argparse.Namespace) -> None:
-    if options.workers is not None and options.workers < 1:
-        raise AdjoinError(f"--workers {options.workers}: expected 1 or more")
-
-
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """The recipe's options: those of the command line, and of a recipe file what they leave open."""
+    """Training options: those of the command line, and for the others those of the recipe file."""
     from adjoin.training.recipe import Recipe
 
     given = {field.name: getattr(options, field.name, None) for field in dataclasses.fields(Recipe)}
@@ -229,7 +46,8 @@ def pretrain(options: argparse.Namespace) -> None:
     """`adjoin pretrain`."""
     from adjoin.training.recipe import Recipe
 
-    _check_workers(options)
+    if options.workers is not None and options.workers < 1:
+        raise AdjoinError(f"--workers {options.workers}: expected 1 or more")
     recipe = Recipe.for_pretraining(**_given(options))
 
     from adjoin.training.pretrain import CorpusInput
@@ -239,13 +57,15 @@ def pretrain(options: argparse.Namespace) -> None:
     with _shown_over_ranks() as (console, shared):
         report = train_generatively(corpus, options.out, recipe, resume=options.resume, **shared)
     before, after = (report["held_out"][when] for when in ("before", "after"))
-    console.print(
+    reporter = ConsoleReporter(console)
+    reporter.say(
         f"{options.out}: {report['parameters']:,} parameters, {report['steps']:,} steps in"
-        f" {report['seconds'] / 60:.1f} minutes; loss on held-out documents {before['nats']:.3f} before,"
-        f" {after['nats']:.3f} nats a token now, {after['bits_per_byte']:.3f} bits a byte"
+        f" {report['seconds'] / 60:.1f} minutes. Loss on held-out documents: {before['nats']:.3f} nats per token"
+        f" before, {after['nats']:.3f} after ({after['bits_per_byte']:.3f} bits per byte)."
     )
-    console.print(f"Its curve: {options.out / 'training' / 'curve.png'}")
-    console.print(f"Next: adjoin train PAIRS --init {options.out} --out models/mine")
+    reporter.say(f"Learning curve: {options.out / 'training' / 'curve.png'}")
+    reporter.say("Next:")
+    reporter.command(f"adjoin train PAIRS --init {options.out} --out models/mine")
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -255,8 +75,8 @@ def plan(options: argparse.Namespace) -> None:
     from adjoin.training.recipe import Recipe
 
     recipe = Recipe.with_defaults(**_given(options))
-    console = _console()
-    with _error_console().status("planning") as status:
+    console = output_console()
+    with error_console().status("planning") as status:
         planned = plan_training(options.pairs, recipe, gpus=options.gpus, gpu=options.gpu, say=status.update)
     if options.json:
         sys.stdout.write(json.dumps(planned.as_json(), indent=2) + "\n")
@@ -273,10 +93,9 @@ def train(options: argparse.Namespace) -> None:
 
     recipe = Recipe.with_defaults(**_given(options))
 
-    from adjoin.cli.evaluating import validation_of
     from adjoin.training.contrast import train as train_encoder
 
-    validation = validation_of(options)
+    validation = _validation(options)
     with _shown_over_ranks() as (console, shared):
         description = train_encoder(
             options.pairs,
@@ -288,30 +107,76 @@ def train(options: argparse.Namespace) -> None:
             **shared,
         )
     steps, seconds = description.training["steps"], description.training["seconds"]
-    console.print(
+    reporter = ConsoleReporter(console)
+    reporter.say(
         f"{options.out}: dimension {description.dimension}, {steps:,} steps in {seconds / 60:.1f} minutes"
     )
-    console.print(f"Its curve: {options.out / 'training' / 'curve.png'}")
-    console.print(f"Next: adjoin index PATH --model {options.out}")
+    reporter.say(f"Learning curve: {options.out / 'training' / 'curve.png'}")
+    reporter.say("Next:")
+    reporter.command(f"adjoin index PATH --model {options.out}")
+
+
+def _validation(options: argparse.Namespace) -> "Validation | None":
+    """The validation that `adjoin train` was asked for; None if it was not."""
+    if options.evaluate_every is None:
+        given = {
+            "--evaluate-data": options.evaluate_data,
+            "--keep": options.keep,
+            "--evaluate-suite": options.evaluate_suite,
+        }
+        if alone := [name for name, value in given.items() if value is not None]:
+            raise AdjoinError(f"{', '.join(alone)} goes with --evaluate-every STEPS")
+        return None
+    if options.evaluate_data is None:
+        raise AdjoinError(
+            "--evaluate-every measures on data: give --evaluate-data FOLDER, laid out as for evaluate"
+        )
+    from adjoin.workflows.validate import validation_on
+
+    return validation_on(
+        options.evaluate_data,
+        every=options.evaluate_every,
+        suites=options.evaluate_suite or (),
+        limit=options.evaluate_limit,
+        keep=options.keep,
+    )
 
 
 def evaluate(options: argparse.Namespace) -> None:
     """`adjoin evaluate`."""
-    from adjoin.cli import evaluating
+    from adjoin.workflows.evaluate import BASELINES, EvaluationOptions, default_cache
+    from adjoin.workflows.evaluate import evaluate as run
 
-    evaluating.evaluate(options, _console())
+    evaluation = EvaluationOptions(
+        system=options.model,
+        data=options.data,
+        report=options.report,
+        suites=options.suite or (),
+        tasks=options.tasks or (),
+        limit=options.limit,
+        baselines=options.beside or BASELINES,
+        cache=None if options.no_cache else options.cache or default_cache(),
+        faiss=options.faiss,
+        seed=options.seed,
+    )
+    run(evaluation, ConsoleReporter())
 
 
 def compare(options: argparse.Namespace) -> None:
     """`adjoin compare`."""
-    from adjoin.cli import evaluating
+    from adjoin.evaluation.report.compare import render_comparison, write_comparison
+    from adjoin.workflows.evaluate import read_reports
 
-    evaluating.compare(options, _console())
+    reports, reporter = read_reports(options.runs), ConsoleReporter()
+    for table in render_comparison(reports):
+        reporter.console.print(table)
+    if options.report:
+        write_comparison(options.report, reports)
+        reporter.say(f"With figures: {options.report / 'comparison.html'}")
 
 
 def embed(options: argparse.Namespace) -> None:
     """`adjoin embed`."""
-    from adjoin.cli.progress import counting
     from adjoin.embed import embed_texts, read_texts
     from adjoin.model.encoder import Encoder
     from adjoin.tokens import ROLES
@@ -322,65 +187,69 @@ def embed(options: argparse.Namespace) -> None:
     texts = read_texts(options.texts)
     with counting("Embedding", "texts") as advance:
         report = embed_texts(texts, encoder, options.out, role=options.role, progress=advance)
-    console = _console()
-    console.print(f"{options.out}: {report.summary()}")
-    tokenizer = encoder.tokenizer
-    if tokenizer.truncated:
-        console.print(f"{tokenizer.truncated:,} texts were cut at {encoder.description.max_tokens} tokens")
+    reporter = ConsoleReporter()
+    reporter.say(f"{options.out}: {report.summary()}")
+    if truncated := encoder.tokenizer.truncated:
+        reporter.say(f"{truncated:,} texts were truncated to {encoder.description.max_tokens} tokens")
 
 
 def pack(options: argparse.Namespace) -> None:
-    """`adjoin pack`."""
+    """`adjoin model pack`."""
     from adjoin.model.quantization import quantize
 
     report = quantize(options.model, options.out, options.precision)
-    _console().print(
-        f"{options.out}: weights of {report.after / 1e6:,.1f} MB in {report.precision}, {report.before / 1e6:,.1f}"
-        f" before; vectors turned to a cosine of {report.cosine:.5f} at most"
+    ConsoleReporter().say(
+        f"{options.out}: {report.after / 1e6:,.1f} MB of weights in {report.precision}, {report.before / 1e6:,.1f}"
+        f" MB before; cosine to the original vectors at least {report.cosine:.5f}"
     )
 
 
-def join(options: argparse.Namespace) -> None:
-    """`adjoin join`."""
+def ensemble(options: argparse.Namespace) -> None:
+    """`adjoin model ensemble`."""
     from adjoin.model.ensemble import make_ensemble
 
     description = make_ensemble(options.models, options.out)
-    _console().print(f"{options.out}: {len(options.models)} models as one, of dimension {description.dimension:,}")
+    ConsoleReporter().say(
+        f"{options.out}: an ensemble of {len(options.models)} models, dimension {description.dimension:,}"
+    )
 
 
 def grow(options: argparse.Namespace) -> None:
-    """`adjoin grow`."""
+    """`adjoin model grow`."""
     from adjoin.model.growing import grow as grow_model
     from adjoin.model.locations import locate_model
 
     grown = grow_model(
         locate_model(options.model), options.out, layers=options.layers, dimension=options.dimension
     )
-    _console().print(
+    ConsoleReporter().say(
         f"{options.out}: a transformer of {grown.parameters:,} parameters and dimension {grown.dimension};"
-        f" {grown.kept:.1%} of the static vectors' squares are in it"
+        f" it keeps {grown.kept:.1%} of the static vectors' squared length"
     )
 
 
 def adapt(options: argparse.Namespace) -> None:
     """`adjoin adapt`."""
-    from adjoin.cli.adapting import Adaptation
-    from adjoin.cli.adapting import adapt as adapt_to
+    from adjoin.workflows.adapt import Adaptation
+    from adjoin.workflows.adapt import adapt as run
 
-    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Adaptation)}
-    adapt_to(Adaptation(**given), _console())
+    given = ("root", "out", "model", "index", "minutes", "seed")
+    run(Adaptation(**{name: getattr(options, name) for name in given}), ConsoleReporter())
 
 
 def reproduce(options: argparse.Namespace) -> None:
     """`adjoin reproduce`."""
-    from adjoin.cli.reproducing import run
+    from adjoin.workflows.reproduce import Reproduction
+    from adjoin.workflows.reproduce import reproduce as run
 
-    run(options, _console())
+    reproduction = Reproduction(
+        options.recipe, options.out, options.data, downloads=options.downloads, also=options.also or ()
+    )
+    run(reproduction, ConsoleReporter())
 
 
 def index(options: argparse.Namespace) -> None:
     """`adjoin index`."""
-    from adjoin.cli.progress import counting
     from adjoin.index.update import update_index
     from adjoin.model.encoder import Encoder
     from adjoin.model.locations import portable_name
@@ -389,32 +258,38 @@ def index(options: argparse.Namespace) -> None:
     folder = options.out or options.root / ".adjoin"
     with counting("Indexing", "files") as advance:
         report = update_index(options.root, folder, encoder, model=portable_name(options.model), progress=advance)
-    console = _console()
-    console.print(f"{folder}: {report.summary()}")
-    if encoder.tokenizer.truncated:
-        console.print(
-            f"{encoder.tokenizer.truncated:,} pieces are longer than the model's {encoder.description.max_tokens}"
-            " tokens: their end is found by words only"
+    reporter = ConsoleReporter()
+    reporter.say(f"{folder}: {report.summary()}")
+    if truncated := encoder.tokenizer.truncated:
+        reporter.say(
+            f"{truncated:,} pieces are longer than the model's {encoder.description.max_tokens} tokens. Their"
+            " vectors cover the beginning; lexical search covers all of it."
         )
-    console.print(f'Next: adjoin search "what you look for" --index {folder}')
+    reporter.say("Next:")
+    reporter.command(f'adjoin search "what you look for" --index {folder}')
 
 
 def search(options: argparse.Namespace) -> None:
     """`adjoin search`."""
-    from adjoin.index.display import as_json, show
+    from adjoin.index.display import as_json
     from adjoin.index.searcher import load_index
 
     searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
-    wanted = {"mode": options.mode, "languages": options.language, "dense_weight": options.dense_weight}
-    hits = searcher.search(options.query, limit=options.limit, **wanted)
+    hits = searcher.search(
+        options.query,
+        limit=options.limit,
+        mode=options.mode,
+        languages=options.language,
+        dense_weight=options.dense_weight,
+    )
     if options.json:
         sys.stdout.write(json.dumps(as_json(hits), indent=2) + "\n")
     else:
-        show(hits, _console(), query=options.query)
+        ConsoleReporter().hits(options.query, hits)
 
 
 def demo(options: argparse.Namespace) -> None:
     """`adjoin demo`."""
-    from adjoin.cli.demo import run
+    from adjoin.workflows.demo import demo as run
 
-    run(options.out, repository=options.repository, minutes=options.minutes)
+    run(options.out, ConsoleReporter(), minutes=options.minutes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adjoin.cli.evaluating import told_apart
+from adjoin.workflows.evaluate import short_names
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,5 @@ from adjoin.cli.evaluating import told_apart
         (["alone/report"], ["report"]),
     ],
 )
-def test_reports_are_told_apart_by_what_differs(paths: list[str], names: list[str]) -> None:
-    assert told_apart(paths) == names
+def test_short_names_keep_what_differs(paths: list[str], names: list[str]) -> None:
+    assert short_names(paths) == names

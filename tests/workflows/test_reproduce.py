@@ -12,12 +12,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from adjoin import Encoder
-from adjoin.cli import main, reproducing
-from adjoin.cli.reproducing import ModelRecipe
+from adjoin.cli import main
 from adjoin.collecting import CorpusRecipe
 from adjoin.errors import AdjoinError
 from adjoin.mining.options import MiningOptions
 from adjoin.pairs.dataset import PairDataset
+from adjoin.workflows import reproduce
+from adjoin.workflows.reproduce import ModelRecipe
 
 Manifest = dict[str, Any]
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -147,7 +148,7 @@ def test_several_corpora_lie_in_folders_of_their_own(
         shutil.copytree(pairs_folder, out)
         return {"pairs": 1}
 
-    monkeypatch.setattr(reproducing, "mine_packages", mine_nothing)
+    monkeypatch.setattr(reproduce, "mine_packages", mine_nothing)
     out, data = tmp_path / "out", tmp_path / "data"
     write_code_task(pairs_folder, data / "code" / "small")
     command = [
