@@ -10,8 +10,8 @@ PYTEST := $(ONE_THREAD) $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-all test-kernels lint types bench bench-training bench-plan bench-mining bench-planted clean
 
-demo: .venv/ready  ## adapt the model that comes along to a repository, measure, index, ask: REPOSITORY=folder, or scipy
-	$(BIN)/adjoin demo $(if $(REPOSITORY),--repository $(REPOSITORY))
+demo: .venv/ready  ## mine the installed packages, train, compare, index, search: about four minutes on two CPU cores
+	$(BIN)/adjoin demo
 
 test: .venv/ready  ## the tests, offline, but for a few long ones; five minutes of two CPU cores
 	$(PYTEST) -m "not slow"

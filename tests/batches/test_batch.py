@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjoin.batches.batch import cut_out, drop_tokens, micro_batches, stretches
+from adjoin.batches.batch import crop_sequences, drop_tokens, micro_batches, random_crops
 from adjoin.tokens import Ragged
 
 
@@ -41,8 +41,8 @@ def test_token_dropout_keeps_delimiters_and_drops_its_share() -> None:
 def test_a_share_of_the_sequences_is_cut_to_a_stretch_between_its_delimiters() -> None:
     rows = 3000
     side = Ragged(np.tile(np.arange(102, dtype=np.int32), rows), np.full(rows, 102))
-    skipped, lengths = stretches(side.lengths_B, 0.4, np.random.default_rng(0))
-    cut = cut_out(side, skipped, lengths)
+    skipped, lengths = random_crops(side.lengths_B, 0.4, np.random.default_rng(0))
+    cut = crop_sequences(side, skipped, lengths)
     assert cut.lengths_B.tolist() == lengths.tolist()
     ends = cut.starts_B + cut.lengths_B - 1
     assert (cut.ids_N[cut.starts_B] == 0).all()
@@ -64,7 +64,7 @@ def test_a_share_of_the_sequences_is_cut_to_a_stretch_between_its_delimiters() -
 
 def test_what_is_short_stays_whole() -> None:
     lengths = np.array([3, 5, 6, 2])
-    skipped, kept = stretches(lengths, 1.0, np.random.default_rng(0))
+    skipped, kept = random_crops(lengths, 1.0, np.random.default_rng(0))
     assert skipped.tolist() == [0, 0, 0, 0]
     assert kept.tolist() == lengths.tolist()
 

@@ -52,7 +52,7 @@ class Batch:
 SHORTEST_STRETCH, LONGEST_STRETCH = 4, 48  # tokens between the delimiters
 
 
-def stretches(
+def random_crops(
     lengths_B: NDArray[np.int64], share: float, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Choose random crops: about `share` of the sequences are cropped, the others stay whole.
@@ -67,7 +67,7 @@ def stretches(
 
     Returns:
         The number of tokens to skip after each sequence's opening delimiter (B,), and the new lengths (B,),
-        delimiters included; see `cut_out`.
+        delimiters included; see `crop_sequences`.
     """
     cut, size, position = random.random((len(lengths_B), 3)).T
     inner_B = np.maximum(lengths_B - 2, 0)
@@ -76,8 +76,8 @@ def stretches(
     return (position * (inner_B - kept_B + 1)).astype(np.int64), kept_B + (lengths_B - inner_B)
 
 
-def cut_out(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: NDArray[np.int64]) -> Ragged:
-    """Crop sequences to the lengths and offsets that `stretches` chose; the delimiters are kept.
+def crop_sequences(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: NDArray[np.int64]) -> Ragged:
+    """Crop sequences to the lengths and offsets that `random_crops` chose; the delimiters are kept.
 
     Args:
         sequences: B sequences with their delimiters.

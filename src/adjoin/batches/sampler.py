@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.batch import Batch, cut_out, drop_tokens, stretches
+from adjoin.batches.batch import Batch, crop_sequences, drop_tokens, random_crops
 from adjoin.batches.cache import Sequences, TokenCache
 from adjoin.batches.mixing import SourcePool, as_weights, capped, pools_of, seats, shares
 from adjoin.batches.order import shuffled_runs
@@ -61,7 +61,7 @@ class Sampler:
             batch_size: M, pairs per batch over all ranks.
             seed: seed and step determine all random choices.
             token_dropout: share of the tokens between the delimiters that are dropped, at random at each visit.
-            crop: share of the x, and of the y, that are cropped, at random at each visit; see `stretches`.
+            crop: share of the x, and of the y, that are cropped, at random at each visit; see `random_crops`.
             distinct: whether to keep only the first occurrence of each token in a sequence, see `Ragged.distinct`.
             local_negatives: size of the runs of adjacent pairs that stay together in a batch. They are usually of
                 one file or package, so they are hard negatives for each other. 1 shuffles all pairs.
@@ -133,11 +133,11 @@ class Sampler:
 
     def address(self, step: int) -> str:
         """Describe where the batch of a step comes from, for error messages."""
-        stretches = (
+        random_crops = (
             f"source {self._pools[pool].name}, epoch {epoch}, pairs {first:,} to {last - 1:,} of its order"
             for pool, epoch, first, last in self._ranges(step)
         )
-        return f"seed {self._seed}, step {step:,}: {'; '.join(stretches)}"
+        return f"seed {self._seed}, step {step:,}: {'; '.join(random_crops)}"
 
     def _take(self, side: Sequences, rows: NDArray[np.int64], first: int, last: int, key: list[int]) -> Ragged:
         """The sequences `rows[first:last]`, cropped and dropped as they would be in the whole batch."""
@@ -145,8 +145,11 @@ class Sampler:
         before_B = side.lengths(rows[:first])
         if (share := self._crop[key[1]]) and len(taken):
             random = np.random.default_rng([self._seed, _CROP, *key])
-            skipped_B, lengths_B = stretches(side.lengths(rows), share, random)
-            taken, before_B = cut_out(taken, skipped_B[first:last], lengths_B[first:last]), lengths_B[:first]
+            skipped_B, lengths_B = random_crops(side.lengths(rows), share, random)
+            taken, before_B = (
+                crop_sequences(taken, skipped_B[first:last], lengths_B[first:last]),
+                lengths_B[:first],
+            )
         if not self._token_dropout or not len(taken):
             return taken.distinct() if self._distinct else taken
         bits = np.random.PCG64([self._seed, _DROPOUT, *key])

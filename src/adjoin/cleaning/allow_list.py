@@ -133,7 +133,7 @@ def _licensing() -> "Licensing":
         from license_expression import get_spdx_licensing
     except ImportError:
         raise AdjoinError(
-            "a list of licences needs license-expression, which is not installed: pip install 'adjoin[mine]'"
+            "a list of licences needs license-expression, which is not installed: pip install adjoin"
         ) from None
     return get_spdx_licensing()
 

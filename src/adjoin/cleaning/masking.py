@@ -147,7 +147,7 @@ def _detectors() -> tuple[Detector, ...]:
         )
     except ImportError:
         raise AdjoinError(
-            "masking secrets needs detect-secrets, which is not installed: pip install 'adjoin[mine]'"
+            "masking secrets needs detect-secrets, which is not installed: pip install adjoin"
         ) from None
     plugins = (
         (("AKIA", "ASIA", "ABIA", "ACCA", "A3T", "aws", "AWS"), aws.AWSKeyDetector),

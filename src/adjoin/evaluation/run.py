@@ -19,7 +19,6 @@ from adjoin.ranking.fusion import dense_weight_of
 Progress = Callable[[str, float], None]  # description of the current task, share of the work that is done
 
 EvaluatedSystem = System | Fitted | BM25Scorer
-Contestant = EvaluatedSystem  # the name that the command line still imports
 
 
 @dataclass(frozen=True)

@@ -134,9 +134,7 @@ def connect(folder: Path) -> Any:  # noqa: ANN401 - lancedb is imported only whe
     try:
         import lancedb
     except ImportError as error:
-        raise AdjoinError(
-            f"the index needs {error.name}, which is not installed: pip install 'adjoin[index]'"
-        ) from None
+        raise AdjoinError(f"the index needs {error.name}, which is not installed: pip install adjoin") from None
     return lancedb.connect(str(folder / "tables"))
 
 

@@ -102,7 +102,7 @@ def decide(
     reasons = np.zeros(int(first_rows[-1]), np.uint8)
     verdict = Verdict(reasons, first_rows)
     if decontaminator is not None:
-        holds = decontaminator.repositories.hold
+        holds = decontaminator.repositories.contains
         refused = _of_inputs(parts, reports, lambda given: holds(given["repository"], given["origin"], ""))
         reasons[refused] = REPOSITORY
     if options.licences:

@@ -146,7 +146,7 @@ class ContrastiveStep:
         if embedded is None:
             return None
         loss, gradient_BD = self.gradient_of_vectors(embedded.vectors_BD, batch)
-        if self._within_memory(lambda: self.push_back(sequences, embedded, gradient_BD)) is None:
+        if self._within_memory(lambda: self.backpropagate(sequences, embedded, gradient_BD)) is None:
             return None
         self._reduce()
         padded = [self._padded(sequences.lengths_B, rows) for rows in groups]
@@ -223,7 +223,7 @@ class ContrastiveStep:
         torch.autograd.backward(loss)
         return float(loss.detach()), torch.cat([side.grad for side in sides if side.grad is not None])
 
-    def push_back(self, sequences: Ragged, embedded: _Embedded, gradient_BD: Tensor) -> bool:
+    def backpropagate(self, sequences: Ragged, embedded: _Embedded, gradient_BD: Tensor) -> bool:
         """Pass 3: backpropagate the embeddings' gradients, through kept graphs or by embedding again.
 
         Returns:

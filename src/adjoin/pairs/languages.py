@@ -329,6 +329,6 @@ def parser_for(language: str) -> "Parser":
         grammar = importlib.import_module(row.grammar)
     except ImportError as error:
         raise AdjoinError(
-            f"reading {language} needs {error.name}, which is not installed: pip install 'adjoin[mine]'"
+            f"reading {language} needs {error.name}, which is not installed: pip install adjoin"
         ) from None
     return tree_sitter.Parser(tree_sitter.Language(getattr(grammar, row.grammar_function)()))

@@ -49,6 +49,6 @@ def _library() -> tuple[Callable[..., tuple[str, int]], frozenset[str]]:
         from resiliparse.parse.lang import detect_fast, supported_langs
     except ImportError:
         raise AdjoinError(
-            "identifying languages needs resiliparse, which is not installed: pip install 'adjoin[mine]'"
+            "identifying languages needs resiliparse, which is not installed: pip install adjoin"
         ) from None
     return detect_fast, frozenset(supported_langs())

@@ -84,7 +84,7 @@ def _passes(body: AnyBody, execution: ExecutionConfig, layout: BatchLayout, toke
     device = next(body.parameters()).device
     gradient_BD = torch.full((len(tokens), body.dimension), 1e-3, device=device)
     largest = [layout.groups[0]] * execution.workers  # all workers at once, for the peak of memory
-    step.push_back(tokens, step.embed_all(tokens, largest, len(largest)), gradient_BD)
+    step.backpropagate(tokens, step.embed_all(tokens, largest, len(largest)), gradient_BD)
     totals = {FORWARD: 0.0, RECOMPUTE: 0.0}
     ends = time.perf_counter() + SECONDS
     timed: list[int] = []
@@ -99,7 +99,7 @@ def _passes(body: AnyBody, execution: ExecutionConfig, layout: BatchLayout, toke
             def embed(groups: list[NDArray[np.int64]] = groups, name: str = name) -> None:
                 embedded = step.embed_all(tokens, groups, 0)
                 if name == RECOMPUTE:
-                    step.push_back(tokens, embedded, gradient_BD)
+                    step.backpropagate(tokens, embedded, gradient_BD)
 
             totals[name] += seconds_of(embed, device)
         timed.append(index)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.batch import cut_out, stretches
+from adjoin.batches.batch import crop_sequences, random_crops
 from adjoin.model.locations import locate_model
 from adjoin.model.presets import preset_named
 from adjoin.model.pretrained import describe_checkpoint
@@ -103,7 +103,7 @@ def _typical_lengths(side: str, recipe: Recipe) -> NDArray[np.float64]:
     normal = NormalDist(math.log(median), math.log(p90 / median) / NormalDist().inv_cdf(0.9))
     lengths_N = np.exp([normal.inv_cdf((number + 0.5) / _QUANTILES) for number in range(_QUANTILES)])
     if share := _crop(side, recipe):
-        lengths_N = stretches(np.rint(lengths_N).astype(np.int64), share, np.random.default_rng(0))[1].astype(
+        lengths_N = random_crops(np.rint(lengths_N).astype(np.int64), share, np.random.default_rng(0))[1].astype(
             float
         )
     factor, power = _DISTINCT
@@ -166,5 +166,5 @@ def _of_checkpoint(recipe: Recipe) -> tuple[Tokenizer, int]:
 def _lengths(tokenizer: Tokenizer, texts: list[str], side: str, recipe: Recipe) -> NDArray[np.int64]:
     tokens = encode_all(tokenizer, texts, _ROLES[side], recipe.max_tokens)
     if (share := _crop(side, recipe)) and len(tokens):
-        tokens = cut_out(tokens, *stretches(tokens.lengths_B, share, np.random.default_rng(recipe.seed)))
+        tokens = crop_sequences(tokens, *random_crops(tokens.lengths_B, share, np.random.default_rng(recipe.seed)))
     return _truncate((tokens.distinct() if recipe.start.is_static else tokens).lengths_B, recipe)

@@ -82,7 +82,7 @@ def _new_stemmer() -> Any:  # noqa: ANN401 - a function of a C extension without
     except ImportError:
         raise AdjoinError(
             "lexical search needs the package pystemmer, which is not installed: "
-            "install it with pip install 'adjoin[evaluate]' or 'adjoin[index]'"
+            "install it with pip install adjoin"
         ) from None
     return Stemmer.Stemmer("english").stemWord
 

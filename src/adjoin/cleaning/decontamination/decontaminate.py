@@ -151,7 +151,7 @@ class Decontaminator:
             For each pair [N], the first of `RULES` that it breaks, or the empty string.
         """
         broken = np.zeros((len(RULES_IN_ORDER), len(pairs)), np.bool_)
-        broken[0] = [self.repositories.hold(pair.repository, pair.origin, pair.language) for pair in pairs]
+        broken[0] = [self.repositories.contains(pair.repository, pair.origin, pair.language) for pair in pairs]
         codes: dict[tuple[str, str], list[int]] = {}
         texts: dict[str, list[int]] = {}  # a passage is often y of one pair and x of the next: check it once
         for i, pair in enumerate(pairs):

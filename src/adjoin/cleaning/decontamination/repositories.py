@@ -101,7 +101,7 @@ class EvaluationRepositories:
                     self._packages.setdefault(_normalized(package), set()).update(self.names[name.lower()])
         self._of_folder = lru_cache(1 << 12)(self._look_up)
 
-    def hold(self, repository: str, origin: str, language: str) -> bool:
+    def contains(self, repository: str, origin: str, language: str) -> bool:
         """Return whether a pair comes from one of these repositories.
 
         Args:
