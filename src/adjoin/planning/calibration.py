@@ -20,9 +20,9 @@ from adjoin.training.memory import PassCost, measure_pass
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 
-SECONDS = 4.0  # for the timed micro-batches, of which there are at least two
+SECONDS = 4.0  # for the timed micro-batches; at least two are timed
 _MOST_GROUPS, _IN_A_ROW = 6, 4  # timed lengths; micro-batches of each length per worker
-_MOST_PAIRS = 2_048  # of the timed loss, whose time grows with their square
+_MOST_PAIRS = 2_048  # in the timed loss: its time grows with the square of their number
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Calibration:
     """Measurements of a training step.
 
     Attributes:
-        seconds: of one step by part.
+        seconds: seconds of one step, by part.
         largest: cost of the largest micro-batch.
         slack: bytes per worker that the process held at its peak beyond what is counted.
     """

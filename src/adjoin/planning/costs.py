@@ -64,7 +64,7 @@ class Sizes:
 
         Args:
             lengths_B: tokens of each sequence.
-            dimension: D of the vectors.
+            dimension: D, length of a vector.
         """
         if not self.layers:
             return 6.0 * (int(lengths_B.sum()) * dimension + len(lengths_B) * self.layer)
@@ -186,7 +186,7 @@ class Activations:
 
     Attributes:
         kept: graphs that are kept between the two passes.
-        working: beside them at the peak: the graph of one micro-batch, and temporaries of its backward pass.
+        working: held in addition at the peak: the graph of one micro-batch, and temporaries of its backward pass.
     """
 
     kept: int
@@ -219,11 +219,11 @@ def bytes_by_part(
     """Peak memory of one rank by part, in bytes, without the process itself.
 
     Args:
-        sizes: of the body.
+        sizes: numbers of parameters of the body.
         recipe: all options.
-        activations: of the rank's micro-batches.
-        dimension: D of the vectors.
-        sequences: sequences of this rank.
+        activations: memory of the activations of the rank's micro-batches.
+        dimension: D, length of a vector.
+        sequences: number of sequences of this rank.
         ranks: W, number of ranks.
         workers: micro-batches computed at the same time, each with its own gradients.
     """

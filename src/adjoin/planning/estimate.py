@@ -26,14 +26,14 @@ class Machine:
     """The machine of a training, or one of its GPUs.
 
     Attributes:
-        name: for display.
+        name: name for display.
         device: "cpu" or "cuda".
         flops: peak FLOP/s of matrix products in the training's precision: measured, or from a datasheet.
         float32_flops: peak FLOP/s of matrix products in float32.
-        bandwidth: of memory, in bytes/s.
+        bandwidth: memory bandwidth in bytes/s.
         memory: bytes of each GPU, or free bytes of this machine.
         utilisation: share of `flops` that a training is assumed to reach; None after a calibration.
-        measured: whether it is this machine.
+        measured: whether the figures were measured on this machine.
     """
 
     name: str
@@ -52,11 +52,11 @@ class StepEstimate:
 
     Attributes:
         recipe: all options.
-        lengths: of the texts.
+        lengths: lengths of the texts.
         batch: M, pairs over all ranks.
         ranks: W, number of ranks.
         body: the encoder, of fake tensors unless this machine is calibrated.
-        sizes: its numbers of parameters.
+        sizes: numbers of parameters of the body.
         execution: the execution config that the training will choose.
         layout: micro-batches of a rank.
         largest: cost of the largest micro-batch.

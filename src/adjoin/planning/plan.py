@@ -78,7 +78,7 @@ class Plan:
         recomputed: share of the tokens whose forward pass is recomputed.
         padding: share of padding among the tokens.
         memory: bytes by part.
-        seconds: of a step, by part.
+        seconds: seconds of a step, by part.
         steps: of the whole training; None if unknown.
         least_gpus: the fewest of these GPUs that hold the training, "whole" and "sharded"; None if not even 4,096
             do.
@@ -132,7 +132,7 @@ def plan(
     """Estimate memory and time of a training.
 
     Args:
-        pairs: as for `train`; if there are none, typical lengths are assumed.
+        pairs: datasets or files of pairs, as for `train`. If there are none, typical lengths are assumed.
         recipe: all options.
         gpus: number of GPUs to plan for; None for this machine.
         gpu: their model, one of `DATASHEETS`.

@@ -1,7 +1,7 @@
 """A running average of the weights: less noise than the last step's, at the memory of one copy.
 
-Not torch.optim.swa_utils.AveragedModel: it copies the whole module, frozen weights included (69.1 MB, not 1.4 MB,
-for LoRA of rank 8 on mini), averages in the dtype of the weights, and starts with those after the first step.
+torch.optim.swa_utils.AveragedModel is not used. It copies the whole module, frozen weights included: 69.1 MB, not
+1.4 MB, for LoRA of rank 8 on mini. It averages in the dtype of the weights, and starts after the first step.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Average:
         """Start from the parameters as they are.
 
         Args:
-            modules: whose parameters; those that require no gradient are left out.
+            modules: their parameters are averaged, except those that require no gradient.
             decay: share of the old average that remains after an update, 0 to 1; 0.999 averages over about 1,000
                 steps.
         """

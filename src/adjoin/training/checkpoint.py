@@ -55,7 +55,7 @@ class TrainingState:
 
     Attributes:
         modules: everything that is trained.
-        optimizer: with its moments.
+        optimizer: the optimizer, with its moments.
         average: running average of the weights, or None.
         ranks: the processes that share the training; the main rank writes.
     """
@@ -151,7 +151,7 @@ def read_progress(checkpoint: Path, identity: dict[str, Any]) -> TrainingProgres
 
     Args:
         checkpoint: its folder.
-        identity: what the training is; keys that are missing here are not compared.
+        identity: recipe and data of the training; keys that are missing here are not compared.
 
     Raises:
         AdjoinError: the checkpoint is damaged, or of another recipe or other data; the message names each option
@@ -221,7 +221,7 @@ def restore_weights(checkpoint: Path, modules: nn.ModuleDict, average: Average |
 
 @contextmanager
 def _damage_is_adjoin_error(checkpoint: Path) -> Iterator[None]:
-    """Raise what goes wrong while a checkpoint is read as one line."""
+    """Turn errors while a checkpoint is read into an `AdjoinError` of one line."""
     try:
         yield
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:

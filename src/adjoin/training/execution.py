@@ -1,7 +1,7 @@
 """Execution config: precision, threads, micro-batch size and kept activations, chosen for this machine.
 
-It is chosen once, at the start of a training, and kept in its checkpoints: another number of threads, or other
-micro-batches, would move the last bits of a resumed training.
+It is chosen once, at the start of a training, and kept in its checkpoints. Another number of threads, or other
+micro-batches, would change the last bits of a resumed training.
 """
 
 import os
@@ -155,9 +155,9 @@ def fit_execution(
         recipe: its token budget and memory win over what is chosen here.
         body: may be of fake tensors (see memory.py).
         device: "cpu" or "cuda".
-        free: bytes beside weights, gradients and moments.
+        free: bytes left beside weights, gradients and moments.
         precision: from `choose_precision_and_threads`.
-        threads: likewise.
+        threads: from the same function.
     """
     budget = recipe.token_budget or TOKEN_BUDGET[device]
     if not body.pads:

@@ -30,8 +30,8 @@ class Datasheet(NamedTuple):
 
     Attributes:
         flops: FLOP/s of dense bfloat16 products with float32 accumulation.
-        memory: bytes.
-        bandwidth: bytes/s of that memory.
+        memory: size of the memory in bytes.
+        bandwidth: bandwidth of that memory in bytes/s.
     """
 
     flops: float
@@ -64,8 +64,8 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, threads: int | None = 
     """Measure the peak FLOP/s of square matrix products of growing size, in about half a second.
 
     Args:
-        dtype: of the matrices.
-        device: of the matrices.
+        dtype: dtype of the matrices.
+        device: device of the matrices.
         threads: CPU threads; None for the number that torch uses.
     """
     with _threads(threads or torch.get_num_threads()):

@@ -9,7 +9,7 @@ from typing import Any
 
 from adjoin.files import write_atomically
 
-_FORMER_KEYS = {"scale": "logit_scale", "rate": "lr_scale", "norm": "grad_norm"}  # of version 0.1.0 → today's
+_FORMER_KEYS = {"scale": "logit_scale", "rate": "lr_scale", "norm": "grad_norm"}  # in version 0.1.0 → now
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class StepReport:
     Attributes:
         step: number of the step, counted from 1.
         epoch: passes over the data so far.
-        loss: in nats; a contrastive loss of log(batch size) is chance.
+        loss: loss in nats; a contrastive loss of log(batch size) is chance.
         logit_scale: exp(tau); None in a generative training.
         lr_scale: learning rate as a share of its peak, 0 to 1.
         grad_norm: global norm of the gradient, before clipping.
@@ -58,7 +58,7 @@ class TrainingLog:
         self._file = path.open("a", encoding="utf-8")
 
     def add(self, report: StepReport) -> None:
-        """Append one report."""
+        """Append one step report as a line of JSON."""
         rounded = {n: v if v is None else float(f"{v:.9g}") for n, v in asdict(report).items()}
         rounded["step"] = report.step
         self._file.write(json.dumps(rounded) + "\n")
@@ -69,12 +69,12 @@ class TrainingLog:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file of the log."""
         self._file.close()
 
 
 def whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a JSON-lines log, by today's names of the keys.
+    """Read a JSON-lines log, with the current names of the keys.
 
     Returns:
         One dictionary per line, none if there is no file. A line that a crash cut short is left out.

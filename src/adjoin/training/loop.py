@@ -25,19 +25,19 @@ _CHANGED_BY_STEP = {"token_budget", "kept_tokens"}  # an out-of-memory retry mak
 
 
 class StepResult(Protocol):
-    """What a step reports: the loss of the whole batch, and the tokens of this rank."""
+    """The result of a step: the loss of the whole batch, and the token counts of this rank."""
 
     @property
     def loss(self) -> float:
-        """Loss in nats."""
+        """Loss of the whole batch, in nats."""
 
     @property
     def tokens(self) -> int:
-        """Tokens without padding."""
+        """Number of tokens of this rank, without padding."""
 
     @property
     def padded(self) -> int:
-        """Tokens with padding."""
+        """Number of tokens of this rank, with padding."""
 
 
 class Batches(Protocol):
@@ -46,10 +46,10 @@ class Batches(Protocol):
     waited: float
 
     def next(self) -> Any:  # noqa: ANN401 - what the step takes
-        """The next batch."""
+        """Return the batch of the next step."""
 
     def close(self) -> None:
-        """Stop preparing batches."""
+        """Stop the preparation of further batches."""
 
 
 @dataclass
@@ -59,20 +59,20 @@ class Run:
     Attributes:
         recipe: all options.
         ranks: the processes that share the training.
-        folder: for log, curve and checkpoints.
+        folder: folder of log, curve and checkpoints.
         modules: everything that is trained, as checkpoints keep it.
-        optimizer: its groups carry "initial_lr", the peak learning rate.
+        optimizer: the optimizer, whose groups carry "initial_lr", the peak learning rate.
         average: running average of the weights, or None.
-        batches: starting with the first step that is to be done.
+        batches: batches in order, from the first step to be done.
         step: computes a batch's gradients into the `.grad` of the parameters.
         after_step: called after each update of the weights.
-        address: where the batch of a step comes from, for an error message.
-        logit_scale: exp(tau) at the moment, or None.
+        address: describes where the batch of a step comes from, for error messages.
+        logit_scale: returns the current exp(tau); None in a generative training.
         budget: when the training ends.
         progress: steps and seconds done.
         batch_size: pairs or rows per batch, over all ranks.
         steps_per_epoch: batches in one pass over the data.
-        validate: measures the model as it is; its time does not count as the training's.
+        validate: measures the present model; its time does not count as the training's.
         validate_every: steps between two calls of `validate`.
     """
 

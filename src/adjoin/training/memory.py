@@ -21,12 +21,12 @@ _ROWS, _TOKENS = 2, 64  # of the sample pass; activations grow in proportion to 
 
 @dataclass(frozen=True, slots=True)
 class PassCost:
-    """What a forward and a backward pass of one micro-batch cost.
+    """The cost of a forward and a backward pass of one micro-batch.
 
     Attributes:
-        graph_bytes: held from the forward until the backward pass, besides weights and their gradients.
-        peak_bytes: the most that is held at once in both, besides those.
-        forward_flops, backward_flops: of matrix products, without those of fused attention kernels.
+        graph_bytes: bytes held from the forward until the backward pass, besides weights and their gradients.
+        peak_bytes: the most bytes held at once in both passes, besides weights and their gradients.
+        forward_flops, backward_flops: FLOPs of matrix products, without those of fused attention kernels.
     """
 
     graph_bytes: int

@@ -39,18 +39,19 @@ def make_optimizer(
     """Make an optimizer of all parameters that require a gradient.
 
     Args:
-        body: weight decay applies to its matrices, not to its vectors (norms, biases, token weights).
-        temperature: its tau has no weight decay; a module without parameters if there is none.
+        body: the model to train. Weight decay applies to its matrices, not to its vectors (norms, biases, token
+            weights).
+        temperature: holds tau, which has no weight decay; a module without parameters if there is no tau.
         name: one of `OPTIMIZERS`.
         learning_rate: peak learning rate of the body.
-        weight_learning_rate: that of a static body's token weights.
-        tau_learning_rate: that of tau.
-        weight_decay: decoupled, scaled by the learning rate.
+        weight_learning_rate: peak learning rate of a static body's token weights.
+        tau_learning_rate: peak learning rate of tau.
+        weight_decay: decoupled weight decay, scaled by the learning rate.
         allow_bfloat16: whether Muon multiplies in bfloat16 where the hardware supports it.
 
     Returns:
-        An optimizer whose groups are those that are not empty of: hidden matrices (of Muon), matrices, vectors,
-        tau.
+        An optimizer with up to four parameter groups: hidden matrices (of Muon), matrices, vectors, tau. Empty
+        groups are left out.
 
     Raises:
         AdjoinError: the optimizer is unknown, or the body has no matrices for Muon.

@@ -51,7 +51,7 @@ class ContrastiveTraining:
         run: what the loop needs.
         cache: the tokenized pairs.
         body: the encoder that is trained.
-        temperature: trained along with it.
+        temperature: the temperature, trained together with the body.
         dense_weight: weight of the vectors in the model's hybrid search, 0 to 1.
     """
 
@@ -203,7 +203,7 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
 def _tokenize(
     datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, ranks: Ranks, say: Say
 ) -> TokenCache:
-    """Tokenize the pairs into a memory-mapped cache; what is there already is used again."""
+    """Tokenize the pairs into a memory-mapped cache; an existing cache is reused."""
 
     def build() -> None:
         say(f"tokenizing {sum(map(len, datasets)):,} pairs")

@@ -45,7 +45,7 @@ from adjoin.training.setup import TOKENS, check_length, claim_folder, make_run, 
 
 REPORT = "pretrain.json"
 CHARACTERS_FOR_TOKENIZER = 64_000_000  # learning takes about 10 s; more change the vocabulary little
-MEASURED_ROWS = 256  # of the held-out stream, about: 65,536 tokens give the mean to some 0.01 nats
+MEASURED_ROWS = 256  # about, of the held-out stream: 65,536 tokens give the mean to about 0.01 nats
 # Rows per batch, fewer for a small corpus, so that an epoch has 64 steps. A short training on a CPU needs many
 # steps: after 262,144 tokens nano had a held-out loss of 7.74 with 64 rows per batch, of 5.57 with 16.
 BATCH, STEPS_PER_EPOCH = 16, 64
@@ -66,7 +66,7 @@ class CorpusInput:
     workers: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For checkpoint and report: names of the roots, without their location on this machine."""
+        """Return the names of the roots, without their location on this machine, for checkpoint and report."""
         return {"roots": [root.resolve().name for root in self.roots], "exclude": list(self.exclude)}
 
 
@@ -76,7 +76,7 @@ class HeldOutLoss:
 
     Attributes:
         nats: mean loss per token, in nats.
-        bits_per_byte: the same per byte of text, in bits; comparable between lossless tokenizers.
+        bits_per_byte: mean loss per byte of text, in bits; comparable between lossless tokenizers.
     """
 
     nats: float
@@ -84,11 +84,11 @@ class HeldOutLoss:
 
     @classmethod
     def of(cls, nats: float, content: Content) -> "HeldOutLoss":
-        """From the mean loss per token, by the tokens per byte of the held-out documents."""
+        """Compute both numbers from the mean loss per token and the tokens per byte of the held-out documents."""
         return cls(nats, nats / math.log(2) * content.held_out_tokens / content.held_out_bytes)
 
     def as_json(self) -> dict[str, float]:
-        """Both numbers, rounded."""
+        """Return both numbers, rounded, for pretrain.json."""
         return {"nats": round(self.nats, 6), "bits_per_byte": round(self.bits_per_byte, 6)}
 
 

@@ -32,7 +32,7 @@ def write_weights(out: Path, body: AnyBody, weights: dict[str, Any] | None = Non
     Args:
         out: the folder.
         body: adapters are merged into it, so that it cannot be trained any further.
-        weights: whole weights, where the body holds only a part of them.
+        weights: the full weights, if the body holds only a part of them.
     """
     if isinstance(body, StaticBody):
         from safetensors.torch import save as to_bytes
@@ -50,7 +50,7 @@ def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) ->
     Args:
         out: the folder.
         model: a transformers model.
-        weights: whole weights, where the model holds only a part of them.
+        weights: the full weights, if the model holds only a part of them.
     """
     with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
         with library_quiet(), checkpoint.full_disk_is_os_error(out):
@@ -62,7 +62,7 @@ def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) ->
 
 
 def describe(training: ContrastiveTraining) -> Description:
-    """The content of adjoin.json for a training as it is."""
+    """Return the content of adjoin.json for the present state of a training."""
     run = training.run
     return _description(run.recipe, run.progress, training.body, training.temperature, training.dense_weight)
 
@@ -98,8 +98,8 @@ def write_snapshot(folder: Path, training: ContrastiveTraining) -> None:
     """Write the model that a training would give if it ended now. All ranks take part; the training is unchanged.
 
     Args:
-        folder: of the model, written atomically.
-        training: between two steps. On one rank, its body is copied once on its device.
+        folder: folder of the model, written atomically.
+        training: a training between two steps. On one rank, its body is copied once on its device.
     """
     run, body, description = training.run, training.body, describe(training)
     with run.average.swapped() if run.average is not None else nullcontext():

@@ -1,4 +1,4 @@
-"""What every training sets up, contrastive or generative: its folder, its checkpoint, the run for the loop."""
+"""Set-up that contrastive and generative trainings share: folder, checkpoint, and the run for the loop."""
 
 import shutil
 from collections.abc import Callable
@@ -25,15 +25,15 @@ TOKENS, LABELLED = "tokens", "labelled"  # below the training's folder, removed 
 
 
 class Sampler(Protocol):
-    """What a training draws its batches from."""
+    """Protocol of an object that draws the batches of a training."""
 
     steps_per_epoch: int
 
     def batch(self, step: int) -> Any:  # noqa: ANN401 - what the training's step takes
-        """This rank's share of the batch of a step, counted from 0."""
+        """Return this rank's share of the batch of a step, counted from 0."""
 
     def address(self, step: int) -> str:
-        """Where the batch of a step comes from, for an error message."""
+        """Describe where the batch of a step comes from, for error messages."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainingFolder:
     """The folder of a training, and the checkpoint that it continues from.
 
     Attributes:
-        path: the folder, below the model's.
+        path: the folder, inside the model's folder.
         latest: the newest checkpoint, or None.
         resume: whether the caller asked to continue.
     """
@@ -121,18 +121,18 @@ def make_run(
     """Seed torch, restore the checkpoint if there is one, and assemble the run for the loop.
 
     Args:
-        folder: the training's.
+        folder: folder of the training.
         recipe: all options.
         ranks: the processes that share the training.
         progress: from `TrainingFolder.progress`.
         modules: everything that is trained.
-        optimizer: of those modules, before its state is restored.
+        optimizer: optimizer of those modules; its state is not restored yet.
         step: computes the gradients of a batch.
         sampler: draws the batches.
         batch_size: pairs or rows per batch, over all ranks.
-        say: told whether the training resumes.
+        say: called with one line if the training was asked to resume.
         after_step: called after each update of the weights.
-        logit_scale: exp(tau) for the log, or None.
+        logit_scale: returns exp(tau) for the log, or None.
 
     Raises:
         AdjoinError: the checkpoint is damaged.

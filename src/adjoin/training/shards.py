@@ -19,8 +19,8 @@ def shard(body: TransformerBody, ranks: Ranks, matmul_dtype: torch.dtype | None 
     """Shard the weights of a body over the ranks, in place. Before, each rank holds the same whole weights.
 
     Args:
-        body: to be sharded.
-        ranks: the processes that share it.
+        body: the body to shard.
+        ranks: the processes that share the weights.
         matmul_dtype: bfloat16 to hand the blocks their weights in it. Autocast alone would make copies that each
             graph keeps, 348 GB of XL's on each rank. The vectors are the same to the bit.
 

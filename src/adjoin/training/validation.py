@@ -37,9 +37,9 @@ class Validation:
         every: steps between two evaluations; there is one more at the end.
         measure: called with the model's folder, a folder for the report, and facts for the report (step, batch,
             name of the training). Returns scores by name, higher is better. Only the main rank measures.
-        names: of the scores that `measure` returns.
+        names: names of the scores that `measure` returns.
         keep: the score that selects the best model; None to keep the last model.
-        settings: identifies data and settings: scores of other settings are not compared.
+        settings: identifies data and settings; scores under other settings are not compared.
     """
 
     every: int
@@ -62,10 +62,10 @@ class BestCheckpoint:
     """The best model of a training so far.
 
     Attributes:
-        folder: of the model.
-        step: after which it was measured.
+        folder: folder of the model.
+        step: the step after which it was measured.
         score: name of the score that selects it.
-        value: of that score.
+        value: value of that score.
     """
 
     folder: Path
@@ -79,7 +79,7 @@ class Evaluations:
 
     Attributes:
         validation: how the model is measured.
-        folder: the training's.
+        folder: folder of the training.
         last: step of the last evaluation under these settings; 0 if there is none.
     """
 
@@ -88,7 +88,7 @@ class Evaluations:
 
         Args:
             validation: how the model is measured.
-            folder: the training's.
+            folder: folder of the training.
             step: last step of the training; evaluations of later steps will be repeated.
         """
         self.validation, self.folder = validation, folder
@@ -116,12 +116,12 @@ class Evaluations:
         """Measure a model, and keep it if it is the best so far.
 
         Args:
-            model: its folder, which is removed afterwards.
-            facts: of the training for the report; "step" among them.
+            model: folder of the model, which is removed afterwards.
+            facts: facts about the training for the report, including "step".
             elapsed: seconds spent in steps.
 
         Returns:
-            The scores as one line for a person.
+            The scores on one line, for display.
 
         Raises:
             AdjoinError: a score is missing.
