@@ -169,12 +169,12 @@ def _read_zip(file: IO[bytes], archive: _Archive) -> Iterator[Document]:
             if member.is_dir():
                 continue
             name, size, reason = member.filename, member.file_size, _zip_reason(member)
-            wanted = archive.wants(name, size, reason)
-            if not wanted and (reason or not archive.package.wants(name, size)):
+            is_document = archive.wants(name, size, reason)
+            if not is_document and (reason or not archive.package.wants(name, size)):
                 continue
             with opened.open(member) as content:
                 member_file = archive.offered(name, size, content)
-                if wanted:
+                if is_document:
                     yield from archive.documents(name, member_file)
 
 
@@ -209,11 +209,11 @@ def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> I
         if member.isdir():
             continue
         reason = _tar_reason(member)
-        wanted = not metadata and archive.wants(member.name, member.size, reason)
+        is_document = not metadata and archive.wants(member.name, member.size, reason)
         content = None if reason else extract(member)
         if content is not None:
             member_file = archive.offered(member.name, member.size, content)
-            if wanted:
+            if is_document:
                 yield from archive.documents(member.name, member_file)
 
 

@@ -75,7 +75,7 @@ _STREAM_SUFFIXES = {
     ".dict": "dict",  # of dictd
 }
 
-# Licence texts are the same in every project: they would only teach a model that all projects are alike.
+# Licence texts are the same in every project: they would only teach a model that all projects are similar.
 _LICENCE = re.compile(r"(?:un)?licen[cs]es?|copying|notices?", re.IGNORECASE)
 
 # Folders that tools fill with copies of other projects or with generated files.

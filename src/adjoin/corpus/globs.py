@@ -240,7 +240,7 @@ def git_glob(pattern: bytes) -> Glob | None:
 
 
 def _stars(text: bytes, place: int, start: int) -> tuple[Repeat, int]:
-    """What the stars at `place` mean, and where the pattern goes on.
+    """The units that the stars at `place` stand for, and the position after them.
 
     Two stars are special between slashes and at the ends of the pattern. git first takes off what is literal, so
     in `foo**/bar` they stand at the beginning: it matches "foobar" (git 2.39).
@@ -257,7 +257,7 @@ def _stars(text: bytes, place: int, start: int) -> tuple[Repeat, int]:
 
 
 class _Class:
-    """What stands in brackets, `[a-z]`.
+    """A character class, such as `[a-z]`.
 
     Attributes:
         symbols: the set of bytes, as in `OneOf`.

@@ -1,4 +1,4 @@
-"""What .gitignore files say, each for its own folder and what lies below it."""
+"""Rules of .gitignore files: each file applies to its own folder and to everything below it."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from adjoin.tally import Tally
 
 NAME = ".gitignore"
 MALFORMED = "malformed .gitignore pattern"
-_MAX_BYTES = 4 << 20  # of a .gitignore file; what is longer is something else under this name
+_MAX_BYTES = 4 << 20  # of a .gitignore file; a longer file is no list of patterns
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -26,7 +26,7 @@ class IgnoreRules:
     files: tuple[tuple[str, "Patterns"], ...] = ()
 
     def within(self, folder: str, path: Path, tally: Tally) -> "IgnoreRules":
-        """The rules inside a folder that has a .gitignore file of its own.
+        """Return the rules that hold inside a folder with a .gitignore file of its own.
 
         Args:
             folder: the folder as a prefix of paths below the root: "" for the root itself, or "a/b/".

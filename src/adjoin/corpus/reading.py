@@ -31,7 +31,7 @@ class SourceRecord:
         sha256: SHA-256 of the file on disk, in hexadecimal; empty if it could not be read.
         bytes: size of the file on disk.
         licence: licence of the package, stated by the archive or else `Source.licence`; empty if unknown.
-        repository: repository of the package, found in the same way.
+        repository: repository of the package, stated by the archive or else `Source.repository`.
         package: name of the package in an archive, as its metadata state it.
         version: version of that package.
     """

@@ -51,11 +51,15 @@ def find_sources(
 
     Sources follow the order of the roots. Within a folder, files come first by name, then folders by name.
 
-    Skipped, and counted in the tally with a reason: hidden entries; caches and vendored folders; what .gitignore
-    files at or below the root ignore; symbolic links below a root, so that no cycle is walked; special files;
-    unknown formats; licence texts; files above `max_bytes` (64 GiB for archives, no limit for files of records);
-    files without read permission; files that an earlier root has listed. A file given as a root may be hidden,
-    ignored or a link.
+    Everything skipped is counted in the tally with a reason:
+    - hidden entries, caches and vendored folders;
+    - entries that .gitignore files at or below the root ignore;
+    - symbolic links below a root, so that no cycle is walked, and special files;
+    - unknown formats and licence texts;
+    - files above `max_bytes` (64 GiB for archives, no limit for files of records);
+    - files without read permission, and files that an earlier root has listed.
+
+    A file given as a root may be hidden, ignored or a link.
 
     Args:
         roots: folders or files; relative paths are kept as given.

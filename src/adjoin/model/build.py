@@ -1,6 +1,6 @@
 """Builds the body of a model from its Start: the one place where untrained bodies are made.
 
-    build_body            what a training begins with; with `lora`, adapters beside its linear layers
+    build_body            the body of a new training; with `lora`, with adapters beside its linear layers
     build_random_body     the same shapes with random weights, for planning; no checkpoint's weights are read
     build_untrained_table a static table for use with NumPy alone
     checkpoint_body       a checkpoint's body and tokenizer, its vocabulary pruned on request
@@ -119,8 +119,8 @@ def build_untrained_table(start: Start, tokenizer: Tokenizer, trained: Tensors) 
     """Build the static table that a trained one began as, without torch.
 
     Args:
-        start: of the trained model, without a checkpoint.
-        tokenizer: of the trained model.
+        start: the start of the trained model, without a checkpoint.
+        tokenizer: tokenizer of the trained model.
         trained: tensors of the trained model, which give its dimension and initial token weights. Of an ensemble,
             the first member's table is built.
     """

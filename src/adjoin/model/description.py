@@ -90,7 +90,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """How a model was trained: the content of `Description.training`. What is None is left out of the file.
+    """How a model was trained: the content of `Description.training`. Fields that are None are left out.
 
     Attributes:
         recipe: the recipe's fields; a batch size that was chosen at the start included.
@@ -136,8 +136,8 @@ def describe(
     """Describe a trained model.
 
     Args:
-        start: what the training began with.
-        training: how it went.
+        start: how the model was initialised.
+        training: recipe, data and cost of the training.
         dimension: D, the length of an embedding.
         max_tokens: maximum sequence length, delimiters included.
         tau: the trained temperature parameter.

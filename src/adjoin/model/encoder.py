@@ -34,7 +34,7 @@ TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with t
 
 
 class EmbeddingModel(Protocol):
-    """What the Encoder runs: a static table (NumPy) or a transformer body (torch)."""
+    """Protocol of the models that an Encoder runs: a static table (NumPy) or a transformer body (torch)."""
 
     @property
     def dimension(self) -> int:
@@ -59,8 +59,8 @@ class EmbeddingModel(Protocol):
 class Encoder:
     """A loaded model: encodes texts as unit vectors, float32.
 
-    Queries and documents are encoded differently, so use `encode_query` for what is searched for and
-    `encode_document` for what is searched. Use `encode_text` to compare texts of one kind with each other, to
+    Queries and documents are encoded differently, so use `encode_query` for search queries and
+    `encode_document` for the texts to search. Use `encode_text` to compare texts of one kind with each other, to
     cluster or to classify them.
 
     Example:
@@ -211,7 +211,7 @@ class Encoder:
         return unit_rows(vectors_ND[:, :truncate_dim])
 
     def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
-        """Encode queries: what is searched for.
+        """Encode search queries as unit vectors.
 
         Args:
             texts: a list of N texts, which are put between `[` and `]`.
@@ -230,7 +230,7 @@ class Encoder:
         return self.encode(texts, role="query", **options)
 
     def encode_document(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
-        """Encode documents: what is searched, such as passages or functions.
+        """Encode documents, the texts to search, such as passages or functions.
 
         Args:
             texts: a list of N texts, which are put between `{` and `}`.
@@ -287,7 +287,7 @@ class Encoder:
 
 
 def _check_parts_fit(folder: Path, body: EmbeddingModel, tokenizer: Tokenizer, description: Description) -> None:
-    """Refuse files that are not of one model, each of which may be whole."""
+    """Refuse a folder whose files are intact but belong to different models."""
     if body.dimension != description.dimension:
         raise AdjoinError(
             f"{folder}: the weights have dimension {body.dimension}, {DESCRIPTION_FILE} says"

@@ -1,4 +1,4 @@
-"""Start: what a training begins with: random weights, a pretrained checkpoint, or a static table.
+"""Start: how a model is initialised: with random weights, a pretrained checkpoint, or a static table.
 
 The paper starts from a generative language model, and says that the contrastive signal alone does not suffice.
 """

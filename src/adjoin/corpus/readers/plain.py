@@ -47,7 +47,7 @@ def read_plain(text: str, origin: str) -> Iterator[Document]:
 
 
 def _marked_lines(text: str, first: int, last: int) -> list[int]:
-    """The lines from `first` to `last` that begin with a mark or a digit, found in one search."""
+    """The lines from `first` to `last` that begin with a mark or a digit, by one search."""
     marked = []
     line = position = 0
     text = f"\n{text}"
