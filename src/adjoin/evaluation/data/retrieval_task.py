@@ -13,7 +13,7 @@ NOT_CODE = ("", "text")
 
 @dataclass
 class RetrievalTask:
-    """A search task in memory. The texts are what an encoder receives.
+    """A search task in memory. Its texts are those that an encoder receives.
 
     Attributes:
         name: name of the task in the report.

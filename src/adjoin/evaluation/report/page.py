@@ -44,7 +44,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Lines:
-    """A bulleted list."""
+    """A bulleted list of sentences."""
 
     kind: ClassVar[str] = "lines"
     items: tuple[str, ...]

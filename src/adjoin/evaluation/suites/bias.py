@@ -1,7 +1,7 @@
 """Social bias: association tests on words and sentences.
 
 WEAT compares words (Caliskan, Bryson and Narayanan, Science 356:183, 2017). SEAT uses the same words in neutral
-sentences (May et al., arXiv 1903.10561). A third test follows Winogender (Rudinger et al., arXiv 1804.09301): is
+sentences (May et al., arXiv 1903.10561). A third test follows Winogender (Rudinger et al., arXiv 1804.09301). Is
 "The nurse said that they would be late." nearer to the sentence with "he" or to the one with "she"?
 
 Bootstrap and permutations treat a word with all its sentences as one item, unlike May et al. The sentences of a

@@ -235,8 +235,7 @@ def _strengths(x_NF: Vectors, labels_N: Rows, trials: Sequence[_Trial]) -> list[
 
     Each trial goes down the grid with a warm start from its own last fit. A fit of another trial may have seen
     its test items. The grid ends early once the accuracy of every turn has risen and then fallen. A plateau at
-    the start does not
-    count: under too strong a penalty, all vectors get the most frequent label.
+    the start does not count: under too strong a penalty, all vectors get the most frequent label.
     """
     right = np.zeros((1 + max(turn for trial in trials for turn in trial.held), len(_GRID)), dtype=np.int64)
     models = [_model(warm_start=True) for _ in trials]
@@ -257,8 +256,7 @@ def _one_thread() -> Iterator[None]:
     """Limit linear algebra to one thread.
 
     L-BFGS computes thousands of small products. On a busy machine, threads that wait for one another take ten
-    times as
-    long: 3.3 s instead of 0.3 s for 300 items of 12 dimensions on two cores, at times minutes.
+    times as long: 3.3 s instead of 0.3 s for 300 items of 12 dimensions on two cores, at times minutes.
     """
     _model()  # loads SciPy's own OpenBLAS, and only loaded libraries can be limited
     from threadpoolctl import threadpool_limits  # a dependency of scikit-learn

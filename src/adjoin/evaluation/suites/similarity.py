@@ -18,7 +18,7 @@ from adjoin.evaluation.systems.scorers import Embedder, checked, encode_symmetri
 
 SUITE = "similarity"
 METRIC = "spearman"
-HELD_OUT = "test"  # a task with a subset of this name is scored on it only
+TEST_SUBSET = "test"  # a task with a subset of this name is scored on it only
 
 Floats = NDArray[np.float64]
 
@@ -142,8 +142,8 @@ def similarity(task: RatedTask, embedder: Embedder, seed: int = 0) -> list[Resul
     cosines = _cosines(task, embedder)
     golds = {name: np.asarray(pairs.scores, np.float64) for name, pairs in task.subsets.items()}
     estimates = {name: _estimate(cosines[name], golds[name], seed) for name in task.subsets}
-    if HELD_OUT in estimates:
-        whole, note = estimates[HELD_OUT], f"the {HELD_OUT} subset alone"
+    if TEST_SUBSET in estimates:
+        whole, note = estimates[TEST_SUBSET], f"the {TEST_SUBSET} subset alone"
     else:
         together = np.concatenate(list(cosines.values())), np.concatenate(list(golds.values()))
         whole, note = _estimate(*together, seed), "the pairs of all subsets in one ranking"

@@ -126,8 +126,8 @@ class AveragedWords:
     they are at most five words apart. Context counts are smoothed (Levy, Goldberg and Dagan, "Improving
     Distributional Similarity with Lessons Learned from Word Embeddings", TACL 2015).
 
-    Words are weighted by a / (a + frequency), and the first principal direction of the averages is removed (Arora,
-    Liang and Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017).
+    Words are weighted by a / (a + frequency), and the first principal direction of the averages is removed.
+    Source: Arora, Liang and Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017.
 
     Attributes:
         name: name in the report.

@@ -80,7 +80,7 @@ class CachedSystem:
         self._file = VectorFile(folder / f"{system.fingerprint}.sqlite")
 
     def summary(self) -> str:
-        """How many vectors were read and encoded, and the size of the file, on one line."""
+        """Return one line with the numbers of vectors read and encoded, and the size of the file."""
         megabytes = self._file.size / 1e6
         return f"{self.name}: {self.hits:,} vectors found, {self.encoded:,} encoded; {megabytes:,.1f} MB on disk"
 

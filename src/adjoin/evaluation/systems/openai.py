@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class OpenAIServer:
-    """A model behind `POST {url}/embeddings`. Queries and documents are sent alike, 64 texts per request.
+    """A model behind `POST {url}/embeddings`, which gets 64 texts per request, without their role.
 
     The fingerprint covers only the address and the model name. If a server starts to return other vectors under
     the same name, delete its vector cache. Blank texts are not sent, since OpenAI rejects them. Their vector is

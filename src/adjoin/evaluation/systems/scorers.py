@@ -26,7 +26,7 @@ SCORES_PER_BLOCK = 1 << 24  # scores per matrix product: 64 MiB of float32
 class Embedder(Protocol):
     """Protocol of an embedding model: texts in, one unit vector per text out.
 
-    A model may also have `encode_text` for texts that are compared with their like or classified. See
+    A model may also have `encode_text` for texts that are compared with each other or classified. See
     `encode_symmetric`.
     """
 

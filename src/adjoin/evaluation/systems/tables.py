@@ -51,7 +51,7 @@ class Preprocessing:
 class TokenTable:
     """A static embedding table: the mean of a text's token vectors, scaled to unit length.
 
-    Queries and documents are encoded alike.
+    Queries and documents are encoded in the same way.
 
     Attributes:
         name: name in the report.

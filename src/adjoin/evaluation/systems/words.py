@@ -114,7 +114,7 @@ def _end_to_end(ids_of_texts: list[list[int]]) -> Words:
 class WordTable:
     """A system that encodes texts as sums of weighted word vectors, scaled to unit length.
 
-    Queries and documents are encoded alike.
+    Queries and documents are encoded in the same way.
 
     Attributes:
         name: name in the report.
