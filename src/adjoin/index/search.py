@@ -133,8 +133,9 @@ class Index:
                 None for the encoder's own, or 0.5 if it has none.
 
         Raises:
-            AdjoinError: the query is empty; the mode or a language is unknown; the limit is below 1; the weight is
-                out of range or the mode is not hybrid; another encoder made the index; the index is damaged.
+            AdjoinError: the query is empty, the mode or a language is unknown, or the limit is below 1. Also if
+                the weight is out of range or given for another mode than "hybrid", if another encoder made the
+                index, or if the index is damaged.
         """
         if not query.strip():
             raise AdjoinError("the query is empty: expected some words, such as 'where do we retry an upload'")

@@ -39,8 +39,8 @@ class Searcher:
             dense_weight: weight of the dense scores in hybrid search, 0 to 1. None for the model's own.
 
         Raises:
-            AdjoinError: the query is empty; the mode or a language is unknown; the limit or the weight is out of
-                range; the index was opened without its model, or is damaged.
+            AdjoinError: the query is empty, the mode or a language is unknown, or the limit or the weight is out
+                of range. Also if the index was opened without its model, or is damaged.
         """
         return self.index.search(
             query, self.encoder, limit=limit, mode=mode, languages=languages, dense_weight=dense_weight
