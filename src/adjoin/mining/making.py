@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MiningContext:
-    """What all tasks of one mining run share.
+    """The options and folders that all tasks of one mining run share.
 
     Attributes:
         folder: the work folder, which receives the parts.
@@ -264,14 +264,14 @@ class _Rows:
         """The rows as a table of the part's `schema`."""
         import pyarrow
 
-        texts, wanted = text_array(self.encoded), schema()
+        texts, part_schema = text_array(self.encoded), schema()
         made = {"x": texts.take(without_repeats(self.x, self.y)), "y": texts.take(number_array(self.y))}
         made["group"] = number_array(np.array(self.columns["group"], np.int64))
         made["input"] = number_array(self.inputs)
-        for name in wanted.names:
+        for name in part_schema.names:
             if name not in made:
                 made[name] = text_array([value.encode() for value in self.columns[name]])
-        return pyarrow.Table.from_arrays([made[name] for name in wanted.names], schema=wanted)
+        return pyarrow.Table.from_arrays([made[name] for name in part_schema.names], schema=part_schema)
 
     def keys(self) -> npt.NDArray[np.void]:
         """The rows' keys, see `KEYS`."""

@@ -37,7 +37,7 @@ ROWS = 4096  # pairs processed at a time: about 6 MB of text
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """What a part holds.
+    """The content of a part's report.
 
     Attributes:
         rows: number of pairs before the merge.
@@ -67,22 +67,22 @@ class PartFiles:
 
     @property
     def pairs(self) -> Path:
-        """The Parquet file."""
+        """Path of the Parquet file of pairs."""
         return self._named(".parquet")
 
     @property
     def keys(self) -> Path:
-        """The .npy file of `KEYS`."""
+        """Path of the .npy file of `KEYS`."""
         return self._named(".keys.npy")
 
     @property
     def signatures(self) -> Path:
-        """The .npy file of signatures, one row per pair."""
+        """Path of the .npy file of signatures, one row per pair."""
         return self._named(".signatures.npy")
 
     @property
     def report(self) -> Path:
-        """The JSON file whose existence marks the part as complete."""
+        """Path of the JSON file whose existence marks the part as complete."""
         return self._named(".json")
 
     @property

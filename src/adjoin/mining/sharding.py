@@ -147,9 +147,9 @@ def _rows_of_slice(slice_: ShardSlice) -> Iterator["pyarrow.Table"]:
     inputs = slice_.part.read_report().inputs
     with pyarrow.parquet.ParquetFile(slice_.part.pairs) as file:
         for group in np.unique(rows // ROWS):
-            wanted = rows[rows // ROWS == group]
-            table = with_repeats(file.read_row_group(int(group))).take(number_array(wanted - group * ROWS))
-            yield _as_shard(table, np.array(keys[wanted]), inputs)
+            kept = rows[rows // ROWS == group]
+            table = with_repeats(file.read_row_group(int(group))).take(number_array(kept - group * ROWS))
+            yield _as_shard(table, np.array(keys[kept]), inputs)
 
 
 def _as_shard(table: "pyarrow.Table", keys: Any, inputs: list[dict[str, Any]]) -> "pyarrow.Table":  # noqa: ANN401 - a structured array
@@ -158,16 +158,16 @@ def _as_shard(table: "pyarrow.Table", keys: Any, inputs: list[dict[str, Any]]) -
     import pyarrow.compute
 
     columns = []
-    for wanted in schema_of_shards():
-        if wanted.name in ("x_hash", "y_hash"):
-            columns.append(number_array(keys[wanted.name]))
-        elif wanted.name in _INHERITED:
-            of_inputs = text_array([given[wanted.name].encode() for given in inputs])
-            own = table.column(wanted.name)
+    for field in schema_of_shards():
+        if field.name in ("x_hash", "y_hash"):
+            columns.append(number_array(keys[field.name]))
+        elif field.name in _INHERITED:
+            of_inputs = text_array([given[field.name].encode() for given in inputs])
+            own = table.column(field.name)
             there = pyarrow.compute.binary_length(own).cast(pyarrow.bool_())
             columns.append(pyarrow.compute.if_else(there, own, of_inputs.take(table.column("input"))))
         else:
-            columns.append(table.column(wanted.name))
+            columns.append(table.column(field.name))
     return pyarrow.Table.from_arrays(columns, schema=schema_of_shards())
 
 

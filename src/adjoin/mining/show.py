@@ -1,4 +1,4 @@
-"""Looking at a dataset: samples, lengths, and a histogram of the lengths."""
+"""Inspection of a dataset: samples, lengths, and a histogram of the lengths."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -81,8 +81,8 @@ def _kinds(dataset: PairDataset) -> Iterator[tuple[str, str]]:
         yield from zip(rows["kind"], rows["language"], strict=True)
 
 
-def _rows_at(dataset: PairDataset, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
-    remaining, first = list(wanted), 0
+def _rows_at(dataset: PairDataset, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+    remaining, first = list(numbers), 0
     for part in dataset.parts():
         here = [row - first for row in remaining if row < first + part.rows]
         if here:
