@@ -6,6 +6,6 @@
     reproduce   build a bundled model again from its recipe
     demo        mine, train, compare, index and search, on the installed packages
 
-Nothing here reads arguments or prints. A workflow tells a `Reporter` what it does. The command line shows it; a
+Nothing here reads arguments or prints. A workflow reports to a `Reporter`, which the command line shows. A
 program may stay silent.
 """

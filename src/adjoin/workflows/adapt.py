@@ -49,7 +49,7 @@ _EARLIER_FOLDERS = ("held-out",)  # of an earlier version
 
 @dataclass(frozen=True)
 class Adaptation:
-    """Which model is adapted to which folder.
+    """The inputs of an adaptation: folder, model, and options.
 
     Attributes:
         root: the folder with code, prose or both.
@@ -85,11 +85,11 @@ class ValidationPoint:
 
 @dataclass(frozen=True)
 class AdaptReport:
-    """What an adaptation led to.
+    """The results of an adaptation.
 
     Attributes:
         points: the unchanged model and every evaluated checkpoint, by step.
-        kept: the one that was kept: the highest score, and the earliest of equal ones.
+        kept: the point that was kept: the one with the highest score, or the earliest of several.
         before: score of the unchanged model on the held-out files.
         after: score of the kept model on the held-out files.
         model: the model that made the index, as a bundled model's name or a folder.
@@ -113,8 +113,8 @@ def adapt(adaptation: Adaptation, reporter: Reporter | None = None) -> AdaptRepo
     """Mine a folder, fine-tune a model on it, keep the best checkpoint or the unchanged model, index the folder.
 
     Args:
-        adaptation: which model, which folder.
-        reporter: told what is done and found.
+        adaptation: folder, model, and options.
+        reporter: receives each step and its result.
 
     Raises:
         AdjoinError: `out` holds something else, the folder has too few pairs or files, or there is no such model.

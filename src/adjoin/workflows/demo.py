@@ -56,7 +56,7 @@ _EARLIER = ("all", "held-out", "adapted.json")
 
 @dataclass
 class DemoReport:
-    """What the demo found.
+    """The results of the demo.
 
     Attributes:
         scores: row of the table → package → MRR among 1,000. Rows: `bm25`, `model` (trained here), `code`.
@@ -76,7 +76,7 @@ def demo(out: Path, reporter: Reporter | None = None, *, minutes: float = MINUTE
 
     Args:
         out: folder for everything.
-        reporter: told what each step does, why, and what it found.
+        reporter: receives what each step does, its reason and its result.
         minutes: upper bound on the time spent in training steps.
 
     Raises:

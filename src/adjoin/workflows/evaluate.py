@@ -36,7 +36,7 @@ def today() -> str:
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What is measured, on what, and where the report goes.
+    """Options of an evaluation: system, data, suites, and folder of the report.
 
     Attributes:
         system: a bundled model's name, a model or checkpoint folder, a URL#MODEL, or a baseline's name.
@@ -68,7 +68,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
 
     Args:
         options: what to measure.
-        reporter: told the scores of each suite and the paired differences to BM25.
+        reporter: receives the scores of each suite and the paired differences to BM25.
 
     Returns:
         The report, as it was written.
@@ -108,10 +108,10 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
 
 
 def open_system(spec: str, cache: Path | None = None) -> EvaluatedSystem:
-    """Open what a user names: BM25, another baseline, a model folder, or a server's model.
+    """Open a system by the name that a user gives: BM25, another baseline, a model folder, or a server's model.
 
     Args:
-        spec: as `EvaluationOptions.system`.
+        spec: name, folder or address, as in `EvaluationOptions.system`.
         cache: folder that keeps the system's vectors between evaluations; None to keep none.
 
     Raises:

@@ -25,7 +25,7 @@ class FileSplit:
     """Files of a folder that are kept out of a training, as paths below the folder.
 
     Attributes:
-        held_out: files to measure the final model on. They choose nothing.
+        held_out: files to measure the final model on. They influence no choice.
         validation: files that choose the best checkpoint.
     """
 
@@ -115,7 +115,7 @@ def measure_held_out(tasks: Path, systems: Mapping[str, EvaluatedSystem], model:
     Args:
         tasks: folder of the tasks, as `write_task` wrote them.
         systems: row of the report → system; one of them is `MODEL`.
-        model: what the report calls that one.
+        model: name of that system in the report.
         out: folder of the report.
     """
     jobs = search_jobs(load_tasks(tasks))

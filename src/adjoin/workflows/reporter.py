@@ -1,4 +1,4 @@
-"""What a workflow tells while it runs: the `Reporter` protocol, and one that stays silent."""
+"""Output of a workflow while it runs: the `Reporter` protocol, and a reporter that shows nothing."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,13 +15,13 @@ WatchEvaluation = Callable[[str, float], None]
 
 
 class Reporter(Protocol):
-    """Where a workflow sends what a person may want to see while it runs."""
+    """Protocol of the receiver of a workflow's messages, tables and progress."""
 
     def section(self, title: str) -> None:
         """Begin a part of the work."""
 
     def say(self, line: str) -> None:
-        """Tell one finding or decision, as one plain sentence or paragraph."""
+        """Report one result or decision, as a sentence or a paragraph."""
 
     def command(self, line: str) -> None:
         """Show a command to copy. It is never wrapped."""
@@ -49,33 +49,33 @@ class SilentReporter:
     """A `Reporter` that shows nothing, for programs and tests."""
 
     def section(self, title: str) -> None:
-        """Ignore the title."""
+        """Ignore the title of a part."""
 
     def say(self, line: str) -> None:
-        """Ignore the line."""
+        """Ignore a line of text."""
 
     def command(self, line: str) -> None:
-        """Ignore the command."""
+        """Ignore a command to copy."""
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Ignore the table."""
+        """Ignore a small table."""
 
     def scores(self, report: "Report", suite: str) -> None:
-        """Ignore the scores."""
+        """Ignore the scores of a suite."""
 
     def hits(self, query: str, hits: Sequence["Hit"]) -> None:
-        """Ignore the results."""
+        """Ignore the results of a search."""
 
     def progress(self, doing: str, unit: str) -> AbstractContextManager[Advance]:
-        """Give a function that ignores what it is told."""
+        """Give a function that ignores its arguments."""
         return nullcontext(lambda done, total: None)
 
     def training(self) -> AbstractContextManager[WatchTraining]:
-        """Give a function that ignores what it is told."""
+        """Give a function that ignores its arguments."""
         return nullcontext(lambda report: None)
 
     def evaluation(self) -> AbstractContextManager[WatchEvaluation]:
-        """Give a function that ignores what it is told."""
+        """Give a function that ignores its arguments."""
         return nullcontext(lambda task, share: None)
 
 

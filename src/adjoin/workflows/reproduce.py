@@ -1,4 +1,4 @@
-"""`reproduce`: build a bundled model again from its recipe. Steps that are done are not done again.
+"""`reproduce`: build a bundled model again from its recipe. Finished steps are not repeated.
 
 OUT/pairs/       the pairs of the recipe's [corpus]: packages of registries, mined and decontaminated
 OUT/pairs/NAME/  the same for several corpora, each under its recipe's name
@@ -101,7 +101,7 @@ class ModelRecipe:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A recipe, and where everything goes.
+    """The inputs and folders of a reproduction.
 
     Attributes:
         recipe: the recipe's file.
@@ -122,8 +122,8 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
     """Collect and mine the corpus, train, quantize and evaluate. An interrupted run goes on where it stopped.
 
     Args:
-        reproduction: which recipe, which folders.
-        reporter: told what is done and found.
+        reproduction: recipe and folders.
+        reporter: receives each step and its result.
 
     Returns:
         The evaluation report of the quantized model.

@@ -28,7 +28,7 @@ def validation_on(
             keep the last step's model.
 
     Raises:
-        AdjoinError: a suite in which no value is better than another, no data, or an unknown score.
+        AdjoinError: a suite is not ranked, there is no data, or the score is unknown.
     """
     if descriptive := [suite for suite in suites if suite not in JUDGED]:
         raise AdjoinError(
