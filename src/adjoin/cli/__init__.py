@@ -1,4 +1,4 @@
-"""The `adjoin` command: arguments, progress and printing. The work is done by workflows and rooms.
+"""The `adjoin` command: arguments, progress and printing. The work is done by workflows and other packages.
 
 A verb's libraries are imported when it runs, so `adjoin --help` answers at once.
 """

@@ -1,4 +1,4 @@
-"""The options of what mines: mine, collect, pairs."""
+"""The options of mine, collect and pairs."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from adjoin.cli.options import add_verb, add_what_to_read, path, seed
 
 
 def mine(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin mine`."""
+    """Add `adjoin mine` and its options."""
     verb = add_verb(
         subparsers,
         "mine",
@@ -81,7 +81,7 @@ def _engine(verb: argparse.ArgumentParser) -> None:
 
 
 def collect(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin collect`."""
+    """Add `adjoin collect` and its options."""
     verb = add_verb(
         subparsers,
         "collect",
@@ -114,7 +114,7 @@ def collect(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def pairs(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin pairs`."""
+    """Add `adjoin pairs` and its options."""
     verb = add_verb(
         subparsers,
         "pairs",

@@ -1,4 +1,4 @@
-"""What mine, collect and pairs do: call mining, and show what it found."""
+"""The verbs mine, collect and pairs: each calls a mining function and prints its result."""
 
 import argparse
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def mine(options: argparse.Namespace) -> None:
-    """`adjoin mine`."""
+    """Run `adjoin mine` with the parsed options."""
     from adjoin.mining import Engine
     from adjoin.mining import mine as mine_pairs
     from adjoin.mining.verify import verify
@@ -103,7 +103,7 @@ def _print_mined(console: "Console", manifest: dict[str, Any], out: "Path", seco
 
 
 def collect(options: argparse.Namespace) -> None:
-    """`adjoin collect`."""
+    """Run `adjoin collect` with the parsed options."""
     from adjoin.collecting import CorpusRecipe
     from adjoin.mining import Engine
     from adjoin.mining.packages import mine_packages
@@ -158,7 +158,7 @@ def _pin(options: argparse.Namespace, console: "Console") -> None:
 
 
 def pairs_show(options: argparse.Namespace) -> None:
-    """`adjoin pairs show`."""
+    """Run `adjoin pairs show` with the parsed options."""
     from adjoin.cli.tables import funnel, lengths_table, sample_panels
     from adjoin.mining.show import draw_lengths, lengths_of, samples_of
     from adjoin.pairs.dataset import PairDataset

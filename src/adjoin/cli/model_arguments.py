@@ -7,7 +7,7 @@ from adjoin.cli.options import MODEL, add_verb, described, examples_of, path, se
 
 
 def evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin evaluate`."""
+    """Add `adjoin evaluate` and its options."""
     verb = add_verb(
         subparsers,
         "evaluate",
@@ -66,7 +66,7 @@ def evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def compare(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin compare`."""
+    """Add `adjoin compare` and its options."""
     verb = add_verb(
         subparsers,
         "compare",
@@ -84,7 +84,7 @@ def compare(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin embed`."""
+    """Add `adjoin embed` and its options."""
     verb = add_verb(
         subparsers,
         "embed",
@@ -110,7 +110,7 @@ def embed(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def model(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin model` and its own verbs."""
+    """Add `adjoin model`, its own verbs and their options."""
     text = "make a model from models: pack (quantize), ensemble, grow (a transformer)"
     verb = subparsers.add_parser(
         "model",
@@ -152,7 +152,7 @@ def _ensemble(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]")
         extra="train",
     )
     verb.add_argument(
-        "models", nargs="+", type=path, metavar="MODEL", help="model folders, trained alike with different seeds"
+        "models", nargs="+", type=path, metavar="MODEL", help="folders of models trained with different seeds"
     )
     verb.add_argument("--out", required=True, type=path, metavar="FOLDER", help="folder for the ensemble")
 
@@ -174,7 +174,7 @@ def _grow(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def reproduce(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin reproduce`."""
+    """Add `adjoin reproduce` and its options."""
     verb = add_verb(
         subparsers,
         "reproduce",

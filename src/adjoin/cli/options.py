@@ -1,4 +1,4 @@
-"""What the verbs' options share: how a verb is added, and what kinds of values there are."""
+"""Shared by the options of all verbs: how a verb is added, and the types of values."""
 
 import argparse
 import textwrap

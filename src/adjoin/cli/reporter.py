@@ -1,4 +1,4 @@
-"""How workflows look on a terminal: `ConsoleReporter`, and the progress displays that the verbs share."""
+"""Terminal output of workflows: `ConsoleReporter`, and the progress displays that the verbs share."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,10 +36,10 @@ def error_console() -> Console:
 
 
 class ConsoleReporter:
-    """Shows what a workflow tells: progress bars on a terminal, whole lines in a file or a pipe.
+    """Prints a workflow's output: progress bars on a terminal, whole lines in a file or a pipe.
 
     Attributes:
-        console: where everything goes; None for standard output.
+        console: the console to print to; None for standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -58,7 +58,7 @@ class ConsoleReporter:
         self.console.print(f"  {line}", highlight=False, soft_wrap=True)
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table."""
+        """Print a small table."""
         table = Table(title=Text(title), title_justify="left")
         for number, heading in enumerate(head):
             table.add_column(Text(heading), justify="right" if number else "left")

@@ -8,7 +8,7 @@ from adjoin.cli.options import MODEL, add_verb, path, seed
 
 
 def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin index`."""
+    """Add `adjoin index` and its options."""
     verb = add_verb(
         subparsers,
         "index",
@@ -23,7 +23,7 @@ def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin search`."""
+    """Add `adjoin search` and its options."""
     verb = add_verb(
         subparsers, "search", verbs.search, "search an index and show file, lines, score and code", extra=""
     )
@@ -52,7 +52,7 @@ def search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def adapt(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin adapt`."""
+    """Add `adjoin adapt` and its options."""
     verb = add_verb(
         subparsers,
         "adapt",
@@ -78,7 +78,7 @@ def adapt(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def demo(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`adjoin demo`."""
+    """Add `adjoin demo` and its options."""
     verb = add_verb(
         subparsers,
         "demo",

@@ -9,13 +9,13 @@ from adjoin.cli import verbs
 from adjoin.cli.options import add_verb, add_what_to_read, path, seed
 from adjoin.training.recipe import BODY_DEFAULTS, CHOICES, CONTRASTIVE_ONLY, Recipe
 
-# Which fields of `Recipe` are options of which verb, in the order of the fields.
+# The fields of `Recipe` that each verb takes as options, in the order of the fields.
 RECIPE_OPTIONS: dict[str, tuple[str, ...]] = {
     "train": tuple(field.name for field in fields(Recipe)),
     "plan": tuple(field.name for field in fields(Recipe)),
     "pretrain": tuple(field.name for field in fields(Recipe) if field.name not in CONTRASTIVE_ONLY),
 }
-# What a verb's help says otherwise than the field's own description.
+# Descriptions in a verb's help that differ from those of the fields.
 _OTHER_HELP: dict[str, dict[str, str]] = {
     "pretrain": {
         "preset": "size of the model: nano (default), micro, mini, or the paper's S, M, L, XL; ignored with init",
@@ -30,7 +30,7 @@ _INTERRUPTED = "interrupted; the same command with --resume continues after the 
 
 
 def pretrain(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `adjoin pretrain`."""
+    """Add `adjoin pretrain` and its options."""
     verb = add_verb(
         subparsers,
         "pretrain",
@@ -47,7 +47,7 @@ def pretrain(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def plan(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `adjoin plan`."""
+    """Add `adjoin plan` and its options."""
     verb = add_verb(
         subparsers,
         "plan",
@@ -72,7 +72,7 @@ def plan(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def train(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `adjoin train`."""
+    """Add `adjoin train` and its options."""
     verb = add_verb(
         subparsers,
         "train",

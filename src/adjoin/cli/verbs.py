@@ -1,4 +1,4 @@
-"""What the other verbs do: read their options, call a workflow or a room, print the result."""
+"""The other verbs: each reads its options, calls a workflow or another package, and prints the result."""
 
 import argparse
 import dataclasses
@@ -43,7 +43,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def pretrain(options: argparse.Namespace) -> None:
-    """`adjoin pretrain`."""
+    """Run `adjoin pretrain` with the parsed options."""
     from adjoin.training.recipe import Recipe
 
     if options.workers is not None and options.workers < 1:
@@ -69,7 +69,7 @@ def pretrain(options: argparse.Namespace) -> None:
 
 
 def plan(options: argparse.Namespace) -> None:
-    """`adjoin plan`."""
+    """Run `adjoin plan` with the parsed options."""
     from adjoin.cli.tables import plan_tables
     from adjoin.planning.plan import plan as plan_training
     from adjoin.training.recipe import Recipe
@@ -88,7 +88,7 @@ def plan(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """`adjoin train`."""
+    """Run `adjoin train` with the parsed options."""
     from adjoin.training.recipe import Recipe
 
     recipe = Recipe.with_defaults(**_given(options))
@@ -143,7 +143,7 @@ def _validation(options: argparse.Namespace) -> "Validation | None":
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """`adjoin evaluate`."""
+    """Run `adjoin evaluate` with the parsed options."""
     from adjoin.workflows.evaluate import BASELINES, EvaluationOptions, default_cache
     from adjoin.workflows.evaluate import evaluate as run
 
@@ -163,7 +163,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """`adjoin compare`."""
+    """Run `adjoin compare` with the parsed options."""
     from adjoin.evaluation.report.compare import render_comparison, write_comparison
     from adjoin.workflows.evaluate import read_reports
 
@@ -176,7 +176,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def embed(options: argparse.Namespace) -> None:
-    """`adjoin embed`."""
+    """Run `adjoin embed` with the parsed options."""
     from adjoin.embed import embed_texts, read_texts
     from adjoin.model.encoder import Encoder
     from adjoin.tokens import ROLES
@@ -194,7 +194,7 @@ def embed(options: argparse.Namespace) -> None:
 
 
 def pack(options: argparse.Namespace) -> None:
-    """`adjoin model pack`."""
+    """Run `adjoin model pack` with the parsed options."""
     from adjoin.model.quantization import quantize
 
     report = quantize(options.model, options.out, options.precision)
@@ -205,7 +205,7 @@ def pack(options: argparse.Namespace) -> None:
 
 
 def ensemble(options: argparse.Namespace) -> None:
-    """`adjoin model ensemble`."""
+    """Run `adjoin model ensemble` with the parsed options."""
     from adjoin.model.ensemble import make_ensemble
 
     description = make_ensemble(options.models, options.out)
@@ -215,7 +215,7 @@ def ensemble(options: argparse.Namespace) -> None:
 
 
 def grow(options: argparse.Namespace) -> None:
-    """`adjoin model grow`."""
+    """Run `adjoin model grow` with the parsed options."""
     from adjoin.model.growing import grow as grow_model
     from adjoin.model.locations import locate_model
 
@@ -229,7 +229,7 @@ def grow(options: argparse.Namespace) -> None:
 
 
 def adapt(options: argparse.Namespace) -> None:
-    """`adjoin adapt`."""
+    """Run `adjoin adapt` with the parsed options."""
     from adjoin.workflows.adapt import Adaptation
     from adjoin.workflows.adapt import adapt as run
 
@@ -238,7 +238,7 @@ def adapt(options: argparse.Namespace) -> None:
 
 
 def reproduce(options: argparse.Namespace) -> None:
-    """`adjoin reproduce`."""
+    """Run `adjoin reproduce` with the parsed options."""
     from adjoin.workflows.reproduce import Reproduction
     from adjoin.workflows.reproduce import reproduce as run
 
@@ -249,7 +249,7 @@ def reproduce(options: argparse.Namespace) -> None:
 
 
 def index(options: argparse.Namespace) -> None:
-    """`adjoin index`."""
+    """Run `adjoin index` with the parsed options."""
     from adjoin.index.update import update_index
     from adjoin.model.encoder import Encoder
     from adjoin.model.locations import portable_name
@@ -270,7 +270,7 @@ def index(options: argparse.Namespace) -> None:
 
 
 def search(options: argparse.Namespace) -> None:
-    """`adjoin search`."""
+    """Run `adjoin search` with the parsed options."""
     from adjoin.index.display import as_json
     from adjoin.index.searcher import load_index
 
@@ -289,7 +289,7 @@ def search(options: argparse.Namespace) -> None:
 
 
 def demo(options: argparse.Namespace) -> None:
-    """`adjoin demo`."""
+    """Run `adjoin demo` with the parsed options."""
     from adjoin.workflows.demo import demo as run
 
     run(options.out, ConsoleReporter(), minutes=options.minutes)
