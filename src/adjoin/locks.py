@@ -14,8 +14,8 @@ LOCK = "lock"  # the name of the file that is locked
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold a folder for writing. The folder is created if it is missing.
 
-    The operating system releases the lock when the process ends, even if it is killed. Windows has no such lock:
-    there, two writers are not told apart.
+    The operating system releases the lock when the process ends, even if it is killed. Windows has no such lock;
+    a second writer is not noticed there.
 
     Raises:
         AdjoinError: another process holds the folder, or it cannot be created or written to.

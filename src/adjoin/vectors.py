@@ -1,4 +1,4 @@
-"""Operations on arrays of vectors that several rooms need."""
+"""Operations on arrays of vectors that several packages need."""
 
 from typing import Any
 

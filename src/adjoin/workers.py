@@ -117,12 +117,12 @@ class Pool:
         finally:
             remaining.clear()
 
-    def _processes(self, wanted: int) -> Callable[..., "Future[Any]"]:
-        """Start at least `wanted` processes, and return the function that submits a task to them."""
-        if self._submit is None or self._started < wanted:
+    def _processes(self, number: int) -> Callable[..., "Future[Any]"]:
+        """Start at least `number` processes, and return the function that submits a task to them."""
+        if self._submit is None or self._started < number:
             self._stack.close()
-            self._submit = self._stack.enter_context(_pool(wanted))
-            self._started = wanted
+            self._submit = self._stack.enter_context(_pool(number))
+            self._started = number
         return self._submit
 
 

@@ -65,7 +65,7 @@ def shares(pairs: Sequence[int], temperature: float) -> list[float]:
 
 
 def capped(shares_S: Sequence[float], highest_S: Sequence[float]) -> list[float]:
-    """Cap shares at an upper bound each; what is cut off is distributed to the others in proportion.
+    """Cap shares at an upper bound each; the excess is distributed to the others in proportion.
 
     Args:
         shares_S: shares that sum to 1.

@@ -110,7 +110,7 @@ class ContrastiveStep:
             temperature: the temperature, trained with the body.
             token_budget: maximum number of padded tokens per micro-batch. A body that does not pad embeds the
                 whole batch at once.
-            kept_tokens: maximum number of padded tokens whose graphs are kept; the others are embedded twice.
+            kept_tokens: maximum number of padded tokens whose graphs are kept; the others are recomputed.
             autocast: bfloat16 to run the body under autocast; embeddings and loss stay in float32. None for none.
             dimensions: Matryoshka dimensions, see `contrastive_loss`.
             matmul_dtype: dtype of the loss's matrix products, see `contrastive_loss`.

@@ -258,7 +258,7 @@ _RUST_HEADING = re.compile(r"^(?:#{1,6}\s|```)", re.MULTILINE)
 # -- the summary ------------------------------------------------------------------------------------------------
 
 # What ends a summary besides an empty line: fields (:param x:, but not the role :func:`x`), examples, rules,
-# section headings, list items, and a parameter with its type, if the section's heading is missing.
+# section headings and list items. A parameter with its type ends it too, if the section's heading is missing.
 _END_OF_SUMMARY = re.compile(
     r"""\s*(?: :(?![\w:+-]+:\s?`)\w[^:]{0,80}: | [@\\]\w | >>> | ``` | ~~~ | \.\.\s | [-=~*#_+]{3,}
     | [-*+•]\s | \w+::(?:\s|$)

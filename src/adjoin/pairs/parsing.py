@@ -124,7 +124,7 @@ def _open_braces(source: bytes) -> int:
 # take 0.5 s and 0.3 GB; 16,000 (32 kB) take 9 s and 2 GB, in few steps. Anything between them except a semicolon
 # ends this.
 _OPEN_TYPES = 100
-_ASIDE = re.compile(
+_STRING_OR_COMMENT = re.compile(
     rb'""".*?(?:"""|\Z)|"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|'
     rb"'[^'\\\n]*(?:\\.[^'\\\n]*)*'?|/\*.*?(?:\*/|\Z)|//[^\n]*",
     re.DOTALL,
@@ -135,7 +135,7 @@ _NAMES = re.compile(rb"[\w$.;\s<]+")
 def _many_open_types(source: bytes) -> bool:
     if source.count(b"<") <= _OPEN_TYPES:
         return False
-    code = _ASIDE.sub(lambda aside: b"" if aside[0][:1] == b"/" else b'"', source)
+    code = _STRING_OR_COMMENT.sub(lambda match: b"" if match[0][:1] == b"/" else b'"', source)
     return any(names.count(b"<") > _OPEN_TYPES for names in _NAMES.findall(code))
 
 

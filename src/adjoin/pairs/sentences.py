@@ -15,7 +15,7 @@ _UNSPACED_LETTERS = (
 )
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED_LETTERS}]")
 _LONG_WORD = 10  # average characters per word; above it, the words may be sentences in such a script
-# Punctuation of all scripts; some marks look alike on purpose.
+# Punctuation of all scripts; some marks look the same on purpose.
 # ruff: noqa: RUF001
 _OPENERS = "\"'“‘„‚«‹([{<¿¡「『（《〈【*_`—–-•"
 _CLOSERS = "\"'”’“»›)]}>」』）》〉】*_`"

@@ -112,7 +112,7 @@ _INDENTED = frozenset(("python", "ruby", "elixir", "julia"))
 
 
 def parts(code: str, language: str) -> list[str]:
-    """Return the distinct ones of: a function, the function without modifiers and annotations, and its body.
+    """Return the distinct variants of a function: whole, without modifiers and annotations, and its body alone.
 
     Evaluation sets cut functions differently, with or without annotations, decorators and a name. Code that does
     not look like a function gives an empty list.

@@ -171,7 +171,7 @@ class Decontaminator:
         return [names[rule] for rule in np.where(broken.any(0), broken.argmax(0) + 1, 0)]
 
     def _code_rules(self, batch: list[tuple[str, str]]) -> NDArray[np.bool_]:
-        """[1, T] whether functions (code, language) are held out."""
+        """[1, T] whether functions (code, language) repeat evaluation data."""
         codes, owners = _split_long([code for code, _ in batch])
         letters = code_letters(codes, [batch[i][1] for i in owners])
         stretches, contained = self.code.search(letters)
@@ -186,7 +186,7 @@ class Decontaminator:
         return _any_split(held_out[None], owners, len(batch))
 
     def _prose_rules(self, batch: list[str]) -> NDArray[np.bool_]:
-        """[2, T] whether texts are held-out queries, and whether they contain a held-out text."""
+        """[2, T] whether texts equal a held-out query, and whether they repeat a held-out text."""
         texts, owners = _split_long(batch)
         letters = prose_letters(texts)
         stretches, contained = self.prose.search(letters)

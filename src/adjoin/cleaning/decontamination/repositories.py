@@ -1,4 +1,4 @@
-"""Repositories that evaluation sets were made of, recognised by a pair's own repository or by its origin.
+"""Repositories that evaluation data comes from, recognised by a pair's own repository or by its origin.
 
 A pair comes from OWNER/NAME if
 1. its `repository` says so, or its origin contains a forge's path: github.com/OWNER/NAME/...; or
@@ -64,7 +64,7 @@ ORDINARY = frozenset(
     utils validator vault vector version video view viewer vine viper vision visual void volt wait wall wallet
     warp watch wave weather web webapp website west wheel widget wiki wild will wind window wine wing wire wise
     wizard wolf wood word work worker workflow wrap wrapper writer yaml yard yarn zero zipping zone zoom
-    """.split()  # noqa: SIM905 - a list literal of these would take a line a word
+    """.split()  # noqa: SIM905 - a list literal of these would take one line per word
 )
 _FORGE = re.compile(r"(?:github|gitlab|bitbucket)\.(?:com|org)[/:]([\w.!-]+)/([\w.!-]+)")
 _ARCHIVE = re.compile(r"(?:\.orig)?\.(?:tar(?:\.\w+)?|tgz|tbz2|txz|whl|deb|zip|gem|jar|egg|crate|nupkg|apk|rpm)$")
@@ -83,10 +83,10 @@ def _normalized(name: str) -> str:
 
 
 class EvaluationRepositories:
-    """The repositories that evaluation sets were made of.
+    """The repositories that the functions of evaluation sets come from.
 
     Attributes:
-        names: "owner/name" in lower case → languages of the functions that were taken from it.
+        names: "owner/name" in lower case → languages of the functions from it.
     """
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
