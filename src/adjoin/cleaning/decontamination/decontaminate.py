@@ -175,25 +175,25 @@ class Decontaminator:
         codes, owners = _split_long([code for code, _ in batch])
         letters = code_letters(codes, [batch[i][1] for i in owners])
         stretches, contained = self.code.search(letters)
-        held_out, _ = self.code.equal(letters)
-        held_out[contained.texts] = True
+        repeats, _ = self.code.equal(letters)
+        repeats[contained.texts] = True
         lengths = stretches.end - stretches.first
-        held_out[stretches.texts[lengths >= CODE_STRETCH]] = True
+        repeats[stretches.texts[lengths >= CODE_STRETCH]] = True
         covered = np.zeros(len(codes), np.int64)
         previous_end = np.concatenate([[0], stretches.end])[:-1]  # two stretches may overlap
         np.add.at(covered, stretches.texts, stretches.end - np.maximum(stretches.first, previous_end))
-        held_out |= (covered >= CODE_COVERED) & (covered >= CODE_SHARE * np.diff(letters.bounds))
-        return _any_split(held_out[None], owners, len(batch))
+        repeats |= (covered >= CODE_COVERED) & (covered >= CODE_SHARE * np.diff(letters.bounds))
+        return _any_split(repeats[None], owners, len(batch))
 
     def _prose_rules(self, batch: list[str]) -> NDArray[np.bool_]:
         """[2, T] whether texts equal a held-out query, and whether they repeat a held-out text."""
         texts, owners = _split_long(batch)
         letters = prose_letters(texts)
         stretches, contained = self.prose.search(letters)
-        held_out, is_query = self.prose.equal(letters)
-        held_out[stretches.texts[_weights(letters, stretches) >= PROSE_STRETCH]] = True
+        repeats, is_query = self.prose.equal(letters)
+        repeats[stretches.texts[_weights(letters, stretches) >= PROSE_STRETCH]] = True
         weights = _weights(letters, contained)
-        held_out[contained.texts[weights >= PROSE_ANYWHERE]] = True
+        repeats[contained.texts[weights >= PROSE_ANYWHERE]] = True
         words = letters.words_between(contained.first, contained.end)
         doubtful = np.flatnonzero(
             (weights >= PROSE_SENTENCE) & (weights < PROSE_ANYWHERE) & (words >= PROSE_SENTENCE_WORDS)
@@ -201,8 +201,8 @@ class Decontaminator:
         if len(doubtful):
             around = letters.around(contained.first[doubtful], contained.end[doubtful])
             is_sentence = np.array([_ends_sentence(before) and _ends_sentence(after) for before, after in around])
-            held_out[contained.texts[doubtful[is_sentence]]] = True
-        return _any_split(np.stack([is_query, held_out]), owners, len(batch))
+            repeats[contained.texts[doubtful[is_sentence]]] = True
+        return _any_split(np.stack([is_query, repeats]), owners, len(batch))
 
 
 def _weights(letters: Letters, spans: Matches) -> NDArray[np.int64]:
