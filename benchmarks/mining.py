@@ -98,7 +98,7 @@ def documentation(node: tree_sitter.Node, language: str) -> str:
 
 
 def plain_loop(folder: Path, suffix: str, language: str) -> int:
-    """Number of pairs found by a loop over all nodes."""
+    """Number of pairs that a loop over all nodes finds."""
     parser = parser_for(language)
     pairs = []
     for path in files(folder, suffix):
@@ -209,10 +209,10 @@ def downloaded(what: str) -> Path:
         dataclasses.replace(group, packages=tuple(package for package in group.packages if package.name in names))
         for group in recipe.groups
     )
-    wanted = dataclasses.replace(recipe, groups=tuple(group for group in groups if group.packages))
+    selected = dataclasses.replace(recipe, groups=tuple(group for group in groups if group.packages))
     folder = BUILD / "downloads"
     tally = Tally()
-    if not [*collect(wanted, folder, tally, budget=4 << 30, keep=True)]:
+    if not [*collect(selected, folder, tally, budget=4 << 30, keep=True)]:
         raise AdjoinError(f"no package of {', '.join(names)} could be downloaded: {tally.summary()}")
     return folder
 
@@ -317,14 +317,14 @@ def main() -> None:
         peak_of_stream(options.stream, console)
         return
     sources = {"python": options.python or Path(sysconfig.get_path("purelib")), "go": options.go or go_sources()}
-    wanted = [
+    inputs = [
         Measured(
             language, suffix, *(copied(sources[language], language, suffix, size) for size in (limit, limit // 6))
         )
         for language, suffix in (("python", ".py"), ("go", ".go"))
     ]
-    wanted.append(Measured("prose", ".jsonl", options.prose or prose_lines(limit)))
-    tables = [measure(what, rounds, console) for what in wanted]
+    inputs.append(Measured("prose", ".jsonl", options.prose or prose_lines(limit)))
+    tables = [measure(what, rounds, console) for what in inputs]
     for table in tables:
         console.print(table)
 

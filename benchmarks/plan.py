@@ -5,7 +5,7 @@
     python benchmarks/plan.py --threads 1            # on a shared machine
 
 Memory is the peak of the training process. Time is the median over steps, without the first. Each plan runs right
-before its training, so that machine load affects both alike.
+before its training, so that machine load affects both.
 """
 
 import argparse

@@ -10,8 +10,8 @@ The benchmark plants texts in a corpus of clean code and prose, `--number` of ea
 - Copies of clean functions and passages with one or two small changes.
 
 The corpus is mined three times: as a control, with `decontaminate`, and without near duplicates. Only plants that
-give a pair in the control count. A plant is found if none of its pairs remains. The exit status is 1 if a target
-is missed.
+give a pair in the control count. A plant counts as found if none of its pairs remains. The exit status is 1 if a
+target is missed.
 
 By default, clean code comes from installed packages that are younger than the evaluation sets, and clean prose
 from the documentation of all installed packages.
@@ -64,7 +64,7 @@ def dataset(corpus: Corpus, name: str, options: MiningOptions) -> tuple[list[Row
     return rows, manifest["counts"]
 
 
-def share_of(plants: list[Plant], found: Callable[[Plant], int], table: Table) -> tuple[float, list[Plant]]:
+def share_of(plants: list[Plant], pairs_found: Callable[[Plant], int], table: Table) -> tuple[float, list[Plant]]:
     """Add one row per variant to the table.
 
     Returns:
@@ -74,8 +74,8 @@ def share_of(plants: list[Plant], found: Callable[[Plant], int], table: Table) -
     missed = []
     for plant in plants:
         number[plant.variant] += plant.pairs
-        hits[plant.variant] += found(plant)
-        if found(plant) < plant.pairs:
+        hits[plant.variant] += pairs_found(plant)
+        if pairs_found(plant) < plant.pairs:
             missed.append(plant)
     extra = {WHOLE: number.pop(WHOLE, 0)}
     for variant in sorted(number) + [name for name in extra if extra[name]]:
@@ -144,14 +144,14 @@ def nearest_similarities(lost: Sequence[Row], rows: Sequence[Row]) -> list[float
         for kind, some in of_kind.items()
     }
     for row in lost:
-        alike = (signed[row.kind] == signatures([row.y.encode()], [row.language])[0]).sum(axis=1)
-        others = [of_kind[row.kind][n] for n in np.argsort(-alike)[:6]]
+        agreement = (signed[row.kind] == signatures([row.y.encode()], [row.language])[0]).sum(axis=1)
+        others = [of_kind[row.kind][n] for n in np.argsort(-agreement)[:6]]
         result.append(max((similarity(row, other) for other in others if other != row), default=0.0))
     return result
 
 
 def clean_rows(rows: Iterable[Row], corpus: Corpus) -> list[Row]:
-    """The pairs that are of no plant."""
+    """The pairs that come from no plant."""
     hosted = {plant.place: plant.first for plant in corpus.held if plant.first}
     return [row for row in rows if row.place.startswith("clean/") and row.first < hosted.get(row.place, 1 << 30)]
 
@@ -163,7 +163,7 @@ def judge_held_out(corpus: Corpus, folder: Path, control: list[Row], console: Co
     before, after = by_place(control), by_place(rows)
     table = Table("planted evaluation text", "number", "found", "share")
     counted = [plant for plant in corpus.held if plant.rows(before)]
-    found, missed = share_of(counted, lambda plant: int(not plant.rows(after)), table)
+    share_found, missed = share_of(counted, lambda plant: int(not plant.rows(after)), table)
     console.print(table)
     console.print(f"{len(corpus.held) - len(counted)} plants gave no pair in the control", *_named(missed))
     clean, kept = clean_rows(control, corpus), Counter(clean_rows(rows, corpus))
@@ -177,7 +177,7 @@ def judge_held_out(corpus: Corpus, folder: Path, control: list[Row], console: Co
         *(f"\n  {row.place}:{row.first} {row.x[:80]!r}" for row in wrong[:40]),
     )
     console.print("by rule:", ", ".join(f"{rule} {counts.get(rule, 0):,}" for rule in RULES))
-    return verdict(console, found >= FOUND, share <= LOST)
+    return verdict(console, share_found >= FOUND, share <= LOST)
 
 
 def judge_near(corpus: Corpus, control: list[Row], console: Console) -> bool:
@@ -185,7 +185,7 @@ def judge_near(corpus: Corpus, control: list[Row], console: Console) -> bool:
     rows, _ = dataset(corpus, "deduplicated", MiningOptions(template_cap=0))
     before, after = by_place(control), by_place(rows)
     table = Table("planted near duplicate", "number", "found", "share")
-    found, missed = share_of(corpus.near, lambda plant: plant.pairs - len(plant.rows(after)), table)
+    share_found, missed = share_of(corpus.near, lambda plant: plant.pairs - len(plant.rows(after)), table)
     exact = sum(plant.pairs - len(plant.rows(before)) for plant in corpus.near if plant.variant != WHOLE)
     console.print(table)
     missed = [plant for plant in missed if plant.variant != WHOLE]
@@ -204,18 +204,18 @@ def judge_near(corpus: Corpus, control: list[Row], console: Console) -> bool:
         f"\nlost without a pair of similarity {LIKE}: {share:.3%} of the clean pairs",
         *(f"\n  {value:.2f} {row.place}:{row.first} {row.x[:80]!r}" for value, row in wrong[:20]),
     )  # fmt: skip
-    return verdict(console, found >= NEAR_FOUND, share <= LOST)
+    return verdict(console, share_found >= NEAR_FOUND, share <= LOST)
 
 
 def _named(missed: list[Plant]) -> list[str]:
     return [f"\n  missed: {plant.variant}: {plant.place}:{plant.first}" for plant in missed[:40]]
 
 
-def verdict(console: Console, found: bool, lost: bool) -> bool:
+def verdict(console: Console, finds_enough: bool, loses_few: bool) -> bool:
     """Print whether the targets are met."""
     outcome = {True: "met", False: "MISSED"}
-    console.print(f"target of plants found: {outcome[found]}; of clean pairs lost: {outcome[lost]}\n")
-    return found and lost
+    console.print(f"target of plants found: {outcome[finds_enough]}; of clean pairs lost: {outcome[loses_few]}\n")
+    return finds_enough and loses_few
 
 
 def documentation(site: Path, target: Path) -> list[Path]:

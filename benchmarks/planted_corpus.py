@@ -44,7 +44,7 @@ class Plant:
     """One planted text.
 
     Attributes:
-        variant: how it was changed.
+        variant: the kind of change.
         place: the file, or the file and the record.
         first: its first line.
         texts: for prose, the texts that a pair must share a run of words with. If empty, all pairs there belong
@@ -244,8 +244,8 @@ class Corpus:
             copy = {"id": f"n{len(records)}", "title": pair.x, "text": text}
             if pair.kind == "neighbours":
                 copy |= {"title": "", "text": f"{pair.x}\n\n{text}"}
-            alike = [p for p in mined(copy["text"], PROSE, title=copy["title"]) if p.kind == pair.kind]
-            if text != pair.y and [p.y for p in alike] == [" ".join(text.split())]:
+            same_kind = [p for p in mined(copy["text"], PROSE, title=copy["title"]) if p.kind == pair.kind]
+            if text != pair.y and [p.y for p in same_kind] == [" ".join(text.split())]:
                 variant = f"passage, {ways[0] if len(ways) == 1 else TWO}"
                 self.near.append(Plant(variant, f"near/passages.jsonl#{copy['id']}"))
                 records.append(copy)

@@ -82,14 +82,14 @@ def nodes_of(code: str, language: str, shape: Shape) -> Iterator[tuple[tree_sitt
 def statements(code: str, language: str, shape: Shape) -> list[int]:
     """The byte offsets of a function's statements that start a line."""
     source = code.encode()
-    found = []
+    starts = []
     for node, _, _ in nodes_of(code, language, shape):
         for child in node.named_children if node.type in _BLOCKS else ():
             place = child.start_byte - len((shape.before + shape.lead).encode())
             line = source.rfind(b"\n", 0, max(place, 0)) + 1
             if 0 < line <= place and not source[line:place].strip():
-                found.append(place)
-    return found
+                starts.append(place)
+    return starts
 
 
 def with_line(code: str, language: str, shape: Shape, line: str, chance: random.Random) -> str:
@@ -141,10 +141,10 @@ def renamed(code: str, chance: random.Random) -> str:
 
 def with_other_literal(code: str, chance: random.Random) -> str:
     """Change one number or string."""
-    found = [*re.finditer(r"(?<![\w.\"'])\d{1,9}(?![\w.])|\"[\w .:-]{2,}\"|'[\w .:-]{2,}'", code)]
-    if not found:
+    literals = [*re.finditer(r"(?<![\w.\"'])\d{1,9}(?![\w.])|\"[\w .:-]{2,}\"|'[\w .:-]{2,}'", code)]
+    if not literals:
         return code
-    match = chance.choice(found)
+    match = chance.choice(literals)
     text = match[0]
     other = str(int(text) + chance.randint(1, 9)) if text.isdigit() else text[0] + "something else" + text[0]
     return code[: match.start()] + other + code[match.end() :]
@@ -176,8 +176,8 @@ def changed_prose(text: str, spare: list[str], way: str, chance: random.Random) 
     place = chance.randrange(1, len(sentences) + 1)
     if way == "sentence added":
         short = len(text.split()) // 5  # more would make another text
-        found = [s for p in chance.sample(spare, min(20, len(spare))) for s in re.split(_SENTENCE, p)]
-        other = next((sentence for sentence in found if len(sentence.split()) <= short), "That is all.")
+        candidates = [s for p in chance.sample(spare, min(20, len(spare))) for s in re.split(_SENTENCE, p)]
+        other = next((sentence for sentence in candidates if len(sentence.split()) <= short), "That is all.")
         return " ".join([*sentences[:place], other, *sentences[place:]])
     rest = " ".join(sentences[: place - 1] + sentences[place:])
     return rest if len(rest) >= 0.75 * len(text) else text  # less would make another text
@@ -208,7 +208,7 @@ def evaluation_texts(folder: Path, chance: random.Random) -> tuple[list[tuple[Ev
     Args:
         folder: with folders in BEIR's format below it; functions are taken from those with judgments, and of
             languages that are mined.
-        chance: what the order is drawn from.
+        chance: generator that draws the order.
     """
     functions: list[tuple[EvaluationText, str]] = []
     passages: list[str] = []

@@ -73,7 +73,7 @@ def transformer_rates(pairs: PairDataset, folder: Path) -> dict[str, float]:
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for step in range(STEPS + 1):
-        for name, way in ways.items():  # in turn, so that machine load affects all alike
+        for name, way in ways.items():  # in turn, so that machine load affects all of them
             with timed(seconds[name]):
                 way(step)
     return {name: BATCH / statistics.median(times[1:]) for name, times in seconds.items()}

@@ -7,11 +7,11 @@
 
 All implementations get the same pairs in the same batches (pairs_file.py), and the same weights, optimizer,
 precision and threads. Each runs in its own process (workers.py), so that its peak memory can be measured. They
-take turns within each round, so that changes in machine load affect all alike. The best mini-batch sizes of
+take turns within each round, so that changes in machine load affect all of them. The best mini-batch sizes of
 sentence-transformers are searched first. A few small steps warm up and compare losses.
 
-Timed are gradients, clipping and optimizer. Tokenization and the padded matrices of the others' data loaders are
-not.
+Gradients, clipping and optimizer are timed. Tokenization and the padded matrices of the others' data loaders are
+not timed.
 
 Useful FLOPs are 6 N per token and 6 L D T^2 per sequence of T tokens, forward and backward together. N is the
 number of weights without the token embeddings, L the number of layers, D the width. Attention counts its causal
@@ -145,24 +145,24 @@ def prepare(options: argparse.Namespace, folder: Path) -> tuple[Ragged, Ragged]:
 
 
 def useful_flops(options: argparse.Namespace, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> float:
-    """Of sequences of these lengths; see the file's docstring."""
+    """Useful FLOPs of sequences of these lengths; see the file's docstring."""
     preset = PRESETS[options.preset]
     weights = preset.parameters - preset.vocabulary_size * preset.dimension
     attention = preset.layers * preset.dimension * float((lengths.astype(np.float64) ** 2).sum())
     return 6 * weights * float(lengths.sum()) + 6 * attention
 
 
-def best_sizes(task: Task, setting: Setting, wanted: list[str], *, quick: bool) -> dict[str, Setting]:
+def best_sizes(task: Task, setting: Setting, names: list[str], *, quick: bool) -> dict[str, Setting]:
     """The fastest mini-batches of sentence-transformers: by number of sequences, and by number of tokens."""
     mini_batch, tokens = 32, 4_096
-    if not quick and {"st-cached", "st-tokens"} & set(wanted):
+    if not quick and {"st-cached", "st-tokens"} & set(names):
         with Worker("st-cached", setting, task) as worker:  # a process of its own, so that no peak is affected
             pairs = min(task.batch, max(SIZES[setting.device]))
             worker.ask("try", pairs, 32, None)
-            if "st-cached" in wanted:
+            if "st-cached" in names:
                 sizes = [size for size in SIZES[setting.device] if size <= pairs]
                 mini_batch = min(sizes, key=lambda size: float(worker.ask("try", pairs, size, None)))
-            if "st-tokens" in wanted:
+            if "st-tokens" in names:
                 tokens = min(TOKENS[setting.device], key=lambda some: float(worker.ask("try", pairs, 32, some)))
     return {
         "st-cached": replace(setting, mini_batch=mini_batch),
@@ -200,10 +200,10 @@ def all_of(settings: dict[str, Setting], task: Task) -> Iterator[dict[str, Worke
 
 def measure(options: argparse.Namespace, setting: Setting, task: Task) -> list[Row]:
     """The rows of all implementations, ours first."""
-    wanted = options.implementations.split(",")
-    settings = {name: setting for name in wanted}
-    sizes = best_sizes(task, setting, wanted, quick=options.quick)
-    settings.update({name: sizes[name] for name in wanted if name in sizes})
+    names = options.implementations.split(",")
+    settings = {name: setting for name in names}
+    sizes = best_sizes(task, setting, names, quick=options.quick)
+    settings.update({name: sizes[name] for name in names if name in sizes})
     rows = {
         name: Row(NAMES[name].format(own.mini_batch_tokens or own.mini_batch), [], [])
         for name, own in settings.items()
@@ -243,18 +243,18 @@ def figures(row: Row, rows: list[Row], task: Task, peak: float, flops: list[floa
     }
 
 
-def show(rows: list[Row], found: dict[str, dict[str, Any]]) -> None:
+def show(rows: list[Row], figures_of: dict[str, dict[str, Any]]) -> None:
     """Print the Markdown table."""
     console.print(
         "| | pairs/s | against ours | real tokens/s | padding | useful GFLOP/s | of the peak | peak memory, GiB |"
         " of it the step's | loss | differs by at most |\n|" + " --- |" + " ---: |" * 10
     )
-    fastest = next(iter(found.values()))["pairs_per_second"]
+    fastest = next(iter(figures_of.values()))["pairs_per_second"]
     for row in rows:
         if row.note:
             console.print(f"| {row.name} | {row.note} |" + " |" * 9)
             continue
-        f = found[row.name]
+        f = figures_of[row.name]
         console.print(
             f"| {row.name} | {f['pairs_per_second']:,.1f} | {f['pairs_per_second'] / fastest:.2f}"
             f" | {f['tokens_per_second']:,.0f} | {f['padding']:.0%} | {f['useful_gflops']:,.0f}"
@@ -280,20 +280,20 @@ def main() -> None:
         peaks.append(matmul_peak(dtype, device))
     batches = [task.sequences(number, task.batch) for number in range(options.rounds)]
     flops = [useful_flops(options, batch.lengths_B) for batch in batches]
-    found = {row.name: figures(row, rows, task, max(peaks), flops) for row in rows if row.rounds}
+    figures_of = {row.name: figures(row, rows, task, max(peaks), flops) for row in rows if row.rounds}
     precision = "bfloat16" if bfloat16 else "float32"
     console.print(
         f"\n{options.preset}, {options.tokens} tokens, batch {options.batch:,}, {precision}, {options.device},"
         f" {options.threads} threads; peak {peaks[0] / 1e9:,.0f} before, {peaks[1] / 1e9:,.0f} GFLOP/s after\n"
     )
-    show(rows, found)
+    show(rows, figures_of)
     content = {
         "options": {name: str(value) for name, value in vars(options).items()},
         "precision": precision,
         "pairs": sha256_of_file(options.pairs),
         "torch": torch.__version__,
         "peaks": peaks,
-        "figures": found,
+        "figures": figures_of,
         "rounds": {row.name: [asdict(stretch) for stretch in row.rounds] for row in rows},
         "check": {row.name: row.check for row in rows},
         "left_out": {row.name: row.note for row in rows if row.note},

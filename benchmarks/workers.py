@@ -77,7 +77,7 @@ def synchronize(device: torch.device) -> None:
 
 
 class Serving:
-    """A implementation in its process; each method answers one kind of question."""
+    """An implementation in its process; each method answers one kind of question."""
 
     def __init__(self, name: str, setting: Setting, task: Task) -> None:
         torch.set_num_threads(task.threads)
