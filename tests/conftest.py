@@ -1,4 +1,4 @@
-"""Small real things that several rooms' tests need: source code, a dataset of pairs, a tokenizer."""
+"""Fixtures of several test packages: source code, a dataset of pairs, a tokenizer."""
 
 import signal
 from pathlib import Path

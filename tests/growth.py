@@ -1,4 +1,4 @@
-"""How much work something is, where no clock on the wall is to be trusted."""
+"""Measures of work that do not depend on the wall clock."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Waiting that no busy machine breaks: what hangs is ended by the one time-out of pyproject.toml."""
+"""Waiting without time limits of its own: a test that hangs is ended by the time-out of pyproject.toml."""
 
 import subprocess
 import time

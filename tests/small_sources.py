@@ -27,7 +27,7 @@ _TOLD = (
 
 
 def paragraph_about(noun: str) -> str:
-    """A paragraph of running text that is about one thing; no two say the same in the same order."""
+    """A paragraph of running text about one noun; no two have the same sentences in the same order."""
     turn = NOUNS.index(noun)
     told = [*_TOLD[turn % 6 :], *_TOLD[: turn % 6]][: 5 + turn % 2]
     others = f"It goes together with the {NOUNS[turn - 1]} and, on good days, with the {NOUNS[turn - 3]} as well."

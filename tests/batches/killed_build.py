@@ -1,4 +1,4 @@
-"""Run as a script: build a token cache with two workers, and be killed when so many parts are appended."""
+"""Run as a script: build a token cache with two workers, and be killed after a given number of parts."""
 
 import os
 import signal

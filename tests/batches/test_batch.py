@@ -76,7 +76,7 @@ def test_an_empty_ragged_is_no_trouble() -> None:
 
 
 def test_a_dropped_token_is_gone_where_tokens_are_distinct() -> None:
-    """However often it stands there: else what is repeated would hardly ever be dropped."""
+    """However often a token occurs: otherwise repeated tokens would hardly ever be dropped."""
     row = [1, *[7] * 50, *range(10, 40), 2]
     side = Ragged(np.array(row * 200, np.int32), np.full(200, len(row)))
     dropped = drop_tokens(side, 0.3, np.random.default_rng(0), distinct=True)

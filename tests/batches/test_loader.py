@@ -15,7 +15,7 @@ from patience import wait_until
 
 
 class Numbered:
-    """Batches that say their step; one of them may fail."""
+    """Batches that hold their step; one of them may fail."""
 
     def __init__(self, fails_at: int = -1) -> None:
         self.fails_at, self.made = fails_at, 0

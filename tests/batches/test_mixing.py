@@ -11,7 +11,7 @@ weights = st.lists(st.integers(1, 50), min_size=1, max_size=8)
 
 
 def plain_seats(number: int, weights_S: list[int]) -> list[int]:
-    """All the times of all sources, sorted."""
+    """Allocation from its definition: the times of all sources, sorted."""
     times = [
         (Fraction(2 * j + 1, weight), source) for source, weight in enumerate(weights_S) for j in range(number)
     ]

@@ -40,7 +40,7 @@ def texts_of(root: Path) -> list[str]:
 
 
 def plainly(texts: list[str], tokenizer: Tokenizer) -> list[int]:
-    """The twin: each text between its delimiters, all end to end."""
+    """The plain version: each text between its delimiters, all end to end."""
     return [token for text in texts for token in tokenizer.encode([text], "document", 1_000_000).ids_N.tolist()]
 
 

@@ -1,4 +1,4 @@
-"""The command line is a promise: this test freezes it."""
+"""The command line is part of the public interface: this test compares it with a stored copy."""
 
 import argparse
 import dataclasses

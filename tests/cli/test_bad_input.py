@@ -29,7 +29,7 @@ def model(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Run a command that must fail; what it says."""
+    """Run a command that must fail, and return its error message."""
     capsys.readouterr()
     assert main(arguments) == 1
     error = capsys.readouterr().err

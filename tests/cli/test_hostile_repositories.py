@@ -1,4 +1,4 @@
-"""Repositories with a file that once ended a run: index, mine and embed take the other files as before."""
+"""Repositories with a file that once ended a run: index, mine and embed process the other files."""
 
 import json
 import zipfile
@@ -35,7 +35,7 @@ def indexed(root: Path, query: str, capsys: pytest.CaptureFixture[str]) -> set[s
 
 
 def mined(root: Path) -> tuple[int, dict[str, int]]:
-    """The number of pairs, and what was counted."""
+    """The number of pairs, and the counts of the manifest."""
     manifest = json.loads((root / "out" / "pairs" / "manifest.json").read_text())
     return manifest["pairs"], manifest["counts"]
 

@@ -197,7 +197,7 @@ SMALL = ["--batch", "16", "--max-tokens", "48", "--steps", "2"]
 
 
 def trained(pairs: Path, out: Path, *options: str, **recipe: object) -> dict[str, Any]:
-    """What `adjoin train` says of a model that it trained, and its log."""
+    """The description of a model that `adjoin train` trained, and its log."""
     lines = {"threads": 1, "precision": "float32", **recipe}
     file = out.with_suffix(".toml")
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items()))
@@ -315,7 +315,7 @@ class _Removable:
 def test_compile_is_for_the_body_of_a_transformer(
     wanted: bool, checkpoint: Path, pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The compiler itself takes half a minute: what it is given is looked at, and run as it is."""
+    """The compiler itself takes half a minute. The test records its arguments and runs the module uncompiled."""
     compiled: list[object] = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **options: compiled.append(options))
     trained(pairs_folder, tmp_path / "m", "--init", str(checkpoint), compile=wanted)

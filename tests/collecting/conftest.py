@@ -6,7 +6,7 @@ from fake_clients import install_fakes
 
 @pytest.fixture
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that tells the stand-ins for the clients how to behave, first on the PATH."""
+    """The folder that configures the stand-ins for the clients, first on the PATH."""
     switches = tmp_path / "switches"
     switches.mkdir()
     install_fakes(tmp_path / "fakes")

@@ -64,7 +64,7 @@ class RandomEmbedder:
 
 
 class SpellingEmbedder:
-    """A bag of hashed character triples: texts that are spelt alike are near."""
+    """A bag of hashed character triples: texts with a similar spelling are near."""
 
     def encode_query(self, texts: list[str]) -> Floats:
         vectors = np.full((len(texts), 512), 1e-6, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Killed or out of space at any step: the old state answers, and the next run ends as if nothing had happened."""
+"""Killed or out of space at any step: the old state answers, and the next run completes the update."""
 
 import signal
 import subprocess

@@ -55,7 +55,7 @@ def test_dense_is_exact(index: Index, encoder: BagEncoder) -> None:
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, list[dict[str, str]], BM25]:
-    """A corpus of many words with the plain BM25 over the same text."""
+    """A corpus of many words, and plain BM25 over the same text."""
     base = tmp_path_factory.mktemp("words")
     rng = np.random.default_rng(0)
     vocabulary = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in ("amo", "eki", "olu", "una", "iti")]

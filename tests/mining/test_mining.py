@@ -93,7 +93,7 @@ def test_every_input_stands_in_the_manifest_with_hash_and_counts(source_tree: Pa
 
 
 def test_excluded_and_held_out_texts_stay_out(source_tree: Path, pairs_folder: Path, tmp_path: Path) -> None:
-    """A dataset of pairs is held out: nothing of it comes again."""
+    """A dataset of pairs is given as evaluation data: none of its pairs is mined again."""
     held_out = tmp_path / "held-out"
     mine([source_tree / "file.py"], held_out, MiningOptions(), engine=Engine(workers=1))
     options = MiningOptions(exclude=("tok*",), decontaminate=(held_out,))

@@ -1,4 +1,4 @@
-"""Pairs of names: without being asked for they change nothing, and beside documentation they take nothing away."""
+"""Name-function pairs: without the option nothing changes, and with it no documented function is lost."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The benchmark of planted trouble, at a small size: what it says when all is found, and when nothing is."""
+"""The benchmark of planted texts at a small size: its output if all plants are found, and if none is."""
 
 import json
 import random
@@ -51,7 +51,7 @@ def passage(chance: random.Random, things: list[str]) -> str:
 
 
 def write_set(folder: Path, name: str, corpus: list[dict[str, str]], queries: list[str]) -> None:
-    """An evaluation set in BEIR's format, a query a document."""
+    """An evaluation set in BEIR's format, one query per document."""
     (folder / name / "qrels").mkdir(parents=True)
     documents = [{"_id": f"d{n}", **document} for n, document in enumerate(corpus)]
     asked = [{"_id": f"q{n}", "text": query} for n, query in enumerate(queries)]

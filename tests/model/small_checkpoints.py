@@ -28,7 +28,7 @@ ARCHITECTURES = sorted(CONFIGS)
 
 
 def random_model(architecture: str, rows: int = 600, **more: object) -> transformers.PreTrainedModel:
-    """A causal model with its head in float32; no token is special, unless `more` says so."""
+    """A causal model with its head in float32; no token is special, unless `more` names it."""
     special = {"bos_token_id": None, "eos_token_id": None, **more}
     torch.manual_seed(0)
     model = transformers.AutoModelForCausalLM.from_config(CONFIGS[architecture](vocab_size=rows, **special)).eval()

@@ -1,4 +1,4 @@
-"""LoRA: before the training nothing changes, in it only adapters do, after it an ordinary model says the same."""
+"""LoRA: untrained adapters change nothing, only adapters are trained, and merging keeps the vectors."""
 
 import copy
 import sys

@@ -65,7 +65,7 @@ def what_is_grown(tensors: Tensors, encoder: Encoder, tokens: Ragged) -> np.ndar
 
 
 def assert_alike(vectors: np.ndarray, expected: np.ndarray, least: float = 0.99) -> None:
-    """All cosines of two vectors are nearly the same; a repeated word and one's own like are told by degrees."""
+    """All cosines are nearly those expected; attention detects repeated tokens only approximately."""
     found, wanted = ((some @ some.T)[np.triu_indices(len(some), 1)] for some in (vectors, expected))
     assert np.abs(found - wanted).max() < 0.1
     assert np.corrcoef(found, wanted)[0, 1] > least

@@ -1,4 +1,4 @@
-"""The models that come along are found by their names, are small, need no torch, and know what is meant."""
+"""The bundled models are found by their names, are small, need no torch, and find the right texts."""
 
 import subprocess
 import sys

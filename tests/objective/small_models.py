@@ -1,4 +1,4 @@
-"""A tiny causal language model in float64 and rows for it, alike in every process that asks for the same seed."""
+"""A tiny causal language model in float64 and rows for it, the same in every process with the same seed."""
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ def gradients(
 
 
 def plain(model: nn.Module, batch: RowBatch) -> tuple[float, list[Tensor]]:
-    """The twin: every row alone through the whole model, one mean over all tokens at the end."""
+    """The plain version: each row alone through the whole model, one mean over all tokens at the end."""
     model.zero_grad()
     losses = []
     for start, size in zip(batch.rows.starts_B, batch.rows.lengths_B, strict=True):

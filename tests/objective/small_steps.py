@@ -1,4 +1,4 @@
-"""A tiny transformer in float64 and batches for it, alike in every process that asks for the same seed."""
+"""A tiny transformer in float64 and batches for it, the same in every process with the same seed."""
 
 import numpy as np
 import torch

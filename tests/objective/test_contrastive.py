@@ -1,4 +1,4 @@
-"""The loss against its plain twin, written out sum by sum from the paper's formula."""
+"""The loss against a plain version, written out sum by sum from the paper's formula."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The plan beside the real thing: what is counted is there, what is execution is what a training settles on."""
+"""The plan against a real training: the counted bytes are allocated, and the execution config is the same."""
 
 import json
 import resource
@@ -112,7 +112,7 @@ def test_memory_bounds_the_micro_batch() -> None:
 
 
 def peak(*arguments: object) -> tuple[str, int]:
-    """What `adjoin` says, and the most bytes its process held."""
+    """The output of `adjoin`, and the most bytes its process held."""
     code = (  # by itself: the system's account of a child begins with its parent's size
         "import sys, torch; from adjoin.cli import main; from adjoin.training.hardware import peak_memory;"
         "status = main(sys.argv[1:]); print(peak_memory(torch.device('cpu')), file=sys.stderr); sys.exit(status)"

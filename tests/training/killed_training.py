@@ -3,7 +3,7 @@
     python killed_training.py PAIRS OUT RECIPE.json SEED
 
 Every attempt is a fork of this process, which has imported all and computed nothing, so that it starts at once.
-Prints one line an attempt: how it ended.
+Prints one line per attempt: how it ended.
 """
 
 import json

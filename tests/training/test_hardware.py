@@ -132,7 +132,7 @@ def test_version_1_within_a_container_is_read_at_its_root(system: Path) -> None:
     write(cpu / "cpu.cfs_quota_us", 50_000)
     write(cpu / "cpu.cfs_period_us", 100_000)
     assert available_memory(CPU) == 0  # above its limit already
-    assert cpu_count() == 1  # half a processor
+    assert cpu_count() == 1  # half a core
     write(cpu / "cpu.cfs_quota_us", -1)
     assert cpu_count() == 8
 

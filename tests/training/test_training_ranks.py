@@ -109,7 +109,7 @@ def test_a_mistake_on_the_first_rank_ends_all_with_its_line(tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", [False, True])
 def test_ranks_are_measured_on_the_way_and_give_the_best(shard: bool, pairs_folder: Path, tmp_path: Path) -> None:
-    """The first of two ranks measures, the other waits. With one rate all along, two steps of four are two."""
+    """The first of two ranks measures, the other waits. At a constant rate, two steps of four equal two steps."""
     same = {"schedule": "constant", "warmup": 0.0, "shard": shard}
     best = trained(2, pairs_folder, tmp_path / "best", best_step=2, **same)
     two = trained(2, pairs_folder, tmp_path / "two", **{**same, "steps": 2})

@@ -1,4 +1,4 @@
-"""Validation: what it finds is the model's at that step, and the training doesn't notice it."""
+"""Validation: its scores are those of the model at that step, and it does not change the training."""
 
 import json
 import random

@@ -20,10 +20,10 @@ def write_modules(root: Path, numbers: Sequence[int] = (0, 1, 2)) -> Path:
 
 
 class RecordingReporter(SilentReporter):
-    """Keeps what a workflow tells.
+    """Records the output of a workflow.
 
     Attributes:
-        lines: what was said.
+        lines: the reported lines.
         commands: commands to copy.
         tables: the head and the rows of each table.
         suites: whose scores were shown.

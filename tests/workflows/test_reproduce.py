@@ -132,7 +132,7 @@ def write_code_task(pairs: Path, folder: Path) -> None:
 def test_several_corpora_lie_in_folders_of_their_own(
     pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No network in the tests: what is mined is there already."""
+    """No network in the tests: the mined pairs exist already."""
     for name in ("one", "two"):
         group = f'[[group]]\nregistry = "npm"\nlanguage = "x"\npackages = ["a 1.0 1 sha256:{"0" * 64}"]\n'
         (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\nabout = "None."\n{group}')

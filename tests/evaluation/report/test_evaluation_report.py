@@ -32,7 +32,7 @@ def result(suite: str, task: str, value: float, metric: str = "ndcg@10", *notes:
 
 @pytest.fixture
 def report() -> Report:
-    """Two code tasks, of which the hybrid lacks one; prose; similarity with subsets; tests of association."""
+    """Two code tasks, one of them without a hybrid; prose; similarity with subsets; tests of association."""
     return Report(
         "mine",
         {

@@ -86,7 +86,7 @@ def test_ties_give_the_mean_over_all_orders_of_the_equals(
 
 
 def test_places_of_many_documents_are_those_of_each_alone() -> None:
-    """A few are counted, many are looked up among the sorted scores: the same, ties and what was not found too."""
+    """A few documents are counted, many are looked up among the sorted scores: the results are the same."""
     chance = np.random.default_rng(4)
     scores = chance.integers(0, 50, 400).astype(np.float32)
     scores[chance.integers(0, 400, 60)] = -np.inf

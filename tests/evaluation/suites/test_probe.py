@@ -42,7 +42,7 @@ class Planted:
 def task_of(
     kind: str, items: int = 300, *, labels: NDArray[np.int64] | None = None, name: str = "T"
 ) -> ClassificationTask:
-    """Texts "good 17", "bad 18", ...; of pairs, whether both start alike. Labels are those unless given."""
+    """Texts "good 17", "bad 18", ...; of pairs, whether both first words agree. Labels are those unless given."""
     truth = np.arange(items) * 7 % 13 % 2
     splits = {"all": ["all"], "dev": ["train", "train", "dev", "test"]}.get(kind, ["train", "test", "train"])
     first = [WORDS[label] for label in (np.arange(items) // 2 % 2 if kind == "pairs" else truth)]
@@ -385,7 +385,7 @@ def test_the_first_fit_has_one_thread_as_all_others_and_gives_the_rest_back() ->
 
 
 class Broken:
-    """Gives the same whatever it is asked."""
+    """A scorer with the same output for every input."""
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
         self.vectors = vectors

@@ -1,4 +1,4 @@
-"""What is trained on and what is tested: folds, and what stands in both."""
+"""Training and test items: folds, and texts that occur in both."""
 
 from collections import Counter
 

@@ -90,7 +90,7 @@ def test_a_score_for_everything_is_worth_what_chance_is_worth() -> None:
 
 
 def fused_by_hand(one: Floats, other: Floats, weight: float) -> Floats:
-    """Standard scores from their definition."""
+    """z-scores from their definition."""
     return sum(w * (row - row.mean()) / row.std() for row, w in ((one, weight), (other, 1 - weight)))
 
 
@@ -186,7 +186,7 @@ def test_memory_does_not_grow_with_the_number_of_queries(monkeypatch: pytest.Mon
 
 
 class Odd:
-    """An embedder that gives what it is told to."""
+    """An embedder that returns given vectors."""
 
     def __init__(self, documents: Floats, queries: Floats) -> None:
         self.documents, self.queries = documents, queries

@@ -24,7 +24,7 @@ TEXTS = [
 
 
 def word_tokenizer() -> tokenizers.Tokenizer:
-    """A token a word of `WORDS`, lower-cased."""
+    """One token per word of `WORDS`, lower-cased."""
     tokenizer = tokenizers.Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, UNKNOWN))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -1,4 +1,4 @@
-"""FAISS finds nearly what exact search finds, and what it misses is missed."""
+"""FAISS finds nearly the same documents as exact search, and a missed document counts as not found."""
 
 import builtins
 from pathlib import Path

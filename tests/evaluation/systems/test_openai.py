@@ -35,7 +35,7 @@ def refusal(status: int, message: str = "no", **headers: str) -> Answer:
 
 
 def as_asked(request: dict[str, Any]) -> Answer:
-    """What a whole server answers."""
+    """The answer of a server without faults."""
     in_base64 = request.get("encoding_format") == "base64"
     return answer_with([entry(i, vector_of(text), in_base64) for i, text in enumerate(request["input"])])
 
