@@ -67,7 +67,7 @@ def test_an_untrained_table_is_the_untrained_body(tokenizer: Tokenizer, tmp_path
 
 
 def test_a_description_has_what_is_known_of_the_training(tmp_path: Path) -> None:
-    record = TrainingRecord({"batch": 16}, ["a1"], steps=7, seconds=1.26, settled={"threads": 2})
+    record = TrainingRecord({"batch": 16}, ["a1"], steps=7, seconds=1.26, execution={"threads": 2})
     description = describe(Start("nano"), record, dimension=128, max_tokens=32, tau=3.0, dense_weight=0.25)
     assert (description.kind, description.start["preset"]) == ("transformer", "nano")
     assert description.training == {
@@ -75,7 +75,7 @@ def test_a_description_has_what_is_known_of_the_training(tmp_path: Path) -> None
         "data": "a1",
         "steps": 7,
         "seconds": 1.3,
-        "settled": {"threads": 2},
+        "execution": {"threads": 2},
     }
     more = TrainingRecord({}, ["a1", "b2"], 7, 1.26, {}, pairs=5, ranks=1, texts=10, texts_truncated=0)
     assert list(more.as_json()) == [
@@ -84,7 +84,7 @@ def test_a_description_has_what_is_known_of_the_training(tmp_path: Path) -> None
         "data",
         "steps",
         "seconds",
-        "settled",
+        "execution",
         "ranks",
         "texts",
         "texts_truncated",
