@@ -216,7 +216,7 @@ def _show(report: Report, metric: str, result: DemoReport, reporter: Reporter) -
     """The table: one row per system, one column per package."""
     tasks, rows = report.tasks(CODE), []
     for row, name in _NAMES.items():
-        estimates = {task: found.estimate for task in tasks if (found := report.find(row, CODE, task, metric))}
+        estimates = {task: score.estimate for task in tasks if (score := report.find(row, CODE, task, metric))}
         result.scores[row] = {task: estimate.value for task, estimate in estimates.items()}
         cells = []
         for estimate in estimates.values():

@@ -212,7 +212,7 @@ def _classification(folder: Path, limit: int | None, seed: int) -> Classificatio
     pairs = {split: "text" not in _header(file) and "text1" in _header(file) for split, file in files.items()}
     if len(set(pairs.values())) > 1:
         file = files[next(split for split in pairs if pairs[split])]
-        raise AdjoinError(f"{file} has pairs and another split of {folder} has single texts: expected all alike")
+        raise AdjoinError(f"{file} has pairs and another split of {folder} has single texts: expected one kind")
     columns = ("text1", "text2") if all(pairs.values()) else ("text",)
     labels: list[int] = []
     texts: list[list[str]] = []
