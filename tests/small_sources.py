@@ -29,6 +29,6 @@ _TOLD = (
 def paragraph_about(noun: str) -> str:
     """A paragraph of running text about one noun; no two have the same sentences in the same order."""
     turn = NOUNS.index(noun)
-    told = [*_TOLD[turn % 6 :], *_TOLD[: turn % 6]][: 5 + turn % 2]
+    sentences = [*_TOLD[turn % 6 :], *_TOLD[: turn % 6]][: 5 + turn % 2]
     others = f"It goes together with the {NOUNS[turn - 1]} and, on good days, with the {NOUNS[turn - 3]} as well."
-    return " ".join([*(sentence.format(noun) for sentence in told), others])
+    return " ".join([*(sentence.format(noun) for sentence in sentences), others])

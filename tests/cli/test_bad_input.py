@@ -109,8 +109,8 @@ def test_a_tokenizer_of_another_model(model: Path, tmp_path: Path, capsys: pytes
         model, tmp_path / "m", "tokenizer.json", model=tokenizer["model"] | {"vocab": vocabulary | {last: 99_999}}
     )
     (tmp_path / "t.txt").write_text("a graph\n")
-    said = one_line(["embed", str(other), str(tmp_path / "t.txt"), "--out", str(tmp_path / "o")], capsys)
-    assert "not of one model" in " ".join(said.split())
+    message = one_line(["embed", str(other), str(tmp_path / "t.txt"), "--out", str(tmp_path / "o")], capsys)
+    assert "not of one model" in " ".join(message.split())
 
 
 def test_embed_does_not_overwrite_its_input(
@@ -138,8 +138,8 @@ def test_train_refuses_a_folder_with_another_model(
     pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "model.safetensors").write_text("precious")
-    said = one_line(["train", str(pairs_folder), "--out", str(tmp_path), *SMALL], capsys)
-    assert "would be overwritten" in said
+    message = one_line(["train", str(pairs_folder), "--out", str(tmp_path), *SMALL], capsys)
+    assert "would be overwritten" in message
     assert (tmp_path / "model.safetensors").read_text() == "precious"
 
 

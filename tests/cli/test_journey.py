@@ -69,18 +69,18 @@ def test_a_training_is_measured_on_the_way_and_the_steps_compared(
         journey / "watched",
         ["--dimension", "32", "--batch", "32", "--vocabulary", "600", "--steps", "8"],
     )
-    aside = ["--evaluate-every", "3", "--evaluate-data", str(journey / "eval"), "--evaluate-limit", "40"]
-    command = ["train", str(journey / "pairs"), "--out", str(out), *options, *aside]
+    validation = ["--evaluate-every", "3", "--evaluate-data", str(journey / "eval"), "--evaluate-limit", "40"]
+    command = ["train", str(journey / "pairs"), "--out", str(out), *options, *validation]
     assert main([*command, "--keep", "similarity"]) == 1
     assert "no score 'similarity' to keep the best by: expected one of code, code/tree" in capsys.readouterr().err
     assert not out.exists()
     assert main([*command, "--keep", "code/tree"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     lines = [json.loads(line) for line in (out / "training" / "evaluations.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [3, 6, 8]
     scores = [line["scores"]["code/tree"] for line in lines]
     best = scores.index(max(scores))
-    assert f"after step 3: code {scores[0]:.3f}" in told
+    assert f"after step 3: code {scores[0]:.3f}" in output
     assert json.loads((out / "adjoin.json").read_text())["training"]["steps"] == lines[best]["step"]
     steps = [str(out / "training" / "evaluations" / f"step-{step:08d}") for step in (3, 6, 8)]
     environment = json.loads((Path(steps[0]) / "report.json").read_text())["environment"]
@@ -155,9 +155,9 @@ def test_index_again_embeds_only_what_changed_and_forgets_what_is_gone(
     (repo / "new.py").write_text("def defenestrate_window(window):\n    window.throw()\n    return window\n")
     capsys.readouterr()
     assert main(command) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "1 added" in said
-    assert "1 removed" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "1 added" in output
+    assert "1 removed" in output
     assert main(["search", "defenestrate the window", "--index", str(repo / ".adjoin"), "--json"]) == 0
     hits = json.loads(capsys.readouterr().out)
     assert hits[0]["path"] == "new.py"
@@ -274,8 +274,8 @@ def test_ctrl_c_while_mining_leaves_no_dataset(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, error = process.communicate()
     assert process.returncode == 130
-    told = "interrupted; what stood at --out before still does, and the same command goes on from here"
-    assert error == f"adjoin: {told}\n"
+    message = "interrupted; what stood at --out before still does, and the same command goes on from here"
+    assert error == f"adjoin: {message}\n"
     assert {path.name for path in tmp_path.iterdir()} <= {"in", ".pairs.mining"}  # the parts that are done
 
 

@@ -34,7 +34,7 @@ def mined(out: Path, root: Path, *options: str) -> Rows:
 
 
 def of_kind(rows: Rows, kind: str, column: str = "y") -> list[Any]:
-    return [value for value, found in zip(rows[column], rows["kind"], strict=True) if found == kind]
+    return [value for value, kind_of_pair in zip(rows[column], rows["kind"], strict=True) if kind_of_pair == kind]
 
 
 def test_columns_say_where_records_have_their_text(tmp_path: Path) -> None:
@@ -271,15 +271,15 @@ def test_sources_are_one_a_batch_or_mixed(
         return made
 
     monkeypatch.setattr(Sampler, "batch", noting)
-    found = []
+    drawn_sources = []
     for sources in ("one", "mixed"):
         names.clear()
         size = ["--dimension", "8", "--vocabulary", "600", "--batch", "4", "--steps", "24"]
         trained(pairs_folder, tmp_path / sources, *size, "--sources", sources)
-        found.append(set(names))
-    assert "docstring-function/python" in found[0]
-    assert len(found[0]) > 1, "what fills no batch is together in one of its own"
-    assert found[1] == {"mixed"}
+        drawn_sources.append(set(names))
+    assert "docstring-function/python" in drawn_sources[0]
+    assert len(drawn_sources[0]) > 1, "what fills no batch is together in one of its own"
+    assert drawn_sources[1] == {"mixed"}
 
 
 def test_token_dropout_leaves_tokens_out(pairs_folder: Path, tmp_path: Path) -> None:

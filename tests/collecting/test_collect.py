@@ -118,7 +118,7 @@ def test_a_file_that_was_changed_is_downloaded_again(tmp_path: Path, fakes: Path
 
 
 def test_what_is_done_is_not_downloaded(tmp_path: Path, fakes: Path) -> None:
-    settled: list[tuple[int, int, int]] = []
+    progress_calls: list[tuple[int, int, int]] = []
     recipe = recipe_of(tmp_path, PIP)
     [batch] = collect(
         recipe,
@@ -126,10 +126,10 @@ def test_what_is_done_is_not_downloaded(tmp_path: Path, fakes: Path) -> None:
         Tally(),
         budget=10_000,
         done={"pypi:alpha 1.0", "pypi:gamma 1.0"},
-        progress=lambda *now: settled.append(now),
+        progress=lambda *now: progress_calls.append(now),
     )
     assert names([batch]) == [["beta"]]
-    assert settled == [(1, 1, batch[0].package.size)]
+    assert progress_calls == [(1, 1, batch[0].package.size)]
     assert "alpha" not in " ".join(calls(fakes))
 
 

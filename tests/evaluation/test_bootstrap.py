@@ -40,8 +40,10 @@ def test_intervals_hold_the_true_mean_as_often_as_they_say() -> None:
     generator = np.random.default_rng(7)
 
     def held(level: float) -> float:
-        found = [mean_of(generator.random(150) < 0.3, resamples=400, seed=i).interval(level) for i in range(600)]
-        return float(np.mean([low <= 0.3 <= high for low, high in found]))
+        intervals = [
+            mean_of(generator.random(150) < 0.3, resamples=400, seed=i).interval(level) for i in range(600)
+        ]
+        return float(np.mean([low <= 0.3 <= high for low, high in intervals]))
 
     # 95 % of 600 is 570 with a standard deviation of 5.3; the percentile interval is a little short at n = 150.
     assert 0.92 <= held(0.95) <= 0.975

@@ -94,10 +94,10 @@ def test_a_limited_corpus_is_a_crowd(tmp_path: Path) -> None:
 def test_each_job_measures(data: Path) -> None:
     for job in find_jobs(data):
         if job.measure is not None:
-            found = job.measure(RandomEmbedder(), 0)
-            assert found
-            assert {result.suite for result in found} == {job.suite}
-            assert all(np.isfinite(result.estimate.value) for result in found)
+            results = job.measure(RandomEmbedder(), 0)
+            assert results
+            assert {result.suite for result in results} == {job.suite}
+            assert all(np.isfinite(result.estimate.value) for result in results)
 
 
 def test_mistakes_are_one_line(data: Path, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ RESULTS = [
 ]
 
 
-def same(found: list[Result] | None, expected: list[Result]) -> bool:
-    if found is None:
+def same(results: list[Result] | None, expected: list[Result]) -> bool:
+    if results is None:
         return False
     return all(
         (a.key, a.notes, a.estimate.value, a.estimate.n) == (b.key, b.notes, b.estimate.value, b.estimate.n)
         and (a.estimate.replicates == b.estimate.replicates).all()
-        for a, b in zip(found, expected, strict=True)
+        for a, b in zip(results, expected, strict=True)
     )
 
 

@@ -59,7 +59,7 @@ def test_every_system_on_every_job_it_can_do() -> None:
     systems = systems_with(RandomEmbedder())
     report = run_evaluation(jobs(), systems, "mine", date="2026-01-02")
     assert list(report.systems) == [MODEL, "other", BM25_NAME, HYBRID, "fit"]
-    assert {row: {f.suite for f in found} for row, found in report.systems.items()} == {
+    assert {row: {f.suite for f in results} for row, results in report.systems.items()} == {
         MODEL: {"code", "probe"},
         "other": {"code", "probe"},
         BM25_NAME: {"code"},
@@ -75,9 +75,9 @@ def test_every_system_on_every_job_it_can_do() -> None:
         assert result is not None
         assert result.estimate.value == pytest.approx(values.mean())
     lexical = evaluate_task(task, BM25Scorer())
-    found = report.find(BM25_NAME, "code", "verbs", "mrr")
-    assert found is not None
-    assert found.estimate.value == pytest.approx(lexical["mrr"].mean()) == 1.0
+    lexical_result = report.find(BM25_NAME, "code", "verbs", "mrr")
+    assert lexical_result is not None
+    assert lexical_result.estimate.value == pytest.approx(lexical["mrr"].mean()) == 1.0
 
 
 def test_cached_results_are_not_measured_again(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ class Weighted(RandomEmbedder):
 
 
 def hybrid_of(report: Report) -> dict[str, float]:
-    return {found.metric: found.estimate.value for found in report.systems[HYBRID]}
+    return {result.metric: result.estimate.value for result in report.systems[HYBRID]}
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
@@ -151,16 +151,16 @@ def test_another_weight_is_measured_again_and_a_system_without_one_has_half(tmp_
 
 
 def test_progress_grows_with_the_texts() -> None:
-    told: list[tuple[str, float]] = []
+    calls: list[tuple[str, float]] = []
     run_evaluation(
         jobs(),
         systems_with(RandomEmbedder()),
         "m",
         date="d",
-        progress=lambda line, share: told.append((line, share)),
+        progress=lambda line, share: calls.append((line, share)),
     )
-    assert [share for _, share in told] == [0.0, pytest.approx(24 / 27), 1.0]
-    assert told[0][0] == "code verbs: 24 texts"
+    assert [share for _, share in calls] == [0.0, pytest.approx(24 / 27), 1.0]
+    assert calls[0][0] == "code verbs: 24 texts"
 
 
 def test_differences_are_item_by_item() -> None:

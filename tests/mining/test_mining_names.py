@@ -82,8 +82,8 @@ def test_names_alone_and_beside_documentation(tree: Path, tmp_path: Path) -> Non
     kept = [row for row in rows_of(tmp_path / "both") if row["kind"] == DOCSTRING_FUNCTION]
     assert kept == rows_of(tmp_path / "described")
     for manifest in (alone, both, described):
-        told = {"sources", "documents", "functions", "prose, of which no pairs were asked for"}
-        assert manifest["counts"].keys() - told <= manifest["rules"].keys(), "each rule says why"
+        not_rules = {"sources", "documents", "functions", "prose, of which no pairs were asked for"}
+        assert manifest["counts"].keys() - not_rules <= manifest["rules"].keys(), "each rule says why"
 
 
 @pytest.mark.parametrize(("changed", "kept"), [(0, 1), (3, 2), (10, 2)])
@@ -174,9 +174,9 @@ def test_on_the_command_line(tree: Path, tmp_path: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     picture = str(tmp_path / "lengths.png")
     assert main(["pairs", "show", out, "--kind", NAME_FUNCTION, "--number", "2", "--picture", picture]) == 0
-    told = capsys.readouterr().out
-    assert "name-function python" in told
-    assert "def _(" in told
+    output = capsys.readouterr().out
+    assert "name-function python" in output
+    assert "def _(" in output
     with pytest.raises(SystemExit):
         main(["mine", "--help"])
     help_told = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # lines may end at a hyphen

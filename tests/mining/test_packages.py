@@ -51,7 +51,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_packages_and_folders_become_one_dataset(recipe: Path, source_tree: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int, int]] = []
+    calls: list[tuple[int, int, int]] = []
     manifest = mine_packages(
         CorpusRecipe.read(recipe),
         tmp_path / "out",
@@ -61,7 +61,7 @@ def test_packages_and_folders_become_one_dataset(recipe: Path, source_tree: Path
         keep=True,
         also=[source_tree],
         engine=Engine(workers=1),
-        progress=lambda *counts: told.append(counts),
+        progress=lambda *counts: calls.append(counts),
     )
     assert manifest["kinds"]["docstring-function javascript"] == 3
     assert manifest["kinds"]["docstring-function python"] == 100
@@ -69,7 +69,7 @@ def test_packages_and_folders_become_one_dataset(recipe: Path, source_tree: Path
     assert manifest["places"]["two"] == 1
     assert manifest["counts"]["duplicate"] == 1
     assert manifest["roots"] == ["small", source_tree.name]
-    assert told[-1][:2] == (2, 2)
+    assert calls[-1][:2] == (2, 2)
     first = manifest["inputs"][0]
     assert (first["package"], first["licence"], first["pairs"]) == ("one", "MIT", 2)
     rows = next(PairDataset.open(tmp_path / "out").batches(["licence", "origin", "name"]))

@@ -46,10 +46,10 @@ def test_the_picture_has_a_row_for_each_kind(pairs_folder: Path, tmp_path: Path)
 def test_on_the_command_line(pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "lengths.png"
     assert main(["pairs", "show", str(pairs_folder), "--number", "2", "--picture", str(picture)]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert picture.exists()
-    assert told.count("╭") == 2
+    assert output.count("╭") == 2
     for word in ("docstring-function python", "Lengths in characters", "functions", "50%"):
-        assert word in told
+        assert word in output
     assert main(["pairs", "show", str(tmp_path), "--picture", str(picture)]) == 1
     assert capsys.readouterr().err.count("\n") == 1

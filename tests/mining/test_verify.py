@@ -37,10 +37,10 @@ def test_changed_new_and_missing_inputs_are_named(tree: Path, mined: Path) -> No
     assert "input file.py has changed" in differences(tree, mined)
     (tree / "file.py").unlink()
     (tree / "new.py").write_text("x = 1\n")
-    told = differences(tree, mined)
-    assert "input file.py is gone" in told
-    assert "input new.py is new" in told
-    assert "functions: " in told
+    lines = differences(tree, mined)
+    assert "input file.py is gone" in lines
+    assert "input new.py is new" in lines
+    assert "functions: " in lines
 
 
 def test_a_shard_or_a_manifest_that_was_touched_is_told(tree: Path, mined: Path) -> None:

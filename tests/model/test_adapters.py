@@ -99,10 +99,10 @@ def test_the_seed_decides_the_start_and_the_global_random_state_stays() -> None:
     def start(seed: int) -> list[torch.Tensor]:
         body = small_body("gpt2")
         torch.set_rng_state(state)
-        found = adapters(with_lora(body, rank=2, seed=seed))
+        weights = adapters(with_lora(body, rank=2, seed=seed))
         assert torch.equal(torch.get_rng_state(), state)
         torch.rand(1)
-        return found
+        return weights
 
     assert all(map(torch.equal, start(0), start(0)))
     assert not all(map(torch.equal, start(0), start(1)))
@@ -112,15 +112,15 @@ def test_the_seed_decides_the_start_and_the_global_random_state_stays() -> None:
 def test_a_cached_step_trains_adapters_only(architecture: str) -> None:
     body = changed(with_lora(small_body(architecture), rank=2)).eval()  # or once and twice draw other dropout
     batch = Batch(ragged(6, 1), ragged(6, 2), np.arange(18).reshape(3, 6))
-    found = {}
+    gradients = {}
     for memory in (0, 100_000):
         body.zero_grad()
         result = ContrastiveStep(body, Temperature().double(), token_budget=40, kept_tokens=memory)(batch)
         assert result.recomputed == (memory == 0)
-        found[memory] = {n: p.grad.clone() for n, p in body.named_parameters() if p.grad is not None}
-    assert len(found[0]) == len(adapters(body))
-    assert all("lora_" in name and gradient.any() for name, gradient in found[0].items())
-    torch.testing.assert_close(found[0], found[100_000], rtol=1e-9, atol=1e-9)
+        gradients[memory] = {n: p.grad.clone() for n, p in body.named_parameters() if p.grad is not None}
+    assert len(gradients[0]) == len(adapters(body))
+    assert all("lora_" in name and gradient.any() for name, gradient in gradients[0].items())
+    torch.testing.assert_close(gradients[0], gradients[100_000], rtol=1e-9, atol=1e-9)
 
     before = {name: parameter.detach().clone() for name, parameter in body.named_parameters()}
     torch.optim.AdamW(

@@ -66,9 +66,9 @@ def what_is_grown(tensors: Tensors, encoder: Encoder, tokens: Ragged) -> np.ndar
 
 def assert_alike(vectors: np.ndarray, expected: np.ndarray, least: float = 0.99) -> None:
     """All cosines are nearly those expected; attention detects repeated tokens only approximately."""
-    found, wanted = ((some @ some.T)[np.triu_indices(len(some), 1)] for some in (vectors, expected))
-    assert np.abs(found - wanted).max() < 0.1
-    assert np.corrcoef(found, wanted)[0, 1] > least
+    cosines, expected_cosines = ((some @ some.T)[np.triu_indices(len(some), 1)] for some in (vectors, expected))
+    assert np.abs(cosines - expected_cosines).max() < 0.1
+    assert np.corrcoef(cosines, expected_cosines)[0, 1] > least
 
 
 @pytest.mark.parametrize("role", ["query", "document"])
@@ -113,13 +113,13 @@ def test_training_goes_on_from_it_and_begins_better_than_from_nothing(
 ) -> None:
     small = {"batch": 32, "steps": 2, "max_tokens": 64, "threads": 1, "learning_rate": 1e-4}
     rows = next(PairDataset.open(pairs_folder).batches(["x", "y"]))
-    found = {}
+    accuracy = {}
     for name, start in (("grown", {"init": str(grown)}), ("random", {"preset": "nano", "vocabulary": 600})):
         train(pairs_folder, tmp_path / name, Recipe.with_defaults(**small, **start))
         encoder = Encoder.load(tmp_path / name)
         scores = encoder.encode_query(rows["x"][:200]) @ encoder.encode_document(rows["y"][:200]).T
-        found[name] = float((scores.argmax(axis=1) == np.arange(len(scores))).mean())
-    assert found["grown"] > found["random"] + 0.1
+        accuracy[name] = float((scores.argmax(axis=1) == np.arange(len(scores))).mean())
+    assert accuracy["grown"] > accuracy["random"] + 0.1
     untrained = Encoder.load_untrained(tmp_path / "grown").encode_query(QUERIES)
     np.testing.assert_allclose(untrained, Encoder.load(grown).encode_query(QUERIES), atol=1e-5)
 

@@ -62,8 +62,8 @@ def test_the_text_model_knows_what_is_said_in_other_words() -> None:
     symmetric = encoder.similarity(encoder.encode_query(sentences), encoder.encode_query(others))
     assert symmetric.argmax(axis=1).tolist() == [2, 0, 1]
     passages = ["Lenders ask for a deposit when they finance a home.", "Viruses are passed on by coughing."]
-    found = encoder.similarity(encoder.encode_query(sentences[1:]), encoder.encode_document(passages))
-    assert found.argmax(axis=1).tolist() == [0, 1]
+    similarities = encoder.similarity(encoder.encode_query(sentences[1:]), encoder.encode_document(passages))
+    assert similarities.argmax(axis=1).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("name", BUNDLED)

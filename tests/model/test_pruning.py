@@ -72,8 +72,8 @@ def test_a_text_of_kept_tokens_has_the_same_tokens_vectors_and_logits(case: Case
     assert after.tokens == before.tokens
     assert [case.rows[i] for i in after.ids] == before.ids
     states, fewer = (
-        model(torch.tensor([found.ids]), output_hidden_states=True)
-        for model, found in ((case.model, before), (case.smaller, after))
+        model(torch.tensor([encoding.ids]), output_hidden_states=True)
+        for model, encoding in ((case.model, before), (case.smaller, after))
     )
     torch.testing.assert_close(fewer.hidden_states[-1], states.hidden_states[-1], rtol=0, atol=1e-12)
     torch.testing.assert_close(fewer.logits, states.logits[..., case.rows], rtol=0, atol=1e-12)

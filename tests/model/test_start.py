@@ -49,8 +49,8 @@ def test_a_checkpoint_starts_whole_or_with_its_first_layers(
     assert torch.equal(again.eval()(ids).logits, model(ids).logits)
 
     body, _ = checkpoint_body(Start(preset=None, checkpoint=str(folder), layers=layers))
-    found = body.eval()(Ragged(ids[0].numpy().astype(np.int32), np.array([8])))
-    torch.testing.assert_close(found, torch.nn.functional.normalize(states[:, -1]))
+    vectors = body.eval()(Ragged(ids[0].numpy().astype(np.int32), np.array([8])))
+    torch.testing.assert_close(vectors, torch.nn.functional.normalize(states[:, -1]))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -200,12 +200,12 @@ def test_the_last_block_works_at_the_end_only_and_nothing_changes(architecture: 
     shapes: list[tuple[int, ...]] = []
     mlp = next(module for name, module in reversed(list(body.model.named_modules())) if name.endswith("mlp"))
     watch = mlp.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(inputs[0].shape)))
-    found = values_and_gradients(body, tokens)
+    results = values_and_gradients(body, tokens)
     assert shapes == [(3, 1, body.dimension)]
     watch.remove()
     for module in body.model.modules():
         module._forward_pre_hooks.clear()
-    for ours, plain in zip(found, values_and_gradients(body, tokens), strict=True):
+    for ours, plain in zip(results, values_and_gradients(body, tokens), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
 
 

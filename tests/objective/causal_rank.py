@@ -19,10 +19,10 @@ def main() -> None:
     results = {}
     for number, (tokens, length, seed, budget) in enumerate(CASES):
         batch = row_batch(tokens, length, seed, ranks)
-        result, found = gradients(model, batch, budget, ranks)
+        result, sums = gradients(model, batch, budget, ranks)
         measured = CausalStep(model, token_budget=budget, ranks=ranks).measure(batch.rows)
         results[f"{number} loss"] = np.array([result.loss, measured])
-        results.update({f"{number} {index:02}": gradient.numpy() for index, gradient in enumerate(found)})
+        results.update({f"{number} {index:02}": gradient.numpy() for index, gradient in enumerate(sums)})
     if ranks.is_main:
         np.savez(sys.argv[1], **results)
     ranks.close()

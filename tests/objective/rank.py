@@ -25,9 +25,9 @@ def main() -> None:
     results = {}
     for number, (pairs, longest, seed, negatives, budget, memory, dimensions) in enumerate(CASES):
         batch = random_batch(pairs, longest, seed, most_negatives=negatives, ranks=ranks)
-        result, found = gradients(body, batch, budget, memory, dimensions, ranks)
+        result, computed = gradients(body, batch, budget, memory, dimensions, ranks)
         results[f"{number} loss"] = np.array(result.loss)
-        results.update({f"{number} {index:02}": gradient.numpy() for index, gradient in enumerate(found)})
+        results.update({f"{number} {index:02}": gradient.numpy() for index, gradient in enumerate(computed)})
     if ranks.is_main:
         np.savez(sys.argv[1], **results)
     ranks.close()

@@ -36,12 +36,12 @@ def test_chunked_equals_plain_in_value_and_gradients(
 
     expected = functional.cross_entropy(states @ head.T, labels, reduction="sum")
     expected_gradients = torch.autograd.grad(expected * scale, (states, head))
-    found = next_token_loss(states, head, labels, chunk_rows=chunk_rows)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-9, abs=1e-9)
-    found_gradients = torch.autograd.grad(found * scale, (states, head))
-    assert_alike(list(found_gradients), list(expected_gradients))
+    loss = next_token_loss(states, head, labels, chunk_rows=chunk_rows)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-9, abs=1e-9)
+    loss_gradients = torch.autograd.grad(loss * scale, (states, head))
+    assert_alike(list(loss_gradients), list(expected_gradients))
     with torch.no_grad():
-        assert next_token_loss(states, head, labels, chunk_rows=chunk_rows).item() == found.item()
+        assert next_token_loss(states, head, labels, chunk_rows=chunk_rows).item() == loss.item()
 
 
 def test_no_matrix_of_all_logits_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,22 +78,22 @@ def test_a_step_equals_every_row_alone_through_the_whole_model(
     model = double_model()
     batch = row_batch(tokens, length, seed)
     loss, expected = plain(model, batch)
-    result, found = gradients(model, batch, budget)
+    result, computed = gradients(model, batch, budget)
     assert result.loss == pytest.approx(loss, abs=1e-9)
     assert (result.tokens, batch.predicted) == (tokens - 1, tokens - 1)
     assert result.tokens <= result.padded
-    assert_alike(found, expected)
+    assert_alike(computed, expected)
     assert CausalStep(model, token_budget=budget).measure(batch.rows) == pytest.approx(loss, abs=1e-9)
 
 
 def test_one_rank_equals_two(model: nn.Module, tmp_path: Path) -> None:
     run_ranks(2, Path(__file__).with_name("causal_rank.py"), str(tmp_path / "found.npz"))
-    found = np.load(tmp_path / "found.npz")
+    arrays = np.load(tmp_path / "found.npz")
     for case, (tokens, length, seed, _) in enumerate(CASES):
         result, expected = gradients(model, row_batch(tokens, length, seed))
-        assert found[f"{case} loss"] == pytest.approx([result.loss] * 2, abs=1e-9)
-        names = sorted(name for name in found.files if name.startswith(f"{case} ") and "loss" not in name)
-        assert_alike([torch.from_numpy(found[name]) for name in names], expected)
+        assert arrays[f"{case} loss"] == pytest.approx([result.loss] * 2, abs=1e-9)
+        names = sorted(name for name in arrays.files if name.startswith(f"{case} ") and "loss" not in name)
+        assert_alike([torch.from_numpy(arrays[name]) for name in names], expected)
 
 
 def test_a_head_of_its_own_gets_its_gradient() -> None:
@@ -101,9 +101,9 @@ def test_a_head_of_its_own_gets_its_gradient() -> None:
     model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight))
     batch = row_batch(40, 9, 0)
     loss, expected = plain(model, batch)
-    result, found = gradients(model, batch, 20)
+    result, computed = gradients(model, batch, 20)
     assert result.loss == pytest.approx(loss, abs=1e-9)
-    assert_alike(found, expected)
+    assert_alike(computed, expected)
 
 
 def test_bfloat16_runs_the_products_and_leaves_gradients_in_float32() -> None:

@@ -48,8 +48,8 @@ def value_and_gradients(loss_of: Callable[..., Tensor], inputs: list[Tensor]) ->
     return [loss.detach(), *(i.grad if i.grad is not None else torch.zeros_like(i) for i in inputs)]
 
 
-def assert_equal(found: list[Tensor], expected: list[Tensor]) -> None:
-    for ours, plain in zip(found, expected, strict=True):
+def assert_equal(actual: list[Tensor], expected: list[Tensor]) -> None:
+    for ours, plain in zip(actual, expected, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
 
 
@@ -110,8 +110,8 @@ def test_equals_two_cross_entropies_of_the_whole_matrix() -> None:
     def ours(x: Tensor, y: Tensor, z: Tensor, tau: Tensor) -> Tensor:
         return contrastive_loss(x, y, tau.exp(), negatives_KD=z, logits_at_once=7_000)
 
-    found = value_and_gradients(ours, leaves(300, 40, 0, 30.0))
-    assert_equal(found, value_and_gradients(plain, leaves(300, 40, 0, 30.0)))
+    actual = value_and_gradients(ours, leaves(300, 40, 0, 30.0))
+    assert_equal(actual, value_and_gradients(plain, leaves(300, 40, 0, 30.0)))
 
 
 def test_the_gradient_is_scaled_with_the_loss() -> None:

@@ -45,14 +45,14 @@ def run_ranks(number: int, script: Path, *arguments: str) -> None:
 @pytest.mark.parametrize("number", [2, 4])
 def test_one_rank_equals_many(number: int, tmp_path: Path) -> None:
     run_ranks(number, HERE / "rank.py", str(tmp_path / "found.npz"))
-    found = np.load(tmp_path / "found.npz")
+    arrays = np.load(tmp_path / "found.npz")
     body = double_body()
     for case, (pairs, longest, seed, negatives, *_, dimensions) in enumerate(CASES):
         batch = random_batch(pairs, longest, seed, most_negatives=negatives)
         result, expected = gradients(body, batch, dimensions=dimensions)
-        assert found[f"{case} loss"].item() == pytest.approx(result.loss, abs=1e-9)
-        names = sorted(name for name in found.files if name.startswith(f"{case} ") and "loss" not in name)
-        assert_alike([torch.from_numpy(found[name]) for name in names], expected)
+        assert arrays[f"{case} loss"].item() == pytest.approx(result.loss, abs=1e-9)
+        names = sorted(name for name in arrays.files if name.startswith(f"{case} ") and "loss" not in name)
+        assert_alike([torch.from_numpy(arrays[name]) for name in names], expected)
 
 
 def test_alone_nothing_is_exchanged() -> None:

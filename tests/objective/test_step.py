@@ -44,9 +44,9 @@ def test_cached_equals_full_in_value_and_every_gradient(
     assert cached[0].recomputed == 1
     assert 0 <= partly[0].recomputed <= 1
     replicas = gradients(body, batch, budget, memory, workers=3)
-    for result, found in (one_pass, cached, partly, replicas):
+    for result, computed in (one_pass, cached, partly, replicas):
         assert result.loss == pytest.approx(full.loss, abs=1e-9)
-        assert_alike(found, expected)
+        assert_alike(computed, expected)
 
 
 def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None:
@@ -63,9 +63,9 @@ def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None
     expected = [
         parameter.grad for parameter in (*body.parameters(), temperature.tau) if parameter.grad is not None
     ]
-    result, found = gradients(body, batch, token_budget=30)
+    result, computed = gradients(body, batch, token_budget=30)
     assert result.loss == pytest.approx(loss.item(), abs=1e-9)
-    assert_alike(found, expected)
+    assert_alike(computed, expected)
 
 
 def test_dropout_repeats_in_the_second_pass() -> None:
@@ -106,9 +106,9 @@ def test_the_static_body_takes_any_batch_at_once() -> None:
     random = np.random.default_rng(0)
     table = StaticBody(random.standard_normal((VOCABULARY, 8)).astype(np.float32), np.ones(VOCABULARY, np.float32))
     batch = random_batch(5, 9, 1)
-    result, found = gradients(table, batch, token_budget=1)
+    result, computed = gradients(table, batch, token_budget=1)
     assert result.recomputed == 0
-    assert len(found) == 6  # vectors, weights, places, the tokens before and after, tau
+    assert len(computed) == 6  # vectors, weights, places, the tokens before and after, tau
     padding_free = ContrastiveStep(table, Temperature(), token_budget=1, kept_tokens=1)(batch)
     assert padding_free.padded == padding_free.tokens == len(batch.x.ids_N) + len(batch.y.ids_N)
 

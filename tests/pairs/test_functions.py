@@ -61,8 +61,8 @@ def sample(name: str, language: str) -> dict[str, tuple[str, str]]:
 
 
 def test_finds_functions_methods_and_conditional_ones_but_nothing_inside_functions() -> None:
-    found = functions(python(SOURCE), Tally())
-    assert [f.name for f in found] == ["Reader.size", "Reader.fetch", "windows_only"]
+    by_order = functions(python(SOURCE), Tally())
+    assert [f.name for f in by_order] == ["Reader.size", "Reader.fetch", "windows_only"]
 
 
 def test_code_is_dedented_without_docstring_and_keeps_inner_comments() -> None:
@@ -145,9 +145,9 @@ def test_every_function_has_one_outcome(name: str) -> None:
 @pytest.mark.parametrize("name", LANGUAGE_OF)
 def test_functions_are_all_that_have_an_implementation_in_order(name: str) -> None:
     document = Document.of((SAMPLES / name).read_text(), LANGUAGE_OF[name], name)
-    found = functions(document, Tally())
-    assert [f.span for f in found] == sorted(f.span for f in found)
-    by_name = {f.name: f for f in found}
+    by_order = functions(document, Tally())
+    assert [f.span for f in by_order] == sorted(f.span for f in by_order)
+    by_name = {f.name: f for f in by_order}
     for pair in function_pairs(document, Tally()):
         function: Function = by_name[pair.name]
         assert (function.code, f"{name}:{function.span[0]}-{function.span[1]}") == (pair.y, pair.origin)

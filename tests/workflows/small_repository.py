@@ -27,7 +27,7 @@ class RecordingReporter(SilentReporter):
         commands: commands to copy.
         tables: the head and the rows of each table.
         suites: whose scores were shown.
-        found: query → results.
+        results: query → hits.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class RecordingReporter(SilentReporter):
         self.commands: list[str] = []
         self.tables: list[list[tuple[str, ...]]] = []
         self.suites: list[str] = []
-        self.found: dict[str, Sequence[Hit]] = {}
+        self.results: dict[str, Sequence[Hit]] = {}
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -50,4 +50,4 @@ class RecordingReporter(SilentReporter):
         self.suites.append(suite)
 
     def hits(self, query: str, hits: Sequence[Hit]) -> None:
-        self.found[query] = hits
+        self.results[query] = hits

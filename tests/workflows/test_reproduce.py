@@ -163,15 +163,15 @@ def test_several_corpora_lie_in_folders_of_their_own(
     ]
     assert main(command) == 0
     assert mined == [("one", out / "pairs" / "one", [data]), ("two", out / "pairs" / "two", [])]
-    told = json.loads((out / "whole" / "adjoin.json").read_text())["training"]
-    assert told["pairs"] == 2 * len(PairDataset.open(pairs_folder))
+    training = json.loads((out / "whole" / "adjoin.json").read_text())["training"]
+    assert training["pairs"] == 2 * len(PairDataset.open(pairs_folder))
     assert main(command) == 0
     assert len(mined) == 2
     assert "two is there" in capsys.readouterr().out.replace("\n", "")
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (("[report]", "[raport]"), "missing or unknown"),
         (('licences = ["permissive"]', ""), "missing or wrong 'licences'"),
@@ -185,8 +185,8 @@ def test_several_corpora_lie_in_folders_of_their_own(
         (("hidden = 16", "hiden = 16"), "unknown recipe option hiden"),
     ],
 )
-def test_a_wrong_recipe_is_one_line(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+def test_a_wrong_recipe_is_one_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     (tmp_path / "small.toml").write_text(SMALL.replace(*change))
-    with pytest.raises(AdjoinError, match=said):
+    with pytest.raises(AdjoinError, match=message):
         ModelRecipe.read(tmp_path / "small.toml")

@@ -81,22 +81,22 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     one, two = of(hard), of(better)
     apart = [run.results[0].estimate.interval() for run in (one, two)]
     assert apart[1][0] < apart[0][1]  # the intervals overlap
-    found, unpaired = differences(one, two, "retrieval", "ndcg@10")
+    pairwise, unpaired = differences(one, two, "retrieval", "ndcg@10")
     assert unpaired == []
-    assert list(found) == ["a"]  # a single task is its own mean
-    low, high = found["a"].interval()
+    assert list(pairwise) == ["a"]  # a single task is its own mean
+    low, high = pairwise["a"].interval()
     assert 0 < low < high < 0.03
-    assert found["a"].p == pytest.approx(2 / 2001)
+    assert pairwise["a"].p == pytest.approx(2 / 2001)
     again = mean_of(better - hard, seed=7)  # the plain way: one value an item
-    np.testing.assert_allclose(found["a"].replicates, again.replicates, atol=1e-12)
+    np.testing.assert_allclose(pairwise["a"].replicates, again.replicates, atol=1e-12)
 
 
 def test_only_what_was_measured_on_the_same_items_is_paired() -> None:
     first = Report("m", {"model": [*search(0.5, 0.6), result("retrieval", "c", 0.3, "ndcg@10")]}, {"seed": 0})
 
     def unpaired(results: list[Result], seed: int = 0) -> list[str]:
-        found, lines = differences(first, Report("o", {"model": results}, {"seed": seed}), "retrieval", "ndcg@10")
-        assert ("mean" in found) == (not lines)
+        paired, lines = differences(first, Report("o", {"model": results}, {"seed": seed}), "retrieval", "ndcg@10")
+        assert ("mean" in paired) == (not lines)
         return lines
 
     c = result("retrieval", "c", 0.3, "ndcg@10")
@@ -115,9 +115,9 @@ def test_association_tests_have_differences_but_no_mean() -> None:
     def of(value: float) -> Report:
         return Report("m", {"model": [result("bias", task, value, "effect size") for task in ("x", "y")]})
 
-    found, _ = differences(of(0.5), of(0.2), "bias", "effect size")
-    assert list(found) == ["x", "y"]
-    assert found["x"].value == pytest.approx(-0.3)
+    pairwise, _ = differences(of(0.5), of(0.2), "bias", "effect size")
+    assert list(pairwise) == ["x", "y"]
+    assert pairwise["x"].value == pytest.approx(-0.3)
 
 
 def test_figures_where_the_runs_say_what_they_differ_in(runs: dict[str, Report], tmp_path: Path) -> None:
@@ -171,12 +171,12 @@ def test_runs_are_compared_under_any_names(runs: dict[str, Report], tmp_path: Pa
     for name, report in runs.items():
         report.model = "mine"
         report.write(tmp_path / name)
-    found = {f"runs/{name}": Report.read(tmp_path / name) for name in runs}
-    lines = section(render_markdown(compare(found)), "The runs")
+    reports = {f"runs/{name}": Report.read(tmp_path / name) for name in runs}
+    lines = section(render_markdown(compare(reports)), "The runs")
     assert lines[2] == "| runs/first | 256 |"
-    assert "- model: mine" in section(render_markdown(compare(found)), "Environment")
-    found["runs/first"].model = "other"
-    assert section(render_markdown(compare(found)), "The runs")[2] == "| runs/first | other | 256 |"
+    assert "- model: mine" in section(render_markdown(compare(reports)), "Environment")
+    reports["runs/first"].model = "other"
+    assert section(render_markdown(compare(reports)), "The runs")[2] == "| runs/first | other | 256 |"
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -197,6 +197,6 @@ def test_other_data_under_the_same_name_are_not_paired() -> None:
         ({key: "a"}, {key: "a"}, True),
         ({key: "a"}, {key: "b"}, False),
     ):
-        found, lines = differences(run(one), run(two), "retrieval", "ndcg@10")
-        assert (task in found) == paired
+        pairwise, lines = differences(run(one), run(two), "retrieval", "ndcg@10")
+        assert (task in pairwise) == paired
         assert (f"{task}: not measured on the same data." in lines) != paired

@@ -403,7 +403,7 @@ def test_without_matplotlib_the_figures_are_kept(
 
 
 def test_environment_names_versions() -> None:
-    found = environment("today")
-    assert found["numpy"] == np.__version__
-    assert found["date"] == "today"
-    assert int(found["processors"]) >= 1
+    facts = environment("today")
+    assert facts["numpy"] == np.__version__
+    assert facts["date"] == "today"
+    assert int(facts["processors"]) >= 1

@@ -38,13 +38,13 @@ def run(place: dict[str, str | int], probe: float = 0.8, similarity: float | Non
 
 def points(svg: str, prefix: str) -> dict[str, list[tuple[float, float]]]:
     """Place of every marker of the groups whose id ends with points-..., by that ending."""
-    found = {}
+    marker_places = {}
     for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
         name = group.get("id", "")
         if name.startswith(f"{prefix}-points-"):
             places = [(float(use.get("x", "nan")), float(use.get("y", "nan"))) for use in group.iter(f"{SVG}use")]
-            found[name.removeprefix(f"{prefix}-points-")] = places
-    return found
+            marker_places[name.removeprefix(f"{prefix}-points-")] = places
+    return marker_places
 
 
 def words(svg: str) -> list[str]:
@@ -66,10 +66,10 @@ def report() -> Report:
 def test_a_marker_for_each_system_task_and_mean(report: Report) -> None:
     svg = scores_figure(report, "probe")
     assert svg is not None
-    found = points(svg, "scores-probe")
+    markers = points(svg, "scores-probe")
     # System and row: the model on both tasks and their mean, the other on the first alone.
-    assert {name: len(places) for name, places in found.items()} == {"0-0": 1, "0-1": 1, "0-2": 1, "2-0": 1}
-    (first, mean, second), (other, *_) = (sorted(found[f"0-{row}"][0] for row in (1, 2, 0))), found["2-0"]
+    assert {name: len(places) for name, places in markers.items()} == {"0-0": 1, "0-1": 1, "0-2": 1, "2-0": 1}
+    (first, mean, second), (other, *_) = (sorted(markers[f"0-{row}"][0] for row in (1, 2, 0))), markers["2-0"]
     assert first[0] < mean[0] < second[0] < other[0]  # .7, .75, .8, .9
     assert mean[0] == pytest.approx((first[0] + second[0]) / 2)
     assert second[1] < other[1] < first[1] < mean[1]  # rows from the top, systems below one another

@@ -111,22 +111,22 @@ def test_every_text_of_the_report_is_there_as_text(page: str, report: Report) ->
     assert NASTY not in page
     texts = {text for _, text in Reader(page).texts}
     sections = report_page(report).sections
-    wanted = {f"Evaluation of models/{NASTY}"}
+    expected = {f"Evaluation of models/{NASTY}"}
     for section in sections:
-        wanted.add(section.title)
+        expected.add(section.title)
         for block in section.blocks:
             if isinstance(block, Grid):
-                wanted |= {*block.head, *(name for name, _ in block.rows)}
+                expected |= {*block.head, *(name for name, _ in block.rows)}
                 cells = [each for _, of_row in block.rows for each in of_row]
-                wanted |= {each.text for each in cells} | {each.interval for each in cells}
+                expected |= {each.text for each in cells} | {each.interval for each in cells}
             elif isinstance(block, Lines):
-                wanted |= set(block.items)
+                expected |= set(block.items)
             else:
-                wanted.add(block.caption if isinstance(block, Picture) else block.text)
-    assert wanted - {""} <= texts
-    assert len(wanted) > 60
-    assert f"MR: {NASTY}" in wanted
-    assert f"STS/{NASTY}" in wanted
+                expected.add(block.caption if isinstance(block, Picture) else block.text)
+    assert expected - {""} <= texts
+    assert len(expected) > 60
+    assert f"MR: {NASTY}" in expected
+    assert f"STS/{NASTY}" in expected
 
 
 def test_tables_are_those_of_the_report(page: str) -> None:

@@ -27,8 +27,8 @@ class Table:
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
         self.asked += texts
-        found = [next(vector for word, vector in self.vectors.items() if word in text) for text in texts]
-        return unit(np.array(found, dtype=np.float32))
+        rows = [next(vector for word, vector in self.vectors.items() if word in text) for text in texts]
+        return unit(np.array(rows, dtype=np.float32))
 
     encode_document = encode_query
 
@@ -59,8 +59,8 @@ def shuffled_apart(splits: Sequence[str], seed: int) -> NDArray[np.int64]:
 
 
 def knn(results: list[Result]) -> Result:
-    (found,) = [result for result in results if result.metric == "knn"]
-    return found
+    (nearest,) = [result for result in results if result.metric == "knn"]
+    return nearest
 
 
 def plain_knn(
@@ -104,11 +104,11 @@ def test_the_figure_is_of_256_neighbours_within_the_probe_s_folds() -> None:
     labels = mixed(300)
     task = task_of(labels, ["all"] * 300)
     x_ND = clouds(labels, 0.6)
-    found = knn(knn_and_zero_shot(task, RandomEmbedder(10), 3, vectors=x_ND))
+    accuracy = knn(knn_and_zero_shot(task, RandomEmbedder(10), 3, vectors=x_ND))
     plain = mean_of(plain_knn(labels, x_ND, turns(task, 3), 256), seed=3)
-    assert found.estimate.value == plain.value
-    assert found.estimate.replicates.tolist() == plain.replicates.tolist()
-    assert (found.suite, found.task, found.estimate.n, found.notes) == ("probe", "MR", 300, ())
+    assert accuracy.estimate.value == plain.value
+    assert accuracy.estimate.replicates.tolist() == plain.replicates.tolist()
+    assert (accuracy.suite, accuracy.task, accuracy.estimate.n, accuracy.notes) == ("probe", "MR", 300, ())
 
 
 def one_hot(labels: Sequence[int]) -> NDArray[np.float32]:
@@ -163,7 +163,7 @@ def test_shuffled_labels_give_chance_with_noise_and_with_separate_clouds(split: 
     falls below chance.
     """
     splits = task_of(mixed(600), [split] * 600 if split else ()).splits
-    found = [
+    accuracies = [
         knn_and_zero_shot(
             task_of(shuffled_apart(splits, seed + 1), splits),
             RandomEmbedder(10, seed),
@@ -172,8 +172,8 @@ def test_shuffled_labels_give_chance_with_noise_and_with_separate_clouds(split: 
         for seed in range(10)
     ]
     for number, metric in enumerate(ALL_METRICS):
-        estimates = [results[number].estimate for results in found]
-        assert {results[number].metric for results in found} == {metric}
+        estimates = [results[number].estimate for results in accuracies]
+        assert {results[number].metric for results in accuracies} == {metric}
         assert abs(np.mean([estimate.value for estimate in estimates]) - 0.5) < 0.04
         assert sum(low <= 0.5 <= high for low, high in (estimate.interval() for estimate in estimates)) >= 7
 
@@ -195,8 +195,8 @@ def test_neither_the_order_of_rows_nor_the_numbers_of_labels_matter() -> None:
                 {0: "positive", 1: "negative"} if flip else NAMES,
                 [splits[row] for row in order],
             )
-            found = [result.estimate.value for result in knn_and_zero_shot(other, words, vectors=x_ND[order])]
-            assert found == pytest.approx(expected, abs=1e-9)
+            accuracies = [result.estimate.value for result in knn_and_zero_shot(other, words, vectors=x_ND[order])]
+            assert accuracies == pytest.approx(expected, abs=1e-9)
 
 
 def test_seeds() -> None:
@@ -221,8 +221,8 @@ def test_fewer_examples_than_neighbours_are_noted_and_so_is_overlap() -> None:
     )
     texts = [*task.texts[:-1], "T0!"]
     other = ClassificationTask("MR", texts, [], labels, NAMES, task.splits)
-    found, *zero_shot = knn_and_zero_shot(other, RandomEmbedder())
-    assert found.notes[0] == "1 of 30 test texts also occur in training"
+    nearest, *zero_shot = knn_and_zero_shot(other, RandomEmbedder())
+    assert nearest.notes[0] == "1 of 30 test texts also occur in training"
     assert [result.notes for result in zero_shot] == [(), ()]
 
 

@@ -105,11 +105,11 @@ def test_shuffled_labels_give_chance(kind: str) -> None:
 
     Five shuffles, since one may agree with the true labels by chance, which is then rightly found.
     """
-    found = [
+    accuracies = [
         probe(task_of(kind, 400, labels=shuffled(400, seed)), Planted(3.0, 40))[0].estimate for seed in range(5)
     ]
-    assert abs(np.mean([estimate.value for estimate in found]) - 0.5) < 0.06
-    inside = [low <= 0.5 <= high for low, high in (estimate.interval() for estimate in found)]
+    assert abs(np.mean([estimate.value for estimate in accuracies]) - 0.5) < 0.06
+    inside = [low <= 0.5 <= high for low, high in (estimate.interval() for estimate in accuracies)]
     assert sum(inside) >= 4
 
 
@@ -291,11 +291,11 @@ def test_f1_equals_scikit_learn_s_on_every_sample() -> None:
     from sklearn.metrics import f1_score
 
     generator = np.random.default_rng(0)
-    found, true = generator.random(80) < 0.6, generator.random(80) < 0.4
-    estimate = module._f1(found, true, 5)
-    assert estimate.value == pytest.approx(f1_score(true, found), abs=1e-12)
+    predicted, true = generator.random(80) < 0.6, generator.random(80) < 0.4
+    estimate = module._f1(predicted, true, 5)
+    assert estimate.value == pytest.approx(f1_score(true, predicted), abs=1e-12)
     drawn = np.random.default_rng(5).integers(80, size=(2000, 80))[:50]
-    plain = [f1_score(true[rows], found[rows]) for rows in drawn]
+    plain = [f1_score(true[rows], predicted[rows]) for rows in drawn]
     assert estimate.replicates[:50].tolist() == pytest.approx(plain, abs=1e-12)
     assert module._f1(np.zeros(4, bool), np.zeros(4, bool), 0).value == 0
 
@@ -305,11 +305,11 @@ def test_f1_is_of_label_1(share: float, f1: float) -> None:
     """Equal vectors get the larger label: of 1 the precision is its share, the recall 1; of 0 nothing is found."""
     labels = (np.arange(480) // 3 % 4 < 4 * share).astype(np.int64)
     task = task_of("pairs", 480, labels=labels)
-    found = probe(task, RandomEmbedder(), 7, vectors=np.full((480, 2, 4), 0.5, dtype=np.float32))
-    assert [result.metric for result in found] == ["accuracy", "f1"]
-    assert [result.estimate.value for result in found] == pytest.approx([0.75, f1])
+    results = probe(task, RandomEmbedder(), 7, vectors=np.full((480, 2, 4), 0.5, dtype=np.float32))
+    assert [result.metric for result in results] == ["accuracy", "f1"]
+    assert [result.estimate.value for result in results] == pytest.approx([0.75, f1])
     true = labels[task.rows("test")] == 1
-    assert found[1].estimate.replicates.tolist() == module._f1(np.full(160, f1 > 0), true, 7).replicates.tolist()
+    assert results[1].estimate.replicates.tolist() == module._f1(np.full(160, f1 > 0), true, 7).replicates.tolist()
     named = ClassificationTask("T", task.texts, task.seconds, labels + 1, {1: "a", 2: "b"}, task.splits)
     assert [result.metric for result in probe(named, Planted(1.5))] == ["accuracy"]
 
@@ -331,9 +331,9 @@ def test_equal_vectors_get_the_larger_label(kind: str) -> None:
     task = task_of(kind, labels=labels)
     tested = labels[[row for row, split in enumerate(task.splits) if split in ("all", "test")]]
     vectors = np.full((300, 4), 0.5, dtype=np.float32)
-    (found,) = probe(task, RandomEmbedder(), 7, vectors=vectors)
-    assert found.estimate.value == pytest.approx(tested.mean())
-    assert found.estimate.replicates.tolist() == mean_of(tested, seed=7).replicates.tolist()
+    (result,) = probe(task, RandomEmbedder(), 7, vectors=vectors)
+    assert result.estimate.value == pytest.approx(tested.mean())
+    assert result.estimate.replicates.tolist() == mean_of(tested, seed=7).replicates.tolist()
 
 
 def test_every_text_is_embedded_once() -> None:

@@ -47,14 +47,14 @@ def test_every_metric_equals_its_plain_twin() -> None:
     rows = generator.standard_normal((40, 250)).astype(np.float32)
     for query, judged in enumerate(relevant):  # some signal, so that values are not all near zero
         rows[query, list(judged)] += 2
-    found = evaluate_task(task, FixedRows(rows), distractors=20, seed=3)
+    metrics = evaluate_task(task, FixedRows(rows), distractors=20, seed=3)
     blocks = Blocks(250, distractors=20, seed=3)
-    assert tuple(found) == metric_names(20)
+    assert tuple(metrics) == metric_names(20)
     for query, judged in enumerate(relevant):
         own = task.excluded[query]
         candidates = blocks.candidates(next(iter(judged)), own, judged).tolist()
         expected = plain_values(rows[query], judged, own, candidates)
-        assert {metric: values[query] for metric, values in found.items()} == pytest.approx(expected, abs=1e-12)
+        assert {metric: values[query] for metric, values in metrics.items()} == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_excluded_document_does_not_count() -> None:
@@ -84,9 +84,9 @@ def test_random_vectors_give_the_reciprocal_rank_of_chance() -> None:
 
 def test_a_score_for_everything_is_worth_what_chance_is_worth() -> None:
     task = task_of([{0: 1.0}, {1499: 1.0}], [f"text {i}" for i in range(1500)])
-    found = evaluate_task(task, FixedRows([np.zeros(1500, dtype=np.float32)] * 2))
-    assert found["mrr@1000"].tolist() == [1 / 500.5] * 2
-    assert found["recall@100"] == pytest.approx([100 / 1500] * 2)
+    values = evaluate_task(task, FixedRows([np.zeros(1500, dtype=np.float32)] * 2))
+    assert values["mrr@1000"].tolist() == [1 / 500.5] * 2
+    assert values["recall@100"] == pytest.approx([100 / 1500] * 2)
 
 
 def fused_by_hand(one: Floats, other: Floats, weight: float) -> Floats:
@@ -99,7 +99,7 @@ def test_fusion_sees_the_candidates_only() -> None:
     task = task_of([{i: 1.0} for i in range(60)])
     one, other = generator.standard_normal((2, 60, 60))
     parts = [FixedRows(one, "one"), FixedRows(other * 9 + 4, "other")]
-    found = evaluate_together(task, parts, fused={"both": {"one": 0.7, "other": 0.3}}, distractors=19)["both"]
+    values = evaluate_together(task, parts, fused={"both": {"one": 0.7, "other": 0.3}}, distractors=19)["both"]
     blocks = Blocks(60, distractors=19)
     for metric, candidates in (("mrr@20", blocks.candidates), ("mrr", lambda query: np.arange(60))):
         expected = []
@@ -107,7 +107,7 @@ def test_fusion_sees_the_candidates_only() -> None:
             block = candidates(query)
             fused = fused_by_hand(one[query][block], other[query][block], 0.7)
             expected.append(1 / (1 + (fused > fused[block == query]).sum()))
-        assert found[metric].tolist() == expected
+        assert values[metric].tolist() == expected
     assert rank_scores([one[0]], [0.2]).tolist() == one[0].tolist()
 
 
@@ -116,10 +116,10 @@ def test_the_excluded_document_moves_no_standard_score() -> None:
     one, other = np.array([3.0, 1e6, 4.0, 0.0]), np.array([5.0, -1e6, 1.0, 0.0])
     parts = [FixedRows([one], "one"), FixedRows([other], "other")]
     for weight in (0.1, 0.2, 0.5, 0.7, 0.9):
-        found = evaluate_together(task, parts, fused={"both": {"one": weight, "other": 1 - weight}})["both"]
+        values = evaluate_together(task, parts, fused={"both": {"one": weight, "other": 1 - weight}})["both"]
         fused = fused_by_hand(np.delete(one, 1), np.delete(other, 1), weight)
         rank = 1 + (fused > fused[0]).sum()
-        assert (found["mrr"].tolist(), found["mrr@1000"].tolist()) == ([1 / rank], [1 / rank])
+        assert (values["mrr"].tolist(), values["mrr@1000"].tolist()) == ([1 / rank], [1 / rank])
 
 
 def test_nine_distractors_would_name_two_metrics_alike() -> None:
@@ -234,10 +234,10 @@ def test_scorers_that_give_nonsense(rows: Iterator[Floats], expected: str) -> No
 
 def test_names_that_clash() -> None:
     task = task_of([{0: 1.0}])
-    twins = [FixedRows([]), FixedRows([])]
+    scorers = [FixedRows([]), FixedRows([])]
     with pytest.raises(AdjoinError, match="different names"):
-        evaluate_together(task, twins)
+        evaluate_together(task, scorers)
     with pytest.raises(AdjoinError, match="scorers that are there"):
-        evaluate_together(task, twins[:1], fused={"both": {"fixed": 0.5, "absent": 0.5}})
+        evaluate_together(task, scorers[:1], fused={"both": {"fixed": 0.5, "absent": 0.5}})
     with pytest.raises(AdjoinError, match="different names"):
-        evaluate_together(task, twins[:1], fused={"fixed": {"fixed": 1.0}})
+        evaluate_together(task, scorers[:1], fused={"fixed": {"fixed": 1.0}})

@@ -80,10 +80,10 @@ def test_a_bootstrap_is_that_of_the_explicit_samples() -> None:
     y = np.round(generator.random(120) * 5, 1)
     x = y + generator.standard_normal(120)
     x[:30] = np.round(x[:30])
-    found = statistic_of(Spearman(x, y), 120, resamples=60, seed=4)
+    estimate = statistic_of(Spearman(x, y), 120, resamples=60, seed=4)
     draws = np.random.default_rng(4).integers(120, size=(60, 120))
-    assert found.value == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
-    assert found.replicates == pytest.approx([spearmanr(x[d], y[d]).statistic for d in draws], abs=1e-12)
+    assert estimate.value == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+    assert estimate.replicates == pytest.approx([spearmanr(x[d], y[d]).statistic for d in draws], abs=1e-12)
 
 
 def test_order_alone_counts() -> None:
@@ -166,9 +166,9 @@ def test_cosines_equal_a_plain_loop() -> None:
 def test_a_model_that_says_nothing_has_chance() -> None:
     pairs = Subset(["a", "b", "c"], ["d", "e", "f"], np.array([1.0, 2, 3]))
     embedder = GivenVectors({text: [0.6, 0.8] for text in "abcdef"})
-    found = similarity(SimilarityTask("STS16", {"only": pairs}), embedder)
-    assert [result.estimate.value for result in found] == [0.0, 0.0]
-    assert found[0].estimate.interval() == (0.0, 0.0)
+    results = similarity(SimilarityTask("STS16", {"only": pairs}), embedder)
+    assert [result.estimate.value for result in results] == [0.0, 0.0]
+    assert results[0].estimate.interval() == (0.0, 0.0)
     assert embedder.asked == [["a", "b", "c", "d", "e", "f"]]
 
 

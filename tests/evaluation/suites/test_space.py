@@ -66,13 +66,13 @@ def noisy(number: int, dimension: int, noise: float, documents: int = 0) -> tupl
 
 def test_alignment_equals_a_plain_loop() -> None:
     x, y = unit(normal(30, 8)), unit(normal(30, 8, seed=1))
-    found = alignment(x, y)
+    estimate = alignment(x, y)
     plain = [
         sum((float(a) - float(b)) ** 2 for a, b in zip(*pair, strict=True)) for pair in zip(x, y, strict=True)
     ]
-    assert found.value == pytest.approx(np.mean(plain), abs=1e-6)
-    assert found.n == 30
-    assert found.replicates[:20] == pytest.approx(np.array(plain)[samples(30)].mean(axis=1), abs=1e-6)
+    assert estimate.value == pytest.approx(np.mean(plain), abs=1e-6)
+    assert estimate.n == 30
+    assert estimate.replicates[:20] == pytest.approx(np.array(plain)[samples(30)].mean(axis=1), abs=1e-6)
     assert alignment(x, x).value == 0
     assert alignment(x, -x).value == pytest.approx(4, abs=1e-6)
 
@@ -80,47 +80,47 @@ def test_alignment_equals_a_plain_loop() -> None:
 def test_uniformity_equals_plain_double_loops() -> None:
     texts = unit(normal(25, 4)).astype(np.float64)
     texts[7] = texts[3]  # two texts may well have one vector: they are a pair
-    found = uniformity(texts)
-    assert found.value == pytest.approx(plain_uniformity(texts, np.arange(25)), abs=1e-12)
+    estimate = uniformity(texts)
+    assert estimate.value == pytest.approx(plain_uniformity(texts, np.arange(25)), abs=1e-12)
     plain = [plain_uniformity(texts, items) for items in samples(25)]
-    assert found.replicates[:20] == pytest.approx(plain, abs=1e-12)
+    assert estimate.replicates[:20] == pytest.approx(plain, abs=1e-12)
 
 
 def test_uniformity_of_a_sphere_and_of_a_point() -> None:
-    found = uniformity(unit(normal(1000, 256)))
-    assert found.value == pytest.approx(-4, abs=0.05)  # squared distances of 2 on average
-    low, high = found.interval()
-    assert low < found.value < high
-    assert found.replicates.mean() == pytest.approx(found.value, abs=0.002)  # copies of a text are no pairs
+    estimate = uniformity(unit(normal(1000, 256)))
+    assert estimate.value == pytest.approx(-4, abs=0.05)  # squared distances of 2 on average
+    low, high = estimate.interval()
+    assert low < estimate.value < high
+    assert estimate.replicates.mean() == pytest.approx(estimate.value, abs=0.002)  # copies of a text are no pairs
     assert uniformity(np.tile(unit(normal(1, 8)), (50, 1))).value == pytest.approx(0, abs=1e-6)
     assert np.isfinite(uniformity(unit(normal(2, 8))).replicates).all()  # half of the samples are of one text
 
 
 def test_effective_dimension_equals_plain_double_loops() -> None:
     texts = normal(25, 6).astype(np.float64) * [3, 2, 1, 1, 0.5, 0.1] + 5
-    found = effective_dimension(texts)
-    assert found.value == pytest.approx(plain_dimension(texts, np.arange(25)), rel=1e-9)
+    estimate = effective_dimension(texts)
+    assert estimate.value == pytest.approx(plain_dimension(texts, np.arange(25)), rel=1e-9)
     plain = [plain_dimension(texts, items) for items in samples(25)]
-    assert found.replicates[:20] == pytest.approx(plain, rel=1e-9)
+    assert estimate.replicates[:20] == pytest.approx(plain, rel=1e-9)
 
 
 def test_effective_dimension_is_the_participation_ratio_of_the_population() -> None:
     spectrum = 1 / np.arange(1, 129)
     true = spectrum.sum() ** 2 / (spectrum**2).sum()
     texts = normal(1000, 128) * np.sqrt(spectrum)
-    found = effective_dimension(texts)
+    estimate = effective_dimension(texts)
     eigenvalues = np.linalg.eigvalsh(np.cov(np.repeat(texts, 20, axis=0).T))
-    assert found.interval()[0] < true < found.interval()[1]
+    assert estimate.interval()[0] < true < estimate.interval()[1]
     # The eigenvalues of a sample are too uneven, by 1 / S of the dimension; without that the two agree.
     plain = eigenvalues.sum() ** 2 / (eigenvalues**2).sum()
-    assert 1 / found.value == pytest.approx(1 / plain - 1 / 1000, rel=0.01)
+    assert 1 / estimate.value == pytest.approx(1 / plain - 1 / 1000, rel=0.01)
 
 
 @pytest.mark.parametrize("dimension", [32, 256])
 def test_isotropic_vectors_have_all_their_dimensions(dimension: int) -> None:
-    found = effective_dimension(normal(1000, dimension) + 1)
-    assert found.value == pytest.approx(dimension, rel=0.02)
-    low, high = found.interval()
+    estimate = effective_dimension(normal(1000, dimension) + 1)
+    assert estimate.value == pytest.approx(dimension, rel=0.02)
+    low, high = estimate.interval()
     assert low < dimension < high
     eigenvalues = np.linalg.eigvalsh(np.cov(normal(1000, dimension).T))
     assert eigenvalues.sum() ** 2 / (eigenvalues**2).sum() < dimension / (1 + 0.9 * dimension / 1000)
@@ -132,24 +132,24 @@ def test_a_line_has_one_dimension_and_a_point_none() -> None:
     assert components(line).value == 1
     point = unit(unit(normal(1, 64)) * (1 + normal(100, 1, seed=3) ** 2))  # one vector, but for rounding
     assert len(set(point[:, 0].tolist())) > 1
-    for found in (effective_dimension(point), components(point)):
-        assert found.value == 0
-        assert found.interval() == (0, 0)
+    for estimate in (effective_dimension(point), components(point)):
+        assert estimate.value == 0
+        assert estimate.interval() == (0, 0)
     assert np.isfinite(effective_dimension(normal(2, 8)).replicates).all()
 
 
 def test_components_hold_their_share() -> None:
     texts = normal(400, 40).astype(np.float64) / np.sqrt(np.arange(1, 41))
-    found = components(texts)
+    estimate = components(texts)
     eigenvalues, vectors = np.linalg.eigh(np.cov(texts.T, bias=True))
     held = np.cumsum(eigenvalues[::-1]) / eigenvalues.sum()
-    assert held[int(found.value) - 2] < 0.9 <= held[int(found.value) - 1]
-    assert components(texts, share=0.5).value < found.value
-    for items, replicate in zip(samples(400), found.replicates, strict=False):
+    assert held[int(estimate.value) - 2] < 0.9 <= held[int(estimate.value) - 1]
+    assert components(texts, share=0.5).value < estimate.value
+    for items, replicate in zip(samples(400), estimate.replicates, strict=False):
         drawn = (texts[items] - texts.mean(axis=0)) @ vectors[:, ::-1]
         along = np.mean(drawn**2, axis=0)
         assert np.cumsum(along)[int(replicate) - 1] >= 0.9 * along.sum() > np.cumsum(along)[int(replicate) - 2]
-    low, high = found.interval()
+    low, high = estimate.interval()
     assert low < high
 
 
@@ -160,22 +160,22 @@ def test_samples_with_fixed_components_move_like_decomposed_ones() -> None:
     texts[80:, 4:] = 0  # few texts have those dimensions: how many of them are drawn moves the count
     eigenvalues = np.linalg.eigvalsh(np.cov(texts.T))[::-1]
     share = float(eigenvalues[:4].sum() / eigenvalues.sum())  # on the border between 4 and 5 components
-    found = components(texts, share=share).replicates[:100]
+    sampled = components(texts, share=share).replicates[:100]
     decomposed = []
     for items in samples(4000, 100):
         held = np.cumsum(np.linalg.eigvalsh(np.cov(texts[items].T))[::-1])
         decomposed.append(1 + np.count_nonzero(held < share * held[-1]))
     assert np.std(decomposed) > 0.3
-    assert found.mean() == pytest.approx(np.mean(decomposed), abs=0.1)
-    assert np.corrcoef(found, decomposed)[0, 1] > 0.9
+    assert sampled.mean() == pytest.approx(np.mean(decomposed), abs=0.1)
+    assert np.corrcoef(sampled, decomposed)[0, 1] > 0.9
 
 
 def test_the_curve_ends_at_sixteen_and_cuts_are_unit_vectors() -> None:
     queries, documents = unit(normal(5, 100)), unit(normal(9, 100))
     documents[2] = 0
-    found = dict(smaller_vectors(queries, documents))
-    assert list(found) == ["at 100", "at 50", "at 25", "int8", "binary"]
-    cut_QD, cut_ND = found["at 25"]
+    forms = dict(smaller_vectors(queries, documents))
+    assert list(forms) == ["at 100", "at 50", "at 25", "int8", "binary"]
+    cut_QD, cut_ND = forms["at 25"]
     assert np.linalg.norm(cut_QD, axis=1) == pytest.approx(np.ones(5), abs=1e-6)
     assert cut_ND[3] == pytest.approx(documents[3, :25] / np.linalg.norm(documents[3, :25]), abs=1e-6)
     assert not cut_ND[2].any()
@@ -208,8 +208,8 @@ def test_signs_rank_by_hamming_distance() -> None:
 def test_everything_of_a_task() -> None:
     task, queries, documents = noisy(200, 128, 2.0, documents=1500)
     results = space(task, 3 * queries, 0.5 * documents, seed=2)  # lengths do not matter
-    found = {result.metric: result.estimate for result in results}
-    assert list(found) == [
+    estimates = {result.metric: result.estimate for result in results}
+    assert list(estimates) == [
         "alignment",
         "uniformity",
         "effective dimension",
@@ -227,17 +227,17 @@ def test_everything_of_a_task() -> None:
         "effective dimension": ("1,000 of 1,500 documents",),
         "components of 90% variance": ("1,500 of 1,500 documents",),
     }
-    assert [estimate.n for estimate in found.values()] == [200, 1000, 1000, 1500, *[200] * 6]
+    assert [estimate.n for estimate in estimates.values()] == [200, 1000, 1000, 1500, *[200] * 6]
     aligned = alignment(queries, documents[:200], seed=2)
-    assert found["alignment"].value == pytest.approx(aligned.value, abs=1e-6)
-    assert found["alignment"].replicates == pytest.approx(aligned.replicates, abs=1e-6)
-    assert found["effective dimension"].value == pytest.approx(128, rel=0.05)
-    curve = [found[f"ndcg@10 at {dimension}"].value for dimension in (128, 64, 32, 16)]
+    assert estimates["alignment"].value == pytest.approx(aligned.value, abs=1e-6)
+    assert estimates["alignment"].replicates == pytest.approx(aligned.replicates, abs=1e-6)
+    assert estimates["effective dimension"].value == pytest.approx(128, rel=0.05)
+    curve = [estimates[f"ndcg@10 at {dimension}"].value for dimension in (128, 64, 32, 16)]
     assert all(more - less > 0.05 for more, less in pairwise(curve))
-    full, int8, binary = curve[0], found["ndcg@10 int8"], found["ndcg@10 binary"]
+    full, int8, binary = curve[0], estimates["ndcg@10 int8"], estimates["ndcg@10 binary"]
     assert abs(int8.value - full) < 0.01
     assert 0.02 < full - binary.value < 0.5
-    assert binary.minus(found["ndcg@10 at 128"]).interval()[1] < 0
+    assert binary.minus(estimates["ndcg@10 at 128"]).interval()[1] < 0
 
 
 def test_the_full_dimension_is_the_plain_figure() -> None:
@@ -252,41 +252,41 @@ def test_the_full_dimension_is_the_plain_figure() -> None:
             return documents
 
     plain = evaluate_task(task, DenseScorer("model", Given()))["ndcg@10"]
-    found = found_of(task, queries, documents)
-    assert found["ndcg@10 at 24"].value == pytest.approx(plain.mean(), abs=1e-9)
-    assert found["ndcg@10 at 24"].replicates == pytest.approx(mean_of(plain).replicates, abs=1e-9)
+    estimates = found_of(task, queries, documents)
+    assert estimates["ndcg@10 at 24"].value == pytest.approx(plain.mean(), abs=1e-9)
+    assert estimates["ndcg@10 at 24"].replicates == pytest.approx(mean_of(plain).replicates, abs=1e-9)
 
 
 def test_a_cut_is_measured_on_its_first_dimensions() -> None:
     task, queries, documents = noisy(60, 32, 1.5, documents=300)
-    found = found_of(task, queries, documents)
+    estimates = found_of(task, queries, documents)
     scores = unit(queries[:, :16]) @ unit(documents[:, :16]).T
     ranks = [1 + np.count_nonzero(row > row[i]) for i, row in enumerate(scores)]
     plain = [1 / math.log2(rank + 1) if rank <= 10 else 0 for rank in ranks]
-    assert found["ndcg@10 at 16"].value == pytest.approx(np.mean(plain), abs=1e-9)
+    assert estimates["ndcg@10 at 16"].value == pytest.approx(np.mean(plain), abs=1e-9)
 
 
 def test_random_vectors_give_chance_whatever_is_kept_of_them() -> None:
     number = 600
     task = task_of([{i: 1.0} for i in range(number)])
-    found = found_of(task, normal(number, 64), normal(number, 64, seed=1))
+    estimates = found_of(task, normal(number, 64), normal(number, 64, seed=1))
     chance = sum(1 / math.log2(place + 1) for place in range(1, 11)) / number
     for metric in ("ndcg@10 at 64", "ndcg@10 at 16", "ndcg@10 int8", "ndcg@10 binary"):
-        low, high = found[metric].interval(0.99)
+        low, high = estimates[metric].interval(0.99)
         assert low < chance < high
         assert high < 0.03
-    low, high = found["alignment"].interval()
+    low, high = estimates["alignment"].interval()
     assert low < 2 < high
 
 
 def test_code_is_measured_by_mrr_over_the_whole_corpus() -> None:
     task, queries, documents = noisy(50, 16, 1.0)
     code = task_of(task.relevant, task.documents, languages=["python"] * 50)
-    found = found_of(code, queries, documents)
+    estimates = found_of(code, queries, documents)
     scores = queries @ documents.T
     ranks = [1 + np.count_nonzero(row > row[i]) for i, row in enumerate(scores)]
-    assert list(found)[4:] == ["mrr at 16", "mrr int8", "mrr binary"]
-    assert found["mrr at 16"].value == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-9)
+    assert list(estimates)[4:] == ["mrr at 16", "mrr int8", "mrr binary"]
+    assert estimates["mrr at 16"].value == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-9)
 
 
 def test_two_models_are_measured_on_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,8 +71,8 @@ def plain_lsa(dimension: int) -> NDArray[np.float64]:
                 row[column] = (1 + math.log(count[word])) * idf
         row /= math.sqrt(sum(value * value for value in row))
     _, _, directions = np.linalg.svd(weights)
-    found = weights @ directions[:dimension].T
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    vectors = weights @ directions[:dimension].T
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("dimension", [3, 6, 12])
@@ -140,11 +140,11 @@ def sentences(number: int = 300) -> list[str]:
     generator = np.random.default_rng(0)
     roads = ["motorway", "driver", "garage", "parked", "light", "town", "wheel", "tank"]
     seas = ["harbour", "captain", "coast", "sailed", "grain", "mast", "anchor", "wave"]
-    found = []
+    made = []
     for i in range(number):
         nouns, words = (("car", "automobile"), roads) if i % 2 else (("ship", "vessel"), seas)
-        found.append(" ".join([nouns[i // 2 % 2], *generator.choice(words, 5)]))
-    return found
+        made.append(" ".join([nouns[i // 2 % 2], *generator.choice(words, 5)]))
+    return made
 
 
 @pytest.mark.parametrize("baseline", [LSA(2), AveragedWords(4)])

@@ -46,8 +46,8 @@ def clustered_task() -> Any:  # noqa: ANN401 - a RetrievalTask
 
 def test_faiss_finds_nearly_what_exact_search_finds() -> None:
     model = Clustered()
-    found = evaluate_together(clustered_task(), [DenseScorer("exact", model), FaissScorer("faiss", model)])
-    exact, faiss = (found[name]["ndcg@10"].mean() for name in ("exact", "faiss"))
+    values = evaluate_together(clustered_task(), [DenseScorer("exact", model), FaissScorer("faiss", model)])
+    exact, faiss = (values[name]["ndcg@10"].mean() for name in ("exact", "faiss"))
     assert 0.5 < exact < 0.999
     assert exact - 0.02 < faiss <= exact + 0.005
     rows = np.stack(list(FaissScorer("faiss", model).scores(clustered_task())))

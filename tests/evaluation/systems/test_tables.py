@@ -57,8 +57,8 @@ def test_model2vec_weights_and_mapping(tmp_path: Path) -> None:
     mapping, weights = np.array([0, 1, 2, 0, 1, 2, 2]), np.array([1, 1, 0.5, 2, 3, 1, 1], np.float32)
     tensors = {"embeddings": small, "mapping": mapping, "weights": weights}
     system = open_model2vec(write_model2vec(tmp_path, word_tokenizer(), tensors))
-    found = system.encode_query(["red green large"])[0]
-    np.testing.assert_allclose(found, unit(0.5 * small[2] + 2 * small[0] + small[2]), rtol=1e-5)
+    vector = system.encode_query(["red green large"])[0]
+    np.testing.assert_allclose(vector, unit(0.5 * small[2] + 2 * small[0] + small[2]), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("config", "longest"), [({}, 512), ({"max_length": 3}, 3), ({"max_length": None}, None)])
