@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.model.locations import WEIGHTS_FILE, locate_model, quantized_files
 from adjoin.model.quantized_weights import read_quantized
 from adjoin.model.start import Start
@@ -59,7 +59,7 @@ def load_transformer(folder: Path) -> Any:  # noqa: ANN401 - a transformers mode
         raise
     except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors
         raise AdjoinError(
-            f"the model {folder} is damaged or cut short: {_first_line(error)}; copy it again"
+            f"the model {folder} is damaged or cut short: {first_line(error)}; copy it again"
         ) from None
     if missing := _missing_weights(info, ""):
         raise AdjoinError(f"the model {folder} is damaged: {missing}; copy it again")
@@ -100,7 +100,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     except AdjoinError:
         raise
     except Exception as error:  # as in `load_transformer`
-        raise AdjoinError(f"the checkpoint {path} cannot be opened: {_first_line(error)}") from None
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {first_line(error)}") from None
     config = loaded.config
     if layers is not None:
         _keep_layers(config, layers, path)
@@ -129,7 +129,7 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     except AdjoinError:
         raise
     except Exception as error:  # as in `load_transformer`
-        raise AdjoinError(f"the checkpoint {path} cannot be opened: {_first_line(error)}") from None
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {first_line(error)}") from None
     if start.layers is not None:
         _keep_layers(config, start.layers, path)
     return config, tokenizer
@@ -174,7 +174,3 @@ def _load_tokenizer(path: Path, arguments: dict[str, Any]) -> Tokenizer:
 
     arguments = {name: value for name, value in arguments.items() if name != "use_safetensors"}
     return Tokenizer(AutoTokenizer.from_pretrained(**arguments).backend_tokenizer)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

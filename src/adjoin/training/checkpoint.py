@@ -225,8 +225,7 @@ def _damage_is_adjoin_error(checkpoint: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise AdjoinError(f"the checkpoint {checkpoint} is damaged or cut short: {reason}") from None
+        raise AdjoinError(f"the checkpoint {checkpoint} is damaged or cut short: {first_line(error)}") from None
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

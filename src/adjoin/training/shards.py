@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.model.bodies import TransformerBody
 from adjoin.ranks import Ranks
 
@@ -67,7 +67,7 @@ def save(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> 
     try:
         state_dict_saver.save({"modules": weights, "optimizer": moments}, checkpoint_id=folder)
     except CheckpointException as error:  # a BaseException, which nobody else would catch
-        raise OSError(f"{folder} could not be written: {_reason(error)}") from None
+        raise OSError(f"{folder} could not be written: {first_line(error)}") from None
 
 
 def restore(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -84,12 +84,8 @@ def restore(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) 
     try:
         state_dict_loader.load({"modules": weights, "optimizer": moments}, checkpoint_id=folder)  # in place
     except CheckpointException as error:
-        raise ValueError(_reason(error)) from None
+        raise ValueError(first_line(error)) from None
     set_state_dict(modules, optimizer, model_state_dict=weights, optim_state_dict=moments)
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def whole_weights(body: TransformerBody) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.evaluation.systems.fingerprints import folder_fingerprint
 from adjoin.evaluation.systems.system import Role
 from adjoin.files import read_json
@@ -95,7 +95,7 @@ def _loaded(folder: Path) -> Any:  # noqa: ANN401 - a package that may be missin
             model = SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
         return model.float().eval()
     except Exception as error:  # anything from KeyError to the Rust readers' errors
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise AdjoinError(f"sentence-transformers cannot open {folder}: {reason}; copy the model again") from None
 
 

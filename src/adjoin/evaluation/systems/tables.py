@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
 from adjoin.files import read_json
 from adjoin.texts import valid_unicode
@@ -232,7 +232,7 @@ def _tensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a dtype that NumPy lacks
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise AdjoinError(f"the table {path} cannot be read: {reason}; copy the model again") from None
 
 
@@ -242,5 +242,5 @@ def _tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the package raises bare Exceptions
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise AdjoinError(f"the tokenizer {path} cannot be read: {reason}; copy the model again") from None
