@@ -53,3 +53,11 @@ def test_on_the_command_line(pairs_folder: Path, tmp_path: Path, capsys: pytest.
         assert word in output
     assert main(["pairs", "show", str(tmp_path), "--picture", str(picture)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_matplotlib_the_pairs_are_shown_and_no_picture(
+    pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("adjoin.cli.mining_verbs.find_spec", lambda name: None)
+    assert main(["pairs", "show", str(pairs_folder), "--number", "1"]) == 0
+    assert "it needs matplotlib" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from adjoin.cli.reporter import counting, counting_bytes, output_console
@@ -173,6 +174,9 @@ def pairs_show(options: argparse.Namespace) -> None:
     lengths = lengths_of(dataset)
     console.print(lengths_table(lengths))
     console.print(funnel(dataset.manifest))
+    if options.picture is None and find_spec("matplotlib") is None:
+        console.print("No histogram of the lengths: it needs matplotlib, pip install 'adjoin[train]'")
+        return
     picture = options.picture or options.pairs / "lengths.png"
     draw_lengths(lengths, picture)
     console.print(f"Lengths: {picture}")
