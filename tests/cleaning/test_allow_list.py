@@ -107,7 +107,7 @@ def test_any_words_get_an_answer(words: str) -> None:
         assert not Licences.of(["permissive"]).allows(words)
 
 
-def test_the_public_domain_is_told_by_its_words() -> None:
+def test_the_public_domain_is_recognised_by_its_words() -> None:
     free, mit = Licences.of(["public-domain"]), Licences.of(["MIT"])
     for words in ("public domain", "Public-Domain", "US public domain / CC0", "CC0 / public domain (law)"):
         assert free.allows(words)

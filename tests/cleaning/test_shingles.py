@@ -123,7 +123,7 @@ def test_scripts_without_spaces_are_cut_into_characters() -> None:
     assert 0.4 < jaccard(text, changed, PROSE) < 1
 
 
-def test_plain_twin_of_prose() -> None:
+def test_prose_equals_a_plain_version() -> None:
     texts = ["the old man and the sea", "", "a", "one two one two", "x" * 40 + " y"]
     hashes, offsets = shingles([text.encode() for text in texts], dialect_of(PROSE))
     names: dict[object, int] = {}

@@ -212,7 +212,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path, fakes: Path) -> None:
     assert not left.exists()
 
 
-def test_without_a_mirror_of_debian_it_is_told_what_is_missing(tmp_path: Path, fakes: Path) -> None:
+def test_without_a_mirror_of_debian_the_error_says_what_is_missing(tmp_path: Path, fakes: Path) -> None:
     apt = tmp_path / "fakes" / "apt-get"
     apt.write_text('#!/bin/sh\necho "$*" >> "$FAKES/log"\n')
     tally = Tally()

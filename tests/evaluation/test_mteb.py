@@ -229,7 +229,7 @@ def test_roles_and_order(prompt: str | None, role: str) -> None:
     assert vectors.tolist() == [drawn(role, text).tolist() for text in "abc"]
 
 
-def test_texts_of_no_search_are_alike_where_the_model_knows_such() -> None:
+def test_texts_of_no_search_are_symmetric_if_the_model_has_this_role() -> None:
     class Third(KnownVectors):
         def encode_text(self, texts: list[str]) -> Floats:
             return np.stack([drawn("text", text) for text in texts])

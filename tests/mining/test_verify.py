@@ -43,7 +43,7 @@ def test_changed_new_and_missing_inputs_are_named(tree: Path, mined: Path) -> No
     assert "functions: " in lines
 
 
-def test_a_shard_or_a_manifest_that_was_touched_is_told(tree: Path, mined: Path) -> None:
+def test_a_shard_or_a_manifest_that_was_changed_is_reported(tree: Path, mined: Path) -> None:
     shard = mined / "pairs-00000.parquet"
     before = shard.read_bytes()
     shard.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))

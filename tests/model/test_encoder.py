@@ -93,7 +93,7 @@ def test_roles_differ_and_each_method_takes_its_own(model: Path) -> None:
     np.testing.assert_array_equal(as_document, encoder.encode(["open"], role="document"))
 
 
-def test_texts_alike_stand_between_the_roles_of_a_table_and_are_queries_to_a_transformer(
+def test_symmetric_texts_stand_between_the_roles_of_a_table_and_are_queries_to_a_transformer(
     static_model: Path, nano_model: Path
 ) -> None:
     encoder = Encoder.load(nano_model)

@@ -64,7 +64,7 @@ def what_is_grown(tensors: Tensors, encoder: Encoder, tokens: Ragged) -> np.ndar
     ).embed(tokens)
 
 
-def assert_alike(vectors: np.ndarray, expected: np.ndarray, least: float = 0.99) -> None:
+def assert_close(vectors: np.ndarray, expected: np.ndarray, least: float = 0.99) -> None:
     """All cosines are nearly those expected; attention detects repeated tokens only approximately."""
     cosines, expected_cosines = ((some @ some.T)[np.triu_indices(len(some), 1)] for some in (vectors, expected))
     assert np.abs(cosines - expected_cosines).max() < 0.1
@@ -79,7 +79,7 @@ def test_its_cosines_are_the_tables_before_the_first_step(table: Path, grown: Pa
     expected = what_is_grown(tensors, encoder, tokens)
     vectors = encoder.encode(texts, role=role)
     assert vectors.shape == (len(texts), 128)
-    assert_alike(vectors, expected)
+    assert_close(vectors, expected)
 
 
 def test_each_part_of_it_does_something(table: Path, grown: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_each_part_of_it_does_something(table: Path, grown: Path, tmp_path: Path
         tokens = changed.tokenizer.encode(FUNCTIONS, "document", 256)
         expected = what_is_grown(other, changed, tokens)
         vectors = changed.encode_document(FUNCTIONS)
-        assert_alike(vectors, expected, least=0.95)
+        assert_close(vectors, expected, least=0.95)
         before = encoder.encode_document(FUNCTIONS)
         assert np.abs(vectors @ vectors.T - before @ before.T).max() > 0.05
     assert not np.allclose(encoder.encode_query(QUERIES), encoder.encode_document(QUERIES), atol=1e-2)

@@ -129,7 +129,7 @@ def older() -> tuple[np.ndarray, np.ndarray]:
     return start_vectors(VOCABULARY, DIMENSION, 0), np.linspace(0.1, 2, VOCABULARY, dtype=np.float32)
 
 
-def test_before_training_queries_and_documents_are_weighed_alike_and_the_layer_does_nothing() -> None:
+def test_before_training_both_roles_have_equal_weights_and_the_layer_does_nothing() -> None:
     plain_body = StaticBody(*older())
     body = StaticBody(*older(), openings=OPENINGS, hidden=HIDDEN)
     rows = ragged([[3, 8, 9, 8], [5, 8, 9, 8], [8]])

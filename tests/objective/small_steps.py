@@ -69,7 +69,7 @@ def gradients(
     return result, [p.grad.clone() for p in parameters if p.grad is not None]
 
 
-def assert_alike(actual: list[Tensor], expected: list[Tensor], tolerance: float = 1e-9) -> None:
+def assert_close(actual: list[Tensor], expected: list[Tensor], tolerance: float = 1e-9) -> None:
     assert len(actual) == len(expected) > 1
     for ours, theirs in zip(actual, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)

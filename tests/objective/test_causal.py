@@ -15,7 +15,7 @@ from adjoin.errors import AdjoinError
 from adjoin.objective.causal import CausalStep, check_head, next_token_loss
 from objective.causal_rank import CASES
 from objective.small_models import VOCABULARY, double_model, gradients, plain, row_batch
-from objective.small_steps import assert_alike
+from objective.small_steps import assert_close
 from objective.test_ranks import run_ranks
 
 
@@ -39,7 +39,7 @@ def test_chunked_equals_plain_in_value_and_gradients(
     loss = next_token_loss(states, head, labels, chunk_rows=chunk_rows)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-9, abs=1e-9)
     loss_gradients = torch.autograd.grad(loss * scale, (states, head))
-    assert_alike(list(loss_gradients), list(expected_gradients))
+    assert_close(list(loss_gradients), list(expected_gradients))
     with torch.no_grad():
         assert next_token_loss(states, head, labels, chunk_rows=chunk_rows).item() == loss.item()
 
@@ -82,7 +82,7 @@ def test_a_step_equals_every_row_alone_through_the_whole_model(
     assert result.loss == pytest.approx(loss, abs=1e-9)
     assert (result.tokens, batch.predicted) == (tokens - 1, tokens - 1)
     assert result.tokens <= result.padded
-    assert_alike(computed, expected)
+    assert_close(computed, expected)
     assert CausalStep(model, token_budget=budget).measure(batch.rows) == pytest.approx(loss, abs=1e-9)
 
 
@@ -93,7 +93,7 @@ def test_one_rank_equals_two(model: nn.Module, tmp_path: Path) -> None:
         result, expected = gradients(model, row_batch(tokens, length, seed))
         assert arrays[f"{case} loss"] == pytest.approx([result.loss] * 2, abs=1e-9)
         names = sorted(name for name in arrays.files if name.startswith(f"{case} ") and "loss" not in name)
-        assert_alike([torch.from_numpy(arrays[name]) for name in names], expected)
+        assert_close([torch.from_numpy(arrays[name]) for name in names], expected)
 
 
 def test_a_head_of_its_own_gets_its_gradient() -> None:
@@ -103,7 +103,7 @@ def test_a_head_of_its_own_gets_its_gradient() -> None:
     loss, expected = plain(model, batch)
     result, computed = gradients(model, batch, 20)
     assert result.loss == pytest.approx(loss, abs=1e-9)
-    assert_alike(computed, expected)
+    assert_close(computed, expected)
 
 
 def test_bfloat16_runs_the_products_and_leaves_gradients_in_float32() -> None:
@@ -150,7 +150,7 @@ def test_out_of_memory_halves_the_micro_batch_and_leaves_no_half_gradient(
     model.zero_grad()
     step(batch)
     assert step.token_budget <= 16
-    assert_alike([parameter.grad for parameter in model.parameters()], expected)
+    assert_close([parameter.grad for parameter in model.parameters()], expected)
 
 
 def test_out_of_memory_to_the_end_is_one_line_and_other_errors_are_not_hidden(

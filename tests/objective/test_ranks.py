@@ -13,7 +13,7 @@ import torch
 from adjoin.errors import AdjoinError
 from adjoin.ranks import ALONE, default_device
 from objective.rank import CASES
-from objective.small_steps import assert_alike, double_body, gradients, random_batch
+from objective.small_steps import assert_close, double_body, gradients, random_batch
 
 HERE = Path(__file__).parent
 
@@ -52,7 +52,7 @@ def test_one_rank_equals_many(number: int, tmp_path: Path) -> None:
         result, expected = gradients(body, batch, dimensions=dimensions)
         assert arrays[f"{case} loss"].item() == pytest.approx(result.loss, abs=1e-9)
         names = sorted(name for name in arrays.files if name.startswith(f"{case} ") and "loss" not in name)
-        assert_alike([torch.from_numpy(arrays[name]) for name in names], expected)
+        assert_close([torch.from_numpy(arrays[name]) for name in names], expected)
 
 
 def test_alone_nothing_is_exchanged() -> None:

@@ -14,7 +14,7 @@ from adjoin.model.start import Start
 from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
 from adjoin.objective.step import ContrastiveStep
 from adjoin.tokens import Ragged
-from objective.small_steps import EVERYTHING, VOCABULARY, assert_alike, double_body, gradients, random_batch
+from objective.small_steps import EVERYTHING, VOCABULARY, assert_close, double_body, gradients, random_batch
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_cached_equals_full_in_value_and_every_gradient(
     replicas = gradients(body, batch, budget, memory, workers=3)
     for result, computed in (one_pass, cached, partly, replicas):
         assert result.loss == pytest.approx(full.loss, abs=1e-9)
-        assert_alike(computed, expected)
+        assert_close(computed, expected)
 
 
 def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None:
@@ -65,7 +65,7 @@ def test_full_equals_each_sequence_embedded_alone(body: TransformerBody) -> None
     ]
     result, computed = gradients(body, batch, token_budget=30)
     assert result.loss == pytest.approx(loss.item(), abs=1e-9)
-    assert_alike(computed, expected)
+    assert_close(computed, expected)
 
 
 def test_dropout_repeats_in_the_second_pass() -> None:
@@ -161,7 +161,7 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on(body: TransformerBody)
     step(batch)
     assert step.token_budget == 32
     assert step.kept_tokens <= 32
-    assert_alike([p.grad for p in (*small.parameters(), temperature.tau) if p.grad is not None], expected)
+    assert_close([p.grad for p in (*small.parameters(), temperature.tau) if p.grad is not None], expected)
 
 
 def test_memory_that_runs_out_in_the_second_embedding_leaves_no_half_gradient(body: TransformerBody) -> None:
@@ -182,7 +182,7 @@ def test_memory_that_runs_out_in_the_second_embedding_leaves_no_half_gradient(bo
     late.zero_grad()
     ContrastiveStep(late, temperature, token_budget=40, kept_tokens=0)(batch)
     assert late.calls > 3
-    assert_alike([p.grad for p in (*late.parameters(), temperature.tau) if p.grad is not None], expected)
+    assert_close([p.grad for p in (*late.parameters(), temperature.tau) if p.grad is not None], expected)
 
 
 def test_out_of_memory_to_the_end_is_one_line_and_other_errors_are_not_hidden(body: TransformerBody) -> None:

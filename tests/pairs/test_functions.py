@@ -186,7 +186,7 @@ def test_typescript() -> None:
     assert pairs["overloaded"][1].startswith("function overloaded(a: any): any {\n  if")
 
 
-def test_a_dialect_is_told_by_the_files_name() -> None:
+def test_a_dialect_is_recognised_by_the_name_of_the_file() -> None:
     pairs = sample("view.tsx", "typescript")
     assert list(pairs) == ["View"]
     assert "<li key={item.id}>" in pairs["View"][1]

@@ -30,7 +30,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("language", "text"), TEXTS.items())
-def test_languages_are_told_apart(language: str, text: str) -> None:
+def test_languages_are_distinguished(language: str, text: str) -> None:
     assert language_of(text) == language
 
 

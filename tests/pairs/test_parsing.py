@@ -122,7 +122,7 @@ def test_a_long_source_leaves_nothing_behind_in_memory() -> None:
 
 
 @pytest.mark.parametrize("length", [10, 4095, 4096, 4097, 9000])
-def test_sources_parse_alike_whether_they_are_read_in_one_piece_or_in_several(length: int) -> None:
+def test_sources_parse_the_same_in_one_piece_and_in_several(length: int) -> None:
     text = "def first():\n    return 1\n\n\n" * (length // 28 + 1)
     source = text[:length].encode()
     root = parsed(source, LANGUAGES["python"])

@@ -71,7 +71,7 @@ def test_checkpoints_of_any_kind_are_counted_without_their_weights(
 
 
 @pytest.mark.parametrize("options", [{}, {"token_budget": 100}, {"memory": 0.0005, "token_budget": 100}])
-def test_the_plan_settles_on_what_the_training_settles_on(
+def test_the_plan_has_the_execution_config_of_the_training(
     options: dict[str, float], pairs_folder: Path, tmp_path: Path
 ) -> None:
     recipe = Recipe.with_defaults(**{**NANO, **options})

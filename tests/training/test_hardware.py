@@ -74,7 +74,7 @@ def test_the_fastest_number_of_threads_is_chosen(
     assert torch.get_num_threads() == before
 
 
-def test_threads_are_measured_up_to_the_processors() -> None:
+def test_threads_are_measured_up_to_the_number_of_cores() -> None:
     assert best_threads([3]) == 3
     assert [machine._powers_of_two(number) for number in (1, 2, 6, 8)] == [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]
 

@@ -96,7 +96,7 @@ def test_the_batch_suits_body_and_number_of_pairs() -> None:
         static.batch_for(9)
 
 
-def test_the_recipes_that_come_along_are_what_they_say() -> None:
+def test_the_recipes_of_the_repository_are_what_they_say() -> None:
     folder = Path(__file__).parents[2] / "recipes"
     options = {path.stem: Recipe.read(path) for path in sorted(folder.glob("*.toml"))}
     static = Recipe.with_defaults(**options["static"])

@@ -346,7 +346,7 @@ def test_the_table_of_the_terminal(report: Report) -> None:
     assert "mean" not in output.getvalue().split("Association tests")[1]  # they don't add up to anything
 
 
-def test_long_names_that_differ_at_their_end_are_told_apart_in_the_terminal() -> None:
+def test_long_names_that_differ_at_their_end_differ_in_the_terminal() -> None:
     names = [f"of-one-training/size-{size}" for size in (111, 222, 333, 444)]
     report = Report(names[0], {name: [result("code", "t", 0.4)] for name in names})
     output = StringIO()

@@ -148,7 +148,7 @@ def test_nothing_to_choose_by_gives_chance_whichever_label_is_first() -> None:
 
 
 @pytest.mark.parametrize("split", ["all", ""])
-def test_separate_clouds_are_told_apart(split: str) -> None:
+def test_separate_clouds_are_distinguished(split: str) -> None:
     labels = mixed(600)
     task = task_of(labels, [split] * 600 if split else ())
     assert knn(knn_and_zero_shot(task, RandomEmbedder(10), vectors=clouds(labels, 20.0))).estimate.value == 1.0

@@ -35,7 +35,7 @@ def plain_values(
     }
 
 
-def test_every_metric_equals_its_plain_twin() -> None:
+def test_every_metric_equals_its_plain_version() -> None:
     generator = np.random.default_rng(0)
     relevant = [
         {int(d): float(generator.integers(1, 4)) for d in generator.permutation(250)[: 1 + query % 5]}
@@ -111,7 +111,7 @@ def test_fusion_sees_the_candidates_only() -> None:
     assert rank_scores([one[0]], [0.2]).tolist() == one[0].tolist()
 
 
-def test_the_excluded_document_moves_no_standard_score() -> None:
+def test_the_excluded_document_moves_no_z_score() -> None:
     task = task_of([{0: 1.0}], ["right", "own", "other", "third"], query_ids=["d1"])
     one, other = np.array([3.0, 1e6, 4.0, 0.0]), np.array([5.0, -1e6, 1.0, 0.0])
     parts = [FixedRows([one], "one"), FixedRows([other], "other")]
@@ -122,7 +122,7 @@ def test_the_excluded_document_moves_no_standard_score() -> None:
         assert (values["mrr"].tolist(), values["mrr@1000"].tolist()) == ([1 / rank], [1 / rank])
 
 
-def test_nine_distractors_would_name_two_metrics_alike() -> None:
+def test_nine_distractors_would_give_two_metrics_one_name() -> None:
     with pytest.raises(AdjoinError, match="9 distractors"):
         metric_names(9)
 

@@ -191,7 +191,7 @@ def test_unreachable() -> None:
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0]
 
 
-def test_the_key_is_sent_and_not_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_sent_and_never_printed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret\n")
     server.script = [refusal(401, "bad key")]
     with pytest.raises(AdjoinError, match=r"401 Unauthorized: bad key; set .*OPENAI_API_KEY") as caught:

@@ -77,7 +77,7 @@ def test_roles_and_systems_do_not_mix(tmp_path: Path) -> None:
             CachedSystem(other, tmp_path)
 
 
-def test_texts_alike_have_vectors_of_their_own_or_those_of_queries(tmp_path: Path) -> None:
+def test_symmetric_texts_have_vectors_of_their_own_or_those_of_queries(tmp_path: Path) -> None:
     class Third(HashedSystem):
         def encode_text(self, texts: list[str]) -> NDArray[np.float32]:
             self.encoded += texts
