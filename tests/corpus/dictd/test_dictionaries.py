@@ -180,7 +180,7 @@ def test_what_came_before_damage_is_kept(tmp_path: Path) -> None:
     assert tally.counts.total() - tally.counts["no definition"] == 1  # the entry that was cut may have none
 
 
-def test_the_kind_of_dictionary_is_recognised_by_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_beginning_decides_the_kind_of_dictionary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a dictionary with empty lines a line that has slipped to the margin begins no entry."""
     slipped = "gyre\n   A circular motion\nof something.\n\nwabe\n   A plot.\n\n"
     for looked_at in (3, 20_000):
