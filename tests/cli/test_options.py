@@ -177,7 +177,7 @@ def test_suites_and_tasks_choose(
 def test_faiss_searches_corpora_from_a_size_on(
     evaluation_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adjoin.evaluation.indexed.FOUND", 2)  # of 40: what it does not find is last
+    monkeypatch.setattr("adjoin.evaluation.systems.faiss_search.FOUND", 2)  # of 40: what it does not find is last
     values = {}
     for least in (None, 41, 40):
         options = [] if least is None else ["--faiss", str(least)]
@@ -252,7 +252,7 @@ def test_memory_is_for_activations_that_are_kept(pairs_folder: Path, capsys: pyt
     for memory in ("0", "1"):
         sizes = ["--preset", "nano", "--vocabulary", "600", "--token-budget", "300", *SMALL]
         assert main(["plan", str(pairs_folder), *sizes, "--memory", memory, "--json"]) == 0
-        twice.append(json.loads(capsys.readouterr().out)["embedded_twice"])
+        twice.append(json.loads(capsys.readouterr().out)["recomputed"])
     assert twice[0] > 0.5
     assert twice[1] == 0
 
@@ -302,7 +302,7 @@ def test_clip_bounds_the_gradient_of_each_step(pairs_folder: Path, tmp_path: Pat
 
     with contextlib.closing(_Removable(register_optimizer_step_pre_hook(note))):
         log = trained(pairs_folder, tmp_path / "m", "--dimension", "8", "--vocabulary", "600", clip=1e-3)["log"]
-    assert all(step["norm"] > 2e-3 for step in log), "of the gradient before"
+    assert all(step["grad_norm"] > 2e-3 for step in log), "of the gradient before"
     assert norms == pytest.approx([1e-3] * len(log), rel=1e-3)
 
 

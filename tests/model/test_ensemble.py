@@ -75,4 +75,4 @@ def test_the_verb_says_what_it_made(
     models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["model", "ensemble", *map(str, models), "--out", str(tmp_path / "both")]) == 0
-    assert "2 models as one, of dimension 64" in " ".join(capsys.readouterr().out.split())
+    assert "an ensemble of 2 models, dimension 64" in " ".join(capsys.readouterr().out.split())

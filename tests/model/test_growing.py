@@ -142,7 +142,7 @@ def test_heads_of_a_joined_table_become_one(
         "192",
     ]
     assert main(command) == 0
-    assert "dimension 192; 100.0%" in capsys.readouterr().out
+    assert "dimension 192; it keeps 100.0%" in capsys.readouterr().out
     joined, out = Encoder.load(tmp_path / "joined"), Encoder.load(tmp_path / "out")
     assert (out.description.kind, out.dense_weight) == ("transformer", joined.dense_weight)
     pairs = [(model.encode_query(QUERIES) @ model.encode_document(FUNCTIONS).T).ravel() for model in (joined, out)]

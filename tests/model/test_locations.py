@@ -11,6 +11,7 @@ import pytest
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model.locations import BUNDLED, WEIGHTS_FILE, locate_model, portable_name
+from adjoin.training.recipe import with_current_names
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "models"
 FUNCTIONS = [
@@ -44,7 +45,7 @@ def test_a_bundled_model_is_that_of_its_recipe(name: str) -> None:
         list(range(heads)) if heads > 1 else []
     )
     assert encoder.dense_weight == asked.pop("dense_weight")
-    trained = encoder.description.training["recipe"]
+    trained = with_current_names(encoder.description.training["recipe"])
     assert {option: trained[option] for option in asked} == asked
 
 

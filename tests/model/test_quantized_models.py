@@ -167,12 +167,12 @@ def test_the_share_in_hybrid_search_goes_on_unless_the_recipe_says_another(
     "option", [{"dimension": 8}, {"hidden": 8}, {"vocabulary": 600}, {"layers": 1}, {"prune": True}]
 )
 def test_sizes_beside_a_static_start_are_refused(trained: Path, option: dict[str, int]) -> None:
-    with pytest.raises(AdjoinError, match="keeps its own sizes"):
+    with pytest.raises(AdjoinError, match="keeps its sizes"):
         Recipe.with_defaults(init=str(trained), **option)
 
 
 def test_a_layer_is_for_static_tables_only() -> None:
-    with pytest.raises(AdjoinError, match="only a static table has that layer"):
+    with pytest.raises(AdjoinError, match="only a static model has a hidden layer"):
         Recipe.with_defaults(preset="nano", hidden=8)
     with pytest.raises(AdjoinError, match="dense_weight, hidden, local_negatives: for `adjoin train` only"):
         Recipe.for_pretraining(hidden=8, local_negatives=4, dense_weight=0.5)

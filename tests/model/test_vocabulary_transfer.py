@@ -74,9 +74,9 @@ def test_wrong_sources_are_one_line(tokenizer: Tokenizer, pairs_folder: Path, tm
     folder = str(generative("gpt2", tokenizer, tmp_path / "gpt2"))
     with pytest.raises(AdjoinError, match="no checkpoint at nowhere"):
         Recipe.with_defaults(vectors_from="nowhere")
-    with pytest.raises(AdjoinError, match="vectors_from is for a static table"):
+    with pytest.raises(AdjoinError, match="vectors_from is for a new static model"):
         Recipe.with_defaults(vectors_from=folder, preset="nano")
-    with pytest.raises(AdjoinError, match="vectors_from is for a static table"):
+    with pytest.raises(AdjoinError, match="vectors_from is for a new static model"):
         Recipe.with_defaults(vectors_from=folder, init=folder)
     with pytest.raises(AdjoinError, match=r"dimension is 17: .* have 16; give no more"):
         train(pairs_folder, tmp_path / "m", Recipe.with_defaults(vectors_from=folder, dimension=17, batch=8))

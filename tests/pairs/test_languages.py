@@ -119,5 +119,5 @@ def test_a_missing_grammar_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         **{**{field: getattr(ROW, field) for field in ROW.__slots__}, "name": "x", "grammar": "tree_sitter_x"}
     )
     monkeypatch.setitem(languages.LANGUAGES, "x", row)
-    with pytest.raises(AdjoinError, match=r"reading x needs tree_sitter_x.*adjoin\[mine\]"):
+    with pytest.raises(AdjoinError, match=r"reading x needs tree_sitter_x.*pip install adjoin"):
         parser_for("x")
