@@ -11,6 +11,8 @@ from bag_encoder import BagEncoder, content, write
 from adjoin.errors import AdjoinError
 from adjoin.index import Index, update, update_index
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("killed_update.py")
 FILES = 12
 

@@ -29,6 +29,8 @@ from adjoin.pairs.pair import Pair
 from adjoin.tally import Tally
 from small_sources import NOUNS, function_source, paragraph_about
 
+pytestmark = pytest.mark.slow
+
 LONGEST = 5.0  # seconds of the CPU for a few kilobytes: a thousand times what they take
 
 PROSE = "\n\n".join(map(paragraph_about, NOUNS[:6]))

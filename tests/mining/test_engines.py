@@ -19,6 +19,7 @@ def test_unknown_engines_and_numbers_of_workers_are_one_line() -> None:
         Engine(workers=0)
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_bytes(source_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ray = pytest.importorskip("ray", reason="the extra ray is not installed")
     monkeypatch.setattr(work, "TASK_BYTES", 3000)

@@ -13,6 +13,8 @@ from adjoin.cleaning.decontamination.decontaminate import Decontaminator
 from adjoin.mining import merging
 from small_sources import NOUNS, VERBS
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ADJECTIVES = """early narrow silent broken golden distant gentle hollow modern ancient yellow frozen humble clever
     bitter tender rusty crooked foreign loyal""".split()  # noqa: SIM905

@@ -42,6 +42,7 @@ def many(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_moment_the_same_bytes(many: Path, tmp_path: Path, workers: int) -> None:
     arguments = ["mine", str(many), "--workers", str(workers), "--out"]

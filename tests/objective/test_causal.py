@@ -86,6 +86,7 @@ def test_a_step_equals_every_row_alone_through_the_whole_model(
     assert CausalStep(model, token_budget=budget).measure(batch.rows) == pytest.approx(loss, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_one_rank_equals_two(model: nn.Module, tmp_path: Path) -> None:
     run_ranks(2, Path(__file__).with_name("causal_rank.py"), str(tmp_path / "found.npz"))
     arrays = np.load(tmp_path / "found.npz")

@@ -42,6 +42,7 @@ def run_ranks(number: int, script: Path, *arguments: str) -> None:
     assert all(code == 0 for _, code in ends), "\n".join(text for text, _ in ends)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, 4])
 def test_one_rank_equals_many(number: int, tmp_path: Path) -> None:
     run_ranks(number, HERE / "rank.py", str(tmp_path / "found.npz"))

@@ -134,6 +134,7 @@ def test_a_trainings_process_takes_the_memory_that_was_planned(pairs_folder: Pat
     assert planned["memory_total"] == pytest.approx(taken, rel=0.15)
 
 
+@pytest.mark.slow
 def test_large_bodies_are_counted_and_never_made() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with FakeTensorMode(allow_non_fake_inputs=True):

@@ -213,6 +213,7 @@ def run(pairs: Path, out: Path, *more: str, command: str = COMMAND) -> subproces
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_killed_training_resumes_to_the_same_bits(
     sign: signal.Signals, pairs_folder: Path, tmp_path: Path
@@ -233,6 +234,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
     assert weights(out) == weights(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_last_checkpoint(pairs_folder: Path, tmp_path: Path) -> None:
     recipe = Recipe.with_defaults(**{**RECIPES["static"].as_json(), "checkpoint_minutes": 0.0})
     stop_at(3, tmp_path / "m", recipe, pairs_folder)

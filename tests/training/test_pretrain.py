@@ -163,6 +163,7 @@ def run(root: Path, out: Path, *more: str, command: str = COMMAND) -> subprocess
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_killed_training_keeps_to_what_it_read(sign: signal.Signals, tmp_path: Path) -> None:
     root = tmp_path / "tree"

@@ -14,6 +14,8 @@ from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 from objective.test_ranks import run_ranks
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("rank.py")
 OPTIONS = {
     "preset": "nano",

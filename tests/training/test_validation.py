@@ -149,6 +149,7 @@ def test_wrong_wishes_are_one_line() -> None:
         Judge().validation(1, "search")
 
 
+@pytest.mark.slow
 def test_adapters_are_measured_merged_and_train_on(pairs_folder: Path, tmp_path: Path) -> None:
     train(pairs_folder, tmp_path / "base", RECIPES["nano"])
     recipe = Recipe.with_defaults(init=str(tmp_path / "base"), lora=4, steps=4, **{"batch": 16, "max_tokens": 48})

@@ -57,6 +57,7 @@ def test_a_committed_recipe_is_whole(path: Path) -> None:
     assert recipe.licences
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "weights", "dimension"),
     [

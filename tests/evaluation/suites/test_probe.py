@@ -145,6 +145,7 @@ def full_protocol(x_NF: NDArray[np.float32], labels_N: NDArray[np.int64]) -> NDA
     return right
 
 
+@pytest.mark.slow
 def test_the_short_cuts_equal_the_full_protocol() -> None:
     task = task_of("all", 400)
     vectors = embedded(task, Planted(1.5, 16))
