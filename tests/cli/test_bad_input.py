@@ -171,6 +171,7 @@ def test_output_that_cannot_be_written(source_tree: Path, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_greek_letters(pairs_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", COMMAND, "train", str(pairs_folder), "--out", str(tmp_path / "m"), *SMALL]
     done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)

@@ -247,6 +247,7 @@ def test_vectors_from_are_where_a_table_begins(checkpoint: Path, pairs_folder: P
     assert not np.allclose(*tables, atol=0.1)
 
 
+@pytest.mark.slow
 def test_memory_is_for_activations_that_are_kept(pairs_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     twice = []
     for memory in ("0", "1"):

@@ -147,6 +147,7 @@ def test_the_temperature_goes_on_where_the_model_left_it(
     assert description.tau == pytest.approx(Encoder.load(trained).description.tau, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_share_in_hybrid_search_goes_on_unless_the_recipe_says_another(
     trained: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_what_would_take_hours_is_given_up(name: str) -> None:
     assert not isinstance(parsed(b"", LANGUAGES[language]), str)  # the parser goes on with the next
 
 
+@pytest.mark.slow
 def test_a_long_source_leaves_nothing_behind_in_memory() -> None:
     """tree-sitter's binding keeps what a callback gives it, unless it is taken back."""
     source = ("def f(a):\n    'Docs of it.'\n    return a + 1\n\n" * 3000).encode()

@@ -58,6 +58,7 @@ def scores(out: Path) -> list[tuple[int, float]]:
     return [(line["step"], line["scores"]["code"]) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_training_does_not_notice_that_it_is_measured(name: str, pairs_folder: Path, tmp_path: Path) -> None:
     recipe, judge = RECIPES[name], Judge()
@@ -89,6 +90,7 @@ def test_the_best_is_kept_and_becomes_the_model(pairs_folder: Path, tmp_path: Pa
     assert "the model is that of step 4: code was 0.600, the highest" in messages
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_with_its_evaluations(pairs_folder: Path, tmp_path: Path) -> None:
     table = {1: 0.2, 3: 0.9, 5: 0.4}
     recipe = Recipe.with_defaults(**{**RECIPES["nano"].as_json(), "checkpoint_minutes": 0.0})

@@ -42,6 +42,7 @@ def task_files(folder: Path) -> set[str]:
     return {file_of(identity.removeprefix("x of ")) for identity in ids}
 
 
+@pytest.mark.slow
 def test_adapt_from_end_to_end(
     repository: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

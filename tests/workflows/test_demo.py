@@ -56,6 +56,7 @@ def test_the_demo_from_end_to_end(packages: Path, tmp_path: Path) -> None:
     assert all(wall > 0 for wall, _ in report.seconds.values())
 
 
+@pytest.mark.slow
 def test_the_demo_by_the_command_line_replaces_an_earlier_one(
     packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

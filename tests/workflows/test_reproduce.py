@@ -130,6 +130,7 @@ def write_code_task(pairs: Path, folder: Path) -> None:
     (folder / "qrels" / "test.tsv").write_text("".join(f"{number}\t{number}\t1\n" for number in range(50)))
 
 
+@pytest.mark.slow
 def test_several_corpora_lie_in_folders_of_their_own(
     pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def test_vectors_that_know_nothing_give_chance(kind: str) -> None:
     assert high - low < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_shuffled_labels_give_chance(kind: str) -> None:
     """Vectors that would tell the true labels apart, and more dimensions than help: a leak would show here.
@@ -157,6 +158,7 @@ def test_the_short_cuts_equal_the_full_protocol() -> None:
     assert low <= 0 <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
 @module._one_thread()
 def test_warm_starts_and_the_early_end_choose_as_well_as_the_whole_grid_fitted_cold(kind: str) -> None:
@@ -228,6 +230,7 @@ def test_the_grid_ends_after_a_rise_and_a_fall_alone(
     assert len(fitted) == fits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
 @module._one_thread()
 def test_vectors_that_differ_little_get_a_weak_penalty_and_noise_a_strong_one(kind: str) -> None:
