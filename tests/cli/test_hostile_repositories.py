@@ -47,6 +47,7 @@ def make(root: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("patterns", "ignored"),
     [

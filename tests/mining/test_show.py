@@ -32,6 +32,7 @@ def test_samples_are_drawn_by_seed_and_kind(pairs_folder: Path) -> None:
         samples_of(dataset, 1, 0, language="cobol")
 
 
+@pytest.mark.slow
 def test_the_picture_has_a_row_for_each_kind(pairs_folder: Path, tmp_path: Path) -> None:
     from matplotlib.image import imread
 

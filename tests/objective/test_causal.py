@@ -70,6 +70,7 @@ def test_huge_logits_stay_finite() -> None:
     assert torch.isfinite(states.grad).all()  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(st.integers(2, 60), st.integers(1, 15), st.integers(1, 50), st.integers(0, 99))
 @settings(max_examples=20)
 def test_a_step_equals_every_row_alone_through_the_whole_model(

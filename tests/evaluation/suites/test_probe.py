@@ -114,6 +114,7 @@ def test_shuffled_labels_give_chance(kind: str) -> None:
     assert sum(inside) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_neither_the_order_of_rows_nor_the_numbers_of_labels_matter(kind: str) -> None:
     task = task_of(kind)
@@ -266,6 +267,7 @@ def test_no_strength_is_chosen_by_what_is_tested_or_fitted(kind: str, inner: int
             assert trials[0].train.tolist() == turn.train.tolist() == task.rows("train").tolist()
 
 
+@pytest.mark.slow
 def test_seeds() -> None:
     task = task_of("all")
     first, again, other = (probe(task, Planted(1.5), seed)[0].estimate for seed in (0, 0, 1))

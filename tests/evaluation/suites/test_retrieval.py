@@ -173,6 +173,7 @@ def test_dense_scores_in_blocks(monkeypatch: pytest.MonkeyPatch, scores_per_bloc
     assert np.stack(rows) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorers, "SCORES_PER_BLOCK", 1 << 16)
     task = task_of([{i % 1500: 1.0} for i in range(3000)], [f"text {i}" for i in range(1500)])
