@@ -28,8 +28,9 @@ ROOMS = {
     "training": {"corpus", "pairs", "tokens", "batches", "model", "ranks", "objective"},
     "planning": {"pairs", "tokens", "batches", "model", "ranks", "objective", "training"},
     "ranking": set(),
-    "embed": {"corpus", "tokens", "index"},
-    "index": {"corpus", "pairs", "tokens", "model", "ranking"},
+    "pieces": {"corpus", "pairs"},
+    "embed": {"corpus", "tokens", "pieces", "index"},
+    "index": {"corpus", "pieces", "tokens", "model", "ranking"},
     "evaluation": {"ranking"},
     "workflows": {
         "pairs",

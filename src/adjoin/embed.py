@@ -26,9 +26,9 @@ from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError, first_line
 from adjoin.files import flush_to_disk, numbered_lines, read_as, write_json
 from adjoin.index.embedder import Embedder, encode
-from adjoin.index.pieces import pieces_of
 from adjoin.locks import LOCK, exclusive
 from adjoin.npy import GrowingArray
+from adjoin.pieces import pieces_of
 from adjoin.tally import Tally
 from adjoin.tokens import Role
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError
-from adjoin.index import Index, pieces_of, update, update_index
+from adjoin.index import Index, update, update_index
+from adjoin.pieces import pieces_of
 from adjoin.tally import Tally
 
 FILES = {

@@ -66,7 +66,7 @@ def test_one_row_is_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_index_knows_all_functions(language: str, name: str) -> None:
-    from adjoin.index.pieces import pieces_of
+    from adjoin.pieces import pieces_of
 
     text = {
         "go": SOURCE,
@@ -83,7 +83,7 @@ def test_the_index_knows_all_functions(language: str, name: str) -> None:
 
 
 def test_a_comment_above_a_function_goes_with_it_into_the_index() -> None:
-    from adjoin.index.pieces import pieces_of
+    from adjoin.pieces import pieces_of
 
     pieces = [piece for piece in pieces_of(Document.of(SOURCE, "go", "store.go")) if piece.kind == "function"]
     assert [(p.name, p.first_line, p.last_line) for p in pieces] == [("Open", 3, 8), ("Store.Close", 12, 15)]

@@ -1,13 +1,12 @@
 """The search index of a folder of code and prose, updated file by file, searched by meaning and by words.
 
-    Document -> pieces.py -> update.py (embeds and commits in batches) -> store.py (LanceDB on disk)
+    Piece -> update.py (embeds and commits in batches) -> store.py (LanceDB on disk)
              -> search.py (dense, lexical, hybrid) -> display.py (terminal, JSON)
 
 LanceDB takes 1.5 seconds to import. It is imported when an index is opened.
 """
 
 from adjoin.index.embedder import Embedder
-from adjoin.index.pieces import Piece, pieces_of
 from adjoin.index.search import Hit, Index, Mode
 from adjoin.index.store import IndexDescription
 from adjoin.index.update import IndexReport, update_index
@@ -19,7 +18,5 @@ __all__ = [
     "IndexDescription",
     "IndexReport",
     "Mode",
-    "Piece",
-    "pieces_of",
     "update_index",
 ]

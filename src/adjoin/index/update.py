@@ -17,7 +17,6 @@ from adjoin.corpus import Source, find_sources, read_source
 from adjoin.corpus.document import content_hash
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode
-from adjoin.index.pieces import Piece, pieces_of
 from adjoin.index.store import (
     DESCRIPTION,
     FORMAT,
@@ -33,6 +32,7 @@ from adjoin.index.store import (
     table_name,
 )
 from adjoin.locks import exclusive
+from adjoin.pieces import Piece, pieces_of
 from adjoin.ranking.lexical import terms
 from adjoin.tally import Tally
 

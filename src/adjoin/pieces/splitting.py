@@ -10,7 +10,6 @@ Every line with a letter is in exactly one piece, so that it can be found.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adjoin.corpus.document import Document
@@ -18,43 +17,15 @@ from adjoin.pairs.functions import Function, functions_below, summary
 from adjoin.pairs.languages import LANGUAGES, Language, row_for
 from adjoin.pairs.parsing import parsed
 from adjoin.pairs.passages import passages
+from adjoin.pieces.piece import FUNCTION, LINES, PASSAGE, Piece
 from adjoin.tally import Tally
 from adjoin.texts import valid_unicode
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-FUNCTION, LINES, PASSAGE = "function", "lines", "passage"  # the kinds of pieces
-
 WINDOW_LINES = 40  # about one screen, and about 500 tokens of code
 LONG_FUNCTION_LINES = 120  # without the docstring; one vector represents a longer function poorly
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a file that is embedded and found as a unit: a function, a window of lines or a passage.
-
-    Attributes:
-        path: the file, relative to the indexed root. A member of an archive is "archive.whl!path/in/it.py".
-        language: as in `Document.language`, such as "python" or "text".
-        kind: `FUNCTION`, `LINES` or `PASSAGE`.
-        name: a function's qualified name or a passage's heading; empty if there is none.
-        first_line: first line in the file, counted from 1.
-        last_line: last line in the file, inclusive.
-        text: for code, the file's lines unchanged; for prose, a passage with white space collapsed.
-        embedded: the text that the encoder reads. For a function it is the code without its docstring, as in
-            training, plus the docstring's summary; a long list of parameters would outweigh both. Otherwise it
-            equals `text`.
-    """
-
-    path: str
-    language: str
-    kind: str
-    name: str
-    first_line: int
-    last_line: int
-    text: str
-    embedded: str
 
 
 def pieces_of(document: Document) -> Iterator[Piece]:

@@ -3,8 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjoin.corpus.document import Document
-from adjoin.index.pieces import FUNCTION, LINES, LONG_FUNCTION_LINES, PASSAGE, WINDOW_LINES, Piece, pieces_of
 from adjoin.pairs.parsing import parsed
+from adjoin.pieces.piece import FUNCTION, LINES, PASSAGE, Piece
+from adjoin.pieces.splitting import LONG_FUNCTION_LINES, WINDOW_LINES, pieces_of
 
 SOURCE = '''"""Module of uploads."""
 
@@ -140,7 +141,7 @@ def test_what_is_not_parsed_is_cut_in_windows(text: str, language: str) -> None:
 
 def test_a_document_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr("adjoin.index.pieces.parsed", lambda *call: calls.append(call) or parsed(*call))
+    monkeypatch.setattr("adjoin.pieces.splitting.parsed", lambda *call: calls.append(call) or parsed(*call))
     assert [piece.name for piece in of(SOURCE) if piece.kind == FUNCTION] == [
         "upload",
         "Queue.push",

@@ -1,0 +1,35 @@
+"""Piece: the part of a file that is embedded and found as a unit."""
+
+from dataclasses import dataclass
+
+FUNCTION, LINES, PASSAGE = "function", "lines", "passage"  # the kinds of pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file that is embedded and found as a unit: a function, a window of lines or a passage.
+
+    Attributes:
+        path: the file, relative to the indexed root. A member of an archive is "archive.whl!path/in/it.py".
+        language: as in `Document.language`, such as "python" or "text".
+        kind: `FUNCTION`, `LINES` or `PASSAGE`.
+        name: a function's qualified name or a passage's heading; empty if there is none.
+        first_line: first line in the file, counted from 1.
+        last_line: last line in the file, inclusive.
+        text: for code, the file's lines unchanged; for prose, a passage with white space collapsed.
+        embedded: the text that the encoder reads. For a function it is the code without its docstring, as in
+            training, plus the docstring's summary; a long list of parameters would outweigh both. Otherwise it
+            equals `text`.
+        symbols: the names that the piece defines, unqualified, such as ("retry_upload",). A piece of several small
+            definitions has several.
+    """
+
+    path: str
+    language: str
+    kind: str
+    name: str
+    first_line: int
+    last_line: int
+    text: str
+    embedded: str
+    symbols: tuple[str, ...] = ()
