@@ -254,7 +254,7 @@ def _readable(path: Path) -> Iterator[sqlite3.Connection]:
         connection = connect(path, "mode=ro")
         stack.callback(lambda: connection.close())
         try:
-            connection.execute("SELECT 1 FROM meta").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError:
             if os.access(path.parent, os.W_OK):
                 raise
