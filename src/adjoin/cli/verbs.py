@@ -250,19 +250,20 @@ def reproduce(options: argparse.Namespace) -> None:
 
 def index(options: argparse.Namespace) -> None:
     """Run `adjoin index` with the parsed options."""
-    from adjoin.index.update import update_index
-    from adjoin.model.encoder import Encoder
+    from adjoin.index.lazy import LazyEncoder
+    from adjoin.index.refresh import refresh
     from adjoin.model.locations import portable_name
 
-    encoder = Encoder.load(options.model)
+    encoder = LazyEncoder(options.model)
     folder = options.out or options.root / ".adjoin"
     with counting("Indexing", "files") as advance:
-        report = update_index(options.root, folder, encoder, model=portable_name(options.model), progress=advance)
+        report = refresh(options.root, folder, encoder, model=portable_name(options.model), progress=advance)
     reporter = ConsoleReporter()
     reporter.say(f"{folder}: {report.summary()}")
-    if truncated := encoder.tokenizer.truncated:
+    loaded = encoder.loaded
+    if loaded is not None and (truncated := loaded.tokenizer.truncated):
         reporter.say(
-            f"{truncated:,} pieces are longer than the model's {encoder.description.max_tokens} tokens. Their"
+            f"{truncated:,} pieces are longer than the model's {loaded.description.max_tokens} tokens. Their"
             " vectors cover the beginning; lexical search covers all of it."
         )
     reporter.say("Next:")
@@ -273,13 +274,14 @@ def search(options: argparse.Namespace) -> None:
     """Run `adjoin search` with the parsed options."""
     from adjoin.index.display import as_json
     from adjoin.index.searcher import load_index
+    from adjoin.index.store import Filter
 
     searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
     hits = searcher.search(
         options.query,
         limit=options.limit,
         mode=options.mode,
-        languages=options.language,
+        where=Filter(languages=tuple(options.language or ())),
         dense_weight=options.dense_weight,
     )
     if options.json:
