@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adjoin.corpus.document import PROSE, Document
 from adjoin.corpus.encodings import REFUSED_CODECS, codec_name, decode
-from adjoin.corpus.readers.sections import Reader, UnreadableError, check_line_lengths
+from adjoin.corpus.readers.sections import Reader, UnreadableError, without_long_lines
 from adjoin.tally import Tally
 
 BinaryReader = Callable[[bytes, str, Tally], Iterator[Document]]
@@ -18,7 +18,8 @@ class Format:
     Attributes:
         language: language of its Documents: a programming language, or `PROSE`.
         reader: function (text, origin) → Documents.
-        long_lines: whether lines of any length are accepted. Elsewhere a long line means data or minified code.
+        long_lines: whether lines of any length are accepted. Elsewhere a long line means data or minified code; it
+            is counted and read as an empty line.
     """
 
     language: str
@@ -55,8 +56,10 @@ def read_bytes(data: bytes, form: Format | BinaryFormat, origin: str, tally: Tal
         else:
             text = decode(data)
             if not form.long_lines:
-                check_line_lengths(text)
-            documents = list(form.reader(text, origin))
+                text, has_long = without_long_lines(text)
+                if has_long:
+                    tally.add("line too long", origin)
+            documents = list(form.reader(text, origin)) if text.strip() else []
     except UnreadableError as error:
         tally.add(error.reason, origin)
     except Exception:  # markup parsers raise anything on broken markup, RecursionError too

@@ -45,8 +45,8 @@ def decode(data: bytes) -> str:
         data: the whole file.
 
     Raises:
-        UnreadableError: "empty" (white space at most), "binary" (not a text in any encoding) or "not UTF-8" (its
-            byte order mark is wrong).
+        UnreadableError: "empty" (white space at most), "binary" (not a text in any encoding) or "not UTF-8" (what
+            follows its byte order mark does not fit it).
     """
     text = _decoded(data)
     if not text or text.isspace():

@@ -141,7 +141,7 @@ class _Cutter:
             names = names or _names(mark for mark in marks if min(mark.level, MAX_LEVEL) == level)
             whole = Part(start, end, names, (*symbols, *(symbol for mark in marks for symbol in mark.symbols)))
             return [whole] if self.size(start, end) <= SIZE else self._windows(whole)
-        parts = []
+        parts: list[Part] = []
         group: list[Mark] = []
         begins, begin_names, begin_symbols = start, names, symbols
         for mark in marks:
@@ -174,7 +174,7 @@ class _Cutter:
 
     def _windows(self, whole: Part) -> list[Part]:
         """Cut lines without marks. All parts keep the names, the first one the symbols."""
-        parts = []
+        parts: list[Part] = []
         start = whole.start
         while start < whole.end:
             end = self._window_end(start, whole.end)

@@ -123,28 +123,26 @@ _CODE: dict[str, str] = {
 }
 
 _NAMES: dict[str, TextKind] = {
-    **dict.fromkeys("readme changelog changes news authors contributors install todo copying license licence notice"
-                    " history hacking thanks bugs faq".split(), PLAIN),
-    **dict.fromkeys("metadata pkg-info".split(), TextKind("text", PASSAGE)),
-    **dict.fromkeys("dockerfile containerfile".split(), TextKind("dockerfile", LINES, blocks.dockerfile)),
-    **dict.fromkeys("makefile gnumakefile bsdmakefile justfile .justfile".split(),
+    **dict.fromkeys(["readme", "changelog", "changes", "news", "authors", "contributors", "install", "todo", "copying", "license", "licence", "notice", "history", "hacking", "thanks", "bugs", "faq"], PLAIN),
+    **dict.fromkeys(["metadata", "pkg-info"], TextKind("text", PASSAGE)),
+    **dict.fromkeys(["dockerfile", "containerfile"], TextKind("dockerfile", LINES, blocks.dockerfile)),
+    **dict.fromkeys(["makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile"],
                     TextKind("makefile", LINES, blocks.makefile)),
-    **dict.fromkeys("rakefile gemfile vagrantfile guardfile capfile podfile fastfile appfile brewfile berksfile"
-                    " thorfile dangerfile puppetfile .irbrc .pryrc".split(), TextKind("ruby", CODE)),
-    **dict.fromkeys("sconstruct sconscript wscript build workspace buck tiltfile snakefile".split(),
+    **dict.fromkeys(["rakefile", "gemfile", "vagrantfile", "guardfile", "capfile", "podfile", "fastfile", "appfile", "brewfile", "berksfile", "thorfile", "dangerfile", "puppetfile", ".irbrc", ".pryrc"], TextKind("ruby", CODE)),
+    **dict.fromkeys(["sconstruct", "sconscript", "wscript", "build", "workspace", "buck", "tiltfile", "snakefile"],
                     TextKind("python", CODE)),
-    **dict.fromkeys("jenkinsfile".split(), TextKind("groovy", CODE)),
+    **dict.fromkeys(["jenkinsfile"], TextKind("groovy", CODE)),
     "cmakelists.txt": TextKind("cmake", CODE),
-    **dict.fromkeys(".bashrc .bash_profile .profile .zshrc .zprofile .envrc configure pkgbuild apkbuild".split(),
+    **dict.fromkeys([".bashrc", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".envrc", "configure", "pkgbuild", "apkbuild"],
                     TextKind("shell", CODE)),
     ".vimrc": TextKind("vim", CODE),
-    **dict.fromkeys(".babelrc .eslintrc .prettierrc .jshintrc .swcrc pipfile.lock".split(),
+    **dict.fromkeys([".babelrc", ".eslintrc", ".prettierrc", ".jshintrc", ".swcrc", "pipfile.lock"],
                     TextKind("json", LINES, keys.json, limit=_MANY)),
-    **dict.fromkeys(".editorconfig .gitconfig .gitmodules .flake8 .pylintrc .coveragerc .npmrc".split(),
+    **dict.fromkeys([".editorconfig", ".gitconfig", ".gitmodules", ".flake8", ".pylintrc", ".coveragerc", ".npmrc"],
                     TextKind("ini", LINES, keys.settings, limit=_MANY)),
-    **dict.fromkeys("pipfile cargo.lock".split(), TextKind("toml", LINES, keys.settings, limit=_MANY)),
+    **dict.fromkeys(["pipfile", "cargo.lock"], TextKind("toml", LINES, keys.settings, limit=_MANY)),
     ".env": TextKind("properties", LINES, keys.settings, limit=_MANY),
-    **dict.fromkeys(".clang-format .clang-tidy .yamllint .clangd".split(), TextKind("yaml", LINES, keys.yaml)),
+    **dict.fromkeys([".clang-format", ".clang-tidy", ".yamllint", ".clangd"], TextKind("yaml", LINES, keys.yaml)),
 }  # fmt: skip
 
 _INTERPRETERS = {
@@ -164,10 +162,7 @@ _MAN_PAGE = TextKind("man", PASSAGE, headings.man)
 _NAMED_BEFORE_A_DOT = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile", "readme", "changelog"})
 
 _LOCK_NAMES = frozenset(
-    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock cargo.lock"
-    " poetry.lock uv.lock pdm.lock pixi.lock pipfile.lock gemfile.lock composer.lock go.sum go.work.sum flake.lock"
-    " mix.lock pubspec.lock podfile.lock packages.lock.json gradle.lockfile package.resolved cartfile.resolved"
-    " conan.lock stack.yaml.lock cabal.project.freeze .terraform.lock.hcl module.bazel.lock mint.lock".split()
+    ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "deno.lock", "cargo.lock", "poetry.lock", "uv.lock", "pdm.lock", "pixi.lock", "pipfile.lock", "gemfile.lock", "composer.lock", "go.sum", "go.work.sum", "flake.lock", "mix.lock", "pubspec.lock", "podfile.lock", "packages.lock.json", "gradle.lockfile", "package.resolved", "cartfile.resolved", "conan.lock", "stack.yaml.lock", "cabal.project.freeze", ".terraform.lock.hcl", "module.bazel.lock", "mint.lock"]
 )
 _MINIFIED = re.compile(r"[.-]min\.(?:m?js|cjs|css)$", re.IGNORECASE)
 _SOURCE_MAP = re.compile(r"\.(?:[mc]?js|css|ts)\.map$", re.IGNORECASE)

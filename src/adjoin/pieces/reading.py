@@ -9,7 +9,7 @@
   beginning and its end. Both are counted too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,7 @@ from adjoin.pieces.cutting import Part, cut, pieces_of_parts
 from adjoin.pieces.kinds import CODE, COMPONENT, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
 from adjoin.pieces.long_lines import MAX_LINE, shorten
 from adjoin.pieces.merging import merged
-from adjoin.pieces.piece import LINES, PASSAGE, Piece
+from adjoin.pieces.piece import PASSAGE, Piece
 from adjoin.pieces.splitting import pieces_of
 from adjoin.pieces.structures import blocks, headings, tables
 from adjoin.pieces.structures.components import blocks_of
@@ -168,10 +168,9 @@ def _structure_pieces(lines: list[str], kind: TextKind, origin: str) -> Iterator
     if kind.form == TABLE:
         return tables.pieces_of_table(lines, origin, kind.language)
     parts = cut(lines, kind.marks(lines) if kind.marks is not None else [])
+    embedded: Callable[[str], str] = headings.without_decoration if kind.is_prose else str
     if kind.language == "html":
         embedded = headings.without_tags
-    else:
-        embedded = headings.without_decoration if kind.is_prose else str
     return pieces_of_parts(lines, parts, origin, kind.language, kind=kind.form, embedded=embedded)
 
 
@@ -227,6 +226,3 @@ def _document_pieces(documents: Iterator[Document]) -> Iterator[Piece]:
         yield from pieces_of_parts(
             lines, parts, document.origin, document.language, kind=PASSAGE, first_line=document.span[0]
         )
-
-
-__all__ = ["LINES", "opened_pieces", "read_pieces", "text_pieces"]

@@ -5,7 +5,7 @@ comment directly above a part belongs to it.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from adjoin.pieces.cutting import Mark
 from adjoin.pieces.structures.keys import with_comments
@@ -21,7 +21,6 @@ _GRAPHQL = re.compile(
     r"(?:extend\s+)?(type|interface|input|enum|union|scalar|directive|query|mutation|subscription|fragment|schema)\b"
     r"\s*@?([A-Za-z_]\w{0,200})?"
 )
-_CSS_CLOSE = frozenset("}")
 
 
 def dockerfile(lines: Sequence[str]) -> list[Mark]:
@@ -57,7 +56,7 @@ def makefile(lines: Sequence[str]) -> list[Mark]:
 
 
 def terraform(lines: Sequence[str]) -> list[Mark]:
-    """Marks of the blocks of Terraform and HCL, such as `resource "aws_s3_bucket" "uploads"`; its last label is a symbol."""
+    """Marks of the blocks of Terraform and HCL, such as `resource "a" "b"`, whose last label is a symbol."""
     marks = []
     for number, line in enumerate(lines):
         if "{" in line and (match := _HCL.match(line)):
@@ -98,11 +97,9 @@ def css(lines: Sequence[str]) -> list[Mark]:
         if in_comment or text.startswith(("/*", "//")):
             in_comment = "*/" not in text if in_comment or text.startswith("/*") else False
             continue
-        if text and depth <= 1 and not continued and text[0] not in _CSS_CLOSE and ("{" in text or text[-1] == ","):
+        begins = "{" in text or text[-1:] == ","
+        if begins and depth <= 1 and not continued and not text.startswith("}"):
             marks.append(Mark(number, depth + 1, text.split("{")[0].strip(" ,")[:100]))
         continued = text.endswith(",")
         depth = max(0, depth + text.count("{") - text.count("}"))
     return with_comments(marks, lines, "/*")
-
-
-Marker = Callable[[Sequence[str]], list[Mark]]

@@ -25,8 +25,8 @@ _RST_DIRECTIVE = re.compile(
 )
 _ASCIIDOC = re.compile(r"(={1,6}) +(\S.*)")
 _ORG = re.compile(r"(\*{1,8}) +(\S.*)")
-_LATEX = re.compile(r"\s{0,20}\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?\{([^}]*)")
 _LATEX_LEVELS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph")
+_LATEX = re.compile(rf"\s{{0,20}}\\({'|'.join(_LATEX_LEVELS)})\*?(?:\[[^\]]*\])?\{{([^}}]*)")
 _MAN = re.compile(r"\.(SH|Sh|SS|Ss)[ \t]+(.*)")
 _HTML_HEADING = re.compile(r"<[hH]([1-6])\b[^<>]*>")
 _TAG = re.compile(r"<[^<>]*>")
@@ -135,8 +135,8 @@ def latex(lines: Sequence[str]) -> list[Mark]:
 
 def man(lines: Sequence[str]) -> list[Mark]:
     """Marks of the headings of a man page: .SH and .SS."""
-    matches = ((number, _MAN.match(line)) for number, line in enumerate(lines) if line.startswith(".S"))
-    return named((number, 1 if match[1][1] in "Hh" else 2, match[2].strip('"')) for number, match in matches if match)
+    found = ((number, _MAN.match(line)) for number, line in enumerate(lines) if line.startswith(".S"))
+    return named((number, 1 if match[1][1] in "Hh" else 2, match[2].strip('"')) for number, match in found if match)
 
 
 def html(lines: Sequence[str]) -> list[Mark]:
