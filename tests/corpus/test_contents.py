@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adjoin.corpus.contents import Format, read_bytes
 from adjoin.corpus.formats import format_of
-from adjoin.corpus.readers.sections import MAX_LINE, UnreadableError
+from adjoin.corpus.readers.sections import MAX_LINE
 from adjoin.tally import Tally
 from growth import assert_linear
 

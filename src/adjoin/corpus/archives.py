@@ -40,7 +40,7 @@ _AR_START = b"!<arch>\n"
 _AR_HEADER = 60  # bytes: name 16, dates and owners 32, size 10, end mark 2
 
 T = TypeVar("T")
-MemberReader = Callable[[IO[bytes], str, str], Iterator[T]]  # (content, name without folders, origin) → what it gives
+MemberReader = Callable[[IO[bytes], str, str], Iterator[T]]  # (content, name without folders, origin) → its T
 _Extract = Callable[[tarfile.TarInfo], IO[bytes] | None]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from adjoin.corpus.code_languages import CODE_SUFFIXES
-from adjoin.pieces.cutting import Mark
+from adjoin.pieces.parts import Mark
 from adjoin.pieces.piece import LINES, PASSAGE
 from adjoin.pieces.structures import blocks, headings, keys
 
@@ -55,8 +55,9 @@ _STRUCTURES: dict[str, TextKind] = {
         "json", LINES, keys.json, limit=_MANY
     ),
     ".toml": TextKind("toml", LINES, keys.settings, limit=_MANY),
-    ".ini .cfg .conf .cnf .inf .desktop .service .timer .socket .editorconfig .gitconfig .flake8 .pylintrc .coveragerc"
-    " .npmrc": TextKind("ini", LINES, keys.settings, limit=_MANY),
+    ".ini .cfg .conf .cnf .inf .desktop .service .timer .socket": TextKind(
+        "ini", LINES, keys.settings, limit=_MANY
+    ),
     ".properties .env": TextKind("properties", LINES, keys.settings, limit=_MANY),
     ".dockerfile .containerfile": TextKind("dockerfile", LINES, blocks.dockerfile),
     ".mk .mak .make": TextKind("makefile", LINES, blocks.makefile),
@@ -65,8 +66,8 @@ _STRUCTURES: dict[str, TextKind] = {
     ".graphql .gql .graphqls": TextKind("graphql", LINES, blocks.graphql),
     ".css .pcss .postcss": TextKind("css", LINES, blocks.css),
     ".scss .sass .less .styl": TextKind("scss", LINES, blocks.css),
-    ".xml .xsd .xsl .xslt .csproj .vbproj .fsproj .props .targets .plist .xaml .resx .storyboard .xib .pom .wsdl .rss"
-    " .atom": TextKind("xml", LINES, limit=_MANY),
+    ".xml .xsd .xsl .xslt .csproj .vbproj .fsproj .props .targets .plist .xaml .resx .storyboard .xib .pom .wsdl"
+    " .rss .atom": TextKind("xml", LINES, limit=_MANY),
     ".svg .drawio": TextKind("xml", LINES, limit=_DRAWING),
     ".csv .tsv .psv": TextKind("csv", TABLE, limit=_FEW),
     ".jsonl .ndjson .log .dict .warc .wet .mbox": TextKind("data", LINES, limit=_FEW),
@@ -122,33 +123,33 @@ _CODE: dict[str, str] = {
     "sql": ".ddl .dml .pgsql .plsql",
 }
 
+_JSON = TextKind("json", LINES, keys.json, limit=_MANY)
+_INI = TextKind("ini", LINES, keys.settings, limit=_MANY)
+_DOCKERFILE = TextKind("dockerfile", LINES, blocks.dockerfile)
+_MAKEFILE = TextKind("makefile", LINES, blocks.makefile)
 _NAMES: dict[str, TextKind] = {
-    **dict.fromkeys(["readme", "changelog", "changes", "news", "authors", "contributors", "install", "todo", "copying", "license", "licence", "notice", "history", "hacking", "thanks", "bugs", "faq"], PLAIN),
-    **dict.fromkeys(["metadata", "pkg-info"], TextKind("text", PASSAGE)),
-    **dict.fromkeys(["dockerfile", "containerfile"], TextKind("dockerfile", LINES, blocks.dockerfile)),
-    **dict.fromkeys(["makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile"],
-                    TextKind("makefile", LINES, blocks.makefile)),
-    **dict.fromkeys(["rakefile", "gemfile", "vagrantfile", "guardfile", "capfile", "podfile", "fastfile", "appfile", "brewfile", "berksfile", "thorfile", "dangerfile", "puppetfile", ".irbrc", ".pryrc"], TextKind("ruby", CODE)),
-    **dict.fromkeys(["sconstruct", "sconscript", "wscript", "build", "workspace", "buck", "tiltfile", "snakefile"],
-                    TextKind("python", CODE)),
-    **dict.fromkeys(["jenkinsfile"], TextKind("groovy", CODE)),
+    "readme changelog changes news authors contributors install todo copying license licence notice history hacking"
+    " thanks bugs faq metadata pkg-info": PLAIN,
+    "dockerfile containerfile": _DOCKERFILE,
+    "makefile gnumakefile bsdmakefile justfile .justfile": _MAKEFILE,
+    "rakefile gemfile vagrantfile guardfile capfile podfile fastfile appfile brewfile berksfile thorfile dangerfile"
+    " puppetfile .irbrc .pryrc": TextKind("ruby", CODE),
+    "sconstruct sconscript wscript build workspace buck tiltfile snakefile": TextKind("python", CODE),
+    "jenkinsfile": TextKind("groovy", CODE),
     "cmakelists.txt": TextKind("cmake", CODE),
-    **dict.fromkeys([".bashrc", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".envrc", "configure", "pkgbuild", "apkbuild"],
-                    TextKind("shell", CODE)),
+    ".bashrc .bash_profile .profile .zshrc .zprofile .envrc configure pkgbuild apkbuild": TextKind("shell", CODE),
     ".vimrc": TextKind("vim", CODE),
-    **dict.fromkeys([".babelrc", ".eslintrc", ".prettierrc", ".jshintrc", ".swcrc", "pipfile.lock"],
-                    TextKind("json", LINES, keys.json, limit=_MANY)),
-    **dict.fromkeys([".editorconfig", ".gitconfig", ".gitmodules", ".flake8", ".pylintrc", ".coveragerc", ".npmrc"],
-                    TextKind("ini", LINES, keys.settings, limit=_MANY)),
-    **dict.fromkeys(["pipfile", "cargo.lock"], TextKind("toml", LINES, keys.settings, limit=_MANY)),
+    ".babelrc .eslintrc .prettierrc .jshintrc .swcrc": _JSON,
+    ".editorconfig .gitconfig .gitmodules .flake8 .pylintrc .coveragerc .npmrc": _INI,
+    "pipfile": TextKind("toml", LINES, keys.settings, limit=_MANY),
     ".env": TextKind("properties", LINES, keys.settings, limit=_MANY),
-    **dict.fromkeys([".clang-format", ".clang-tidy", ".yamllint", ".clangd"], TextKind("yaml", LINES, keys.yaml)),
-}  # fmt: skip
+    ".clang-format .clang-tidy .yamllint .clangd": TextKind("yaml", LINES, keys.yaml, limit=_MANY),
+}
 
 _INTERPRETERS = {
     "python": "python", "pypy": "python", "node": "javascript", "nodejs": "javascript", "bun": "typescript",
-    "deno": "typescript", "ts-node": "typescript", "tsx": "typescript", "ruby": "ruby", "perl": "perl", "php": "php",
-    "sh": "shell", "ash": "shell", "dash": "shell", "ksh": "shell", "zsh": "shell", "bash": "bash", "bats": "bash",
+    "deno": "typescript", "ts-node": "typescript", "tsx": "typescript", "ruby": "ruby", "perl": "perl",
+    "php": "php", "sh": "shell", "ash": "shell", "dash": "shell", "ksh": "shell", "zsh": "shell", "bash": "bash", "bats": "bash",
     "fish": "fish", "lua": "lua", "luajit": "lua", "tclsh": "tcl", "wish": "tcl", "awk": "awk", "gawk": "awk",
     "rscript": "r", "julia": "julia", "elixir": "elixir", "escript": "erlang", "groovy": "groovy",
     "scala": "scala", "kotlin": "kotlin", "runhaskell": "haskell", "stack": "haskell", "ocaml": "ocaml",
@@ -161,9 +162,13 @@ _MAN_PAGE = TextKind("man", PASSAGE, headings.man)
 # `Dockerfile.web`, `Makefile.am`, `README.de`: the name before the first dot decides if the suffix is unknown.
 _NAMED_BEFORE_A_DOT = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile", "readme", "changelog"})
 
-_LOCK_NAMES = frozenset(
-    ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "deno.lock", "cargo.lock", "poetry.lock", "uv.lock", "pdm.lock", "pixi.lock", "pipfile.lock", "gemfile.lock", "composer.lock", "go.sum", "go.work.sum", "flake.lock", "mix.lock", "pubspec.lock", "podfile.lock", "packages.lock.json", "gradle.lockfile", "package.resolved", "cartfile.resolved", "conan.lock", "stack.yaml.lock", "cabal.project.freeze", ".terraform.lock.hcl", "module.bazel.lock", "mint.lock"]
-)
+_LOCK_NAMES = """
+    package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock cargo.lock poetry.lock
+    uv.lock pdm.lock pixi.lock pipfile.lock gemfile.lock composer.lock go.sum go.work.sum flake.lock mix.lock
+    pubspec.lock podfile.lock packages.lock.json gradle.lockfile package.resolved cartfile.resolved conan.lock
+    stack.yaml.lock cabal.project.freeze .terraform.lock.hcl module.bazel.lock mint.lock
+"""
+_LOCKS = frozenset(_LOCK_NAMES.split())
 _MINIFIED = re.compile(r"[.-]min\.(?:m?js|cjs|css)$", re.IGNORECASE)
 _SOURCE_MAP = re.compile(r"\.(?:[mc]?js|css|ts)\.map$", re.IGNORECASE)
 
@@ -171,10 +176,10 @@ _SOURCE_MAP = re.compile(r"\.(?:[mc]?js|css|ts)\.map$", re.IGNORECASE)
 def unread_reason(name: str) -> str:
     """The reason not to read a file of this name, whatever it holds; "" if it is read.
 
-    Lock files, source maps and minified copies are text, but nobody searches for a place in them: what they hold is
-    written, in words, in the file that they were made of.
+    Lock files, source maps and minified copies are text, but nobody searches for a place in them: what they hold
+    is written, in words, in the file that they were made of.
     """
-    if name.lower() in _LOCK_NAMES:
+    if name.lower() in _LOCKS:
         return "lock file"
     if _MINIFIED.search(name):
         return "minified"
@@ -189,7 +194,7 @@ def text_kind(name: str, first_line: str) -> TextKind:
         first_line: its first line; that of a script names its interpreter.
     """
     lower = name.lower()
-    if known := _NAMES.get(lower):
+    if known := _by_name().get(lower):
         return known
     suffix = _suffix(lower)
     if suffix == ".in" and (inner := _suffix(lower[:-3])) in _by_suffix():  # a template of autoconf or CMake
@@ -202,7 +207,7 @@ def text_kind(name: str, first_line: str) -> TextKind:
         return _MAN_PAGE
     stem = lower.split(".", 1)[0]
     if stem in _NAMED_BEFORE_A_DOT:
-        return _NAMES[stem]
+        return _by_name()[stem]
     if first_line.startswith("<?xml"):
         return _by_suffix()[".xml"]
     if first_line[:14].lower() == "<!doctype html":
@@ -219,6 +224,11 @@ def _script_language(first_line: str) -> str:
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     program = words[0].rsplit("/", 1)[-1].lower() if words else ""
     return _INTERPRETERS.get(program) or _INTERPRETERS.get(program.rstrip("0123456789."), "")
+
+
+@cache
+def _by_name() -> dict[str, TextKind]:
+    return {name: kind for names, kind in _NAMES.items() for name in names.split()}
 
 
 @cache

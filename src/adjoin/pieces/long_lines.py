@@ -1,7 +1,7 @@
 """Long lines: what is kept of an inline image, a data table or minified code, so that they do not flood an index.
 
-A line of more than `MAX_LINE` characters is data if it has few spaces. Of data, the beginning and the end are kept,
-with " … " between them: the beginning has the name that somebody searches for, and the end closes the string, so
+A line of more than `MAX_LINE` characters is data if it has few spaces. Of data, the beginning and the end are
+kept, with " … " between them: the beginning has the name that somebody searches for; the end closes the string, so
 that the code around it can still be parsed. A long line of words, such as a paragraph, is kept whole.
 """
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from adjoin.pieces.cutting import MERGED
+from adjoin.pieces.parts import MERGED
 from adjoin.pieces.piece import Piece
 
 

@@ -24,7 +24,7 @@ from adjoin.corpus.formats import archive_kind, format_of, plain_name
 from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.sections import UnreadableError
 from adjoin.corpus.sources import failure_reason
-from adjoin.pieces.cutting import Part, cut, pieces_of_parts
+from adjoin.pieces.parts import Part, cut, pieces_of_parts
 from adjoin.pieces.kinds import CODE, COMPONENT, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
 from adjoin.pieces.long_lines import MAX_LINE, shorten
 from adjoin.pieces.merging import merged

@@ -7,7 +7,7 @@ comment directly above a part belongs to it.
 import re
 from collections.abc import Sequence
 
-from adjoin.pieces.cutting import Mark
+from adjoin.pieces.parts import Mark
 from adjoin.pieces.structures.keys import with_comments
 
 _FROM = re.compile(r"\s{0,8}FROM\s+(\S{1,200})(?:\s+AS\s+(\S{1,100}))?", re.IGNORECASE)
@@ -49,22 +49,23 @@ def makefile(lines: Sequence[str]) -> list[Mark]:
             target = match[1].strip()
             if not target.startswith("."):
                 marks.append(Mark(number, 1, target, tuple(target.split()[:8])))
-        elif "=" in line or line.startswith("define"):
-            if match := _DEFINE.match(line):
-                marks.append(Mark(number, 2, match[1] or match[2], (match[1] or match[2],)))
+        elif match := _DEFINE.match(line):
+            marks.append(Mark(number, 2, match[1] or match[2], (match[1] or match[2],)))
     return with_comments(marks, lines, "#")
 
 
 def terraform(lines: Sequence[str]) -> list[Mark]:
     """Marks of the blocks of Terraform and HCL, such as `resource "a" "b"`, whose last label is a symbol."""
     marks = []
+    outer = ""
     for number, line in enumerate(lines):
         if "{" in line and (match := _HCL.match(line)):
             labels = _HCL_LABEL.findall(match[2])
-            marks.append(Mark(number, 1, " ".join([match[1], *labels]), tuple(labels[-1:])))
+            outer = " ".join([match[1], *labels])
+            marks.append(Mark(number, 1, outer, tuple(labels[-1:])))
         elif "{" in line and line[:1] == " " and (match := _HCL.match(line.lstrip())):
-            outer = marks[-1].name.split(" › ")[0] if marks else ""
-            marks.append(Mark(number, 1 + (len(line) - len(line.lstrip()) + 1) // 2, f"{outer} › {match[1]}"))
+            level = 1 + (len(line) - len(line.lstrip()) + 1) // 2
+            marks.append(Mark(number, level, f"{outer} {match[1]}".strip()))
     return with_comments(marks, lines, "#/")
 
 

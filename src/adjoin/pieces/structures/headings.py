@@ -7,7 +7,7 @@ code blocks, tables and lists too. The name of a section holds the headings abov
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from adjoin.pieces.cutting import Mark
+from adjoin.pieces.parts import Mark
 
 _SEPARATOR = " > "
 _NAMED_LEVELS = 3  # headings in a name
@@ -136,7 +136,7 @@ def latex(lines: Sequence[str]) -> list[Mark]:
 def man(lines: Sequence[str]) -> list[Mark]:
     """Marks of the headings of a man page: .SH and .SS."""
     found = ((number, _MAN.match(line)) for number, line in enumerate(lines) if line.startswith(".S"))
-    return named((number, 1 if match[1][1] in "Hh" else 2, match[2].strip('"')) for number, match in found if match)
+    return named((line, 1 if match[1][1] in "Hh" else 2, match[2].strip('"')) for line, match in found if match)
 
 
 def html(lines: Sequence[str]) -> list[Mark]:

@@ -7,7 +7,7 @@ deep or too broken. A piece is named by the keys around it: "services.queue.imag
 import re
 from collections.abc import Sequence
 
-from adjoin.pieces.cutting import MAX_LEVEL, Mark
+from adjoin.pieces.parts import MAX_LEVEL, Mark
 
 _PLAIN_KEY = r"""[^\s#"'{}\[\],&*!|>%@`-][^:#]{0,100}?|-[^\s:#][^:#]{0,99}"""
 _YAML_KEY = re.compile(rf"""( *)((?:- +)*)(?:"([^"]{{1,100}})"|'([^']{{1,100}})'|({_PLAIN_KEY})) *:(?: |$)""")

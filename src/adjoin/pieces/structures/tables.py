@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from adjoin.pieces.cutting import cut, pieces_of_parts
+from adjoin.pieces.parts import cut, pieces_of_parts
 from adjoin.pieces.piece import Piece
 
 _MAX_HEADER = 300  # characters of the header that are embedded with each piece

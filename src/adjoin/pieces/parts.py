@@ -4,7 +4,8 @@ A structure names its boundaries as `Mark`s: the line where a section, key, targ
 The size policy is the same for all structures:
 
 - What fits into `SIZE` characters is one piece.
-- What is larger is cut at its highest marks; what has none is cut at empty lines, or before its least indented line.
+- What is larger is cut at its highest marks. Without marks, it is cut at
+  empty lines, or before its least indented line.
 - Small neighbours are merged, up to `MERGED` characters.
 - A line of more than `SIZE` characters is cut at spaces. Each part has the number of that line.
 
