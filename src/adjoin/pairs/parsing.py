@@ -16,7 +16,7 @@ from adjoin.pairs.languages import Language, parser_for
 from adjoin.pairs.quality import TOO_DEEP, UNPARSABLE
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Node, Parser
 
 
 def parsed(source: bytes, language: Language) -> "Node | str":
@@ -33,7 +33,21 @@ def parsed(source: bytes, language: Language) -> "Node | str":
     Returns:
         The root of the syntax tree, or the name of the file rule that rejects this source.
     """
-    if _too_deep(source, language):
+    return parsed_by(parser_for(language.name), language.name, source)
+
+
+def parsed_by(parser: "Parser", grammar: str, source: bytes) -> "Node | str":
+    """Parse source code with a given parser, within the bounds of `parsed`.
+
+    Args:
+        parser: a parser of the grammar.
+        grammar: the grammar's name, which decides what is rejected before it is parsed.
+        source: source code in UTF-8.
+
+    Returns:
+        The root of the syntax tree, or the name of the file rule that rejects this source.
+    """
+    if _too_deep(source, grammar):
         return TOO_DEEP
     reads = _READS + _READS_PER_CHUNK * (len(source) // _CHUNK)
     steps = _STEPS + _STEPS_PER_CHUNK * (len(source) // _CHUNK)
@@ -53,7 +67,6 @@ def parsed(source: bytes, language: Language) -> "Node | str":
         steps -= 1
         return steps <= 0
 
-    parser = parser_for(language.name)
     try:
         tree = parser.parse(read, progress_callback=out_of_steps)
     except ValueError:  # stopped by the callback
@@ -67,8 +80,8 @@ def parsed(source: bytes, language: Language) -> "Node | str":
 # -- nesting ----------------------------------------------------------------------------------------------------
 
 
-def _too_deep(source: bytes, language: Language) -> bool:
-    check = _CHECKS.get(language.name)
+def _too_deep(source: bytes, grammar: str) -> bool:
+    check = _CHECKS.get(grammar)
     return check is not None and check(source)
 
 
