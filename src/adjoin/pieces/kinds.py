@@ -128,12 +128,12 @@ _INI = TextKind("ini", LINES, keys.settings, limit=_MANY)
 _DOCKERFILE = TextKind("dockerfile", LINES, blocks.dockerfile)
 _MAKEFILE = TextKind("makefile", LINES, blocks.makefile)
 _NAMES: dict[str, TextKind] = {
-    "readme changelog changes news authors contributors install todo copying license licence notice history hacking"
-    " thanks bugs faq metadata pkg-info": PLAIN,
+    "readme changelog changes news authors contributors install todo copying license licence notice history"
+    " hacking thanks bugs faq metadata pkg-info": PLAIN,
     "dockerfile containerfile": _DOCKERFILE,
     "makefile gnumakefile bsdmakefile justfile .justfile": _MAKEFILE,
-    "rakefile gemfile vagrantfile guardfile capfile podfile fastfile appfile brewfile berksfile thorfile dangerfile"
-    " puppetfile .irbrc .pryrc": TextKind("ruby", CODE),
+    "rakefile gemfile vagrantfile guardfile capfile podfile fastfile appfile brewfile berksfile thorfile"
+    " dangerfile puppetfile .irbrc .pryrc": TextKind("ruby", CODE),
     "sconstruct sconscript wscript build workspace buck tiltfile snakefile": TextKind("python", CODE),
     "jenkinsfile": TextKind("groovy", CODE),
     "cmakelists.txt": TextKind("cmake", CODE),
@@ -146,16 +146,15 @@ _NAMES: dict[str, TextKind] = {
     ".clang-format .clang-tidy .yamllint .clangd": TextKind("yaml", LINES, keys.yaml, limit=_MANY),
 }
 
-_INTERPRETERS = {
-    "python": "python", "pypy": "python", "node": "javascript", "nodejs": "javascript", "bun": "typescript",
-    "deno": "typescript", "ts-node": "typescript", "tsx": "typescript", "ruby": "ruby", "perl": "perl",
-    "php": "php", "sh": "shell", "ash": "shell", "dash": "shell", "ksh": "shell", "zsh": "shell", "bash": "bash", "bats": "bash",
-    "fish": "fish", "lua": "lua", "luajit": "lua", "tclsh": "tcl", "wish": "tcl", "awk": "awk", "gawk": "awk",
-    "rscript": "r", "julia": "julia", "elixir": "elixir", "escript": "erlang", "groovy": "groovy",
-    "scala": "scala", "kotlin": "kotlin", "runhaskell": "haskell", "stack": "haskell", "ocaml": "ocaml",
-    "swift": "swift", "pwsh": "powershell", "dart": "dart", "crystal": "crystal", "nix-shell": "nix",
-    "clojure": "clojure", "bb": "clojure", "osascript": "javascript", "uv": "python", "pipx": "python",
+_INTERPRETERS = {  # language → the programs that run it, without their versions
+    "python": "python pypy uv pipx", "javascript": "node nodejs osascript", "typescript": "bun deno ts-node tsx",
+    "ruby": "ruby", "perl": "perl", "php": "php", "shell": "sh ash dash ksh zsh", "bash": "bash bats", "fish": "fish",
+    "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript", "julia": "julia",
+    "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala", "kotlin": "kotlin",
+    "haskell": "runhaskell stack", "ocaml": "ocaml", "swift": "swift", "powershell": "pwsh", "dart": "dart",
+    "crystal": "crystal", "nix": "nix-shell", "clojure": "clojure bb",
 }  # fmt: skip
+_BY_PROGRAM = {program: language for language, programs in _INTERPRETERS.items() for program in programs.split()}
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?([^\s/]+)((?:\s+\S+){0,6})")
 _MAN_NAME = re.compile(r"(?<!\.so)\.[1-9][a-z]{0,9}$", re.IGNORECASE)
 _MAN_PAGE = TextKind("man", PASSAGE, headings.man)
@@ -163,10 +162,10 @@ _MAN_PAGE = TextKind("man", PASSAGE, headings.man)
 _NAMED_BEFORE_A_DOT = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile", "readme", "changelog"})
 
 _LOCK_NAMES = """
-    package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock cargo.lock poetry.lock
-    uv.lock pdm.lock pixi.lock pipfile.lock gemfile.lock composer.lock go.sum go.work.sum flake.lock mix.lock
-    pubspec.lock podfile.lock packages.lock.json gradle.lockfile package.resolved cartfile.resolved conan.lock
-    stack.yaml.lock cabal.project.freeze .terraform.lock.hcl module.bazel.lock mint.lock
+    package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock cargo.lock
+    poetry.lock uv.lock pdm.lock pixi.lock pipfile.lock gemfile.lock composer.lock go.sum go.work.sum flake.lock
+    mix.lock pubspec.lock podfile.lock packages.lock.json gradle.lockfile package.resolved cartfile.resolved
+    conan.lock stack.yaml.lock cabal.project.freeze .terraform.lock.hcl module.bazel.lock mint.lock
 """
 _LOCKS = frozenset(_LOCK_NAMES.split())
 _MINIFIED = re.compile(r"[.-]min\.(?:m?js|cjs|css)$", re.IGNORECASE)
@@ -223,7 +222,7 @@ def _script_language(first_line: str) -> str:
     if words[0] == "env":  # env -S VAR=x python3 -u
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     program = words[0].rsplit("/", 1)[-1].lower() if words else ""
-    return _INTERPRETERS.get(program) or _INTERPRETERS.get(program.rstrip("0123456789."), "")
+    return _BY_PROGRAM.get(program) or _BY_PROGRAM.get(program.rstrip("0123456789."), "")
 
 
 @cache

@@ -24,12 +24,12 @@ from adjoin.corpus.formats import archive_kind, format_of, plain_name
 from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.sections import UnreadableError
 from adjoin.corpus.sources import failure_reason
-from adjoin.pieces.parts import Part, cut, pieces_of_parts
+from adjoin.pieces.code import code_pieces
 from adjoin.pieces.kinds import CODE, COMPONENT, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
 from adjoin.pieces.long_lines import MAX_LINE, shorten
 from adjoin.pieces.merging import merged
+from adjoin.pieces.parts import Part, cut, pieces_of_parts
 from adjoin.pieces.piece import PASSAGE, Piece
-from adjoin.pieces.splitting import pieces_of
 from adjoin.pieces.structures import blocks, headings, tables
 from adjoin.pieces.structures.components import blocks_of
 from adjoin.pieces.structures.notebooks import read_notebook
@@ -106,9 +106,9 @@ def text_pieces(text: str, name: str, origin: str, tally: Tally) -> Iterator[Pie
         if number_cut:
             tally.add(LONG_LINE, origin, number_cut)
         if kind.form == CODE:
-            pieces = _code_pieces("\n".join(lines), kind.language, origin)
+            pieces = iter(code_pieces("\n".join(lines), kind.language, origin, tally=tally))
         elif kind.form == COMPONENT:
-            pieces = _component_pieces(lines, kind.language, origin)
+            pieces = _component_pieces(lines, kind.language, origin, tally)
         else:
             pieces = _structure_pieces(lines, kind, origin)
     if not kind.limit:
@@ -159,10 +159,6 @@ def _member_reason(path: str) -> str:
     return "nested archive" if archive_kind(name) else unread_reason(plain_name(name))
 
 
-def _code_pieces(text: str, language: str, origin: str, first_line: int = 1) -> Iterator[Piece]:
-    return pieces_of(Document.of(text, language, origin, first_line=first_line))
-
-
 def _structure_pieces(lines: list[str], kind: TextKind, origin: str) -> Iterator[Piece]:
     """The pieces of a text whose structure is told by its lines."""
     if kind.form == TABLE:
@@ -174,13 +170,14 @@ def _structure_pieces(lines: list[str], kind: TextKind, origin: str) -> Iterator
     return pieces_of_parts(lines, parts, origin, kind.language, kind=kind.form, embedded=embedded)
 
 
-def _component_pieces(lines: list[str], language: str, origin: str) -> Iterator[Piece]:
+def _component_pieces(lines: list[str], language: str, origin: str, tally: Tally) -> Iterator[Piece]:
     """The pieces of a Vue, Svelte or Astro component, all in the component's language."""
     pieces: list[Piece] = []
     for block in blocks_of(lines, language):
         inner = lines[block.start : block.end]
         if block.name == "script":
-            script = _code_pieces("\n".join(inner), block.language, origin, block.start + 1)
+            code = "\n".join(inner)
+            script = code_pieces(code, block.language, origin, first_line=block.start + 1, tally=tally)
             pieces += [replace(piece, language=language) for piece in script]
         else:
             parts = cut(inner, blocks.css(inner) if block.language else [])
@@ -199,7 +196,7 @@ def _notebook_pieces(text: str, origin: str, tally: Tally) -> Iterator[Piece]:
         if number_cut:
             tally.add(LONG_LINE, origin, number_cut)
         if cell.kind == "code":
-            found = list(_code_pieces("\n".join(lines), notebook.language, origin))
+            found = code_pieces("\n".join(lines), notebook.language, origin, tally=tally)
             found = [piece if piece.name else replace(piece, name=heading) for piece in found]
         else:
             marks = headings.markdown(lines)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _OPENING = re.compile(r"\s{0,8}<(script|template|style|[a-z][\w-]{1,40})\b([^>]{0,500})>\s*$", re.IGNORECASE)
 _LANGUAGE = re.compile(r"""\blang\s*=\s*["']?(\w+)""")
-_LANGUAGES = {"ts": "typescript", "tsx": "typescript", "typescript": "typescript", "coffee": "coffeescript"}
+_LANGUAGES = {"ts": "typescript", "typescript": "typescript", "tsx": "tsx", "coffee": "coffeescript"}
 
 
 @dataclass(frozen=True, slots=True)
