@@ -38,7 +38,7 @@ class TextKind:
 
 PLAIN = TextKind("text", PASSAGE, headings.rest)  # plain text often underlines its headings
 _FEW, _MANY, _DRAWING = 32, 256, 2  # pieces of tables and logs; of data with keys; of drawings, mostly coordinates
-_UNKNOWN = TextKind("text", LINES)
+_UNKNOWN = TextKind("text", LINES, limit=_MANY)
 
 _STRUCTURES: dict[str, TextKind] = {
     ".txt .text": PLAIN,
@@ -49,7 +49,7 @@ _STRUCTURES: dict[str, TextKind] = {
     ".adoc .asciidoc .asc": TextKind("asciidoc", PASSAGE, headings.asciidoc),
     ".org": TextKind("org", PASSAGE, headings.org),
     ".tex .latex .ltx": TextKind("latex", PASSAGE, headings.latex),
-    ".html .htm .xhtml .shtml": TextKind("html", PASSAGE, headings.html),
+    ".html .htm .xhtml .shtml": TextKind("html", PASSAGE, headings.html, limit=_MANY),
     ".yaml .yml": TextKind("yaml", LINES, keys.yaml, limit=_MANY),
     ".json .json5 .jsonc .geojson .webmanifest .avsc .arb .code-workspace": TextKind(
         "json", LINES, keys.json, limit=_MANY
@@ -148,8 +148,8 @@ _NAMES: dict[str, TextKind] = {
 
 _INTERPRETERS = {  # language → the programs that run it, without their versions
     "python": "python pypy uv pipx", "javascript": "node nodejs osascript", "typescript": "bun deno ts-node tsx",
-    "ruby": "ruby", "perl": "perl", "php": "php", "shell": "sh ash dash ksh zsh", "bash": "bash bats", "fish": "fish",
-    "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript", "julia": "julia",
+    "ruby": "ruby", "perl": "perl", "php": "php", "shell": "sh ash dash ksh zsh", "bash": "bash bats",
+    "fish": "fish", "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript", "julia": "julia",
     "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala", "kotlin": "kotlin",
     "haskell": "runhaskell stack", "ocaml": "ocaml", "swift": "swift", "powershell": "pwsh", "dart": "dart",
     "crystal": "crystal", "nix": "nix-shell", "clojure": "clojure bb",

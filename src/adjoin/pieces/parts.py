@@ -55,14 +55,15 @@ class Part:
     symbols: tuple[str, ...] = ()
 
 
-def cut(lines: Sequence[str], marks: Sequence[Mark]) -> list[Part]:
+def cut(lines: Sequence[str], marks: Sequence[Mark], *, measure: Callable[[str], int] = len) -> list[Part]:
     """Cut lines into parts of at most `SIZE` characters, in order; a longer line is a part on its own.
 
     Args:
         lines: the lines of the file.
         marks: in the order of their lines, at most one for each line.
+        measure: a line → the number of characters that it counts as.
     """
-    cutter = _Cutter(lines)
+    cutter = _Cutter(lines, measure)
     return cutter.cut(0, len(lines), list(marks), (), ())
 
 
@@ -126,9 +127,9 @@ def segments(line: str) -> Iterator[str]:
 class _Cutter:
     """The lines of one file, with the sums of their lengths."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], measure: Callable[[str], int]) -> None:
         self._lines = lines
-        self._ends = [0, *accumulate(len(line) + 1 for line in lines)]
+        self._ends = [0, *accumulate(measure(line) + 1 for line in lines)]
 
     def size(self, start: int, end: int) -> int:
         return self._ends[end] - self._ends[start]

@@ -163,9 +163,11 @@ def _structure_pieces(lines: list[str], kind: TextKind, origin: str) -> Iterator
     """The pieces of a text whose structure is told by its lines."""
     if kind.form == TABLE:
         return tables.pieces_of_table(lines, origin, kind.language)
-    parts = cut(lines, kind.marks(lines) if kind.marks is not None else [])
+    is_html = kind.language == "html"
+    marks = kind.marks(lines) if kind.marks is not None else []
+    parts = cut(lines, marks, measure=headings.html_size if is_html else len)
     embedded: Callable[[str], str] = headings.without_decoration if kind.is_prose else str
-    if kind.language == "html":
+    if is_html:
         embedded = headings.without_tags
     return pieces_of_parts(lines, parts, origin, kind.language, kind=kind.form, embedded=embedded)
 

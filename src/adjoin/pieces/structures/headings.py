@@ -29,6 +29,7 @@ _LATEX_LEVELS = ("part", "chapter", "section", "subsection", "subsubsection", "p
 _LATEX = re.compile(rf"\s{{0,20}}\\({'|'.join(_LATEX_LEVELS)})\*?(?:\[[^\]]*\])?\{{([^}}]*)")
 _MAN = re.compile(r"\.(SH|Sh|SS|Ss)[ \t]+(.*)")
 _HTML_HEADING = re.compile(r"<[hH]([1-6])\b[^<>]*>")
+_MARKUP_SHARE = 3  # pages of generated documentation are nine tenths markup
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -156,6 +157,13 @@ def html(lines: Sequence[str]) -> list[Mark]:
 def without_tags(text: str) -> str:
     """What an encoder reads of HTML: the text with tags removed and white space collapsed."""
     return " ".join(_TAG.sub(" ", text).split())
+
+
+def html_size(line: str) -> int:
+    """The characters that a line of HTML counts as: its text, or a third of it all where it is mostly markup."""
+    if "<" not in line:
+        return len(line)
+    return max(len(without_tags(line)), len(line) // _MARKUP_SHARE)
 
 
 _DECORATION = re.compile(r"[|*_=~^#+`>-]{2,}|[|]")
