@@ -7,15 +7,16 @@ FOLDER/NAME/source holds a repository's code and FOLDER/NAME/queries.json its qu
 indexed into a temporary folder and searched through `Searcher.search(query, limit=10)`, as `adjoin search` does.
 
 The metric. A hit counts for a target if its path ends with the target's path, and its lines meet the target's
-where the target has lines. Relevant and secondary targets count alike, each once, at the rank of its first hit. Ranks
-are those of the ten hits as a user sees them: three pieces of one file take three ranks, and the second and third gain
-nothing. nDCG@10 = Σ 1 / log2(rank + 1) over the targets that were hit, divided by the same sum with the targets at
-the first ranks.
+where the target has lines. Relevant and secondary targets count alike, each once, at the rank of its first hit.
+Ranks are those of the ten hits as a user sees them: three pieces of one file take three ranks, and the second and
+third gain nothing. nDCG@10 = Σ 1 / log2(rank + 1) over the targets that were hit, divided by the same sum with the
+targets at the first ranks.
 
 Baselines on the same pieces: "bm25" and "vectors" alone, and "fusion", the sum of both z-scores over all pieces
-with the model's own weight, which `adjoin search` was before it had a ranking. OUT/report.json has a result for all
-questions, for each category, and for each repository ("all/NAME"), with 95 % bootstrap intervals over questions,
-and the paired differences to the baselines. OUT/report.md is a table of them, OUT/questions.jsonl has each question.
+with the model's own weight, which `adjoin search` was before it had a ranking. OUT/report.json has a result for
+all questions, for each category, and for each repository ("all/NAME"), with 95 % bootstrap intervals over
+questions, and the paired differences to the baselines. OUT/report.md is a table of them, OUT/questions.jsonl has
+each question.
 """
 
 import argparse
