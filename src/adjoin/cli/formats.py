@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from adjoin.cli.hits import best_line, one_line
-from adjoin.cli.terminal import safe
+from adjoin.cli.hits import best_line
+from adjoin.cli.terminal import one_line, safe
 from adjoin.index.repositories import Found
 from adjoin.ranking.lexical import terms
 

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from adjoin.cli.terminal import DIM, MATCH, NAME, PATH, WARNING, cut, painted, safe
+from adjoin.cli.terminal import DIM, MATCH, NAME, PATH, WARNING, cut, one_line, painted, safe
 from adjoin.index.repositories import Found
 from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
@@ -103,11 +103,6 @@ def _heading(found: Found, layout: Layout) -> str:
 def evidence_line(hit: Hit) -> str:
     """The evidence for a hit in one line, such as "vector 0.712, words 0.551, definition 1.000"."""
     return ", ".join(f"{name} {value:.3f}" for name, value in hit.evidence.items()) or "no evidence is kept"
-
-
-def one_line(text: str) -> str:
-    """A name as one safe line; a file name may hold a line end."""
-    return safe(text).replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", "\N{REPLACEMENT CHARACTER}")
 
 
 def header_of(hit: Hit) -> int:

@@ -47,6 +47,11 @@ def safe(text: str) -> str:
 _UNSAFE = ("Cc", "Cf", "Zl", "Zp")
 
 
+def one_line(text: str) -> str:
+    """A name as one safe line; a file name may hold a line end."""
+    return safe(text).replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", "\N{REPLACEMENT CHARACTER}")
+
+
 def cells(text: str) -> int:
     """The number of columns that a text without control characters takes on a terminal."""
     if text.isascii():

@@ -8,13 +8,22 @@ index of its own.
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
+from adjoin.index.choice import Choice
+from adjoin.index.lazy import LazyEncoder
 from adjoin.index.locating import find_index, index_folder
-from adjoin.index.search import Hit
+from adjoin.index.refresh import RefreshReport, refresh
+from adjoin.index.search import Hit, Mode
+from adjoin.index.searcher import Searcher
+from adjoin.index.sqlite import DATABASE, SQLiteStore
+from adjoin.index.store import EVERYTHING, Filter
+from adjoin.model.locations import locate_model, portable_name
+
+DEFAULT_MODEL = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +102,6 @@ def targets_of(paths: Sequence[Path] = (), *, index: Path | None = None) -> list
 
 
 def _target_of_index(index: Path) -> Target:
-    from adjoin.index.store import read_description
-
     beside = index.resolve().parent
     if index.resolve() == index_folder(beside):  # as usual; the folder may have moved since it was indexed
         return Target(beside, index, index.parent)
@@ -169,7 +176,7 @@ class Repositories:
         self.refreshes = refreshes
         self._model, self._words_only = model, words_only
         self._notice, self._progress = notice, progress
-        self._encoders = Encoders()
+        self._encoders: dict[str, LazyEncoder] = {}
         self._searchers: dict[Path, Searcher] = {}
 
     def search(
@@ -199,15 +206,19 @@ class Repositories:
             AdjoinError: the query is empty, a value is out of range, or an index or its model is missing or damaged.
         """
         hits: list[Found] = []
-        for target in targets:
-            searcher = self.searcher(target)
-            within = replace(where, within=tuple(target.within))
-            answers = searcher.search(query, limit=limit, mode=mode, where=within, dense_weight=dense_weight)
+        for target, searcher in self._speaking(targets, where.languages):
+            known = set(searcher.languages()) if where.languages else set()
+            inside = replace(
+                where, within=tuple(target.within), languages=tuple(one for one in where.languages if one in known)
+            )
+            answers = searcher.search(query, limit=limit, mode=mode, where=inside, dense_weight=dense_weight)
             hits += [Found(hit, target.file(hit.path), target.root) for hit in answers]
         hits.sort(key=lambda found: -found.hit.score)  # stable: an index's own order among equal scores
         return hits[:limit]
 
-    def similar(self, target: Target, path: str, line: int, *, limit: int = 10) -> list[Found]:
+    def similar(
+        self, target: Target, path: str, line: int, *, limit: int = 10, where: Filter = EVERYTHING
+    ) -> list[Found]:
         """Search an index for pieces that are like the one at a line of a file, without that one.
 
         Args:
@@ -215,26 +226,112 @@ class Repositories:
             path: the file, relative to the indexed folder.
             line: the line, counted from 1.
             limit: the maximum number of hits.
+            where: which pieces are searched, in addition to the parts that the target names.
 
         Raises:
             AdjoinError: the file is not in the index, or has no piece at that line.
         """
-        hits = self.searcher(target).similar(path, line, limit=limit)
+        inside = replace(where, within=tuple(target.within))
+        hits = self.searcher(target).similar(path, line, limit=limit, where=inside)
         return [Found(hit, target.file(hit.path), target.root) for hit in hits]
 
     def searcher(self, target: Target) -> Searcher:
         """The open index of a target, refreshed if that is wanted.
 
         Raises:
-            AdjoinError: there is no index and none can be made.
+            AdjoinError: there is no index and none can be made, or its model is missing.
         """
-        if self.refreshes:
-            self._refresh(target)
         searcher = self._searchers.get(target.folder)
-        if searcher is None:
-            searcher = load_index(target.folder, model=self._model, words_only=self._words_only)
-            self._searchers[target.folder] = searcher
+        if searcher is None or self.refreshes:
+            searcher = self._searchers[target.folder] = self._refreshed(target, searcher)
         return searcher
+
+    def _speaking(self, targets: Sequence[Target], languages: Sequence[str]) -> list[tuple[Target, Searcher]]:
+        """The targets, with their indexes, that hold one of the languages.
+
+        Raises:
+            AdjoinError: no target holds one of them.
+        """
+        opened = [(target, self.searcher(target)) for target in targets]
+        if not languages:
+            return opened
+        known = sorted({language for _, searcher in opened for language in searcher.languages()})
+        if unknown := sorted(set(languages) - set(known)):
+            raise AdjoinError(f"no pieces in {', '.join(unknown)}: expected some of {', '.join(known)}")
+        return [one for one in opened if not set(languages).isdisjoint(one[1].languages())]
+
+    def _refreshed(self, target: Target, searcher: Searcher | None) -> Searcher:
+        """Make or refresh the index of a target, and open it."""
+        if searcher is None and has_index(target.folder):
+            try:
+                searcher = Searcher(target.folder, None)
+            except AdjoinError:
+                if not self.refreshes:
+                    raise
+        if not self.refreshes:
+            searcher = searcher or Searcher(target.folder, None)
+        else:
+            try:
+                self._refresh(target, searcher)
+            except (AdjoinError, OSError) as error:
+                if searcher is None:
+                    raise
+                self._notice(f"{target.root} is searched as it was indexed last: {first_line(error)}")
+            searcher = searcher or Searcher(target.folder, None)
+        if not self._words_only:
+            searcher.encoder = self._encoder(self._model or searcher.description.model)
+        return searcher
+
+    def _refresh(self, target: Target, searcher: Searcher | None) -> None:
+        made_by = searcher.description if searcher else None
+        model = self._model or (made_by.model if made_by else "") or DEFAULT_MODEL
+        encoder = self._encoder(model)
+        if made_by and self._model and encoder.fingerprint != made_by.fingerprint:
+            raise AdjoinError(
+                f"--model {self._model} did not make the index {target.folder}, {made_by.model} did: run `adjoin index"
+                f" {target.shown} --model {self._model}` first"
+            )
+        choice = Choice.of(target.folder)
+        report = refresh(
+            target.root,
+            target.folder,
+            encoder,
+            model=portable_name(model),
+            include=choice.include,
+            exclude=choice.exclude,
+            progress=self._progress,
+        )
+        if made_by is None:
+            self._notice(f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces" + left_out(report))
+
+    def _encoder(self, model: str) -> LazyEncoder:
+        """A model that is loaded when it is needed, and once for all indexes."""
+        if model not in self._encoders:
+            location = locate_model(model)
+            if not location.is_dir():
+                raise AdjoinError(f"the model {model} is no longer at {location}: say where it is with --model")
+            self._encoders[model] = LazyEncoder(model)
+        return self._encoders[model]
+
+
+def has_index(folder: Path) -> bool:
+    """Whether a folder holds the file of an index, which may be unfinished."""
+    return (folder / DATABASE).exists()
+
+
+def made_by(folder: Path) -> str:
+    """The model that made an index, as the user gave it; "" if there is no index or it cannot be read."""
+    try:
+        with SQLiteStore(folder).reading() as snapshot:
+            return snapshot.description.model
+    except AdjoinError:
+        return ""
+
+
+def left_out(report: RefreshReport) -> str:
+    """The end of a line about an index: how many files were left out, "" if none were."""
+    number = report.skipped.counts.total()
+    return f"; {number:,} left out, `adjoin status --skipped` lists them" if number else ""
 
 
 def place_of(file: Path, targets: Sequence[Target] = ()) -> tuple[Target, str]:
