@@ -204,6 +204,18 @@ def literal_length(pattern: bytes) -> int:
     return special.start() if special else len(pattern)
 
 
+def longest_literal(glob: Glob) -> bytes:
+    """Return the longest string of bytes that a text must hold to match; empty if there is none."""
+    longest, run = b"", bytearray()
+    for unit in [*glob, Repeat.WITHIN]:
+        if isinstance(unit, int):
+            run.append(unit)
+        else:
+            longest = max(longest, bytes(run), key=len)
+            run.clear()
+    return longest
+
+
 def git_glob(pattern: bytes, *, ignore_case: bool = False) -> Glob | None:
     """Read a pattern as git's wildmatch.c does, byte by byte: `?` matches half an "é".
 

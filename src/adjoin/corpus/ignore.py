@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adjoin.corpus.globs import Glob, Globs, git_glob, literal_length
+from adjoin.corpus.globs import Glob, Globs, git_glob, literal_length, longest_literal
 from adjoin.tally import Tally
 
 NAME = ".gitignore"
 MALFORMED = "malformed .gitignore pattern"
 _MAX_BYTES = 4 << 20  # of a .gitignore file; a longer file is no list of patterns
+_MOST_NEEDLES = 100  # more patterns than these are faster to match all at once
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -210,15 +211,31 @@ class _GlobList:
         self.indices.append(index)
 
     def compiled(self) -> "_Indexed":
-        return _Indexed(Globs(self.globs, self.folders_only) if self.globs else None, self.indices)
+        globs = Globs(self.globs, self.folders_only) if self.globs else None
+        return _Indexed(globs, self.indices, {False: self._needles(False), True: self._needles(True)})
+
+    def _needles(self, folder: bool) -> tuple[bytes, ...] | None:
+        """Strings of which a text holds at least one if any pattern matches; None if there are none such."""
+        if len(self.globs) > _MOST_NEEDLES:
+            return None
+        needles = {
+            longest_literal(glob)
+            for number, glob in enumerate(self.globs)
+            if folder or number not in self.folders_only
+        }
+        return None if b"" in needles else tuple(needles)
 
 
 @dataclass(frozen=True, slots=True)
 class _Indexed:
     globs: Globs | None
     indices: list[int]
+    needles: dict[bool, tuple[bytes, ...] | None]
 
     def last_match(self, text: bytes, folder: bool) -> int:
+        needles = self.needles[folder]
+        if needles is not None and not any(map(text.__contains__, needles)):
+            return -1  # the usual case, at a twentieth of the time
         match = self.globs.last_match(text, folder=folder) if self.globs else -1
         return self.indices[match] if match >= 0 else -1
 

@@ -11,6 +11,7 @@
   are not.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -133,6 +134,12 @@ def failure_reason(error: OSError | ValueError) -> str:
     return "no permission" if isinstance(error, PermissionError) else "unreadable"
 
 
+def _walk_reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "vanished"
+    return "path too long" if error.errno == errno.ENAMETOOLONG else failure_reason(error)
+
+
 def _read_globs(globs: Sequence[str], option: str) -> Patterns | None:
     if not globs:
         return None
@@ -148,16 +155,15 @@ def _read_globs(globs: Sequence[str], option: str) -> Patterns | None:
     return patterns
 
 
-def _opened(include: Sequence[str]) -> frozenset[bytes]:
-    """The folders above what the anchored patterns match, as far as their names are literal."""
-    opened = set()
+def _opened(include: Sequence[str]) -> Patterns | None:
+    """The folders above what patterns match that begin with a literal name: `/a` and `/a/*` for `a/*/b`."""
+    opened: list[bytes] = []
     for glob in include:
-        parts = os.fsencode(glob.removeprefix("./")).removeprefix(b"/").split(b"/")
-        for depth in range(1, len(parts)):
-            if literal_length(parts[depth - 1]) < len(parts[depth - 1]):
-                break
-            opened.add(b"/".join(parts[:depth]))
-    return frozenset(opened)
+        parts = os.fsencode(glob.removeprefix("./")).strip(b"/").split(b"/")
+        if literal_length(parts[0]) == len(parts[0]):
+            depth = parts.index(b"**") if b"**" in parts else len(parts) - 1
+            opened += [b"/" + b"/".join(parts[:length]) for length in range(1, depth + 1)]
+    return Patterns.of_globs(opened) if opened else None
 
 
 def _printable(name: str) -> str:
@@ -224,7 +230,7 @@ class _Walk:
 
     include: Patterns | None
     exclude: Patterns | None
-    opened: frozenset[bytes]
+    opened: Patterns | None
     files: list[TreeFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     start: int = 0  # length of the root's path in `_Folder.path`
@@ -303,7 +309,7 @@ class _Walk:
             with os.scandir(folder.location) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
-            self.skipped.append(Skipped(folder.origin or "./", failure_reason(error)))
+            self.skipped.append(Skipped(folder.origin or "./", _walk_reason(error)))
             return
         names = {entry.name for entry in entries}
         if folder.origin:
@@ -315,7 +321,9 @@ class _Walk:
                 own = tuple(file for file in folder.rules.files if file.name == OWN_NAME)
                 rules = IgnoreRules((*self._rules_of(nested, len(folder.path)).files, *own))
                 tracked = _Tracked(nested, len(folder.path), self.skipped, folder.origin)
-                folder = replace(folder, rules=rules, tracked=tracked)
+                submodule = self._is_rescued(folder.path[:-1], folder.reason, folder.tracked)
+                reason = "" if submodule else folder.reason
+                folder = replace(folder, rules=rules, tracked=tracked, reason=reason)
         if ignore.NAME in names or OWN_NAME in names:
             folder = replace(folder, rules=self._rules_within(folder, names))
         for entry in entries:
@@ -348,7 +356,7 @@ class _Walk:
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:
-                reason = "vanished" if isinstance(error, FileNotFoundError) else failure_reason(error)
+                reason = _walk_reason(error)
             else:
                 file = TreeFile(Path(entry.path), origin, status.st_size, status.st_mtime_ns, status.st_ino)
                 self.files.append(file)
@@ -376,7 +384,8 @@ class _Walk:
 
     def _is_opened(self, path: bytes, reason: str, tracked: _Tracked | None) -> bool:
         """Whether a folder is walked for some of its files, though there is a reason against it."""
-        if path[self.start :] in self.opened and reason != EXCLUDED and reason not in tool_folders.NEVER.values():
+        forbidden = reason == EXCLUDED or reason in tool_folders.NEVER.values()
+        if not forbidden and self._matches(self.opened, path, path.rpartition(b"/")[2], is_folder=True):
             return True
         return self._is_rescued(path, reason, tracked)
 
@@ -386,4 +395,4 @@ class _Walk:
         return ignored and tracked is not None and tracked.holds(path)
 
     def _matches(self, patterns: Patterns | None, path: bytes, name: bytes, is_folder: bool) -> bool:
-        return bool(patterns and patterns.decide(path[self.start :], name, folder=is_folder))
+        return patterns is not None and bool(patterns.decide(path[self.start :], name, folder=is_folder))
