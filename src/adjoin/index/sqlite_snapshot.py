@@ -234,7 +234,7 @@ class SQLiteSnapshot:
     def _wanted(self, where: Filter) -> NDArray[np.bool_] | None:
         """Which of the N pieces a filter lets through; None for all."""
         wanted_N: NDArray[np.bool_] | None = None
-        if where.paths or where.excluded:
+        if where.paths or where.excluded or where.within:
             files = self._files_at(where)
             _, file_B, number_B, _ = self._blocks
             wanted_N = np.repeat(np.isin(file_B, files), number_B)
@@ -256,7 +256,8 @@ class SQLiteSnapshot:
             [
                 number
                 for number, path in self._file_paths.items()
-                if (not where.paths or _matches(path, wanted))
+                if (not where.within or _is_within(path, where.within))
+                and (not where.paths or _matches(path, wanted))
                 and not (where.excluded and _matches(path, excluded))
             ],
             np.int64,
@@ -301,3 +302,8 @@ def _matches(path: str, globs: Globs) -> bool:
     """Whether a pattern matches a path or a folder above it."""
     parts = path.split("/")
     return any(globs.last_match(map(ord, "/".join(parts[: depth + 1]))) >= 0 for depth in range(len(parts)))
+
+
+def _is_within(path: str, parts: Sequence[str]) -> bool:
+    """Whether a path is one of these files, or lies in one of these folders or archives."""
+    return any(path == part or path.startswith((f"{part}/", f"{part}!")) for part in parts)

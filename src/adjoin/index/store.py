@@ -79,11 +79,13 @@ class Filter:
         languages: only pieces in one of these languages.
         paths: only files whose path matches one of these shell patterns, or lies in a folder that does.
         excluded: no file whose path matches one of these, or lies in a folder that does.
+        within: only these files, and what lies in these folders, named by their whole paths below the root.
     """
 
     languages: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
 
 
 EVERYTHING = Filter()
