@@ -5,7 +5,7 @@ Piece -> refresh.py (embeds what changed) -> store.py (the interface), sqlite.py
 """
 
 from adjoin.index.embedder import Embedder
-from adjoin.index.refresh import RefreshReport, refresh
+from adjoin.index.refresh import RefreshReport
 from adjoin.index.search import Hit, Mode
 from adjoin.index.store import Filter, IndexDescription
 
@@ -16,5 +16,4 @@ __all__ = [
     "IndexDescription",
     "Mode",
     "RefreshReport",
-    "refresh",
 ]

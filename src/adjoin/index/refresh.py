@@ -1,8 +1,8 @@
 """Makes an index, or refreshes it: read the files that changed, embed them in batches, publish a version.
 
-A file whose size, modification time and inode are those of its record is not read. Of any other file the bytes are
-hashed: a checkout or a `touch` costs no more. A file that was modified within `TICK_NS` before it was listed may be
-modified again without a sign, as in git's index: its time is not recorded, so that the next refresh hashes it.
+A file whose size, modification time and inode are those of its record is not read. Of any other file the bytes
+are hashed: a checkout or a `touch` costs no more. A file that was modified within `TICK_NS` before it was listed
+may be modified again without a sign, as in git's index. Its time is not recorded, so the next refresh hashes it.
 """
 
 import hashlib

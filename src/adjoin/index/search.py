@@ -1,8 +1,8 @@
 """Search of one version of an index: a query to evidence, evidence to hits.
 
-"dense" gives the pieces whose vectors are nearest, "lexical" those with the highest BM25 scores. "hybrid" takes the
-best of both, the definitions of what the query names and the files whose path has its words, and lets the ranking
-decide.
+"dense" gives the pieces whose vectors are nearest, "lexical" those with the highest BM25 scores. "hybrid" takes
+the best of both, the definitions of what the query names and the files whose path has its words, and lets the
+ranking decide.
 """
 
 from collections.abc import Mapping
@@ -136,8 +136,8 @@ def _checked(encoder: Embedder | None, snapshot: Snapshot) -> Embedder:
         )
     if encoder.fingerprint != made_by.fingerprint:
         raise AdjoinError(
-            f"the index was made by the model {named}, but the model {encoder.fingerprint} is given: search with the "
-            "first, or run `adjoin index` with the second"
+            f"the index was made by the model {named}, but the model {encoder.fingerprint} is given: search with "
+            "the first, or run `adjoin index` with the second"
         )
     return encoder
 

@@ -7,9 +7,9 @@
       lock             held by the process that refreshes
       .gitignore       `*`: git never shows the folder
 
-A refresh is one transaction, so a version is complete or does not exist. SQLite's write-ahead log lets searches read
-the old version while the new one is written. What a refresh embeds before that transaction is committed batch by
-batch to pending.sqlite, so a killed run loses one batch. Two cases differ:
+A refresh is one transaction, so a version is complete or does not exist. SQLite's write-ahead log lets searches
+read the old version while the new one is written. What a refresh embeds before that transaction is committed batch
+by batch to pending.sqlite, so a killed run loses one batch. Two cases differ:
 
 - The first refresh has no reader. It commits its batches to index.sqlite itself, under version 0, which no search
   reads, and ends by naming version 1.
@@ -45,10 +45,12 @@ REMEDY_READING = "remove the folder and run `adjoin index` again"
 
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-  inode INTEGER NOT NULL, content TEXT NOT NULL, pieces INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, content TEXT NOT NULL, pieces INTEGER NOT NULL,
+  reason TEXT NOT NULL);
 -- A block is the pieces of a file, or the next 4,096 of a large one. Ids are given in order and never again.
-CREATE TABLE blocks(first INTEGER PRIMARY KEY, file INTEGER NOT NULL, number INTEGER NOT NULL, lengths BLOB NOT NULL);
+CREATE TABLE blocks(first INTEGER PRIMARY KEY, file INTEGER NOT NULL, number INTEGER NOT NULL,
+  lengths BLOB NOT NULL);
 CREATE INDEX blocks_of_files ON blocks(file);
 CREATE TABLE vectors(first INTEGER PRIMARY KEY, scales BLOB NOT NULL, codes BLOB NOT NULL);
 CREATE TABLE texts(first INTEGER PRIMARY KEY, data BLOB NOT NULL);
@@ -58,8 +60,8 @@ CREATE TABLE pieces(id INTEGER PRIMARY KEY, path TEXT NOT NULL, language TEXT NO
 CREATE TABLE symbols(name TEXT NOT NULL, piece INTEGER NOT NULL, PRIMARY KEY(name, piece)) WITHOUT ROWID;
 CREATE TABLE paths(word TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY(word, file)) WITHOUT ROWID;
 CREATE TABLE segments(id INTEGER PRIMARY KEY, pieces INTEGER NOT NULL);
-CREATE TABLE postings(term TEXT NOT NULL, segment INTEGER NOT NULL, first INTEGER NOT NULL, number INTEGER NOT NULL,
-  data BLOB NOT NULL, PRIMARY KEY(term, segment)) WITHOUT ROWID;
+CREATE TABLE postings(term TEXT NOT NULL, segment INTEGER NOT NULL, first INTEGER NOT NULL,
+  number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(term, segment)) WITHOUT ROWID;
 """
 TABLES = ("meta", "files", "blocks", "vectors", "texts", "pieces", "symbols", "paths", "segments", "postings")
 
@@ -117,7 +119,8 @@ class SQLiteStore:
         if (self.folder / IGNORE).exists():
             return
         own = (LOCK, *OF_LANCE)
-        if all(name in own or name.startswith((DATABASE, PENDING)) for name in os.listdir(self.folder)):
+        names = [path.name for path in self.folder.iterdir()]
+        if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):
                 (self.folder / IGNORE).write_text("*\n")
 
@@ -201,7 +204,8 @@ def check_is_ours(connection: sqlite3.Connection, folder: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION:
         raise AdjoinError(
-            f"{folder / DATABASE} is not an index of Adjoin (application id {application:#x}): choose another folder"
+            f"{folder / DATABASE} is not an index of Adjoin (application id {application:#x}): "
+            "choose another folder"
         )
 
 
@@ -250,7 +254,7 @@ def _readable(path: Path) -> Iterator[sqlite3.Connection]:
         connection = connect(path, "mode=ro")
         stack.callback(lambda: connection.close())
         try:
-            connection.execute("SELECT 1 FROM meta").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError:
             if os.access(path.parent, os.W_OK):
                 raise

@@ -86,7 +86,10 @@ def unpacked_file(record: str, pieces: bytes, scales: bytes, codes: bytes, dimen
     rows = json.loads(zlib.decompress(pieces))
     return IndexedFile(
         FileRecord(**json.loads(record)),
-        [Piece(*values, "", tuple(symbols)) for *values, symbols in rows],
+        [
+            Piece(path, language, kind, name, first, last, text, "", tuple(symbols))
+            for path, language, kind, name, first, last, text, symbols in rows
+        ],
         np.frombuffer(codes, np.int8).reshape(-1, dimension),
         np.frombuffer(scales, np.float32),
     )

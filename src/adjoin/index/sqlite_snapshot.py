@@ -91,8 +91,9 @@ class SQLiteSnapshot:
         """The ids of pieces of files with these words in stem or folder, as `Snapshot.at_paths`."""
         names = sorted({term for word in words for term in terms_of(word)})
         query = (
-            f"SELECT b.first, b.number FROM (SELECT file, count(*) AS hits FROM paths WHERE word IN ({_marks(names)})"
-            " GROUP BY file) AS p JOIN blocks AS b ON b.file = p.file ORDER BY p.hits DESC, b.first"
+            "SELECT b.first, b.number FROM"
+            f" (SELECT file, count(*) AS hits FROM paths WHERE word IN ({_marks(names)}) GROUP BY file) AS p"
+            " JOIN blocks AS b ON b.file = p.file ORDER BY p.hits DESC, b.first"
         )
         spans = self._rows(query, names)
         if not spans:
@@ -130,7 +131,8 @@ class SQLiteSnapshot:
         query = (
             "SELECT p.id FROM files AS f JOIN blocks AS b ON b.file = f.id"
             " JOIN pieces AS p ON p.id BETWEEN b.first AND b.first + b.number - 1"
-            " WHERE f.path = ? AND ? BETWEEN p.first_line AND p.last_line ORDER BY p.last_line - p.first_line, p.id"
+            " WHERE f.path = ? AND ? BETWEEN p.first_line AND p.last_line"
+            " ORDER BY p.last_line - p.first_line, p.id"
         )
         rows = self._rows(query, (path, line))
         return int(rows[0][0]) if rows else None
@@ -269,7 +271,7 @@ class SQLiteSnapshot:
         return np.searchsorted(self._blocks[0], np.asarray(ids, np.int64), side="right").astype(np.int64) - 1
 
     def _full_rows(self, ids_K: Ids) -> list[tuple[Any, ...]]:
-        """id, path, language, kind, name, symbols, first line, last line and text of pieces, in the given order."""
+        """id, path, language, kind, name, symbols, lines and text of pieces, in the given order."""
         ids = ids_K.tolist()
         rows = {row[0]: row for row in self._rows(_PIECES + f"({_marks(ids)})", ids)}
         first_B, file_B, _, _ = self._blocks

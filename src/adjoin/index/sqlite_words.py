@@ -50,7 +50,7 @@ class WordWriter:
             "SELECT b.first, f.path, t.data FROM blocks AS b JOIN files AS f ON f.id = b.file"
             " JOIN texts AS t ON t.first = b.first ORDER BY b.first"
         )
-        for first, path, data in connection.execute(query).fetchall():
+        for first, path, data in connection.execute(query):
             texts = texts_of(data)
             span = (first, first + len(texts) - 1)
             named = connection.execute(
@@ -62,7 +62,7 @@ class WordWriter:
                 self.write(connection)
 
     def merge(self, connection: sqlite3.Connection) -> None:
-        """Merge small segments where there are many; all of them where most postings are of pieces that are gone."""
+        """Merge small segments if there are many; all segments if most pieces in them are gone."""
         sizes = dict(connection.execute("SELECT id, pieces FROM segments").fetchall())
         (live,) = connection.execute("SELECT coalesce(sum(number), 0) FROM blocks").fetchone()
         if sum(sizes.values()) > 2 * live + 1000:

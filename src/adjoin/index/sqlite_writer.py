@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from adjoin.index.sqlite import (
     APPLICATION,
     DATABASE,
@@ -154,7 +156,7 @@ class SQLiteWriter:
     # -- the database -------------------------------------------------------------------------------------------
 
     def _created(self) -> sqlite3.Connection:
-        """The open database. A new one is made under another name, so that its file is whole from the beginning."""
+        """The open database. A new one is made under another name, so that its file is always whole."""
         if self._connection is None:
             self._remove_database()
             new = self._path.with_name(self._path.name + "-new")
@@ -174,7 +176,7 @@ class SQLiteWriter:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
-        # A kill loses nothing. When the machine itself fails, the last version may be lost, and the old one answers.
+        # A kill loses nothing. If the machine itself fails, the last version may be lost; the old one answers.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute(f"PRAGMA cache_size = -{32 << 10}")  # KiB

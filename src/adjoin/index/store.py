@@ -164,7 +164,7 @@ class Snapshot(Protocol):
     def candidates(
         self, ids: Sequence[int] | Ids, vector_D: NDArray[np.float32] | None, terms: Sequence[str]
     ) -> list[Candidate]:
-        """These pieces with their texts, their cosines (0 without a vector) and BM25 scores, in the given order."""
+        """These pieces with texts, cosines (0 without a vector) and BM25 scores, in the given order."""
 
     def pieces(self, ids: Sequence[int] | Ids) -> list[StoredPiece]:
         """These pieces with their texts, in the given order."""
@@ -197,7 +197,7 @@ class Writer(Protocol):
     def publish(
         self, root: str, model: str, *, removed: Sequence[str], restated: Sequence[FileRecord]
     ) -> IndexDescription:
-        """Make the next version: add or replace what was staged, remove files, update records of unchanged files."""
+        """Make the next version: take what was staged, remove files, update records of unchanged files."""
 
     def restate(self, records: Sequence[FileRecord]) -> None:
         """Update the records of files whose content is as before. It makes no new version."""
