@@ -71,7 +71,7 @@ def test_without_matching_words_the_piece_begins_with_its_definition() -> None:
 
 def test_many_matching_lines_are_too_many() -> None:
     chosen = chosen_lines(hit(), frozenset(terms("path")))
-    assert len(chosen) == MOST_LINES
+    assert MOST_LINES - 1 <= len(chosen) <= MOST_LINES
     assert chosen[0] == 2
 
 

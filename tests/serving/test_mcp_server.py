@@ -87,8 +87,8 @@ def test_a_session(repository: Path) -> None:
         answer = await text_of(client, "search", query="send a file again after a failure")
         assert "src/upload.py:1-7 retry_upload\n```python\ndef retry_upload(" in answer
         assert (repository / ".adjoin").is_dir()
-        answer = await text_of(client, "search", query="retry", languages=["markdown"])
-        assert "docs/guide.md" in answer
+        answer = await text_of(client, "search", query="retry", languages=["go"])
+        assert "src/colour.go" in answer
         assert "upload.py" not in answer
         answer = await text_of(client, "search", query="retry", paths=["src/*", "!*download*"])
         assert "src/upload.py" in answer

@@ -48,14 +48,14 @@ class Target:
     Attributes:
         root: the indexed folder, absolute.
         folder: the folder of its index.
-        shown: what the paths of hits are appended to, as the user spelled it.
+        shown: the root as the user spelled it, to which paths of hits are appended; None if he did not name it.
         within: path below the root with forward slashes → how it was spelled. Only pieces below one of these are
             searched; all if empty.
     """
 
     root: Path
     folder: Path
-    shown: Path
+    shown: Path | None = None
     within: dict[str, Path] = field(default_factory=dict)
 
     def file(self, path: str) -> str:
@@ -63,7 +63,7 @@ class Target:
         for part, spelled in self.within.items():
             if path == part or path.startswith(f"{part}/"):
                 return str(spelled / path[len(part) + 1 :]) if path != part else str(spelled)
-        return str(self.shown / path)
+        return os.path.relpath(self.root / path) if self.shown is None else str(self.shown / path)
 
 
 def targets_of(paths: Sequence[Path] = (), *, index: Path | None = None) -> list[Target]:
@@ -105,7 +105,8 @@ def _target_of_index(index: Path) -> Target:
     beside = index.resolve().parent
     if index.resolve() == index_folder(beside):  # as usual; the folder may have moved since it was indexed
         return Target(beside, index, index.parent)
-    return Target(root, index, Path(_relative(root)))
+    with SQLiteStore(index).reading() as snapshot:
+        return Target(Path(snapshot.description.root), index)
 
 
 def _target_here() -> Target:
@@ -114,7 +115,7 @@ def _target_here() -> Target:
     root = folder.parent if folder else _top_of_repository(here) or here
     if folder is None and root in (Path.home(), Path(root.anchor)):
         raise AdjoinError(f"{root} is no repository: name the folder to search, `adjoin search QUERY PATH`")
-    return Target(root, index_folder(root), Path(_relative(root)))
+    return Target(root, index_folder(root))
 
 
 def _target_of(path: Path) -> tuple[Target, str]:
@@ -127,12 +128,7 @@ def _target_of(path: Path) -> tuple[Target, str]:
     root = folder.parent.resolve() if folder else start
     if root == absolute:
         return Target(root, index_folder(root), path), ""
-    return Target(root, index_folder(root), Path(_relative(root))), absolute.relative_to(root).as_posix()
-
-
-def _relative(root: Path) -> str:
-    """The root as seen from the current folder: "." or "../.." if it is above, else as short as can be."""
-    return os.path.relpath(root)
+    return Target(root, index_folder(root)), absolute.relative_to(root).as_posix()
 
 
 def _top_of_repository(start: Path) -> Path | None:
@@ -289,7 +285,7 @@ class Repositories:
         if made_by and self._model and encoder.fingerprint != made_by.fingerprint:
             raise AdjoinError(
                 f"--model {self._model} did not make the index {target.folder}, {made_by.model} did: run `adjoin index"
-                f" {target.shown} --model {self._model}` first"
+                f" {target.root} --model {self._model}` first"
             )
         choice = Choice.of(target.folder)
         report = refresh(

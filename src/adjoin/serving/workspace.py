@@ -124,7 +124,7 @@ class Workspace:
             for place in (Path(repository), target.root / repository):
                 if place.exists() and _is_within(place.resolve(), target):
                     return targets_of([place])
-        names = ", ".join(str(target.shown if target.within else target.root) for target in own)
+        names = ", ".join(str(place) for target in own for place in target.within.values() or [target.root])
         raise AdjoinError(
             f"repository {repository!r} is none of this server's ({names}): leave it out, or start the server with"
             " its folder, `adjoin mcp PATH ...`"
