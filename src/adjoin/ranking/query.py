@@ -152,8 +152,8 @@ def _kind_of(text: str) -> tuple[str, tuple[Name, ...], str, int]:
     as_path = _PATH(bare)
     if as_path and ("/" in as_path[1] or _has_suffix(as_path[1])) and not re.search(r"::|->|\(", bare):
         path, line = as_path[1].removeprefix("./"), int(as_path[2] or 0)
-        last = Name(path.rpartition("/")[2].rpartition(".")[2], "", 1.0)  # "app.run" may be a name after all
-        return PATH, (last,), path, line
+        file = path.rstrip("/").rpartition("/")[2]
+        return PATH, (Name(file.rpartition(".")[0] or file, "", 1.0),), path, line
     if whole := _WHOLE_NAME(bare):
         qualifier, name = _qualified(whole[1])
         return SYMBOL, (Name(name, qualifier, 1.0),), "", 0
