@@ -36,8 +36,8 @@ def _functions() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 def one_thread() -> Iterator[None]:
     """Run NumPy's matrix products on one thread in this block, and on as many as before after it.
 
-    OpenBLAS takes several threads for a row and a matrix, which costs 10 times the time that it saves. The number is
-    the whole process's: products of other threads also take one meanwhile. Blocks may overlap.
+    OpenBLAS takes several threads for a row and a matrix, which costs 10 times the time that it saves. The number
+    is the whole process's: products of other threads also take one meanwhile. Blocks may overlap.
     """
     global _inside, _before
     functions = _functions()

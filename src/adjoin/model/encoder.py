@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
-from adjoin.model.build import build_body, build_untrained_table
 from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model, quantized_files
+from adjoin.model.mapped import map_tensors
 from adjoin.model.start import Start
 from adjoin.model.static import StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -104,7 +104,7 @@ class Encoder:
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
-            body: EmbeddingModel = StaticTable(read_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
         else:
             body = _load_transformer_body(folder)
         _check_parts_fit(folder, body, tokenizer, description)
@@ -120,6 +120,8 @@ class Encoder:
         Raises:
             AdjoinError: there is no model at `path`, or the checkpoint that it started from is no longer there.
         """
+        from adjoin.model.build import build_body, build_untrained_table
+
         folder = locate_model(path)
         description = Description.read(folder)
         start = Start.from_json(description.start)
@@ -154,10 +156,31 @@ class Encoder:
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
         digest = hashlib.blake2b(digest_size=8)
-        weights = quantized_files(self._folder) or [self._folder / WEIGHTS_FILE]
-        for path in (*weights, self._folder / TOKENIZER_FILE):
+        for path in _hashed_files(self._folder):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "blake2b").digest())
+        return digest.hexdigest()
+
+    @cached_property
+    def stamp(self) -> str:
+        """Place, size, time and inode of the hashed files, hashed, 32 hexadecimal digits; it reads no file.
+
+        Who keeps it beside a fingerprint need not hash the weights again: while the stamp is the same, the
+        fingerprint is. Another stamp says nothing, as after a copy; then compare the fingerprint.
+
+        Raises:
+            AdjoinError: the model was not loaded from a folder.
+        """
+        if self._folder is None:
+            raise AdjoinError("this model has no stamp: it was not loaded from a folder")
+        digest = hashlib.blake2b(digest_size=16)
+        for path in _hashed_files(self._folder.resolve()):
+            state = path.stat()
+            digest.update(
+                f"{path}\0{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}\n".encode(
+                    "utf-8", "surrogateescape"
+                )
+            )
         return digest.hexdigest()
 
     def encode(
@@ -294,6 +317,11 @@ def _check_parts_fit(folder: Path, body: EmbeddingModel, tokenizer: Tokenizer, d
             f" {description.dimension}: they are not of one model; copy both again"
         )
     tokenizer.check_fits(body.vocabulary_size, folder)
+
+
+def _hashed_files(folder: Path) -> list[Path]:
+    """The files that decide a model's vectors."""
+    return [*(quantized_files(folder) or [folder / WEIGHTS_FILE]), folder / TOKENIZER_FILE]
 
 
 def _load_transformer_body(folder: Path) -> EmbeddingModel:
