@@ -91,7 +91,9 @@ def crop_sequences(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: N
     return sequences.keep((positions_N == 0) | (positions_N == last_N) | inside_N)
 
 
-def drop_tokens(sequences: Ragged, share: float, random: "np.random.Generator", *, distinct: bool = False) -> Ragged:
+def drop_tokens(
+    sequences: Ragged, share: float, random: "np.random.Generator", *, distinct: bool = False
+) -> Ragged:
     """Drop about `share` of the tokens at random; delimiters are kept, so that no sequence becomes empty.
 
     Args:

@@ -39,8 +39,8 @@ VECTORS, WEIGHTS, POSITIONS, START_WEIGHTS = "vectors", "weights", "places", "st
 SCALES, OPENINGS, BEFORE, AFTER, HIDDEN, OUTPUT = "scales", "openings", "before", "after", "hidden", "output"
 NEEDED = (VECTORS, WEIGHTS, POSITIONS)
 WEIGHTED_POSITIONS = 32  # distinct tokens from this position on share the last weight
-# Texts that go through the layer together, filled up with zeros: a product of other sizes may round differently, and
-# a text's vector must not depend on the others. 32 rows take 13% less time a text, but twice as long for one text.
+# Texts that go through the layer together, filled up with zeros: a product of other sizes may round differently,
+# and a text must not depend on the others. 32 rows take 13% less time a text, but twice as long for one text.
 BLOCK_ROWS = 16
 MAX_LOG_SHIFT = 4.0  # bound of what neighbouring tokens add to the logarithm of a token's weight
 
