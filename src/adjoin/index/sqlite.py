@@ -192,7 +192,8 @@ def description_in(connection: sqlite3.Connection, folder: Path, *, unfinished: 
         dimension, number = int(values["dimension"]), int(values["version"])
     except (KeyError, ValueError) as error:
         raise AdjoinError(f"the index {folder} is damaged ({error!r}): {REMEDY_READING}") from None
-    description = IndexDescription(form, root, model, fingerprint, dimension, adjoin, number)
+    stamp = str(values.get("stamp", ""))
+    description = IndexDescription(form, root, model, fingerprint, dimension, adjoin, number, stamp)
     if not number and not unfinished:
         raise AdjoinError(
             f"the index {folder} is incomplete: its first run did not finish; run `adjoin index` again"

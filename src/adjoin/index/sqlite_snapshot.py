@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.index.path_vocabulary import PathVocabulary
 from adjoin.index.sqlite import REMEDY_READING, database_errors
@@ -63,11 +64,12 @@ class SQLiteSnapshot:
         """The ids of the nearest pieces with their cosines, best first. Exact, as `Snapshot.nearest`."""
         cosines_N = np.empty(len(self._ids_N), np.float32)
         start = 0
-        for scales_n, codes_nD in self._vector_chunks():
-            end = start + len(scales_n)
-            np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
-            cosines_N[start:end] *= scales_n
-            start = end
+        with one_thread():
+            for scales_n, codes_nD in self._vector_chunks():
+                end = start + len(scales_n)
+                np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
+                cosines_N[start:end] *= scales_n
+                start = end
         ids_N = self._ids_N
         if (wanted_N := self._wanted(where)) is not None:
             ids_N, cosines_N = ids_N[wanted_N], cosines_N[wanted_N]
