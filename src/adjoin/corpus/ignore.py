@@ -1,11 +1,12 @@
 """Rules of .gitignore files and their like: each applies to its own folder and to everything below it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from adjoin.corpus.globs import Glob, Globs, git_glob, literal_length, longest_literal
+from adjoin.errors import AdjoinError
 from adjoin.tally import Tally
 
 NAME = ".gitignore"
@@ -182,6 +183,44 @@ class Patterns:
                 break
             last = max(last, self._suffixes.last[folder].get(name[len(name) - length :], -1))
         return last
+
+
+def user_patterns(globs: Sequence[str], option: str) -> Patterns | None:
+    """Read the patterns that a user gives, each as in a .gitignore file of the root; None if there are none.
+
+    Args:
+        globs: `./docs/` means `docs/`; "#" and spaces are themselves.
+        option: what they were given as, for the error.
+
+    Raises:
+        AdjoinError: one is empty, malformed, or begins with an exclamation mark.
+    """
+    for glob in globs:
+        written = _written(glob)
+        if written.startswith(b"!") or b"\0" in written or Patterns.of_globs([written]).malformed:
+            raise AdjoinError(
+                f"--{option} {glob!r} is no pattern; write one as in a .gitignore file, such as *.py, docs/ "
+                "or /src/**/*.ts, without an exclamation mark"
+            )
+    return Patterns.of_globs(map(_written, globs)) if globs else None
+
+
+def folders_above(globs: Sequence[str]) -> Patterns | None:
+    """Patterns of the folders above what those match that begin with a literal name: `/a`, `/a/*` of `a/*/b`."""
+    above: list[bytes] = []
+    for glob in globs:
+        parts = _written(glob).strip(b"/").split(b"/")
+        if literal_length(parts[0]) == len(parts[0]):
+            depth = parts.index(b"**") if b"**" in parts else len(parts) - 1
+            above += [b"/" + b"/".join(parts[:length]) for length in range(1, depth + 1)]
+    return Patterns.of_globs(above) if above else None
+
+
+def _written(glob: str) -> bytes:
+    try:
+        return os.fsencode(glob.removeprefix("./"))
+    except UnicodeEncodeError:  # half of a surrogate pair, which no file name holds
+        return b"\0"
 
 
 class _Table:
