@@ -65,9 +65,7 @@ def test_one_row_is_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
         ("php", "s.php"),
     ],
 )
-def test_the_index_knows_all_functions(language: str, name: str) -> None:
-    from adjoin.pieces import pieces_of
-
+def test_functions_without_documentation_are_functions(language: str, name: str) -> None:
     text = {
         "go": SOURCE,
         "python": "def Open():\n    a = 1\n    return a\n\n\ndef Close():\n    return 2\n",
@@ -77,16 +75,7 @@ def test_the_index_knows_all_functions(language: str, name: str) -> None:
         "php": "<?php\nfunction Open() {\n  a();\n}\n\nfunction Close() {\n  b();\n}\n",
     }[language]
     document = Document.of(text, language, name)
-    pieces = [piece for piece in pieces_of(document) if piece.kind == "function"]
-    assert [piece.name.split(".")[-1] for piece in pieces] == ["Open", "Close"]
-    assert len(functions(document, Tally())) == 2
-
-
-def test_a_comment_above_a_function_goes_with_it_into_the_index() -> None:
-    from adjoin.pieces import pieces_of
-
-    pieces = [piece for piece in pieces_of(Document.of(SOURCE, "go", "store.go")) if piece.kind == "function"]
-    assert [(p.name, p.first_line, p.last_line) for p in pieces] == [("Open", 3, 8), ("Store.Close", 12, 15)]
+    assert [function.name.split(".")[-1] for function in functions(document, Tally())] == ["Open", "Close"]
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

@@ -107,7 +107,7 @@ def functions_below(
         elif function.body is not None:
             nodes = language.documentation(function.node, function.above, source)
             docstring = _plain_text(nodes, source, language)
-            code = _code(function.text, nodes if docstring else [], source)
+            code = code_without(function.text, nodes if docstring else [], source)
             name = function.scope + language.name_of(function.node, source)
             result.append(Function(name, docstring, code, _span(function.text, document.span[0])))
     return result
@@ -126,7 +126,7 @@ def _find_functions(root: "Node", source: bytes, language: Language) -> Iterator
         node, scope, above, statement, is_test = stack.pop()
         kind = node.type
         if kind in language.functions:
-            implementation = language.implementation(node)
+            implementation = language.implementation(node, source)
             if implementation is not None:
                 body = _body(implementation, language)
                 yield _FunctionNodes(scope, node, statement or node, body, above, is_test)
@@ -194,8 +194,14 @@ def _plain_text(nodes: list["Node"], source: bytes, language: Language) -> str:
     return language.clean("\n".join(comments))
 
 
-def _code(node: "Node", documentation: list["Node"], source: bytes) -> str:
-    """Signature and body, dedented, without documentation inside them."""
+def code_without(node: "Node", documentation: list["Node"], source: bytes) -> str:
+    """Return signature and body, dedented, without documentation inside them.
+
+    Args:
+        node: the function, or the statement around it.
+        documentation: the nodes of its documentation, in order; those that are not inside `node` are ignored.
+        source: the source code in UTF-8.
+    """
     first, last = node.start_byte, node.end_byte
     code = source[first:last]
     if documentation and (start := documentation[0].start_byte) >= first:
@@ -279,7 +285,7 @@ def _pair(function: _FunctionNodes, document: Document, source: bytes, language:
     docstring = _plain_text(nodes, source, language)
     if not docstring:
         return "no docstring"
-    code = _code(function.text, nodes, source)
+    code = code_without(function.text, nodes, source)
     name = function.scope + language.name_of(function.node, source)
     candidate = Candidate(name, docstring, summary(docstring), code, language)
     return function_reason(candidate) or _to_pair(KIND, candidate, function, document)
@@ -292,7 +298,7 @@ def _name_pair(function: _FunctionNodes, document: Document, source: bytes, lang
     nodes = language.documentation(function.node, function.above, source)
     # Documentation has to be cut out only if it is inside the function.
     inside = bool(nodes) and nodes[0].start_byte >= function.text.start_byte
-    code = _code(function.text, nodes if inside and _plain_text(nodes, source, language) else [], source)
+    code = code_without(function.text, nodes if inside and _plain_text(nodes, source, language) else [], source)
     name = function.scope + language.name_of(function.node, source)
     candidate = Candidate(name, "", name_in_words(name), code, language)
     return name_reason(candidate) or _to_pair(NAME_FUNCTION, candidate, function, document)

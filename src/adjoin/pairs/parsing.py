@@ -16,7 +16,7 @@ from adjoin.pairs.languages import Language, parser_for
 from adjoin.pairs.quality import TOO_DEEP, UNPARSABLE
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Node, Parser
 
 
 def parsed(source: bytes, language: Language) -> "Node | str":
@@ -33,8 +33,36 @@ def parsed(source: bytes, language: Language) -> "Node | str":
     Returns:
         The root of the syntax tree, or the name of the file rule that rejects this source.
     """
-    if _too_deep(source, language):
+    return parsed_by(parser_for(language.name), language.name, source)
+
+
+def parsed_by(parser: "Parser", grammar: str, source: bytes) -> "Node | str":
+    """Parse source code with a given parser, within the bounds of `parsed`.
+
+    Args:
+        parser: a parser of the grammar.
+        grammar: the grammar's name, which decides what is rejected before it is parsed.
+        source: source code in UTF-8.
+
+    Returns:
+        The root of the syntax tree, or the name of the file rule that rejects this source.
+    """
+    if _too_deep(source, grammar):
         return TOO_DEEP
+    root = _parsed(parser, source)
+    if grammar in _JSX and not isinstance(root, str) and root.has_error:
+        # In JSX, the grammars accept `&` only in a character reference; React and TypeScript accept it anywhere.
+        # `|` stands in its place: the tree's nodes have the same places, in expressions too.
+        readable = _BARE_AMPERSAND.sub(b"|", source)
+        return root if readable == source else _parsed(parser, readable)
+    return root
+
+
+_JSX = frozenset({"javascript", "tsx"})
+_BARE_AMPERSAND = re.compile(rb"(?<!&)&(?![&=]|#?\w{1,32};)")
+
+
+def _parsed(parser: "Parser", source: bytes) -> "Node | str":
     reads = _READS + _READS_PER_CHUNK * (len(source) // _CHUNK)
     steps = _STEPS + _STEPS_PER_CHUNK * (len(source) // _CHUNK)
     view = memoryview(source)  # bytes[:] would be `source` itself, which `_release` must not touch
@@ -53,7 +81,6 @@ def parsed(source: bytes, language: Language) -> "Node | str":
         steps -= 1
         return steps <= 0
 
-    parser = parser_for(language.name)
     try:
         tree = parser.parse(read, progress_callback=out_of_steps)
     except ValueError:  # stopped by the callback
@@ -67,8 +94,8 @@ def parsed(source: bytes, language: Language) -> "Node | str":
 # -- nesting ----------------------------------------------------------------------------------------------------
 
 
-def _too_deep(source: bytes, language: Language) -> bool:
-    check = _CHECKS.get(language.name)
+def _too_deep(source: bytes, grammar: str) -> bool:
+    check = _CHECKS.get(grammar)
     return check is not None and check(source)
 
 

@@ -1,0 +1,224 @@
+"""Splits source code into pieces: definitions with what stands above them, and the lines between them.
+
+- A function, a class without long members, a type or a constant is one piece, with the comments and decorators
+  directly above it. A larger class is its header and its members.
+- The lines between definitions are pieces of the definition around them.
+- Neighbours inside one definition are merged up to `MERGED` characters. What is longer than `LONGEST` is cut where
+  its statements begin.
+- Code without a grammar, or which the bounded parse refuses, becomes windows.
+
+Every line with a letter is in exactly one piece, so that it can be found.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from adjoin.pairs.documentation import summary
+from adjoin.pairs.functions import code_without
+from adjoin.pairs.parsing import parsed_by
+from adjoin.pieces.cutting import cut_lines, cut_node
+from adjoin.pieces.definitions import Definition, definitions
+from adjoin.pieces.grammars import Grammar, grammar_for
+from adjoin.pieces.piece import FUNCTION, LINES, Piece
+from adjoin.tally import Tally
+from adjoin.texts import valid_unicode
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MERGED = 800  # characters of neighbours that are merged into one piece
+LONGEST = 4000  # characters of a definition in one piece; one vector represents a longer one poorly
+PART = 1600  # characters of a part of what is longer, and of lines between definitions: about one screen
+
+
+@dataclass(slots=True)
+class _Part:
+    """Lines that become a piece, alone or merged with their neighbours: `first` from 0 to before `end`."""
+
+    first: int
+    end: int
+    kind: str
+    name: str
+    symbols: tuple[str, ...]
+    inside: int  # identity of what is around it; only parts of the same are merged
+    embedded: str | None = None  # of a whole function
+
+
+def code_pieces(
+    text: str, language: str, path: str, *, first_line: int = 1, tally: Tally | None = None
+) -> list[Piece]:
+    """Split source code into pieces, in order.
+
+    Args:
+        text: the source code.
+        language: as in `Piece.language`, such as "python"; a language without a grammar is split into windows.
+        path: the file, as in `Piece.path`. Its suffix chooses a dialect: ".tsx".
+        first_line: the number of the text's first line in the file.
+        tally: counts the files that have a grammar but are split into windows: "no grammar installed", or the rule
+            by which `adjoin.pairs.parsing.parsed` refuses to parse.
+    """
+    source = _Source(valid_unicode(text), language, path, first_line)
+    grammar = grammar_for(language, path)
+    if grammar is not None:
+        root = _parsed(source.code, grammar)
+        if not isinstance(root, str):
+            return source.pieces(_Layout(source, grammar, root).parts())
+        if tally is not None:
+            tally.add(root, path)
+    spans = cut_lines(source.lines, source.sizes, 0, len(source.lines), PART)
+    return source.pieces([_Part(first, end, LINES, "", (), index) for index, (first, end) in enumerate(spans)])
+
+
+def _parsed(code: bytes, grammar: Grammar) -> "Node | str":
+    parser = grammar.parser()
+    if parser is None:
+        return "no grammar installed"
+    return parsed_by(parser, grammar.name, code)
+
+
+class _Source:
+    """A source file: its lines and how pieces are made of them."""
+
+    def __init__(self, text: str, language: str, path: str, first_line: int) -> None:
+        self.lines = text.split("\n")
+        # Characters before each line, with the line ends.
+        self.sizes = [start + row for row, start in enumerate(accumulate(map(len, self.lines), initial=0))]
+        self.code = text.encode()
+        self.language, self.path, self.first_line = language, path, first_line
+
+    def size(self, first: int, end: int) -> int:
+        """Characters of the lines from `first` to before `end`."""
+        return self.sizes[end] - self.sizes[first]
+
+    def pieces(self, parts: list[_Part]) -> list[Piece]:
+        """Merge neighbours and make pieces."""
+        pieces, group = [], [_Part(0, 0, "", "", (), -1)]
+        for part in self._trimmed(parts):
+            if part.inside == group[-1].inside and self.size(group[0].first, part.end) <= MERGED:
+                group.append(part)
+                continue
+            pieces.append(group)
+            group = [part]
+        pieces.append(group)
+        return [self._piece(group) for group in pieces[1:]]
+
+    def _trimmed(self, parts: list[_Part]) -> Iterator[_Part]:
+        """Parts without empty lines at their ends; those without a letter are left out."""
+        lines = self.lines
+        for part in parts:
+            while part.first < part.end and not lines[part.first].strip():
+                part.first += 1
+            while part.end > part.first and not lines[part.end - 1].strip():
+                part.end -= 1
+            if any(_LETTER.search(line) for line in lines[part.first : part.end]):
+                yield part
+
+    def _piece(self, group: list[_Part]) -> Piece:
+        first, end = group[0].first, group[-1].end
+        named = [part for part in group if part.symbols] or group[:1]
+        name = ", ".join(dict.fromkeys(part.name for part in named))
+        symbols = tuple(dict.fromkeys(symbol for part in group for symbol in part.symbols))
+        text = "\n".join(self.lines[first:end])
+        embedded = "\n".join(self._embedded(part) for part in group)
+        span = (self.first_line + first, self.first_line + end - 1)
+        return Piece(self.path, self.language, named[0].kind, name, *span, text, embedded, symbols)
+
+    def _embedded(self, part: _Part) -> str:
+        """What the encoder reads of a part: a function as in training, else the text below the name around it."""
+        if part.embedded is not None:
+            return part.embedded
+        text = "\n".join(self.lines[part.first : part.end])
+        named = part.name and (part.kind == FUNCTION or not part.symbols)
+        return f"{part.name}\n{text}" if named else text
+
+
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+class _Layout:
+    """Lays out the lines of a file as parts: definitions, headers of classes, and what is between them."""
+
+    def __init__(self, source: _Source, grammar: Grammar, root: "Node") -> None:
+        self.source, self.grammar, self.root = source, grammar, root
+        self.insides = 0
+
+    def parts(self) -> list[_Part]:
+        """All parts, in order."""
+        found = definitions(self.root, self.source.code, self.grammar)
+        return list(self._within(found, 0, len(self.source.lines), self.root, None))
+
+    def _within(
+        self, found: list[Definition], first: int, end: int, node: "Node", around: Definition | None
+    ) -> Iterator[_Part]:
+        """Parts of the lines from `first` to before `end`, which is the inside of `around`."""
+        self.insides += 1
+        inside = self.insides
+        for definition in found:
+            yield from self._between(first, definition.first, node, around, inside)
+            members = definition.members
+            if (
+                members
+                and members[0].first > definition.first
+                and self.source.size(definition.first, definition.end) > MERGED
+            ):
+                yield from self._within(members, definition.first, definition.end, definition.node, definition)
+            else:
+                yield from self._whole(definition, inside)
+            first = definition.end
+        yield from self._between(first, end, node, around, inside)
+
+    def _between(
+        self, first: int, end: int, node: "Node", around: Definition | None, inside: int
+    ) -> Iterator[_Part]:
+        """Parts of lines that are in no definition, or only in the one around them: its header, its end."""
+        if first >= end:
+            return
+        header = around is not None and first == around.first
+        kind = around.kind if around is not None and header else LINES
+        name = around.name if around is not None else ""
+        symbols = _symbols(around, members=False) if around is not None and header else ()
+        spans = [(first, end)]
+        if self.source.size(first, end) > PART:
+            spans = cut_node(node, self.source.lines, self.source.sizes, first, end, PART)
+        for index, (start, stop) in enumerate(spans):
+            yield _Part(start, stop, kind, name, symbols if index == 0 else (), inside)
+
+    def _whole(self, definition: Definition, inside: int) -> Iterator[_Part]:
+        """A definition as one part or, if it is long, as several."""
+        first, end = definition.first, definition.end
+        symbols = _symbols(definition)
+        if self.source.size(first, end) <= LONGEST:
+            embedded = self._function(definition) if definition.kind == FUNCTION else None
+            yield _Part(first, end, definition.kind, definition.name, symbols, inside, embedded)
+            return
+        spans = cut_node(definition.text, self.source.lines, self.source.sizes, first, end, PART)
+        for index, (start, stop) in enumerate(spans):
+            self.insides += 1
+            known = symbols if index == 0 else ()
+            yield _Part(start, stop, definition.kind, definition.name, known, self.insides)
+
+    def _function(self, definition: Definition) -> str | None:
+        """A function as the encoder was trained on it: signature, summary of its documentation, body."""
+        if definition.others:
+            return None
+        grammar, code = self.grammar, self.source.code
+        nodes = grammar.documentation(definition.node, definition.above, code)
+        comments = (code[node.start_byte : node.end_byte].decode("utf-8", "replace") for node in nodes)
+        docstring = grammar.clean("\n".join(comments)) if nodes else ""
+        implementation = code_without(definition.text, nodes if docstring else [], code)
+        signature, _, body = implementation.partition("\n")
+        return "\n".join(part for part in (signature, summary(docstring), body) if part)
+
+
+def _symbols(definition: Definition, *, members: bool = True) -> tuple[str, ...]:
+    """The unqualified names that a definition's lines define."""
+    names = [_UNQUALIFIED.split(definition.name)[-1]]
+    for other in [*definition.others, *(definition.members if members else [])]:
+        names += _symbols(other)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+_UNQUALIFIED = re.compile(r"[.:#]+(?=.)")

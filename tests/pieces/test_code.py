@@ -1,0 +1,258 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_names import SAMPLES, expected, language_of
+
+from adjoin.pieces import code
+from adjoin.pieces.code import LONGEST, MERGED, PART, code_pieces
+from adjoin.pieces.grammars import GRAMMARS
+from adjoin.pieces.piece import FUNCTION, LINES, Piece
+from adjoin.tally import Tally
+
+SOURCE = '''"""Module of uploads."""
+
+import os
+
+RETRIES = 3
+
+
+@retry(
+    times=RETRIES,
+)
+# between decorator and function
+@cache
+def upload(path):
+    """Send one file."""
+
+    def inner():
+        return path
+
+    return inner()
+
+
+class Queue(Base):
+    """What waits."""
+
+    size = 3
+
+    # Why we push to the front:
+    # the newest matters most.
+    @property
+    async def push(self, item):
+        """Add an item."""
+        self.items.insert(0, item)
+
+    limit = 4  # not about pop
+    def pop(self): return self.items.pop()
+
+
+# stands apart
+
+def last():
+    pass
+'''
+
+
+def split(text: str, language: str = "python", path: str = "a/b.py", first_line: int = 1) -> list[Piece]:
+    return code_pieces(text, language, path, first_line=first_line)
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No piece is merged with its neighbour, and every class is split."""
+    monkeypatch.setattr(code, "MERGED", 0)
+
+
+@pytest.mark.usefixtures("apart")
+def test_definitions_with_all_that_belongs_to_them() -> None:
+    pieces = {piece.name: piece for piece in split(SOURCE) if piece.symbols}
+    assert [(name, piece.kind, piece.symbols) for name, piece in pieces.items()] == [
+        ("RETRIES", "constant", ("RETRIES",)),
+        ("upload", "function", ("upload",)),
+        ("Queue", "class", ("Queue",)),
+        ("Queue.size", "constant", ("size",)),
+        ("Queue.push", "function", ("push",)),
+        ("Queue.limit", "constant", ("limit",)),
+        ("Queue.pop", "function", ("pop",)),
+        ("last", "function", ("last",)),
+    ]
+    assert (pieces["upload"].first_line, pieces["upload"].last_line) == (8, 19)
+    assert pieces["upload"].text.startswith("@retry(\n")
+    assert pieces["upload"].text.endswith("    return inner()")
+    assert pieces["Queue"].text == 'class Queue(Base):\n    """What waits."""'
+    assert pieces["Queue.push"].text.startswith("    # Why we push to the front:")
+    assert '"""Add an item."""' in pieces["Queue.push"].text
+    assert pieces["Queue.pop"].text == "    def pop(self): return self.items.pop()"
+    assert pieces["last"].text == "def last():\n    pass"
+
+
+@pytest.mark.usefixtures("apart")
+def test_the_other_lines_are_pieces_too() -> None:
+    others = [piece.text for piece in split(SOURCE) if piece.kind == LINES]
+    assert others == ['"""Module of uploads."""\n\nimport os', "# stands apart"]
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_function_is_embedded_as_in_training() -> None:
+    pieces = {piece.name: piece for piece in split(SOURCE)}
+    assert (
+        pieces["Queue.push"].embedded
+        == "async def push(self, item):\nAdd an item.\n    self.items.insert(0, item)"
+    )
+    assert pieces["Queue"].embedded == pieces["Queue"].text
+
+
+def test_small_neighbours_are_one_piece_with_all_their_names() -> None:
+    small = "".join(f"def f{number}():\n    return {number}\n\n\n" for number in range(100))
+    pieces = split(small)
+    assert all(len(piece.text) <= MERGED for piece in pieces)
+    assert all(len(piece.text) > MERGED / 2 for piece in pieces[:-1])
+    assert [symbol for piece in pieces for symbol in piece.symbols] == [f"f{number}" for number in range(100)]
+    assert pieces[0].name.startswith("f0, f1, f2")
+    assert pieces[0].embedded.startswith("def f0():\n    return 0\ndef f1():\n")
+
+
+def test_members_are_not_merged_with_what_is_outside_of_their_class() -> None:
+    method = "    def {}(self):\n" + "        call(self)\n" * (MERGED // 30)
+    text = f"a = 1\n\n\nclass A:\n    b = 2\n\n{method.format('c')}\n{method.format('d')}\n\ne = 3\n"
+    assert [(piece.name, piece.kind) for piece in split(text)] == [
+        ("a", "constant"),
+        ("A, A.b, A.c", "class"),
+        ("A.d", "function"),
+        ("e", "constant"),
+    ]
+
+
+def test_a_small_class_is_one_piece() -> None:
+    [piece] = split("class A:\n    x = 1\n\n    def get(self):\n        return self.x\n")
+    assert (piece.kind, piece.name, piece.symbols) == ("class", "A", ("A", "x", "get"))
+
+
+@pytest.mark.parametrize("first_line", [1, 31])
+def test_text_is_the_lines_of_the_file(first_line: int) -> None:
+    lines = ["earlier"] * (first_line - 1) + SOURCE.split("\n")
+    for piece in split(SOURCE, first_line=first_line):
+        assert piece.text == "\n".join(lines[piece.first_line - 1 : piece.last_line])
+        assert (piece.path, piece.language) == ("a/b.py", "python")
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_function_with_a_syntax_error_can_still_be_found() -> None:
+    broken = split("def fine():\n    return 1\n\n\ndef broken(:\n    needle = 2\n")
+    assert any("needle" in piece.text for piece in broken)
+    assert "fine" in [piece.name for piece in broken]
+
+
+def test_a_long_function_is_cut_where_its_statements_begin() -> None:
+    block = "    if value:\n" + "        call(value)\n" * 20 + "    # what follows\n    return 1\n\n"
+    pieces = split("def long():\n" + block * 30)
+    assert {(piece.name, piece.kind) for piece in pieces} == {("long", FUNCTION)}
+    assert pieces[0].symbols == ("long",)
+    assert all(PART / 4 < len(piece.text) <= PART for piece in pieces[:-1])
+    assert all(piece.text.startswith(("    if", "    # what")) for piece in pieces[1:])
+    assert all(piece.embedded == f"long\n{piece.text}" for piece in pieces)
+    short = "def short():\n" + "    x = 1\n" * ((LONGEST - 20) // 10)
+    assert len(split(short)) == 1
+
+
+def test_a_long_class_without_members_is_cut_too() -> None:
+    pieces = split("struct big {\n" + "  int a_field; // of many\n" * 400 + "};\n", "c", "a.c")
+    assert all(len(piece.text) <= PART for piece in pieces)
+    assert {(piece.name, piece.kind) for piece in pieces} == {("big", "class")}
+
+
+def test_code_without_a_grammar_is_cut_at_empty_lines() -> None:
+    text = "\n".join(["a"] * 30 + [""] + ["b"] * 30)
+    assert [(piece.first_line, piece.last_line) for piece in split(text, "cobol")] == [(1, 30), (32, 61)]
+    unbroken = split("\n".join(["a"] * 100), "cobol")
+    assert [piece.last_line for piece in unbroken] == [40, 80, 100]
+
+
+def test_a_grammar_that_is_not_installed_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjoin.pieces.grammars.bundled_parser", lambda name: None)
+    tally = Tally()
+    [piece] = code_pieces("int a(void) { return 1; }\n", "c", "a.c", tally=tally)
+    assert piece.kind == LINES
+    assert tally.counts == {"no grammar installed": 1}
+
+
+def test_no_piece_without_a_letter() -> None:
+    assert split("\n\n{\n  1, 2\n}\n\n", "go", "a.go") == []
+    assert split("", "python") == []
+
+
+def test_a_lone_surrogate_does_not_stop_the_index() -> None:
+    [piece] = split("needle = '\ud800'")
+    assert piece.text.encode() == b"needle = '?'"
+    assert piece.symbols == ("needle",)
+
+
+GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"
+NEVER_ENDS = "class A { int a = 1; /* lost\n" * 4_000
+DEEP = "def good():\n    return 1\n" + "".join(f"{' ' * level}if x:\n" for level in range(511)) + "x = 's'\n"
+
+
+@pytest.mark.parametrize(("text", "language"), [(GOOD + NEVER_ENDS, "java"), (DEEP, "python")])
+def test_what_is_not_parsed_is_cut_in_windows(text: str, language: str) -> None:
+    tally = Tally()
+    pieces = code_pieces(text, language, "a", tally=tally)
+    lines = text.split("\n")
+    assert {piece.kind for piece in pieces} == {LINES}
+    assert [number for piece in pieces for number in range(piece.first_line, piece.last_line + 1)] == [
+        number for number, line in enumerate(lines, 1) if line
+    ]
+    assert sum(tally.counts.values()) == 1
+
+
+def check_lines(text: str, pieces: list[Piece]) -> None:
+    """Every line with a letter is in exactly one piece, unchanged."""
+    lines = text.split("\n")
+    covered = [0] * (len(lines) + 1)
+    for piece in pieces:
+        assert piece.text == "\n".join(lines[piece.first_line - 1 : piece.last_line])
+        assert piece.embedded
+        for number in range(piece.first_line, piece.last_line + 1):
+            covered[number] += 1
+    assert all(count <= 1 for count in covered)
+    lettered = [number for number, line in enumerate(lines, 1) if any(map(str.isalpha, line))]
+    assert all(covered[number] == 1 for number in lettered)
+    assert [piece.first_line for piece in pieces] == sorted(piece.first_line for piece in pieces)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.suffix)
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), merged=st.sampled_from([0, MERGED]), size=st.sampled_from([60, PART]))
+def test_every_line_with_a_letter_is_in_exactly_one_piece(
+    path: Path, data: st.DataObject, merged: int, size: int
+) -> None:
+    lines = path.read_text().split("\n")
+    shuffled = data.draw(
+        st.one_of(
+            st.just(lines),
+            st.lists(st.sampled_from([*lines, "", "  ", "x", "7"]), max_size=80),
+            st.integers(0, len(lines)).map(lambda start: lines[start:]),
+        )
+    )
+    text = "\n".join(shuffled)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code, "MERGED", merged)
+        patch.setattr(code, "PART", size)
+        patch.setattr(code, "LONGEST", 2 * size)
+        check_lines(text, split(text, language_of(path), str(path)))
+
+
+def test_every_grammar_has_a_sample() -> None:
+    assert {language_of(path) for path in SAMPLES} | {"tsx"} == set(GRAMMARS)
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.suffix)
+def test_the_definitions_of_each_language(path: Path) -> None:
+    pieces = split(path.read_text(), language_of(path), path.name)
+    found = [
+        f"{piece.first_line}-{piece.last_line} {piece.kind} {piece.name}" for piece in pieces if piece.symbols
+    ]
+    assert found == expected(path)
+    assert all(piece.symbols[0] == piece.name.split(".")[-1] for piece in pieces if piece.symbols)
