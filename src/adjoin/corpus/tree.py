@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adjoin.corpus import git_repository, ignore, tool_folders
-from adjoin.corpus.git_index import TrackedFiles, UnreadableIndexError, read_index
-from adjoin.corpus.git_repository import Repository
+from adjoin.corpus import ignore, tool_folders
+from adjoin.corpus.git import repository as git_repository
+from adjoin.corpus.git.index import TrackedFiles, UnreadableIndexError, read_index
+from adjoin.corpus.git.repository import Repository
 from adjoin.corpus.ignore import IgnoreFile, IgnoreRules, Patterns
 from adjoin.errors import AdjoinError
 
