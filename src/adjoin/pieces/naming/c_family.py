@@ -1,89 +1,12 @@
-"""How the nodes of a syntax tree are read as definitions: kind and name.
-
-A reader takes a node, the source and the kind in its grammar's row. It returns the kind and the unqualified name,
-or None if the node defines nothing.
-"""
+"""How definitions of C, C++, Objective-C, C#, Kotlin, Swift and Zig are read."""
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from adjoin.pairs.languages import Language
+from adjoin.pieces.naming.common import child_of, named_by, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-Reader = Callable[["Node", bytes, str], "tuple[str, str] | None"]
-_LONGEST = 200  # characters of a name
-
-
-def text_of(node: "Node | None", source: bytes) -> str:
-    """Return a node's source on one line; empty if there is no node."""
-    # Not node.text, which reads through the parser's callback: 30 µs per node.
-    if node is None:
-        return ""
-    text = source[node.start_byte : min(node.end_byte, node.start_byte + _LONGEST)].decode("utf-8", "replace")
-    return " ".join(text.split())
-
-
-def by_field(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
-    """Read a definition whose name is in the field "name"; without a name it is none."""
-    name = text_of(node.child_by_field_name("name"), source)
-    return (kind, name) if name else None
-
-
-def child_of(node: "Node", *types: str) -> "Node | None":
-    """Return the first named child of one of these types."""
-    return next((child for child in node.named_children if child.type in types), None)
-
-
-# -- languages that are mined -----------------------------------------------------------------------------------
-
-_NAME = re.compile(r"[\w$.]+")
-_SCRIPT = frozenset({"javascript", "typescript", "tsx"})
-_SCRIPT_VALUES = frozenset({"variable_declarator", "public_field_definition", "field_definition"})
-_GO_TYPES = {"interface_type": "interface", "struct_type": "class"}
-
-
-def mined(language: Language) -> Reader:
-    """Return the reader of a language in pairs/languages.py."""
-    read_constant = _script_constant if language.name in _SCRIPT else _assigned
-
-    def read(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
-        if kind == "function":
-            if language.implementation(node, source) is None:
-                return read_constant(node, source)
-            return kind, language.name_of(node, source)
-        if kind == "constant":
-            return read_constant(node, source)
-        if node.type == "type_alias_statement":  # Python
-            return kind, text_of(node.child_by_field_name("left"), source)
-        if kind == "type" and (shape := node.child_by_field_name("type")) is not None:
-            kind = _GO_TYPES.get(shape.type, kind)
-        name = language.name_of(node, source)
-        return (kind, name) if name else None
-
-    return read
-
-
-def _assigned(node: "Node", source: bytes) -> tuple[str, str] | None:
-    """A Python or Ruby assignment, a PHP, Go or Rust constant."""
-    target = node.child_by_field_name("left") or node.child_by_field_name("name")
-    if target is None and (declarator := node.child_by_field_name("declarator")) is not None:
-        target = declarator.child_by_field_name("name")  # Java
-    if target is None and node.named_child_count:
-        target = node.named_children[0]
-    name = text_of(target, source)
-    return ("constant", name) if _NAME.fullmatch(name) else None
-
-
-def _script_constant(node: "Node", source: bytes) -> tuple[str, str] | None:
-    """A JavaScript variable or field that is no function, or an object or class that is assigned."""
-    if node.type in _SCRIPT_VALUES:
-        name = text_of(node.child_by_field_name("name") or node.child_by_field_name("property"), source)
-        return ("constant", name) if _NAME.fullmatch(name) else None
-    return None
-
 
 # -- C and C++ --------------------------------------------------------------------------------------------------
 
@@ -107,7 +30,9 @@ def c_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | No
     return (kind, name.partition("<")[0].replace("::", ".")) if name else None
 
 
-def _declared(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
+def _declared(node: "Node | None", source: bytes, kind: str) -> tuple[str, str] | None:
+    if node is None:
+        return None
     shape = node.child_by_field_name("type")
     if shape is not None and shape.child_by_field_name("body") is not None:
         kind = "enum" if shape.type == "enum_specifier" else "class"  # struct a { ... } b;
@@ -170,3 +95,61 @@ def kotlin_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str]
 def _keyword(node: "Node", kinds: dict[str, str], otherwise: str) -> str:
     """The kind that one of a node's keywords stands for."""
     return next((kinds[child.type] for child in node.children if child.type in kinds), otherwise)
+
+
+_OBJECTIVE_C = named_by("identifier")
+
+
+def objectivec_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
+    """Read a definition of Objective-C: a method is named by its keywords, "send:to:"."""
+    shape = node.type
+    if shape in ("method_definition", "method_declaration"):
+        words = [text_of(child, source) for child in node.named_children if child.type == "identifier"]
+        colon = ":" if child_of(node, "method_parameter") is not None else ""
+        return (kind, ":".join(words) + colon) if words else None
+    if shape in ("protocol_declaration", "class_interface", "class_implementation", "category_interface"):
+        return _OBJECTIVE_C(node, source, kind)
+    if shape == "property_declaration":
+        declaration = child_of(node, "struct_declaration")
+        return _declared(child_of(declaration, "struct_declarator"), source, kind) if declaration else None
+    return c_definition(node, source, kind)
+
+
+_SWIFT_UNNAMED = {"init_declaration": "init", "deinit_declaration": "deinit", "subscript_declaration": "subscript"}
+
+
+def swift_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
+    """Read a definition of Swift: a struct, an enum and an extension are classes to the grammar."""
+    if node.type == "class_declaration":
+        kind = _keyword(node, {"enum": "enum"}, kind)
+    name = _SWIFT_UNNAMED.get(node.type, "")
+    name = name or text_of(node.child_by_field_name("name"), source).partition("<")[0]
+    if kind == "constant":
+        name = name.removeprefix("var ").removeprefix("let ")
+    return (kind, name) if name else None
+
+
+_ZIG_TYPES = {"enum_declaration": "enum", "error_set_declaration": "enum"} | dict.fromkeys(
+    ("struct_declaration", "union_declaration", "opaque_declaration"), "class"
+)
+
+
+def zig_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
+    """Read a definition of Zig: a type is a constant, or what a function with the result `type` returns."""
+    if node.type == "test_declaration":
+        return kind, text_of(child_of(node, "string", "identifier"), source).strip('"')
+    if node.type == "function_declaration":
+        name = text_of(node.child_by_field_name("name"), source)
+        result = text_of(node.child_by_field_name("type"), source)
+        return ("class" if result == "type" else kind, name) if name else None
+    shape = child_of(node, *_ZIG_TYPES)
+    name = text_of(child_of(node, "identifier"), source)
+    return (_ZIG_TYPES[shape.type] if shape is not None else kind, name) if name else None
+
+
+_SOLIDITY = named_by(".name", "identifier")
+
+
+def solidity_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
+    """Read a definition of Solidity, where a constructor has no name."""
+    return (kind, "constructor") if node.type == "constructor_definition" else _SOLIDITY(node, source, kind)
