@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,9 +124,10 @@ def index(options: argparse.Namespace) -> int | None:
     if options.dry_run:
         _dry_run(options.root, folder, choice)
         return None
-    _index(options, folder, choice)
     if options.watch:
         _watch(options, folder, choice)
+    else:
+        _index(options, folder, choice)
     return None
 
 
@@ -193,14 +195,25 @@ def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
 
 
 def _watch(options: argparse.Namespace, folder: Path, choice: "Choice") -> None:
+    """Index, and again after each change, until Ctrl-C. A refresh that fails is told; the next change tries again."""
     from adjoin.index.watching import watch
 
-    sys.stderr.write(f"adjoin: watching {options.root}; Ctrl-C ends it\n")
-    for _ in watch(options.root):
+    is_first = True
+
+    def again(_: Path) -> None:
+        nonlocal is_first
         try:
-            _index(options, folder, choice, quiet=True)
+            _index(options, folder, choice, quiet=not is_first)
         except (AdjoinError, OSError) as error:
+            if is_first:
+                raise
             sys.stderr.write(f"adjoin: {first_line(error)}\n")
+        if is_first:
+            sys.stderr.write(f"adjoin: watching {options.root}; Ctrl-C ends it\n")
+        is_first = False
+
+    with suppress(KeyboardInterrupt):
+        watch([options.root], again, include=choice.include, exclude=choice.exclude)
 
 
 def status(options: argparse.Namespace) -> None:

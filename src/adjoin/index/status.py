@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adjoin.corpus.tool_folders import NEVER
 from adjoin.corpus.tree import Skipped, Tree, list_tree
 from adjoin.index.choice import Choice
 from adjoin.index.repositories import Target
@@ -59,7 +60,7 @@ class FolderStatus:
             f"pieces: {self.index.pieces:,}",
             f"languages: {', '.join(self.index.languages)}",
             f"changed since: {since or 'nothing'}",
-            f"left out: {reasons(self.skipped) or 'nothing'}",
+            f"left out: {reasons([one for one in self.skipped if one.reason not in _OF_COURSE]) or 'nothing'}",
         ]
 
     def as_json(self, *, files: bool = False, skipped: bool = False) -> dict[str, Any]:
@@ -96,6 +97,9 @@ class FolderStatus:
         if skipped:
             value["skipped_files"] = [{"path": one.origin, "reason": one.reason} for one in self.skipped]
         return value
+
+
+_OF_COURSE = frozenset(NEVER.values())  # .git and the index itself: listed, but no news
 
 
 def reasons(skipped: Sequence[Skipped]) -> str:
