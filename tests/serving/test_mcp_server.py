@@ -174,5 +174,5 @@ def test_the_configuration_is_printed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "adjoin", "mcp", "--print-config", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert f"[mcp_servers.adjoin]\ncommand = " in done.stdout
+    assert "[mcp_servers.adjoin]\ncommand = " in done.stdout
     assert json.dumps(str(tmp_path)) in done.stdout

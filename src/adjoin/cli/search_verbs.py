@@ -1,4 +1,4 @@
-"""The verbs search, index, status and mcp. A search has half a CPU-second in all: no rich, no import before its use."""
+"""The verbs search, index, status and mcp. A search has half a CPU-second in all: what it imports is counted."""
 
 import argparse
 import sys
@@ -166,10 +166,12 @@ def _index(options: argparse.Namespace, folder: Path, choice: "Choice", *, quiet
         lines.append(f"  adjoin status {_shell_words(options)} --skipped")
     if encoder.loaded is not None and (cut := encoder.loaded.tokenizer.truncated):
         most = encoder.loaded.description.max_tokens
-        lines.append(f"cut: {cut:,} pieces are longer than the model's {most} tokens; their vectors cover the beginning")
+        lines.append(
+            f"cut: {cut:,} pieces are longer than the model's {most} tokens; their vectors cover the beginning"
+        )
     sys.stdout.write("".join(f"{safe(line)}\n" for line in lines))
     if not quiet:
-        sys.stdout.write(f"Next:\n  adjoin search \"what you look for\" {_shell_words(options)}\n")
+        sys.stdout.write(f'Next:\n  adjoin search "what you look for" {_shell_words(options)}\n')
     sys.stdout.flush()
 
 
@@ -195,7 +197,7 @@ def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
 
 
 def _watch(options: argparse.Namespace, folder: Path, choice: "Choice") -> None:
-    """Index, and again after each change, until Ctrl-C. A refresh that fails is told; the next change tries again."""
+    """Index, and again after each change, until Ctrl-C. A refresh that fails is told, and tried again."""
     from adjoin.index.watching import watch
 
     is_first = True

@@ -103,9 +103,11 @@ _OF_COURSE = frozenset(NEVER.values())  # .git and the index itself: listed, but
 
 
 def reasons(skipped: Sequence[Skipped]) -> str:
-    """Counts by reason in one line, most first, such as "12 ignored by .gitignore, 3 binary"; "" if there are none."""
+    """Counts by reason in one line, most first, such as "12 ignored by .gitignore, 3 binary"; "" for nothing."""
     counts = Counter(one.reason for one in skipped)
-    return ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=lambda one: (-one[1], one)))
+    return ", ".join(
+        f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=lambda one: (-one[1], one))
+    )
 
 
 def status_of(target: Target) -> FolderStatus:
