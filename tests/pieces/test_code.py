@@ -128,7 +128,8 @@ def test_members_are_not_merged_with_what_is_outside_of_their_class() -> None:
 
 def test_a_few_lines_that_open_or_close_go_with_their_neighbour() -> None:
     body = "    call(self)\n" * (MERGED // 14)
-    text = f"module Post\n  class Box\n    def a\n{body}    end\n\n    private\n\n    def b\n{body}    end\n  end\nend\n"
+    method = "    def {}\n" + body + "    end\n"
+    text = f"module Post\n  class Box\n{method.format('a')}\n    private\n\n{method.format('b')}  end\nend\n"
     first, second = split(text, "ruby", "a.rb")
     assert (first.name, first.symbols) == ("Post, Post.Box, Post.Box.a", ("Post", "Box", "a"))
     assert second.text.startswith("    private\n\n    def b")
