@@ -248,48 +248,6 @@ def reproduce(options: argparse.Namespace) -> None:
     run(reproduction, ConsoleReporter())
 
 
-def index(options: argparse.Namespace) -> None:
-    """Run `adjoin index` with the parsed options."""
-    from adjoin.index.lazy import LazyEncoder
-    from adjoin.index.refresh import refresh
-    from adjoin.model.locations import portable_name
-
-    encoder = LazyEncoder(options.model)
-    folder = options.out or options.root / ".adjoin"
-    with counting("Indexing", "files") as advance:
-        report = refresh(options.root, folder, encoder, model=portable_name(options.model), progress=advance)
-    reporter = ConsoleReporter()
-    reporter.say(f"{folder}: {report.summary()}")
-    loaded = encoder.loaded
-    if loaded is not None and (truncated := loaded.tokenizer.truncated):
-        reporter.say(
-            f"{truncated:,} pieces are longer than the model's {loaded.description.max_tokens} tokens. Their"
-            " vectors cover the beginning; lexical search covers all of it."
-        )
-    reporter.say("Next:")
-    reporter.command(f'adjoin search "what you look for" --index {folder}')
-
-
-def search(options: argparse.Namespace) -> None:
-    """Run `adjoin search` with the parsed options."""
-    from adjoin.index.display import as_json
-    from adjoin.index.searcher import load_index
-    from adjoin.index.store import Filter
-
-    searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
-    hits = searcher.search(
-        options.query,
-        limit=options.limit,
-        mode=options.mode,
-        where=Filter(languages=tuple(options.language or ())),
-        dense_weight=options.dense_weight,
-    )
-    if options.json:
-        sys.stdout.write(json.dumps(as_json(hits), indent=2) + "\n")
-    else:
-        ConsoleReporter().hits(options.query, hits)
-
-
 def demo(options: argparse.Namespace) -> None:
     """Run `adjoin demo` with the parsed options."""
     from adjoin.workflows.demo import demo as run

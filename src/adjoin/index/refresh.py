@@ -118,6 +118,8 @@ def _nothing_to_index(root: Path, skipped: Tally) -> str:
 
 def _refuse_other_root(before: IndexDescription, root: Path, folder: Path) -> None:
     """Refuse to replace the index of another folder because of a wrong --out. A moved folder keeps its index."""
+    if folder.resolve() == (root / FOLDER).resolve():  # a folder that was copied with its index
+        return
     if str(root.resolve()) != before.root and Path(before.root).exists():
         raise AdjoinError(
             f"the index {folder} belongs to {before.root}, not to {root}: choose another --out, or remove it first"
