@@ -25,7 +25,9 @@ def clustered(number: int, seed: int = 0) -> NDArray[np.float32]:
     return unit_rows(rows.astype(np.float32))
 
 
-def written(folder: Path, vectors_ND: NDArray[np.float32], *, names: str = "f", removed: tuple[str, ...] = ()) -> None:
+def written(
+    folder: Path, vectors_ND: NDArray[np.float32], *, names: str = "f", removed: tuple[str, ...] = ()
+) -> None:
     """Store pieces in files of ten, as a refresh does; every second file is of another language."""
     with SQLiteStore(folder).writing() as writer:
         writer.begin("model", DIMENSION)
@@ -43,7 +45,9 @@ def written(folder: Path, vectors_ND: NDArray[np.float32], *, names: str = "f", 
         writer.publish("root", "model", removed=removed, restated=[])
 
 
-def nearest(folder: Path, vector_D: NDArray[np.float32], number: int, where: Filter = EVERYTHING) -> dict[int, float]:
+def nearest(
+    folder: Path, vector_D: NDArray[np.float32], number: int, where: Filter = EVERYTHING
+) -> dict[int, float]:
     with SQLiteStore(folder).reading() as snapshot:
         ids_K, cosines_K = snapshot.nearest(vector_D, number, where)
         assert list(cosines_K) == sorted(cosines_K, reverse=True)

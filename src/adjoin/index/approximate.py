@@ -12,8 +12,8 @@ give a wrong score. Nothing is trained and no graph is built: a refresh copies t
 and adds those that are new. A graph (HNSW of usearch, int8) took 42 CPU-seconds for 100,000 pieces and another
 copy of the vectors; cells of k-means lost a tenth of the neighbours, because questions lie elsewhere than code.
 
-The file beside the index holds the ids of the pieces and the bits, ordered by id. It carries a stamp of the version
-that it belongs to. If it is missing, of another version or cut short, the search is exact.
+The file beside the index holds the ids of the pieces and the bits, ordered by id. It carries a stamp of the
+version that it belongs to. If it is missing, of another version or cut short, the search is exact.
 """
 
 import hashlib
@@ -70,7 +70,8 @@ class Sketch:
 
     Attributes:
         ids_N: ids of the pieces, ascending.
-        columns_WN: bits of each piece, 64 in a word, W = ceil(D / 64). Word by word, so that a scan reads in order.
+        columns_WN: bits of each piece, 64 in a word, W = ceil(D / 64). All first words come first: a scan reads
+            them in order.
     """
 
     def __init__(self, ids_N: Ids, columns_WN: NDArray[np.uint64]) -> None:
@@ -152,9 +153,9 @@ class Sketch:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
-                file.write(np.ascontiguousarray(self.ids_N, np.int64))
+                file.write(np.ascontiguousarray(self.ids_N, np.int64).data)
                 for column_N in self.columns_WN:
-                    file.write(np.ascontiguousarray(column_N))
+                    file.write(np.ascontiguousarray(column_N).data)
             unfinished.chmod(0o644)  # mkstemp makes files private
             unfinished.replace(path)
         finally:
@@ -252,8 +253,8 @@ def stamp_of(version: Sketched) -> str:
     """Name a version: its description, and the ids of its pieces and their numbers of terms."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((sys.byteorder, *astuple(version.description))).encode())
-    digest.update(np.ascontiguousarray(version.ids_N))
-    digest.update(np.ascontiguousarray(version.lengths_N))
+    digest.update(np.ascontiguousarray(version.ids_N).data)
+    digest.update(np.ascontiguousarray(version.lengths_N).data)
     return digest.hexdigest()
 
 
@@ -278,13 +279,13 @@ def keep_sketch(folder: Path, version: Sketched) -> None:
 
 
 def read_sketch(folder: Path, version: Sketched) -> Sketch | None:
-    """The sketch of a version; None if the index is small, or the file is missing, damaged or of another version."""
+    """The sketch of a version; None if the index is small, or the file is missing, damaged or another version's."""
     if len(version.ids_N) < APPROXIMATE_FROM:
         return None
     sketch = Sketch.load(folder / SKETCH, stamp_of(version))
     if sketch is None:
         logger.warning(
-            "%s is missing, damaged or of another version: searches read all vectors until `adjoin index` runs again",
+            "%s is missing, damaged or of another version: searches read all vectors; run `adjoin index` again",
             folder / SKETCH,
         )
     return sketch

@@ -14,10 +14,9 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode
 from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
-from adjoin.ranking.evidence import Ranked
 from adjoin.ranking.lexical import terms as terms_of
 from adjoin.ranking.query import read_query
-from adjoin.ranking.score import rank
+from adjoin.ranking.score import Ranked, rank
 
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it

@@ -20,7 +20,8 @@ from adjoin.ranking.lexical import terms as terms_of
 from adjoin.ranking.order import best_first
 
 KEPT_BYTES = 256 << 20  # vectors of an index up to this size stay in memory between searches
-CHUNK_BYTES = 512 << 10  # of int8 vectors that are made float32 at a time: 2 MB fit the cache, 16 MB take 2.5 times as long
+# Of int8 vectors that are made float32 at a time: their 2 MB fit the cache, 16 MB take 2.5 times as long.
+CHUNK_BYTES = 512 << 10
 
 _PIECES = "SELECT id, path, language, kind, name, symbols, first_line, last_line FROM pieces WHERE id IN "
 
@@ -143,7 +144,7 @@ class SQLiteSnapshot:
     def vectors(self, ids: Sequence[int] | Ids) -> NDArray[np.float32]:
         """The vectors of these pieces, float32, shape (K, D)."""
         positions_K = np.searchsorted(self._ids_N, np.asarray(ids, np.int64))
-        if self._is_small and self._sketch is None:
+        if "_codes" in self.__dict__:
             scales_N, codes_ND = self._codes
             return codes_ND[positions_K].astype(np.float32) * scales_N[positions_K, None]
         vectors_KD = np.empty((len(positions_K), self.description.dimension), np.float32)
