@@ -279,7 +279,7 @@ def keep_sketch(folder: Path, version: Sketched) -> None:
 
 
 def read_sketch(folder: Path, version: Sketched) -> Sketch | None:
-    """The sketch of a version; None if the index is small, or the file is missing, damaged or another version's."""
+    """The sketch of a version; None if the index is small or the file is missing, damaged or out of date."""
     if len(version.ids_N) < APPROXIMATE_FROM:
         return None
     sketch = Sketch.load(folder / SKETCH, stamp_of(version))
