@@ -5,7 +5,6 @@ Parsers are imported when a file is split, not with this package.
 
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from adjoin.pieces.piece import Piece, encoded_text
 
 if TYPE_CHECKING:
@@ -20,9 +19,3 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     from adjoin.pieces.splitting import pieces_of
 
     return pieces_of
-=======
-from adjoin.pieces.piece import Piece, encoded_text
-from adjoin.pieces.splitting import pieces_of
-
-__all__ = ["Piece", "encoded_text", "pieces_of"]
->>>>>>> wt-ranking
