@@ -32,6 +32,7 @@ ROOMS = {
     "embed": {"corpus", "tokens", "pieces", "index"},
     "index": {"corpus", "pieces", "tokens", "model", "ranking"},
     "evaluation": {"ranking"},
+    "serving": {"index"},
     "workflows": {
         "pairs",
         "collecting",
@@ -52,6 +53,8 @@ ROOMS = {
         "planning",
         "embed",
         "index",
+        "ranking",
+        "serving",
         "evaluation",
         "workflows",
     },

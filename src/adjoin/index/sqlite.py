@@ -3,6 +3,7 @@
     .adjoin/
       index.sqlite     files, pieces, vectors, words and names: all that a search reads
       index.sqlite-wal, index.sqlite-shm     SQLite's own, while a process has it open
+      sketch           sign bits of the vectors of a large index (approximate.py); a search can do without
       pending.sqlite   what an unfinished refresh has embedded; deleted when it is done
       lock             held by the process that refreshes
       .gitignore       `*`: git never shows the folder
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from adjoin.index.sqlite_snapshot import SQLiteSnapshot
     from adjoin.index.sqlite_writer import SQLiteWriter
 
-DATABASE, PENDING, IGNORE = "index.sqlite", "pending.sqlite", ".gitignore"
+DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
 APPLICATION = 0x41646A6E  # "Adjn": SQLite's application_id of our files
 PAGE_BYTES = 8192
@@ -112,6 +113,7 @@ class SQLiteStore:
                 self._hide_from_git()
                 with SQLiteWriter(self.folder) as writer:
                     yield writer
+                    writer.keep_sketch()
             finally:
                 if is_new and not (self.folder / DATABASE).exists():
                     shutil.rmtree(self.folder, ignore_errors=True)
@@ -120,7 +122,7 @@ class SQLiteStore:
         """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
         if (self.folder / IGNORE).exists():
             return
-        own = (LOCK, *OF_LANCE)
+        own = (LOCK, SKETCH, *OF_LANCE)
         names = [path.name for path in self.folder.iterdir()]
         if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):

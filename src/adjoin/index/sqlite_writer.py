@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from adjoin.index.approximate import APPROXIMATE_FROM, keep_sketch
 from adjoin.index.sqlite import (
     APPLICATION,
     DATABASE,
@@ -18,12 +19,14 @@ from adjoin.index.sqlite import (
     REMEDY_READING,
     REMEDY_WRITING,
     SCHEMA,
+    SKETCH,
     TABLES,
     check_is_ours,
     connect,
     database_errors,
     description_in,
     refuse_what_is_cut_short,
+    snapshot,
 )
 from adjoin.index.sqlite_pending import Pending
 from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
@@ -153,6 +156,18 @@ class SQLiteWriter:
             with database_errors(self.folder, "write", REMEDY_WRITING), _transaction(self._connection):
                 self._restate(self._connection, records)
 
+    def keep_sketch(self) -> None:
+        """Bring the sketch that searches of a large index scan up to date with the version that they read."""
+        if self._connection is None or self.description is None:
+            return
+        with database_errors(self.folder, "read", REMEDY_READING):
+            (pieces,) = self._connection.execute("SELECT total(number) FROM blocks").fetchone()
+        if pieces < APPROXIMATE_FROM:
+            (self.folder / SKETCH).unlink(missing_ok=True)
+            return
+        with snapshot(self._connection, self.folder) as version:
+            keep_sketch(self.folder, version)
+
     # -- the database -------------------------------------------------------------------------------------------
 
     def _created(self) -> sqlite3.Connection:
@@ -210,6 +225,7 @@ class SQLiteWriter:
         self._remove_database()
 
     def _remove_database(self) -> None:
+        (self.folder / SKETCH).unlink(missing_ok=True)  # its ids are those of the old database
         for suffix in ("", "-wal", "-shm", "-journal", "-new"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 

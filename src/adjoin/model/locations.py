@@ -67,9 +67,10 @@ def fingerprint_of(folder: Path) -> str:
 
 
 def stamp_of(folder: Path) -> str:
-    """Return place, size, times and inode of the files that `fingerprint_of` hashes, hashed; it reads no file.
+    """Return a hash of place, size, time and inode of the files that `fingerprint_of` hashes.
 
-    While the stamp is the same, the fingerprint is. Another stamp says nothing, as after a copy.
+    No file is read. While the stamp is the same, the fingerprint is. Another stamp says nothing, as after a copy:
+    compare the fingerprint then.
 
     Raises:
         OSError: one of the files is missing.
@@ -83,7 +84,6 @@ def stamp_of(folder: Path) -> str:
 
 
 def _hashed_files(folder: Path) -> list[Path]:
-    """The files that decide what vectors a model gives: its weights and its tokenizer."""
     return [*(quantized_files(folder) or [folder / WEIGHTS_FILE]), folder / TOKENIZER_FILE]
 
 
