@@ -100,6 +100,15 @@ def test_header(text: str, name: str, line: int) -> None:
     assert header_of(hit(text, name=name)) == line
 
 
+def test_of_several_definitions_the_one_that_answers_is_the_header() -> None:
+    text = "def write(a):\n    return a\n\n\ndef merge(b):\n    return both(b)\n\n\ndef split(c):\n    return c"
+    piece = hit(text, name="write, Table.merge, split")
+    assert header_of(piece) == 0
+    assert header_of(piece, frozenset(terms("merge a table"))) == 4
+    assert header_of(piece, frozenset(terms("both"))) == 4  # in its body
+    assert best_line(piece, frozenset(terms("splitting"))) == 8
+
+
 def test_the_best_line_of_a_piece_without_a_name_has_most_words() -> None:
     assert best_line(hit("a = 1\nretry = 2\nb = 3", name=""), frozenset(terms("retry"))) == 1
     assert best_line(hit("\na = 1\nb = 2", name=""), frozenset(terms("retry"))) == 1
