@@ -70,6 +70,12 @@ def test_context_is_shown_around_matching_lines() -> None:
     assert len(shown(hit(), query="retry", context=0).splitlines()) == 4  # heading, definition, gap, match
 
 
+def test_a_gap_of_one_line_is_no_gap() -> None:
+    text = "\n".join(["def f():", "    a", "    retry", "    b", "    c", "    retry"])
+    assert chosen_lines(hit(text, name="f"), frozenset(terms("retry"))) == [0, 1, 2, 5]
+    assert chosen_lines(hit(text, name="f"), frozenset(terms("retry c")), 0) == [0, 1, 2, 3, 4, 5]
+
+
 def test_without_matching_words_the_piece_begins_with_its_definition() -> None:
     assert chosen_lines(hit(), frozenset()) == [2, 3, 4, 5]
     assert len(chosen_lines(hit(), frozenset())) == FEWEST_LINES

@@ -109,7 +109,7 @@ def header_of(hit: Hit, asked: frozenset[str] = frozenset()) -> int:
     """The line that defines what a piece is.
 
     It is the first line that names it. A piece of several small definitions has the names of all: then it is the
-    line of the one with most words of the query. A piece without a name begins with its first line that is not empty.
+    line of the one with most words of the query. Without a name it is the first line that is not empty.
 
     Args:
         hit: the result.
@@ -163,12 +163,17 @@ def chosen_lines(hit: Hit, asked: frozenset[str], context: int | None = None) ->
     chosen = {header, *matching[: MOST_LINES - 1]}
     if context is not None:
         around = (range(place - context, place + context + 1) for place in chosen)
-        return sorted({place for places in around for place in places if 0 <= place < len(lines)})
+        return _without_small_gaps({place for places in around for place in places if 0 <= place < len(lines)})
     below = iter(range(header + 1, len(lines)))
     while len(chosen) < FEWEST_LINES and (place := next(below, None)) is not None:
         if lines[place].strip():
             chosen.add(place)
-    return sorted(chosen)
+    return _without_small_gaps(chosen)
+
+
+def _without_small_gaps(chosen: set[int]) -> list[int]:
+    """The lines in order. A line between two chosen ones is shown, as the mark of a gap would take a line too."""
+    return sorted(chosen | {place + 1 for place in chosen if place + 2 in chosen})
 
 
 def best_line(hit: Hit, asked: frozenset[str]) -> int:
