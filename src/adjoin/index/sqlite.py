@@ -3,6 +3,7 @@
     .adjoin/
       index.sqlite     files, pieces, vectors, words and names: all that a search reads
       index.sqlite-wal, index.sqlite-shm     SQLite's own, while a process has it open
+      sketch           sign bits of the vectors of a large index (approximate.py); a search can do without
       pending.sqlite   what an unfinished refresh has embedded; deleted when it is done
       lock             held by the process that refreshes
       .gitignore       `*`: git never shows the folder
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     from adjoin.index.sqlite_snapshot import SQLiteSnapshot
     from adjoin.index.sqlite_writer import SQLiteWriter
 
-DATABASE, PENDING, IGNORE = "index.sqlite", "pending.sqlite", ".gitignore"
+DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
 APPLICATION = 0x41646A6E  # "Adjn": SQLite's application_id of our files
 PAGE_BYTES = 8192
+MAPPED_BYTES = 1 << 33  # a reader maps the file: large blobs are read three times as fast
 WAITING_SECONDS = 10.0  # for locks that SQLite itself holds for moments, such as to recover a log
 REMEDY_WRITING = "the previous version still answers; free disk space, then run `adjoin index` again to continue"
 REMEDY_READING = "remove the folder and run `adjoin index` again"
@@ -111,6 +113,7 @@ class SQLiteStore:
                 self._hide_from_git()
                 with SQLiteWriter(self.folder) as writer:
                     yield writer
+                    writer.keep_sketch()
             finally:
                 if is_new and not (self.folder / DATABASE).exists():
                     shutil.rmtree(self.folder, ignore_errors=True)
@@ -119,7 +122,7 @@ class SQLiteStore:
         """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
         if (self.folder / IGNORE).exists():
             return
-        own = (LOCK, *OF_LANCE)
+        own = (LOCK, SKETCH, *OF_LANCE)
         names = [path.name for path in self.folder.iterdir()]
         if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):
@@ -192,7 +195,8 @@ def description_in(connection: sqlite3.Connection, folder: Path, *, unfinished: 
         dimension, number = int(values["dimension"]), int(values["version"])
     except (KeyError, ValueError) as error:
         raise AdjoinError(f"the index {folder} is damaged ({error!r}): {REMEDY_READING}") from None
-    description = IndexDescription(form, root, model, fingerprint, dimension, adjoin, number)
+    stamp = str(values.get("stamp", ""))
+    description = IndexDescription(form, root, model, fingerprint, dimension, adjoin, number, stamp)
     if not number and not unfinished:
         raise AdjoinError(
             f"the index {folder} is incomplete: its first run did not finish; run `adjoin index` again"
@@ -241,6 +245,7 @@ def _open_to_read(folder: Path) -> Iterator[sqlite3.Connection]:
             refuse_what_is_cut_short(path)
             connection = stack.enter_context(_readable(path))
             connection.execute("PRAGMA query_only = 1")
+            connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
         yield connection
 
 
