@@ -1,16 +1,14 @@
 """What a file holds, by its name and its first line: a programming language, a structure, or any other text."""
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from adjoin.corpus.code_languages import CODE_SUFFIXES
-from adjoin.pieces.parts import Mark
+from adjoin.pieces.parts import Marker
 from adjoin.pieces.piece import LINES, PASSAGE
 from adjoin.pieces.structures import blocks, headings, keys
 
-Marker = Callable[[Sequence[str]], list[Mark]]  # lines of a file → the marks of its structure
 CODE, COMPONENT, NOTEBOOK, TABLE = "code", "component", "notebook", "table"
 
 
@@ -37,7 +35,7 @@ class TextKind:
 
 
 PLAIN = TextKind("text", PASSAGE, headings.rest)  # plain text often underlines its headings
-_FEW, _MANY, _DRAWING = 32, 256, 2  # pieces of tables and logs; of data with keys; of drawings, mostly coordinates
+FEW, _MANY, _DRAWING = 32, 256, 2  # pieces of tables and logs; of data with keys; of drawings, mostly coordinates
 _UNKNOWN = TextKind("text", LINES, limit=_MANY)
 
 _STRUCTURES: dict[str, TextKind] = {
@@ -69,8 +67,8 @@ _STRUCTURES: dict[str, TextKind] = {
     ".xml .xsd .xsl .xslt .csproj .vbproj .fsproj .props .targets .plist .xaml .resx .storyboard .xib .pom .wsdl"
     " .rss .atom": TextKind("xml", LINES, limit=_MANY),
     ".svg .drawio": TextKind("xml", LINES, limit=_DRAWING),
-    ".csv .tsv .psv": TextKind("csv", TABLE, limit=_FEW),
-    ".jsonl .ndjson .log .dict .warc .wet .mbox": TextKind("data", LINES, limit=_FEW),
+    ".csv .tsv .psv": TextKind("csv", TABLE, limit=FEW),
+    ".jsonl .ndjson .log .dict .warc .wet .mbox": TextKind("data", LINES, limit=FEW),
     ".eml": TextKind("mail", LINES),
     ".ipynb": TextKind("notebook", NOTEBOOK),
     ".vue": TextKind("vue", COMPONENT),
@@ -149,8 +147,8 @@ _NAMES: dict[str, TextKind] = {
 _INTERPRETERS = {  # language → the programs that run it, without their versions
     "python": "python pypy uv pipx", "javascript": "node nodejs osascript", "typescript": "bun deno ts-node tsx",
     "ruby": "ruby", "perl": "perl", "php": "php", "shell": "sh ash dash ksh zsh", "bash": "bash bats",
-    "fish": "fish", "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript", "julia": "julia",
-    "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala", "kotlin": "kotlin",
+    "fish": "fish", "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript",
+    "julia": "julia", "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala", "kotlin": "kotlin",
     "haskell": "runhaskell stack", "ocaml": "ocaml", "swift": "swift", "powershell": "pwsh", "dart": "dart",
     "crystal": "crystal", "nix": "nix-shell", "clojure": "clojure bb",
 }  # fmt: skip

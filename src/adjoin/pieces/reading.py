@@ -25,7 +25,7 @@ from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.sections import UnreadableError
 from adjoin.corpus.sources import failure_reason
 from adjoin.pieces.code import code_pieces
-from adjoin.pieces.kinds import CODE, COMPONENT, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
+from adjoin.pieces.kinds import CODE, COMPONENT, FEW, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
 from adjoin.pieces.long_lines import MAX_LINE, shorten
 from adjoin.pieces.merging import merged
 from adjoin.pieces.parts import Part, cut, pieces_of_parts
@@ -111,12 +111,17 @@ def text_pieces(text: str, name: str, origin: str, tally: Tally) -> Iterator[Pie
             pieces = _component_pieces(lines, kind.language, origin, tally)
         else:
             pieces = _structure_pieces(lines, kind, origin)
-    if not kind.limit:
+    limit = FEW if kind.language == "text" and _is_mostly_numbers(text[:_START]) else kind.limit
+    if not limit:
         yield from pieces
         return
-    yield from islice(pieces, kind.limit)
+    yield from islice(pieces, limit)
     if next(pieces, None) is not None:
         tally.add(DATA_CUT, origin)
+
+
+def _is_mostly_numbers(text: str) -> bool:
+    return sum(map(str.isdecimal, text)) > sum(map(str.isalpha, text))
 
 
 def _file_pieces(file: Readable, name: str, origin: str, tally: Tally) -> Iterator[Piece]:

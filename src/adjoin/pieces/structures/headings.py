@@ -7,9 +7,8 @@ code blocks, tables and lists too. The name of a section holds the headings abov
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from adjoin.pieces.parts import Mark
+from adjoin.pieces.parts import SEPARATOR, Mark
 
-_SEPARATOR = " > "
 _NAMED_LEVELS = 3  # headings in a name
 _MAX_HEADING = 100  # characters of one heading in a name
 
@@ -41,7 +40,7 @@ def named(headings: Iterable[tuple[int, int, str]]) -> list[Mark]:
         while above and above[-1][0] >= level:
             above.pop()
         above.append((level, " ".join(text.split())[:_MAX_HEADING]))
-        name = _SEPARATOR.join(text for _, text in above[-_NAMED_LEVELS:] if text)
+        name = SEPARATOR.join(text for _, text in above[-_NAMED_LEVELS:] if text)
         marks.append(Mark(line, level, name))
     return marks
 
