@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adjoin.pieces import code
 from adjoin.pieces.parts import MERGED, SIZE, Mark, Part, cut, pieces_of_parts, segments
 
 LINE = "word " * 10  # 50 characters
@@ -25,6 +26,10 @@ def test_a_large_part_is_cut_at_its_outer_marks() -> None:
 def test_what_is_still_too_large_is_cut_at_inner_marks() -> None:
     marks = [Mark(0, 1, "a"), Mark(16, 2, "a.b"), Mark(32, 2, "a.c")]
     assert spans([LINE] * 48, marks) == [(0, 16, ("a",)), (16, 32, ("a.b",)), (32, 48, ("a.c",))]
+
+
+def test_code_and_other_text_have_one_size_policy() -> None:
+    assert code.MERGED == MERGED
 
 
 def test_small_neighbours_are_merged() -> None:

@@ -52,6 +52,7 @@ _STRUCTURES: dict[str, TextKind] = {
     ".json .json5 .jsonc .geojson .webmanifest .avsc .arb .code-workspace": TextKind(
         "json", LINES, keys.json, limit=_MANY
     ),
+    ".cabal": TextKind("cabal", LINES, keys.yaml),
     ".toml": TextKind("toml", LINES, keys.settings, limit=_MANY),
     ".ini .cfg .conf .cnf .inf .desktop .service .timer .socket": TextKind(
         "ini", LINES, keys.settings, limit=_MANY
@@ -79,7 +80,7 @@ _STRUCTURES: dict[str, TextKind] = {
 # Languages whose files have other suffixes than those that are mined, and languages that are not mined at all.
 _CODE: dict[str, str] = {
     "python": ".pyi .pyw .bzl .star .bazel .gyp .gypi .sage .ipy",
-    "php": ".phtml .php3 .php4 .php5 .inc .module",
+    "php": ".phtml .php3 .php4 .php5 .module",
     "ruby": ".rake .gemspec .podspec .ru .jbuilder .thor .rabl .rbi .builder",
     "groovy": ".gvy .jenkinsfile",
     "javascript": ".es6 .jsm .gs .wxs",
@@ -109,12 +110,11 @@ _CODE: dict[str, str] = {
     "gdscript": ".gd",
     "cmake": ".cmake",
     "awk": ".awk",
-    "rust": ".ron",
     "perl": ".t .pod",
     "prolog": ".pro",
     "coffeescript": ".coffee",
     "purescript": ".purs",
-    "haskell": ".hsc .lhs .cabal",
+    "haskell": ".hsc .lhs",
     "powershell": ".psd1",
     "apex": ".trigger",
     "objectivec": ".pch",
@@ -148,7 +148,8 @@ _INTERPRETERS = {  # language → the programs that run it, without their versio
     "python": "python pypy uv pipx", "javascript": "node nodejs osascript", "typescript": "bun deno ts-node tsx",
     "ruby": "ruby", "perl": "perl", "php": "php", "shell": "sh ash dash ksh zsh", "bash": "bash bats",
     "fish": "fish", "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript",
-    "julia": "julia", "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala", "kotlin": "kotlin",
+    "julia": "julia", "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala",
+    "kotlin": "kotlin",
     "haskell": "runhaskell stack", "ocaml": "ocaml", "swift": "swift", "powershell": "pwsh", "dart": "dart",
     "crystal": "crystal", "nix": "nix-shell", "clojure": "clojure bb",
 }  # fmt: skip

@@ -21,7 +21,7 @@ from adjoin.pieces.piece import LINES, Piece
 from adjoin.texts import valid_unicode
 
 SIZE = 1000  # characters of a piece, at most, unless one word is longer
-MERGED = 750  # characters up to which small neighbours are merged
+MERGED = 800  # characters up to which small neighbours are merged, as in code
 MAX_LEVEL = 6  # deeper marks count as this level
 SEPARATOR = " > "  # between the headings in a name
 _MAX_NAME = 120  # characters of a piece's name

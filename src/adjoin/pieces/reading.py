@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from adjoin.corpus.archives import read_members
 from adjoin.corpus.compression import DamagedError, DecompressedStream, Readable
 from adjoin.corpus.contents import BinaryFormat, read_bytes
 from adjoin.corpus.document import Document
@@ -74,6 +73,8 @@ def opened_pieces(file: IO[bytes], name: str, origin: str, tally: Tally) -> Iter
     if not kind:
         yield from _file_pieces(file, name, origin, tally)
         return
+    from adjoin.corpus.archives import read_members  # importing tarfile and zipfile takes long
+
     counted, given = tally.counts.total(), False
 
     def read(content: IO[bytes], member: str, member_origin: str) -> Iterator[Piece]:
