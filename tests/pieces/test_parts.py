@@ -1,5 +1,6 @@
 """The size policy: where files are cut, what is merged, and that no line is lost."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,21 @@ def test_text_is_the_lines_and_what_is_embedded_has_the_name() -> None:
     )
     assert (piece.text, piece.name, piece.first_line, piece.last_line) == ("  # Two\n  b", "One > Two", 2, 3)
     assert piece.embedded == "One\n# Two\n  b"  # the heading is in the text already
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        ((), ""),
+        (("jobs.a", "jobs.b", "on"), "jobs.a, b, on"),
+        (("One > Two", "One > Three"), "One > Two, Three"),
+        (("Version 3.1.3", "Version 3.1.2"), "Version 3.1.3, Version 3.1.2"),
+        (("a", "b", "c", "d"), "a, b, c"),
+    ],
+)
+def test_the_name_of_merged_parts(names: tuple[str, ...], name: str) -> None:
+    [piece] = pieces_of_parts(["x"], [Part(0, 1, names)], "p", "text")
+    assert piece.name == name
 
 
 def test_no_piece_without_a_letter() -> None:

@@ -164,6 +164,11 @@ def test_a_page_on_one_line_is_read_to_its_end(tmp_path: Path) -> None:
     assert tally.counts == {}
 
 
+def test_the_words_of_a_drawing(tmp_path: Path) -> None:
+    [piece] = read(tmp_path, "a.svg", "<svg>\n<path\n d='M1 2C3'/>\n<text>Gateway</text>\n</svg>\n")
+    assert (piece.text.strip(), piece.first_line) == ("Gateway", 4)
+
+
 def test_a_large_file_of_data_is_read_in_part(tmp_path: Path) -> None:
     tally = Tally()
     pieces = read(tmp_path, "a.csv", "city,people\n" + "Rome,2800000\n" * 20_000, tally)
@@ -186,6 +191,8 @@ def test_a_large_file_of_data_is_read_in_part(tmp_path: Path) -> None:
         ("a.txt", "12 34\n==\n", f"1 {NO_WORDS}"),
         ("a.ipynb", '{"cells": []}', f"1 {NO_WORDS}"),
         ("yarn.lock", "x", "1 lock file"),
+        ("a.asc", "-----BEGIN PGP SIGNATURE-----\nabc\n", "1 key or signature"),
+        ("a.svg", "<svg>\n<path\n d='M1 2C3'/>\n</svg>\n", f"1 {NO_WORDS}"),
         ("a.min.js", "x", "1 minified"),
         ("a.js.map", "x", "1 source map"),
         ("a.sql", "insert into x;\n" * (MAX_BYTES // 15 + 1), "1 too large"),

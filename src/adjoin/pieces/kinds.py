@@ -35,7 +35,7 @@ class TextKind:
 
 
 PLAIN = TextKind("text", PASSAGE, headings.rest)  # plain text often underlines its headings
-FEW, _MANY, _DRAWING = 32, 256, 2  # pieces of tables and logs; of data with keys; of drawings, mostly coordinates
+FEW, _MANY = 32, 256  # pieces of tables, logs and drawings; of data with keys
 _UNKNOWN = TextKind("text", LINES, limit=_MANY)
 
 _STRUCTURES: dict[str, TextKind] = {
@@ -44,7 +44,7 @@ _STRUCTURES: dict[str, TextKind] = {
     ".mdx": TextKind("mdx", PASSAGE, headings.markdown),
     ".rmd .qmd": TextKind("markdown", PASSAGE, headings.markdown),
     ".rst .rest": TextKind("rst", PASSAGE, headings.rest),
-    ".adoc .asciidoc .asc": TextKind("asciidoc", PASSAGE, headings.asciidoc),
+    ".adoc .asciidoc": TextKind("asciidoc", PASSAGE, headings.asciidoc),
     ".org": TextKind("org", PASSAGE, headings.org),
     ".tex .latex .ltx": TextKind("latex", PASSAGE, headings.latex),
     ".html .htm .xhtml .shtml": TextKind("html", PASSAGE, headings.html, limit=_MANY),
@@ -67,7 +67,7 @@ _STRUCTURES: dict[str, TextKind] = {
     ".scss .sass .less .styl": TextKind("scss", LINES, blocks.css),
     ".xml .xsd .xsl .xslt .csproj .vbproj .fsproj .props .targets .plist .xaml .resx .storyboard .xib .pom .wsdl"
     " .rss .atom": TextKind("xml", LINES, limit=_MANY),
-    ".svg .drawio": TextKind("xml", LINES, limit=_DRAWING),
+    ".svg": TextKind("svg", LINES, limit=FEW),
     ".csv .tsv .psv": TextKind("csv", TABLE, limit=FEW),
     ".jsonl .ndjson .log .dict .warc .wet .mbox": TextKind("data", LINES, limit=FEW),
     ".eml": TextKind("mail", LINES),

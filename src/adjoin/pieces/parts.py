@@ -99,7 +99,7 @@ def pieces_of_parts(
         while start < end and not lines[end - 1].strip():
             end -= 1
         text = "\n".join(lines[start:end])
-        name = ", ".join(part.names[:_NAMED_PARTS])[:_MAX_NAME]
+        name = _one_name(part.names)
         for segment in segments(text) if end - start == 1 else [text]:
             if _LETTER.search(segment):
                 to_encode = _with_name(name, embedded(segment) or segment)
@@ -114,6 +114,17 @@ def pieces_of_parts(
                     valid_unicode(to_encode),
                     part.symbols,
                 )
+
+
+def _one_name(names: Sequence[str]) -> str:
+    """One name for merged parts: "a.b, c" for "a.b" and "a.c"."""
+    first, *others = names[:_NAMED_PARTS] or ("",)
+    around = ""
+    if SEPARATOR in first:
+        around = first[: first.rindex(SEPARATOR) + len(SEPARATOR)]
+    elif "." in first and " " not in first:  # a key, not a sentence
+        around = first[: first.rindex(".") + 1]
+    return ", ".join([first, *(name.removeprefix(around) for name in others)])[:_MAX_NAME]
 
 
 def _with_name(name: str, text: str) -> str:

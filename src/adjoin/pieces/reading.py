@@ -3,8 +3,9 @@
 - Archives are read member by member, compressed files as what they hold.
 - Code goes to `adjoin.pieces.code`. All other text is cut by its structure (`adjoin.pieces.kinds` says which), or
   else in windows of lines. A file that nobody knows by its name is text if its bytes are.
-- Not read, and counted with their reason: binary files, files above `MAX_BYTES`, lock files, source maps, minified
-  copies. `unread_reason` names those that the file's name decides.
+- Not read, and counted with their reason: binary files, files above `MAX_BYTES`, keys and signatures, lock files,
+  source maps, minified copies. `unread_reason` names those that the file's name decides.
+- Generated code is read like any other: it is for the ranking to place it.
 - Of a large file of data (tables, logs, JSON, drawings) the first pieces are kept; of a long line of data its
   beginning and its end. Both are counted too.
 """
@@ -37,6 +38,7 @@ from adjoin.tally import Tally
 NO_WORDS = "no words in it"
 LONG_LINE = "long line cut"
 DATA_CUT = "only the beginning of its data"
+_ARMOUR = "-----BEGIN "  # first words of keys, certificates and signatures, which are base64
 _START = 1 << 13  # bytes that show whether a file is binary
 
 
@@ -96,8 +98,10 @@ def text_pieces(text: str, name: str, origin: str, tally: Tally) -> Iterator[Pie
         origin: as for `read_pieces`.
         tally: counts long lines that are cut, and data of which only the beginning is kept.
     """
+    kind = text_kind(name, text[:200].split("\n", 1)[0])
+    if kind.language == "svg":  # the rest is coordinates
+        text = headings.outside_tags(text)
     lines = text.split("\n")
-    kind = text_kind(name, lines[0][:200])
     if kind.form == NOTEBOOK:
         pieces = _notebook_pieces(text, origin, tally)
     else:
@@ -138,6 +142,8 @@ def _file_pieces(file: Readable, name: str, origin: str, tally: Tally) -> Iterat
             yield from _document_pieces(read_bytes(data, form, origin, tally))
             return
         text = decode(data)
+        if text.startswith(_ARMOUR):
+            raise UnreadableError("key or signature")
     except (UnreadableError, DamagedError) as error:
         tally.add(error.reason, origin)
         return

@@ -110,6 +110,8 @@ def test_other_formats(marks: Marker, lines: list[str], expected: list[tuple[int
 
 def test_what_is_embedded() -> None:
     assert headings.without_tags("<p>a\n <b>b</b></p><br>c") == "a b c"
+    page = "<p align='x'><img src='y'/>[b](http://c/d) List<String></p>"
+    assert headings.without_decoration(page) == "[b] List<String>"
     assert headings.without_decoration("| `a` | b-c |\n| --- | --- |\n```sh\nx_y --z") == "`a` b-c sh x_y z"
 
 
