@@ -18,7 +18,7 @@ from adjoin.index.embedder import Embedder, encode
 from adjoin.index.sources import Listing, TreeFile, list_files, pieces_in
 from adjoin.index.sqlite import SQLiteStore
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
-from adjoin.pieces import Piece
+from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
 
 BATCH_PIECES = 1024  # lost at most if the process is killed: a second or two of work on a CPU
@@ -238,7 +238,7 @@ class _Refresh:
         """Embed the batch and put it aside."""
         if not self.batch:
             return
-        texts = [piece.embedded for _, pieces in self.batch for piece in pieces]
+        texts = [encoded_text(piece) for _, pieces in self.batch for piece in pieces]
         codes_ND = np.empty((len(texts), self.encoder.dimension), np.int8)
         scales_N = np.empty(len(texts), np.float32)
         for start in range(0, len(texts), BATCH_PIECES):

@@ -3,6 +3,7 @@
     .adjoin/
       index.sqlite     files, pieces, vectors, words and names: all that a search reads
       index.sqlite-wal, index.sqlite-shm     SQLite's own, while a process has it open
+      sketch           sign bits of the vectors of a large index (approximate.py); a search can do without
       pending.sqlite   what an unfinished refresh has embedded; deleted when it is done
       lock             held by the process that refreshes
       .gitignore       `*`: git never shows the folder
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from adjoin.index.sqlite_snapshot import SQLiteSnapshot
     from adjoin.index.sqlite_writer import SQLiteWriter
 
-DATABASE, PENDING, IGNORE = "index.sqlite", "pending.sqlite", ".gitignore"
+DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
 APPLICATION = 0x41646A6E  # "Adjn": SQLite's application_id of our files
 PAGE_BYTES = 8192
@@ -58,7 +59,8 @@ CREATE TABLE texts(first INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE pieces(id INTEGER PRIMARY KEY, path TEXT NOT NULL, language TEXT NOT NULL, kind TEXT NOT NULL,
   name TEXT NOT NULL, symbols TEXT NOT NULL, first_line INTEGER NOT NULL, last_line INTEGER NOT NULL);
 CREATE TABLE symbols(name TEXT NOT NULL, piece INTEGER NOT NULL, PRIMARY KEY(name, piece)) WITHOUT ROWID;
-CREATE TABLE paths(word TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY(word, file)) WITHOUT ROWID;
+CREATE TABLE paths(word TEXT NOT NULL, file INTEGER NOT NULL, weight INTEGER NOT NULL,
+  PRIMARY KEY(word, file)) WITHOUT ROWID;
 CREATE TABLE segments(id INTEGER PRIMARY KEY, pieces INTEGER NOT NULL);
 CREATE TABLE postings(term TEXT NOT NULL, segment INTEGER NOT NULL, first INTEGER NOT NULL,
   number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(term, segment)) WITHOUT ROWID;
@@ -110,6 +112,7 @@ class SQLiteStore:
                 self._hide_from_git()
                 with SQLiteWriter(self.folder) as writer:
                     yield writer
+                    writer.keep_sketch()
             finally:
                 if is_new and not (self.folder / DATABASE).exists():
                     shutil.rmtree(self.folder, ignore_errors=True)
@@ -118,7 +121,7 @@ class SQLiteStore:
         """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
         if (self.folder / IGNORE).exists():
             return
-        own = (LOCK, *OF_LANCE)
+        own = (LOCK, SKETCH, *OF_LANCE)
         names = [path.name for path in self.folder.iterdir()]
         if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):

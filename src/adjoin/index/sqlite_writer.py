@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from adjoin.index.approximate import APPROXIMATE_FROM, keep_sketch
 from adjoin.index.sqlite import (
     APPLICATION,
     DATABASE,
@@ -18,15 +19,17 @@ from adjoin.index.sqlite import (
     REMEDY_READING,
     REMEDY_WRITING,
     SCHEMA,
+    SKETCH,
     TABLES,
     check_is_ours,
     connect,
     database_errors,
     description_in,
     refuse_what_is_cut_short,
+    snapshot,
 )
 from adjoin.index.sqlite_pending import Pending
-from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, path_words, terms_of_piece
+from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
 from adjoin.index.sqlite_words import WordWriter
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
 
@@ -51,7 +54,7 @@ class SQLiteWriter:
 
     def __enter__(self) -> "SQLiteWriter":
         if self._path.exists():
-            with database_errors(self.folder, "open", REMEDY_READING):
+            with database_errors(self.folder, "open", REMEDY_WRITING):
                 refuse_what_is_cut_short(self._path)
                 self._connection = connect(self._path, "mode=rw")
                 check_is_ours(self._connection, self.folder)
@@ -153,6 +156,18 @@ class SQLiteWriter:
             with database_errors(self.folder, "write", REMEDY_WRITING), _transaction(self._connection):
                 self._restate(self._connection, records)
 
+    def keep_sketch(self) -> None:
+        """Bring the sketch that searches of a large index scan up to date with the version that they read."""
+        if self._connection is None or self.description is None:
+            return
+        with database_errors(self.folder, "read", REMEDY_READING):
+            (pieces,) = self._connection.execute("SELECT total(number) FROM blocks").fetchone()
+        if pieces < APPROXIMATE_FROM:
+            (self.folder / SKETCH).unlink(missing_ok=True)
+            return
+        with snapshot(self._connection, self.folder) as version:
+            keep_sketch(self.folder, version)
+
     # -- the database -------------------------------------------------------------------------------------------
 
     def _created(self) -> sqlite3.Connection:
@@ -207,6 +222,7 @@ class SQLiteWriter:
         self._remove_database()
 
     def _remove_database(self) -> None:
+        (self.folder / SKETCH).unlink(missing_ok=True)  # its ids are those of the old database
         for suffix in ("", "-wal", "-shm", "-journal", "-new"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
@@ -243,7 +259,8 @@ class SQLiteWriter:
         if not file.pieces:
             return
         connection.executemany(
-            "INSERT INTO paths VALUES (?, ?)", [(word, number) for word in path_words(record.path)]
+            "INSERT INTO paths VALUES (?, ?, ?)",
+            [(word, number, weight) for word, weight in words_of_path(record.path).items()],
         )
         for start in range(0, len(file.pieces), BLOCK_PIECES):
             self._insert_block(connection, file, int(number or 0), start)
@@ -278,7 +295,9 @@ class SQLiteWriter:
                 for own, piece in enumerate(pieces, start=first)
             ],
         )
-        names = {(name.casefold(), own) for own, piece in enumerate(pieces, start=first) for name in piece.symbols}
+        names = {
+            (symbol_key(name), own) for own, piece in enumerate(pieces, start=first) for name in piece.symbols
+        }
         connection.executemany("INSERT INTO symbols VALUES (?, ?)", sorted(names))
 
     def _next_piece(self, connection: sqlite3.Connection, number: int) -> int:
@@ -296,7 +315,7 @@ class SQLiteWriter:
             span = (first, first + number - 1)
             query = "SELECT id, symbols FROM pieces WHERE id BETWEEN ? AND ? AND symbols != ''"
             names = [
-                (name.casefold(), piece)
+                (symbol_key(name), piece)
                 for piece, symbols in connection.execute(query, span).fetchall()
                 for name in symbols.split()
             ]
@@ -304,7 +323,7 @@ class SQLiteWriter:
             connection.execute("DELETE FROM pieces WHERE id BETWEEN ? AND ?", span)
             for table in ("vectors", "texts", "blocks"):
                 connection.execute(f"DELETE FROM {table} WHERE first = ?", (first,))
-        words = [(word, row[0]) for word in path_words(path)]
+        words = [(word, row[0]) for word in words_of_path(path)]
         connection.executemany("DELETE FROM paths WHERE word = ? AND file = ?", words)
         connection.execute("DELETE FROM files WHERE id = ?", row)
 

@@ -23,7 +23,7 @@ from adjoin.corpus.encodings import decode, looks_binary
 from adjoin.corpus.formats import archive_kind, format_of, plain_name
 from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.sections import UnreadableError
-from adjoin.corpus.sources import failure_reason
+from adjoin.corpus.tree import failure_reason
 from adjoin.pieces.code import code_pieces
 from adjoin.pieces.kinds import CODE, COMPONENT, FEW, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
 from adjoin.pieces.long_lines import MAX_LINE, shorten
