@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.index.approximate import Sketch, read_sketch
 from adjoin.index.path_vocabulary import PathVocabulary
@@ -37,6 +38,8 @@ class SQLiteSnapshot:
         self.description = description
         self._connection = connection
         self._folder = folder
+        self._last_vector: NDArray[np.float32] | None = None
+        self._last_cosines_N = np.empty(0, np.float32)
 
     def continued(self, earlier: "SQLiteSnapshot | None") -> "SQLiteSnapshot":
         """Take over what an earlier snapshot of the same version has in memory."""
@@ -115,7 +118,7 @@ class SQLiteSnapshot:
             ids_k = np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
             ids_k = self._filtered(ids_k, where) if where.languages else ids_k
             if vector_D is not None and len(ids_k) > PIECES_OF_A_PATH and self._is_small:
-                ids_k = ids_k[best_first(self.vectors(ids_k) @ vector_D, PIECES_OF_A_PATH)]
+                ids_k = ids_k[np.argsort(-self._cosines(ids_k, vector_D), kind="stable")]
             chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
             left -= len(chosen[-1])
             if left <= 0:
@@ -127,7 +130,7 @@ class SQLiteSnapshot:
     ) -> list[Candidate]:
         """These pieces with texts, cosines and BM25 scores, as `Snapshot.candidates`."""
         ids_K = np.asarray(ids, np.int64)
-        cosines_K = np.zeros(len(ids_K)) if vector_D is None else self.vectors(ids_K) @ vector_D
+        cosines_K = np.zeros(len(ids_K)) if vector_D is None else self._cosines(ids_K, vector_D)
         scores_K = self._words.scores(terms)[ids_K] / self._words.best_score(terms)
         return [
             Candidate(number, path, language, kind, name, tuple(symbols.split()), first, last, cosine, bm25, text)
@@ -175,16 +178,27 @@ class SQLiteSnapshot:
             )
         return vectors_KD
 
-    def _all_cosines(self, vector_D: NDArray[np.float32]) -> Scores:
-        """The cosines of all N pieces with a vector."""
+    def _all_cosines(self, vector_D: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosines of all N pieces; those of the last vector are kept."""
+        if self._last_vector is vector_D:
+            return self._last_cosines_N
         cosines_N = np.empty(len(self._ids_N), np.float32)
         start = 0
-        for scales_n, codes_nD in self._vector_chunks():
-            end = start + len(scales_n)
-            np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
-            cosines_N[start:end] *= scales_n
-            start = end
+        with one_thread():
+            for scales_n, codes_nD in self._vector_chunks():
+                end = start + len(scales_n)
+                np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
+                cosines_N[start:end] *= scales_n
+                start = end
+        self._last_vector, self._last_cosines_N = vector_D, cosines_N
         return cosines_N
+
+    def _cosines(self, ids: Ids, vector_D: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosines of some pieces."""
+        if self._last_vector is vector_D:
+            cosines_K: NDArray[np.float32] = self._last_cosines_N[np.searchsorted(self._ids_N, ids)]
+            return cosines_K
+        return self.vectors(ids) @ vector_D
 
     @property
     def ids_N(self) -> Ids:

@@ -120,7 +120,7 @@ class SQLiteWriter:
         )
 
     def publish(
-        self, root: str, model: str, *, removed: Sequence[str], restated: Sequence[FileRecord]
+        self, root: str, model: str, *, stamp: str = "", removed: Sequence[str], restated: Sequence[FileRecord]
     ) -> IndexDescription:
         """Make the next version in one transaction, as `Writer.publish`."""
         with database_errors(self.folder, "write", REMEDY_WRITING):
@@ -141,7 +141,7 @@ class SQLiteWriter:
                 self._words.write(connection)
                 self._words.merge(connection)
                 before = self.description.version if self.description is not None else 0
-                description = self._describe(connection, root, model, before + 1)
+                description = self._describe(connection, root, model, before + 1, stamp)
             self.description = description
             self._waiting = []
             self._resumed = self._replaces_all = False
@@ -196,7 +196,9 @@ class SQLiteWriter:
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute(f"PRAGMA cache_size = -{32 << 10}")  # KiB
 
-    def _describe(self, connection: sqlite3.Connection, root: str, model: str, number: int) -> IndexDescription:
+    def _describe(
+        self, connection: sqlite3.Connection, root: str, model: str, number: int, stamp: str = ""
+    ) -> IndexDescription:
         values: dict[str, Any] = {
             "root": root,
             "model": model,
@@ -204,6 +206,7 @@ class SQLiteWriter:
             "dimension": self._dimension,
             "adjoin": own_version(),
             "version": number,
+            "stamp": stamp,
         }
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
         return IndexDescription(format=FORMAT, **values)
