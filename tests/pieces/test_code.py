@@ -120,10 +120,21 @@ def test_members_are_not_merged_with_what_is_outside_of_their_class() -> None:
     text = f"a = 1\n\n\nclass A:\n    b = 2\n\n{method.format('c')}\n{method.format('d')}\n\ne = 3\n"
     assert [(piece.name, piece.kind) for piece in split(text)] == [
         ("a", "constant"),
-        ("A, A.b, A.c", "class"),
+        ("A, A.b, A.c", "function"),  # the kind of the largest
         ("A.d", "function"),
         ("e", "constant"),
     ]
+
+
+def test_a_few_lines_that_open_or_close_go_with_their_neighbour() -> None:
+    body = "    call(self)\n" * (MERGED // 14)
+    method = "    def {}\n" + body + "    end\n"
+    text = f"module Post\n  class Box\n{method.format('a')}\n    private\n\n{method.format('b')}  end\nend\n"
+    first, second = split(text, "ruby", "a.rb")
+    assert (first.name, first.symbols) == ("Post, Post.Box, Post.Box.a", ("Post", "Box", "a"))
+    assert second.text.startswith("    private\n\n    def b")
+    assert second.text.endswith("    end\n  end\nend")
+    assert second.embedded.endswith("call(self)\nend")
 
 
 def test_a_small_class_is_one_piece() -> None:

@@ -3,15 +3,17 @@
     paths on the command line -> `targets_of` (which indexes, restricted to what)
                               -> refresh each -> search each -> one list, best first
 
-A path inside an indexed folder is answered by that folder's index, restricted to the path. Any other folder gets an
-index of its own.
+A path inside an indexed folder is answered by that folder's index, restricted to the path. Any other folder gets
+an index of its own.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from adjoin.corpus.tool_folders import NEVER
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.choice import Choice
 from adjoin.index.lazy import LazyEncoder
@@ -22,6 +24,7 @@ from adjoin.index.searcher import Searcher
 from adjoin.index.sqlite import DATABASE, SQLiteStore
 from adjoin.index.store import EVERYTHING, Filter
 from adjoin.model.locations import locate_model, portable_name
+from adjoin.tally import Tally
 
 DEFAULT_MODEL = "code"
 
@@ -163,7 +166,7 @@ class Repositories:
         """Open nothing yet.
 
         Args:
-            model: a bundled model or a model folder, for new indexes and in place of the model that an index names.
+            model: a bundled model or a model folder, for new indexes and instead of what an index names.
             refreshes: False to search indexes as they are.
             words_only: load no model for a search; only the mode "lexical" is possible then.
             notice: called with a line when an index was made, or could not be refreshed and answers as it was.
@@ -199,7 +202,8 @@ class Repositories:
             The best hits of all indexes, best first. Scores of different indexes are comparable.
 
         Raises:
-            AdjoinError: the query is empty, a value is out of range, or an index or its model is missing or damaged.
+            AdjoinError: the query is empty, a value is out of range, or an index or its model is missing or
+                damaged.
         """
         hits: list[Found] = []
         for target, searcher in self._speaking(targets, where.languages):
@@ -284,8 +288,8 @@ class Repositories:
         encoder = self._encoder(model)
         if made_by and self._model and encoder.fingerprint != made_by.fingerprint:
             raise AdjoinError(
-                f"--model {self._model} did not make the index {target.folder}, {made_by.model} did: run `adjoin index"
-                f" {target.root} --model {self._model}` first"
+                f"--model {self._model} did not make the index {target.folder}, {made_by.model} did: run `adjoin"
+                f" index {target.root} --model {self._model}` first"
             )
         choice = Choice.of(target.folder)
         report = refresh(
@@ -298,7 +302,10 @@ class Repositories:
             progress=self._progress,
         )
         if made_by is None:
-            self._notice(f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces" + left_out(report))
+            line = f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces"
+            if number := left_out(report).counts.total():
+                line += f"; {number:,} left out or cut, see `adjoin status --skipped`"
+            self._notice(line)
 
     def _encoder(self, model: str) -> LazyEncoder:
         """A model that is loaded when it is needed, and once for all indexes."""
@@ -324,10 +331,11 @@ def made_by(folder: Path) -> str:
         return ""
 
 
-def left_out(report: RefreshReport) -> str:
-    """The end of a line about an index: how many files were left out, "" if none were."""
-    number = report.skipped.counts.total()
-    return f"; {number:,} left out, `adjoin status --skipped` lists them" if number else ""
+def left_out(report: RefreshReport) -> Tally:
+    """What a refresh did not index, or only in part, without what nobody expects: .git and the index itself."""
+    of_course = set(NEVER.values())
+    counts = {reason: number for reason, number in report.skipped.counts.items() if reason not in of_course}
+    return Tally(Counter(counts), {reason: report.skipped.examples.get(reason, []) for reason in counts})
 
 
 def place_of(file: Path, targets: Sequence[Target] = ()) -> tuple[Target, str]:

@@ -48,7 +48,8 @@ class _Part:
     symbols: tuple[str, ...]
     inside: int  # identity of what is around it; only parts of the same are merged
     embedded: str | None = None  # of a whole function
-    closing: bool = False  # the last lines of what is around it, such as `end`
+    header: bool = False  # the first lines of what is around it
+    closing: bool = False  # its last lines, such as `end`
 
 
 def code_pieces(
@@ -102,10 +103,11 @@ class _Source:
         pieces, group = [], [_Part(0, 0, "", "", (), -1)]
         for part in self._trimmed(parts):
             together = part.inside == group[-1].inside
-            if together and (self.size(group[0].first, part.end) <= MERGED or self._is_tiny(group)):
-                group.append(part)
-                continue
-            if part.closing and len(group) and self.size(part.first, part.end) <= TINY:
+            if (
+                (together and self.size(group[0].first, part.end) <= MERGED)
+                or self._opens(group, part, together)
+                or (part.closing and self.size(part.first, part.end) <= TINY and group[-1].kind)
+            ):
                 group.append(part)
                 continue
             pieces.append(group)
@@ -113,9 +115,11 @@ class _Source:
         pieces.append(group)
         return [self._piece(group) for group in pieces[1:]]
 
-    def _is_tiny(self, group: list[_Part]) -> bool:
-        """Whether these are a few lines that mean little without what follows, such as `private:`."""
-        return all(part.kind == LINES for part in group) and self.size(group[0].first, group[-1].end) <= TINY
+    def _opens(self, group: list[_Part], part: _Part, together: bool) -> bool:
+        """Whether these few lines mean little without what follows: `private:`, or the header of a namespace."""
+        if self.size(group[0].first, group[-1].end) > TINY or not group[0].kind:
+            return False
+        return all(one.header or (together and one.kind == LINES) for one in group)
 
     def _trimmed(self, parts: list[_Part]) -> Iterator[_Part]:
         """Parts without empty lines at their ends; those without a letter are left out."""
@@ -131,12 +135,13 @@ class _Source:
     def _piece(self, group: list[_Part]) -> Piece:
         first, end = group[0].first, group[-1].end
         named = [part for part in group if part.kind != LINES] or group[:1]
+        main = max(named, key=lambda part: part.end - part.first)
         name = ", ".join(dict.fromkeys(part.name for part in named))
         symbols = tuple(dict.fromkeys(symbol for part in group for symbol in part.symbols))
         text = "\n".join(self.lines[first:end])
         embedded = "\n".join(self._embedded(part) for part in group if part is group[0] or not part.closing)
         span = (self.first_line + first, self.first_line + end - 1)
-        return Piece(self.path, self.language, named[0].kind, name, *span, text, embedded, symbols)
+        return Piece(self.path, self.language, main.kind, name, *span, text, embedded, symbols)
 
     def _embedded(self, part: _Part) -> str:
         """What the encoder reads of a part: a function as in training, else the text below the name around it."""
@@ -190,15 +195,17 @@ class _Layout:
         """Parts of lines that are in no definition, or only in the one around them: its header, its end."""
         if first >= end:
             return
-        header = around is not None and first == around.first
-        kind = around.kind if around is not None and header else LINES
-        name = around.name if around is not None else ""
-        symbols = _symbols(around, members=False) if around is not None and header else ()
+        kind, name, header = LINES, "", False
+        symbols: tuple[str, ...] = ()
+        if around is not None:
+            name, header = around.name, first == around.first
+        if around is not None and header:
+            kind, symbols = around.kind, _symbols(around, members=False)
         spans = [(first, end)]
         if self.source.size(first, end) > PART:
             spans = cut_node(node, self.source.lines, self.source.sizes, first, end, PART)
         for index, (start, stop) in enumerate(spans):
-            yield _Part(start, stop, kind, name, symbols if index == 0 else (), inside)
+            yield _Part(start, stop, kind, name, symbols if index == 0 else (), inside, header=header)
 
     def _whole(self, definition: Definition, inside: int) -> Iterator[_Part]:
         """A definition as one part or, if it is long, as several."""

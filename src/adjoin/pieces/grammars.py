@@ -15,7 +15,8 @@ _TYPESCRIPT = (
 )
 
 _C_INSIDE = (
-    "translation_unit preproc_if preproc_ifdef preproc_else preproc_elif linkage_specification declaration_list"
+    "translation_unit preproc_if preproc_ifdef preproc_else preproc_elif linkage_specification declaration_list "
+    "function_definition compound_statement labeled_statement"  # only if a macro has misled the parser
 )
 
 _ROWS = (

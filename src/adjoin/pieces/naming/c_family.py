@@ -10,11 +10,17 @@ if TYPE_CHECKING:
 
 # -- C and C++ --------------------------------------------------------------------------------------------------
 
-_DECLARED = frozenset({"identifier", "field_identifier", "type_identifier", "destructor_name", "operator_name"})
+_DECLARED = frozenset(
+    {
+        "identifier", "field_identifier", "type_identifier", "qualified_identifier", "destructor_name",
+        "operator_name", "operator_cast",
+    }
+)  # fmt: skip
 _C_INSIDE = (
     "identifier", "field_identifier", "type_identifier", "qualified_identifier", "pointer_declarator",
     "function_declarator", "array_declarator", "reference_declarator",
 )  # fmt: skip
+_CLASSES = frozenset({"class_specifier", "struct_specifier", "union_specifier"})
 _C_DEEPEST = 30  # declarators inside declarators
 
 
@@ -34,22 +40,33 @@ def _declared(node: "Node | None", source: bytes, kind: str) -> tuple[str, str] 
     if node is None:
         return None
     shape = node.child_by_field_name("type")
+    declarator = node.child_by_field_name("declarator")
     if shape is not None and shape.child_by_field_name("body") is not None:
         kind = "enum" if shape.type == "enum_specifier" else "class"  # struct a { ... } b;
-    declarator = node.child_by_field_name("declarator")
-    if declarator is None and kind in ("class", "enum"):
-        declarator = shape.child_by_field_name("name") if shape is not None else None
-    for _ in range(_C_DEEPEST):
         if declarator is None:
+            declarator = shape.child_by_field_name("name")
+    declared, is_function = _innermost(declarator)
+    if is_function and kind == "constant":
+        kind = "declaration"  # a prototype
+    elif not is_function and kind == "function":
+        # `class EXPORT Box {` and `BEGIN_NAMESPACE namespace detail {`, where a macro stands before a name.
+        if shape is None or shape.type not in _CLASSES:
             return None
-        if declarator.type in _DECLARED or declarator.type in ("qualified_identifier", "operator_cast"):
-            break
-        if declarator.type == "function_declarator" and kind == "constant":
-            kind = "declaration"  # a prototype
+        kind = "class"
+    name = re.sub(r"<[^<>]*>", "", text_of(declared, source)).replace("::", ".")
+    return (kind, name) if name else None
+
+
+def _innermost(declarator: "Node | None") -> "tuple[Node | None, bool]":
+    """The name inside declarators, and whether one of them is a function's."""
+    is_function = False
+    for _ in range(_C_DEEPEST):
+        if declarator is None or declarator.type in _DECLARED:
+            return declarator, is_function or (declarator is not None and declarator.type == "operator_cast")
+        is_function = is_function or declarator.type == "function_declarator"
         inner = declarator.child_by_field_name("declarator")
         declarator = inner if inner is not None else child_of(declarator, *_C_INSIDE)
-    name = re.sub(r"<[^<>]*>", "", text_of(declarator, source)).replace("::", ".")
-    return (kind, name) if name else None
+    return None, is_function
 
 
 # -- C# and Kotlin ----------------------------------------------------------------------------------------------
