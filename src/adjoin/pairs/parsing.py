@@ -174,6 +174,7 @@ _CHECKS: dict[str, Callable[[bytes], bool]] = {
     "python": _many_indentations,
     "ruby": _many_heredocs,
     "java": _many_open_types,
+    "csharp": _many_open_types,  # 16,000 times `template <` take more than 2 GB
 }
 
 # -- bounds -----------------------------------------------------------------------------------------------------
