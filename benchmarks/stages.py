@@ -21,7 +21,7 @@ from adjoin import Encoder
 from adjoin.batches.cache import TokenCache
 from adjoin.batches.sampler import Sampler
 from adjoin.index.searcher import load_index
-from adjoin.index.update import update_index
+from adjoin.index.refresh import refresh
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.build import random_transformer
 from adjoin.model.start import Start
@@ -108,7 +108,7 @@ def main() -> None:
             encoder.encode_document(texts)
         rows.append(("encoding, static", f"{len(texts) / seconds[-1]:,.0f} functions/s"))
         with timed(seconds):
-            report = update_index(package, folder / "index", encoder, model=str(folder / "model"))
+            report = refresh(package, folder / "index", encoder, model=str(folder / "model"))
         rows.append(("indexing", f"{report.pieces / seconds[-1]:,.0f} pieces/s ({report.pieces:,} pieces)"))
         searcher = load_index(folder / "index")
         searches: list[float] = []

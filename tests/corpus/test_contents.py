@@ -1,4 +1,4 @@
-"""Bytes → text: encodings, line ends, and the reasons why a file gives no Document."""
+"""The bytes of a file → its Documents, or the reason why there are none."""
 
 import codecs
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus.contents import Format, decode, read_bytes
+from adjoin.corpus.contents import Format, read_bytes
 from adjoin.corpus.formats import format_of
-from adjoin.corpus.readers.sections import MAX_LINE, UnreadableError
+from adjoin.corpus.readers.sections import MAX_LINE
 from adjoin.tally import Tally
 from growth import assert_linear
 
@@ -36,38 +36,11 @@ def count(data: bytes, name: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        ("é\n".encode(), "é\n"),
-        (codecs.BOM_UTF8 + "é".encode(), "é"),
-        ("é\r\nb\rc".encode("utf-16"), "é\nb\nc"),
-        (codecs.BOM_UTF16_BE + "é".encode("utf-16-be"), "é"),
-    ],
-)
-def test_decodes(data: bytes, text: str) -> None:
-    assert decode(data) == text
-
-
-def test_python_names_its_encoding() -> None:
-    data = "# -*- coding: latin-1 -*-\nx = 'é'\n".encode("latin-1")
-    assert "é" in decode(data, cookie=True)
-    with pytest.raises(UnreadableError, match="not UTF-8"):
-        decode(data)
-
-
-@pytest.mark.parametrize("name", ["rot13", "nonsense", "punycode", "utf-7"])
-def test_python_with_an_odd_encoding(name: str) -> None:
-    assert count(f"# coding: {name}\nx = 1\n".encode(), "a.py") == {"not UTF-8": 1}
-
-
-@pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"", "empty"),
         (b" \n\t\r\n", "empty"),
         (b"a\0b", "binary"),
-        ("abc".encode("utf-32"), "binary"),
-        (b"caf\xe9", "not UTF-8"),
         (b"\xff\xfea", "not UTF-8"),
         (b"x" * (MAX_LINE + 1), "line too long"),
     ],
@@ -75,6 +48,16 @@ def test_python_with_an_odd_encoding(name: str) -> None:
 @pytest.mark.parametrize("name", ["a.py", "a.md", "a.txt", "a.rst"])
 def test_counts_the_reason(data: bytes, reason: str, name: str) -> None:
     assert count(data, name) == {reason: 1}
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.md"])
+def test_one_long_line_costs_that_line_only(name: str) -> None:
+    tally = Tally()
+    data = f"first = 1\nicon = '{'x' * MAX_LINE}'\nlast = 2\n".encode()
+    text = "\n".join(document.text for document in read_bytes(data, form(name), name, tally))
+    assert [line for line in text.split("\n") if line] == ["first = 1", "last = 2"]
+    assert text.split("\n")[2] == "last = 2"
+    assert tally.counts == {"line too long": 1}
 
 
 def test_html_may_have_long_lines() -> None:

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adjoin.corpus import find_sources
-from adjoin.corpus.ignore import MALFORMED, IgnoreRules
+from adjoin.corpus.ignore import MALFORMED, IgnoreRules, Patterns
 from adjoin.tally import Tally
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -142,6 +144,25 @@ def test_the_answers_of_git_for_any_patterns(tmp_path: Path, seed: int) -> None:
         lines = (mark + b"".join(chance.choices(PARTS, k=chance.randint(1, 6))) for mark in marks)
         make(tmp_path / str(number), tree, b"\n".join(lines))
     assert_as_git(tmp_path)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(PARTS), max_size=5).map(b"".join), max_size=6),
+    st.lists(st.sampled_from([b"a", b"b", b"ab", b"A", b"c", b"/"]), min_size=1, max_size=5).map(b"".join),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_quick_look_for_literals_changes_no_answer(
+    lines: list[bytes], path: bytes, folder: bool, ignore_case: bool
+) -> None:
+    answers = []
+    for most in (0, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("adjoin.corpus.ignore._MOST_NEEDLES", most)
+            patterns = Patterns(b"\n".join(lines), ignore_case=ignore_case)
+            answers.append(patterns.decide(path, path.rpartition(b"/")[2], folder=folder))
+    assert answers[0] == answers[1]
 
 
 def taken(root: Path, tally: Tally) -> list[str]:

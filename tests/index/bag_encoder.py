@@ -1,12 +1,14 @@
 """A deterministic encoder without weights, and what the tests of the index share."""
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.index.store import open_published, read_description
+from adjoin.index.sqlite import SQLiteStore
+from adjoin.index.store import EVERYTHING
 from adjoin.ranking.lexical import terms
 
 
@@ -48,7 +50,28 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def content(folder: Path) -> list[dict[str, object]]:
-    """All rows that an index answers from, in one order."""
-    description = read_description(folder)
-    rows = open_published(folder, description).search().to_arrow().to_pylist()
-    return sorted(rows, key=lambda row: row["id"])
+    """All pieces that an index answers from, with their vectors and files, in one order. Ids are left out."""
+    with SQLiteStore(folder).reading() as snapshot:
+        files = snapshot.files()
+        zero_D = np.zeros(snapshot.description.dimension, np.float32)
+        ids, _ = snapshot.nearest(zero_D, len(snapshot), EVERYTHING)
+        candidates = snapshot.candidates(ids, None, [])
+        vectors = snapshot.vectors(ids).tolist()
+        rows = []
+        for candidate, vector in zip(candidates, vectors, strict=True):
+            row = asdict(candidate) | {"vector": vector, "content": files[candidate.path].content}
+            rows.append({key: value for key, value in row.items() if key not in ("id", "cosine", "bm25")})
+    return sorted(rows, key=lambda row: (row["path"], row["first_line"], row["text"]))
+
+
+def words(folder: Path) -> dict[str, list[tuple[tuple[str, int], float]]]:
+    """The BM25 scores of every term that an index holds, by the place of the piece."""
+    with SQLiteStore(folder).reading() as snapshot:
+        terms = [row[0] for row in snapshot._rows("SELECT DISTINCT term FROM postings")]
+        scores = {}
+        for term in sorted(terms):
+            ids, scores_K = snapshot.matching([term], len(snapshot), EVERYTHING)
+            places = [(piece.path, piece.first_line) for piece in snapshot.pieces(ids)]
+            if places:
+                scores[term] = sorted(zip(places, np.round(scores_K, 5).tolist(), strict=True))
+    return scores

@@ -1,15 +1,26 @@
-import json
+"""Searches of an index: modes, filters, versions, damage."""
+
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from bag_encoder import BagEncoder, write
 
 from adjoin.errors import AdjoinError
-from adjoin.index import Hit, Index, Mode, update, update_index
+from adjoin.index import Filter, Hit, Mode
+from adjoin.index.refresh import refresh
+from adjoin.index.searcher import Searcher
+from adjoin.index.sqlite import SQLiteStore
+from adjoin.index.store import EVERYTHING, FORMAT
 from adjoin.ranking import BM25
+
+snapshot_module: Any = import_module("adjoin.index.sqlite.snapshot")
 
 SOURCES = {
     "net/http.py": "def parseHTTPResponse(data):\n    return data.split()\n\n\ndef send(url):\n    return url\n",
@@ -22,40 +33,28 @@ SOURCES = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("search")
-    update_index(write(base / "root", SOURCES), base / "index", BagEncoder(512), model="shipped")
+    refresh(write(base / "root", SOURCES), base / "index", BagEncoder(512), model="shipped")
     return base / "index"
 
 
 @pytest.fixture(scope="module")
-def index(folder: Path) -> Index:
-    return Index.open(folder)
-
-
-@pytest.fixture(scope="module")
-def encoder() -> BagEncoder:
-    return BagEncoder(512)
+def searcher(folder: Path) -> Searcher:
+    return Searcher(folder, BagEncoder(512))
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
-def test_words_find_split_identifiers(index: Index, encoder: BagEncoder, mode: Mode) -> None:
-    hit = index.search("parse http response", encoder, mode=mode)[0]
-    assert (hit.path, hit.name, hit.first_line, hit.last_line) == ("net/http.py", "parseHTTPResponse", 1, 2)
-    assert hit.text == "def parseHTTPResponse(data):\n    return data.split()"
+def test_words_find_split_identifiers(searcher: Searcher, mode: Mode) -> None:
+    hit = searcher.search("parse http response", mode=mode)[0]
+    assert (hit.path, hit.first_line) == ("net/http.py", 1)
+    assert "parseHTTPResponse" in hit.name
+    assert hit.text.startswith("def parseHTTPResponse(data):\n    return data.split()")
     assert (hit.language, hit.kind) == ("python", "function")
-
-
-def test_dense_is_exact(index: Index, encoder: BagEncoder) -> None:
-    hits = index.search("failed upload", encoder, mode="dense", limit=100)
-    query = encoder.encode_query(["failed upload"])[0]
-    plain = [float(encoder.encode_document([hit.text])[0] @ query) for hit in hits]
-    assert len(hits) == len(index)
-    assert [hit.score for hit in hits] == pytest.approx(plain, abs=1e-6)
-    assert plain == sorted(plain, reverse=True)
+    assert hit.evidence
 
 
 @pytest.fixture(scope="module")
-def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, list[dict[str, str]], BM25]:
-    """A corpus of many words, and plain BM25 over the same text."""
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of many words."""
     base = tmp_path_factory.mktemp("words")
     rng = np.random.default_rng(0)
     vocabulary = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in ("amo", "eki", "olu", "una", "iti")]
@@ -63,131 +62,176 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, list[dict[st
         f"f{number:03}.md": " ".join(vocabulary[min(i, 79)] for i in rng.zipf(1.3, size=rng.integers(5, 120)))
         for number in range(150)
     }
-    update_index(write(base / "root", files), base / "index", BagEncoder())
-    index = Index.open(base / "index")
-    hits = index._table.search().select(["path", "name", "text"]).to_arrow().to_pylist()
-    return index, hits, BM25([f"{row['path']}\n{row['name']}\n{row['text']}" for row in hits])
+    refresh(write(base / "root", files), base / "index", BagEncoder(512))
+    return base / "index"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("where", [EVERYTHING, Filter(excluded=("f00*",))])
+def test_dense_is_exact(corpus: Path, where: Filter, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunk by chunk, with all vectors in memory or not, as one product of all."""
+    monkeypatch.setattr(snapshot_module, "CHUNK_BYTES", 512 * 7)
+    monkeypatch.setattr(snapshot_module, "KEPT_BYTES", 1 << 30 if kept else 0)
+    encoder = BagEncoder(512)
+    query_D = encoder.encode_query(["bamo tuna"])[0]
+    hits = Searcher(corpus, encoder).search("bamo tuna", mode="dense", limit=1000, where=where)
+    plain = [float(encoder.encode_document([hit.text])[0] @ query_D) for hit in hits]
+    assert len(hits) == (150 if where == EVERYTHING else 140)
+    assert [hit.score for hit in hits] == pytest.approx(plain, abs=5e-3)
+    with SQLiteStore(corpus).reading() as snapshot:
+        ids_N, cosines_N = snapshot.nearest(query_D, 150, EVERYTHING)
+        np.testing.assert_allclose(snapshot.vectors(ids_N) @ query_D, cosines_N, atol=1e-6)
+        assert (np.diff(cosines_N) <= 0).all()
 
 
 @pytest.mark.parametrize("query", ["bamo", "tuna beki", "vuna vuna zolu", "f007 md", "nothing-like-it"])
-def test_lexical_order_is_that_of_bm25(words: tuple[Index, list[dict[str, str]], BM25], query: str) -> None:
-    index, rows, plain = words
-    expected = plain.scores(query)
-    hits = index.search(query, None, mode="lexical", limit=200)
+def test_lexical_scores_are_those_of_bm25(corpus: Path, query: str) -> None:
+    with SQLiteStore(corpus).reading() as snapshot:
+        rows = snapshot.pieces(snapshot._ids_N)
+    expected = BM25([f"{row.path}\n{row.name}\n{row.text}" for row in rows]).scores(query)
+    hits = Searcher(corpus, None).search(query, mode="lexical", limit=200)
     assert len(hits) == np.count_nonzero(expected)
-    by_path = {row["path"]: float(score) for row, score in zip(rows, expected, strict=True)}
+    by_path = {row.path: float(score) for row, score in zip(rows, expected, strict=True)}
     ours = [hit.score for hit in hits]
-    # The plain version leaves out the constant factor k1 + 1, which changes no order.
-    assert ours == pytest.approx([by_path[hit.path] * 2.2 for hit in hits], rel=1e-4)
+    assert ours == pytest.approx([by_path[hit.path] for hit in hits], rel=1e-4)
     assert ours == sorted(ours, reverse=True)
 
 
-def weighted(dense_weight: float) -> BagEncoder:
-    encoder = BagEncoder(512)
-    encoder.dense_weight = dense_weight
-    return encoder
+def test_candidates_have_exact_evidence(corpus: Path) -> None:
+    query_D = BagEncoder(512).encode_query(["bamo tuna"])[0]
+    with SQLiteStore(corpus).reading() as snapshot:
+        ids = snapshot._ids_N[[5, 3, 77]]
+        candidates = snapshot.candidates(ids, query_D, ["bamo", "tuna"])
+        assert [candidate.id for candidate in candidates] == ids.tolist()
+        cosines = dict(zip(*(part.tolist() for part in snapshot.nearest(query_D, 150, EVERYTHING)), strict=True))
+        scores = dict(
+            zip(*(part.tolist() for part in snapshot.matching(["bamo", "tuna"], 150, EVERYTHING)), strict=True)
+        )
+        best = snapshot._words.best_score(["bamo", "tuna"])
+        for candidate in candidates:
+            assert candidate.cosine == pytest.approx(cosines[candidate.id], abs=1e-6)
+            assert candidate.bm25 == pytest.approx(scores.get(candidate.id, 0) / best, abs=1e-6)
+            assert candidate.bm25 < 1
 
 
 def places(hits: list[Hit]) -> list[tuple[str, int]]:
     return [(hit.path, hit.first_line) for hit in hits]
 
 
-@pytest.mark.parametrize("languages", [None, ["python", "text"]])
-def test_hybrid_is_a_sum_of_z_scores(index: Index, encoder: BagEncoder, languages: list[str] | None) -> None:
-    query, number = "failed upload", len(index)
-    halves = {
-        mode: {(hit.path, hit.first_line): hit.score for hit in hits}
-        for mode in ("dense", "lexical")
-        if (hits := index.search(query, encoder, mode=mode, limit=number, languages=languages))
-    }
-    pieces = list(halves["dense"])
-    dense = np.array([halves["dense"][piece] for piece in pieces])
-    lexical = np.array([halves["lexical"].get(piece, 0.0) for piece in pieces])
-    assert 0 < np.count_nonzero(lexical) < len(pieces) == (number if languages is None else number - 1)
-    z_scores = [(scores - scores.mean()) / scores.std() for scores in (dense, lexical)]
-    for options, weight in (({}, 0.5), ({"dense_weight": 0.3}, 0.3)):
-        expected = weight * z_scores[0] + (1 - weight) * z_scores[1]
-        hybrid = index.search(query, encoder, limit=number, languages=languages, **options)
-        actual = dict(zip(places(hybrid), [hit.score for hit in hybrid], strict=True))
-        assert actual == pytest.approx(dict(zip(pieces, expected.tolist(), strict=True)), abs=1e-6)
-        assert list(actual.values()) == sorted(actual.values(), reverse=True)
-
-
-@pytest.mark.parametrize("query", ["failed upload", "parse http response", "sum a b"])
-def test_a_weight_of_0_or_1_gives_the_order_of_one_half(index: Index, encoder: BagEncoder, query: str) -> None:
-    dense, lexical = (places(index.search(query, encoder, mode=mode)) for mode in ("dense", "lexical"))
-    assert dense != lexical
-    assert places(index.search(query, weighted(1.0))) == dense
-    assert places(index.search(query, weighted(0.0)))[: len(lexical)] == lexical
-    assert places(index.search(query, weighted(0.0), dense_weight=1)) == dense, "what is asked for wins"
-
-
-def test_a_query_without_known_words_is_ordered_by_vectors(index: Index, encoder: BagEncoder) -> None:
-    for query in ("?!", "unheard"):
-        assert places(index.search(query, encoder)) == places(index.search(query, encoder, mode="dense"))
-
-
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
-def test_weights_that_cannot_be(index: Index, encoder: BagEncoder, weight: float) -> None:
+def test_weights_that_cannot_be(searcher: Searcher, weight: float) -> None:
     with pytest.raises(AdjoinError, match=f"dense_weight is {weight} in mode 'hybrid', expected 0 to 1"):
-        index.search("upload", encoder, dense_weight=weight)
+        searcher.search("upload", dense_weight=weight)
     with pytest.raises(AdjoinError, match="in mode 'lexical', expected 0 to 1 in mode 'hybrid'"):
-        index.search("upload", encoder, mode="lexical", dense_weight=0.5)
+        searcher.search("upload", mode="lexical", dense_weight=0.5)
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "lexical"])
 @pytest.mark.parametrize(
-    "mark", ['"', "'", "AND", "(", "*", "NOT (", '"failed', "~2", "terms:", "^", "\\", "; --", "[]"]
+    "mark", ['"', "'", "AND", "(", "*", "NOT (", '"failed', "~2", "terms:", "^", "\\", "; --", "[]", "->"]
 )
-def test_operators_are_plain_text(index: Index, encoder: BagEncoder, mark: str, mode: Mode) -> None:
-    hits = index.search(f"{mark} failed upload {mark}", encoder, mode=mode)
+def test_operators_are_plain_text(searcher: Searcher, mark: str, mode: Mode) -> None:
+    hits = searcher.search(f"{mark} failed upload {mark}", mode=mode)
     assert {hits[0].path, hits[1].path} == {"net/retry.py", "guide.md"}
 
 
-def test_a_query_without_words(index: Index, encoder: BagEncoder) -> None:
-    assert index.search("?!", encoder, mode="lexical") == []
-    assert index.search("?!", encoder)
+def test_a_query_without_words(searcher: Searcher) -> None:
+    assert searcher.search("?!", mode="lexical") == []
+    assert searcher.search("?!")
     for empty in ("", "  \n"):
         with pytest.raises(AdjoinError, match="the query is empty"):
-            index.search(empty, encoder)
+            searcher.search(empty)
 
 
-def test_limit_and_languages(index: Index, encoder: BagEncoder) -> None:
-    assert len(index.search("upload", encoder, limit=2)) == 2
-    assert index.languages() == ["go", "python", "text"]
+def test_limit_and_filters(searcher: Searcher) -> None:
+    assert len(searcher.search("upload", limit=2)) == 2
+    assert searcher.languages() == ["go", "markdown", "python"]
     for mode in ("hybrid", "dense", "lexical"):
-        hits = index.search("failed upload sum", encoder, mode=mode, languages=["text", "go"], limit=100)
-        assert {hit.language for hit in hits} == {"text", "go"}
-    with pytest.raises(AdjoinError, match="no pieces in pyhton: expected some of go, python, text"):
-        index.search("upload", encoder, languages=["pyhton"])
+
+        def found(where: Filter, mode: Mode = mode) -> set[str]:
+            return {hit.path for hit in searcher.search("failed upload sum split", mode=mode, where=where)}
+
+        assert found(EVERYTHING) == set(SOURCES)
+        assert found(Filter(languages=("markdown", "go"))) == {"guide.md", "math.go"}
+        assert found(Filter(paths=("net",))) == {"net/http.py", "net/retry.py"}
+        assert found(Filter(paths=("*.go", "*/retry.*"))) == {"math.go", "net/retry.py"}
+        assert found(Filter(excluded=("net/*", "math.go"))) == {"guide.md"}
+        assert found(Filter(languages=("python",), paths=("*r*",), excluded=("*http*",))) == {"net/retry.py"}
+        assert found(Filter(paths=("nowhere",))) == set()
+    with pytest.raises(AdjoinError, match="no pieces in pyhton: expected some of go, markdown, python"):
+        searcher.search("upload", where=Filter(languages=("pyhton",)))
     with pytest.raises(AdjoinError, match="limit is 0"):
-        index.search("upload", encoder, limit=0)
+        searcher.search("upload", limit=0)
     with pytest.raises(AdjoinError, match="'fast', expected one of hybrid, dense, lexical"):
-        index.search("upload", encoder, mode="fast")
+        searcher.search("upload", mode="fast")  # type: ignore[arg-type]
 
 
-def test_another_model(index: Index) -> None:
+def test_files_with_the_words_of_the_query_in_their_path(searcher: Searcher) -> None:
+    with searcher.snapshot() as snapshot:
+
+        def at(words: list[str], where: Filter = EVERYTHING, number: int = 10) -> list[str]:
+            return [piece.path for piece in snapshot.pieces(snapshot.at_paths(words, where, number))]
+
+        assert at(["retries"]) == ["net/retry.py"], "words are stemmed"
+        assert at(["net", "retry"])[:2] == ["net/retry.py", "net/http.py"]
+        assert at(["net"], Filter(paths=("*http*",))) == ["net/http.py"]
+        assert at(["net"], number=2) == ["net/http.py", "net/retry.py"], "first pieces first"
+        assert at(["py"]) == at([]) == []
+
+
+def test_similar_pieces(searcher: Searcher) -> None:
+    hits = searcher.similar("net/retry.py", 2, limit=2)
+    assert hits[0].path == "guide.md"
+    assert len(hits) == 2
+    assert ("net/retry.py", 1) not in places(searcher.similar("net/retry.py", 2, limit=100))
+    with pytest.raises(AdjoinError, match=r"no piece of the index at net/retry.py:99: expected a path"):
+        searcher.similar("net/retry.py", 99)
+
+
+def test_another_model(folder: Path) -> None:
     for mode in ("hybrid", "dense"):
         with pytest.raises(AdjoinError, match=r"by the model bag-1 \(shipped\), but the model bag-9 is given"):
-            index.search("upload", BagEncoder(512, "bag-9"), mode=mode)
+            Searcher(folder, BagEncoder(512, "bag-9")).search("upload", mode=mode)
         with pytest.raises(AdjoinError, match="but no model is given"):
-            index.search("upload", None, mode=mode)
+            Searcher(folder, None).search("upload", mode=mode)
 
 
-@pytest.mark.parametrize("cleaned", [True, False])
-def test_an_open_index_follows_updates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cleaned: bool) -> None:
-    if not cleaned:  # the old files are still there, and must not answer
-        monkeypatch.setattr(update, "clean_up", lambda *_: None)
+def test_an_open_index_follows_refreshes(tmp_path: Path) -> None:
     root = write(tmp_path / "root", {"a.py": "def alpha(): pass\n"})
-    update_index(root, tmp_path / "index", BagEncoder())
-    index = Index.open(tmp_path / "index")
+    refresh(root, tmp_path / "index", BagEncoder())
+    searcher = Searcher(tmp_path / "index", BagEncoder())
     for name in ("beta", "gamma"):
         write(root, {"a.py": f"def {name}(): pass\n"})
-        update_index(root, tmp_path / "index", BagEncoder())
+        refresh(root, tmp_path / "index", BagEncoder())
         for mode in ("hybrid", "dense", "lexical"):
-            assert [hit.name for hit in index.search(name, BagEncoder(), mode=mode)] == [name]
-    update_index(root, tmp_path / "index", BagEncoder(32, "bag-2"))
-    assert index.search("gamma", BagEncoder(32, "bag-2"))[0].name == "gamma"
+            assert [hit.name for hit in searcher.search(name, mode=mode)] == [name]
+    refresh(root, tmp_path / "index", BagEncoder(32, "bag-2"))
+    searcher.encoder = BagEncoder(32, "bag-2")
+    assert searcher.search("gamma")[0].name == "gamma"
+
+
+def test_a_snapshot_does_not_change(tmp_path: Path) -> None:
+    root = write(tmp_path / "root", {"a.py": "def alpha(): pass\n"})
+    refresh(root, tmp_path / "index", BagEncoder())
+    with SQLiteStore(tmp_path / "index").reading() as old:
+        write(root, {"a.py": "def beta(): pass\n"})
+        refresh(root, tmp_path / "index", BagEncoder(32, "bag-2"))
+        with SQLiteStore(tmp_path / "index").reading() as new:
+            for snapshot, name, version in ((old, "alpha", 1), (new, "beta", 2)):
+                assert snapshot.description.version == version
+                ids = snapshot.matching(["alpha", "beta"], 10, EVERYTHING)[0]
+                assert [piece.name for piece in snapshot.pieces(ids)] == [name]
+
+
+def test_it_follows_an_index_that_was_removed_and_made_anew(tmp_path: Path) -> None:
+    root = write(tmp_path / "root", {"a.py": "def alpha(): pass\n"})
+    refresh(root, tmp_path / "index", BagEncoder())
+    searcher = Searcher(tmp_path / "index", BagEncoder())
+    for path in (tmp_path / "index").glob("index.sqlite*"):
+        path.unlink()
+    write(root, {"a.py": "def beta(): pass\n"})
+    refresh(root, tmp_path / "index", BagEncoder())
+    assert [hit.name for hit in searcher.search("beta")] == ["beta"]
 
 
 def one_line(error: pytest.ExceptionInfo[AdjoinError]) -> str:
@@ -197,54 +241,70 @@ def one_line(error: pytest.ExceptionInfo[AdjoinError]) -> str:
 
 def test_no_index(tmp_path: Path) -> None:
     with pytest.raises(AdjoinError, match=r"no index at .*nowhere: expected .* `adjoin index ROOT --out") as error:
-        Index.open(tmp_path / "nowhere")
+        Searcher(tmp_path / "nowhere", None)
     one_line(error)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def scramble(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[8192:] = bytes(reversed(data[8192:]))
+    path.write_bytes(data)
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE mine(a)")
+    connection.close()
 
 
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
-        ("not json", "cannot read the index description"),
-        ("[]", "is damaged"),
-        ('{"format": 1}', "is damaged"),
-        ('{"format": 99}', "has format 99, this version reads 1"),
+        (cut, "damaged"),
+        (scramble, "damaged"),
+        (foreign, "is not an index of Adjoin"),
+        (lambda path: path.write_text("my notes, not a database"), "damaged or not an index"),
+        (lambda path: path.write_bytes(b""), "damaged or not an index"),
     ],
+    ids=["cut", "scrambled", "foreign", "text", "empty"],
 )
-def test_a_damaged_description(tmp_path: Path, damage: str, expected: str) -> None:
-    (tmp_path / "index.json").write_text(damage)
+def test_damaged_and_foreign_files(tmp_path: Path, damage: Callable[[Path], object], expected: str) -> None:
+    """One clear line, for searches and for refreshes, and nothing is overwritten."""
+    folder, root = tmp_path / "index", write(tmp_path / "root", SOURCES)
+    refresh(root, folder, BagEncoder())
+    damage(folder / "index.sqlite")
+    before = (folder / "index.sqlite").read_bytes()
     with pytest.raises(AdjoinError, match=expected) as error:
-        Index.open(tmp_path)
+        Searcher(folder, BagEncoder()).search("upload")
+    assert "remove the folder" in one_line(error) or "choose another" in one_line(error)
+    write(root, {"new.py": "def new(): pass\n"})
+    with pytest.raises(AdjoinError, match=expected) as error:
+        refresh(root, folder, BagEncoder())
     one_line(error)
+    assert (folder / "index.sqlite").read_bytes() == before
 
 
-@pytest.mark.parametrize("part", ["data", "_versions"])
-def test_damaged_files(tmp_path: Path, part: str) -> None:
-    folder = tmp_path / "index"
-    update_index(write(tmp_path / "root", SOURCES), folder, BagEncoder())
-    for path in folder.glob(f"tables/*/{part}/*"):
-        path.write_bytes(path.read_bytes()[:50])
+def test_another_format_is_made_anew(tmp_path: Path) -> None:
+    folder, root = tmp_path / "index", write(tmp_path / "root", SOURCES)
+    refresh(root, folder, BagEncoder())
+    connection = sqlite3.connect(folder / "index.sqlite")
+    connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    connection.close()
     with pytest.raises(
-        AdjoinError, match=r"the index .*: remove the folder and run `adjoin index` again"
-    ) as error:
-        Index.open(folder).search("upload", BagEncoder())
-    one_line(error)
-    with pytest.raises(AdjoinError, match=r"the index .*run `adjoin index` again") as error:
-        update_index(tmp_path / "root", folder, BagEncoder())
-    one_line(error)
-
-
-def test_a_missing_table(tmp_path: Path) -> None:
-    folder = tmp_path / "index"
-    update_index(write(tmp_path / "root", SOURCES), folder, BagEncoder())
-    value = json.loads((folder / "index.json").read_text())
-    (folder / "index.json").write_text(json.dumps(value | {"table": "pieces-gone"}))
-    with pytest.raises(AdjoinError, match="cannot open the index") as error:
-        Index.open(folder)
-    one_line(error)
+        AdjoinError, match=rf"has format {FORMAT + 1}, this version reads {FORMAT}: run `adjoin ind"
+    ):
+        Searcher(folder, None)
+    refresh(root, folder, BagEncoder())
+    assert Searcher(folder, BagEncoder()).search("upload")
 
 
 def test_importing_the_room_is_light() -> None:
     heavy = ("lancedb", "pyarrow", "torch", "tree_sitter")
-    code = f"import sys, adjoin.index; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, adjoin.index.searcher; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

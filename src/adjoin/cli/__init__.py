@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from adjoin.errors import AdjoinError
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects
+NOBODY_READS = 141  # 128 + SIGPIPE, the status of a grep whose reader has gone
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,38 +23,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words after `adjoin`; None for those of this process.
 
     Returns:
-        The exit status: 0 for success, 1 for an error (one line on standard error), 130 after Ctrl-C. Wrong usage
-        raises SystemExit with status 2.
+        The exit status: 0 for success, 1 for an error (one line on standard error), 130 after Ctrl-C. `search` has
+        grep's: 0 if something was found, 1 if not, 2 for an error. Wrong usage raises SystemExit with status 2.
     """
     logging.basicConfig(format="adjoin: %(message)s", level=logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows an escape in their place
         sys.stdout.reconfigure(errors="backslashreplace")
-    interrupted, verb = "interrupted; nothing was changed", ""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    interrupted, verb, failure, extra = "interrupted; nothing was changed", "", 1, ""
     try:
         from adjoin.cli.arguments import build_parser
 
-        options = build_parser().parse_args(arguments)
+        options = build_parser(words[0] if words else None).parse_args(words)
         interrupted, verb = options.interrupted, options.verb
-        options.run(options)
+        failure, extra = options.failure, options.extra
+        status: int = options.run(options) or 0
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where an error can still be reported
     except AdjoinError as error:
-        return _fail(str(error))
+        return _fail(str(error), failure)
     except KeyboardInterrupt:
         return _fail(interrupted, INTERRUPTED)
     except BrokenPipeError:  # the reader (head, say) has seen enough
         _forget_output()
-        return 1
+        return 1 if failure == 1 else NOBODY_READS
     except OSError as error:  # the disk is full, or a folder may not be written
         _forget_output()
         file = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{file}; files are written atomically: fix this and run again")
+        return _fail(
+            f"{error.strerror or error}{file}; files are written atomically: fix this and run again", failure
+        )
     except MemoryError:
-        return _fail("out of memory: give a smaller --batch, --token-budget or --dimension")
+        return _fail("out of memory: give a smaller --batch, --token-budget or --dimension", failure)
     except ModuleNotFoundError as error:
-        package = f"'adjoin[{options.extra}]'" if options.extra else "adjoin"
-        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install {package}")
-    return 0
+        package = f"'adjoin[{extra}]'" if extra else "adjoin"
+        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install {package}", failure)
+    return status
 
 
 def _forget_output() -> None:

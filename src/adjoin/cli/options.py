@@ -3,6 +3,7 @@
 import argparse
 import textwrap
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from adjoin.cli.examples import EXAMPLES
@@ -29,24 +30,37 @@ def seed(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """A number of things, 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, expected 0 or more")
+    return value
+
+
 def add_verb(
     subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None] | str,
     text: str,
     *,
     extra: str,
     interrupted: str = "interrupted; nothing was changed",
+    failure: int = 1,
+    mixed: bool = False,
 ) -> argparse.ArgumentParser:
     """Add a verb, with its examples at the end of its help.
 
     Args:
         subparsers: where the verb is added.
         name: the word on the command line.
-        run: called with the parsed options.
+        run: called with the parsed options; gives the exit status, None for 0. A text "module:function" names a
+            function of a module of `adjoin.cli`, which is imported only when the verb runs.
         text: what the verb does, as a sentence without capital and full stop.
         extra: the extra of the package that installs what the verb needs; "" if the core has all of it.
         interrupted: what Ctrl-C prints.
+        failure: the exit status after an error.
+        mixed: whether options may stand between the verb's other arguments.
     """
     verb = subparsers.add_parser(
         name,
@@ -55,8 +69,25 @@ def add_verb(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.epilog = examples_of(verb.prog.partition(" ")[2])
-    verb.set_defaults(run=run, extra=extra, interrupted=interrupted)
+    verb.set_defaults(
+        run=_late(run) if isinstance(run, str) else run,
+        extra=extra,
+        interrupted=interrupted,
+        failure=failure,
+        mixed=mixed,
+    )
     return verb
+
+
+def _late(place: str) -> Callable[[argparse.Namespace], int | None]:
+    """The function "module:function" of `adjoin.cli`, imported when it is called."""
+
+    def run(options: argparse.Namespace) -> int | None:
+        module, _, name = place.partition(":")
+        status: int | None = getattr(import_module(f"adjoin.cli.{module}"), name)(options)
+        return status
+
+    return run
 
 
 def described(text: str) -> str:

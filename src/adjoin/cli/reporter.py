@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -73,10 +74,14 @@ class ConsoleReporter:
         self.console.print(render_table(report, suite, report.metric_of(suite)))
 
     def hits(self, query: str, hits: Sequence["Hit"]) -> None:
-        """Print search results: file, lines, score, and the first lines of code."""
-        from adjoin.index.display import show
+        """Print search results: file, lines, score, and the lines that answer."""
+        from adjoin.cli.hits import Layout, write_hits
+        from adjoin.index.repositories import Found
 
-        show(hits, self.console, query=query)
+        live = self.console.is_terminal
+        layout = Layout(colour=live and not self.console.no_color, width=self.console.width if live else None)
+        found = [Found(hit, hit.path, Path()) for hit in hits]
+        write_hits(found, query, layout, self.console.file.write)
 
     def progress(self, doing: str, unit: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """Show a bar with `done/total unit`, on a terminal only."""

@@ -248,46 +248,6 @@ def reproduce(options: argparse.Namespace) -> None:
     run(reproduction, ConsoleReporter())
 
 
-def index(options: argparse.Namespace) -> None:
-    """Run `adjoin index` with the parsed options."""
-    from adjoin.index.update import update_index
-    from adjoin.model.encoder import Encoder
-    from adjoin.model.locations import portable_name
-
-    encoder = Encoder.load(options.model)
-    folder = options.out or options.root / ".adjoin"
-    with counting("Indexing", "files") as advance:
-        report = update_index(options.root, folder, encoder, model=portable_name(options.model), progress=advance)
-    reporter = ConsoleReporter()
-    reporter.say(f"{folder}: {report.summary()}")
-    if truncated := encoder.tokenizer.truncated:
-        reporter.say(
-            f"{truncated:,} pieces are longer than the model's {encoder.description.max_tokens} tokens. Their"
-            " vectors cover the beginning; lexical search covers all of it."
-        )
-    reporter.say("Next:")
-    reporter.command(f'adjoin search "what you look for" --index {folder}')
-
-
-def search(options: argparse.Namespace) -> None:
-    """Run `adjoin search` with the parsed options."""
-    from adjoin.index.display import as_json
-    from adjoin.index.searcher import load_index
-
-    searcher = load_index(options.index, model=options.model, words_only=options.mode == "lexical")
-    hits = searcher.search(
-        options.query,
-        limit=options.limit,
-        mode=options.mode,
-        languages=options.language,
-        dense_weight=options.dense_weight,
-    )
-    if options.json:
-        sys.stdout.write(json.dumps(as_json(hits), indent=2) + "\n")
-    else:
-        ConsoleReporter().hits(options.query, hits)
-
-
 def demo(options: argparse.Namespace) -> None:
     """Run `adjoin demo` with the parsed options."""
     from adjoin.workflows.demo import demo as run

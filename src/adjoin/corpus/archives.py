@@ -16,13 +16,14 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Any, Generic, TypeVar
 
 from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, DecompressedStream, DecompressionBombError, Readable
 from adjoin.corpus.dispatch import read_file
 from adjoin.corpus.document import Document, printable_path
 from adjoin.corpus.formats import archive_kind, folder_skip_reason, stream_kind, unread_reason
 from adjoin.corpus.licences import MAX_TEXT
+from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.provenance import Package
 from adjoin.corpus.read_context import ReadContext
 from adjoin.corpus.repositories import repository_of_path
@@ -35,10 +36,11 @@ _STEP = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
 # zipfile does not bound the output of the other methods.
 _BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LICENCE_FOLDER = folder_skip_reason("licenses")  # its files give no Documents, but name the licence
 _AR_START = b"!<arch>\n"
 _AR_HEADER = 60  # bytes: name 16, dates and owners 32, size 10, end mark 2
 
+T = TypeVar("T")
+MemberReader = Callable[[IO[bytes], str, str], Iterator[T]]  # (content, name without folders, origin) → its T
 _Extract = Callable[[tarfile.TarInfo], IO[bytes] | None]
 
 
@@ -47,7 +49,7 @@ class _TooLargeError(Exception):
 
 
 @dataclass(slots=True)
-class _Archive:
+class _Archive(Generic[T]):
     """State of the archive that is being read.
 
     Attributes:
@@ -55,6 +57,8 @@ class _Archive:
         context: options, and the tally that counts every skip.
         package: collects what members state about the package.
         bound: limit for `unpacked`.
+        read: reads one member.
+        reason: path of a member → the reason to skip it; "" if it is read.
         members: number of members seen so far.
         unpacked: bytes of the members read so far.
     """
@@ -63,6 +67,8 @@ class _Archive:
     context: ReadContext
     package: Package
     bound: int
+    read: MemberReader[T]
+    reason: Callable[[str], str]
     members: int = 0
     unpacked: int = 0
 
@@ -78,7 +84,7 @@ class _Archive:
             _TooLargeError: the archive exceeds its bounds with this member.
         """
         self.members += 1
-        reason = _path_reason(name, self.context.streams) or skip_reason
+        reason = member_path_reason(name) or self.reason(name.replace("\\", "/")) or skip_reason
         if not reason and size > self.context.max_bytes and not stream_kind(_base_name(name)):
             reason = "too large"
         if reason:
@@ -92,17 +98,15 @@ class _Archive:
     def offered(self, name: str, size: int, content: IO[bytes]) -> IO[bytes]:
         """Offer a member to the package's metadata, and return its content, still to be read."""
         path = name.removeprefix("./")
-        if not self.package.wants(path, size) or _folder_reason(path) not in ("", _LICENCE_FOLDER):
+        if not self.package.wants(path, size) or _folder_reason(path):
             return content
         data = content.read(MAX_TEXT)
         self.package.offer(path, data)
         return io.BytesIO(data)
 
-    def documents(self, name: str, content: IO[bytes]) -> Iterator[Document]:
-        """Yield the Documents of a member."""
-        repository = repository_of_path(name)
-        for document in read_file(content, _base_name(name), self.member_origin(name), self.context):
-            yield replace(document, repository=repository) if repository else document
+    def contents(self, name: str, content: IO[bytes]) -> Iterator[T]:
+        """Yield what a member gives."""
+        yield from self.read(content, _base_name(name), self.member_origin(name))
 
     def member_origin(self, name: str) -> str:
         """Return the origin of a member's Documents."""
@@ -124,8 +128,48 @@ def read_archive(
     Raises:
         OSError: the disk failed.
     """
+
+    def read(content: IO[bytes], name: str, member: str) -> Iterator[Document]:
+        repository = repository_of_path(member.removeprefix(f"{origin}!"))
+        for document in read_file(content, name, member, context):
+            yield replace(document, repository=repository) if repository else document
+
+    def reason(path: str) -> str:
+        if reason := _folder_reason(path):
+            return reason
+        name = _base_name(path)
+        if name.startswith("."):
+            return "hidden"
+        return "nested archive" if archive_kind(name) else unread_reason(name, streams=context.streams)
+
+    yield from read_members(file, kind, origin, context, read, reason, package)
+
+
+def read_members(
+    file: IO[bytes],
+    kind: str,
+    origin: str,
+    context: ReadContext,
+    read: MemberReader[T],
+    reason: Callable[[str], str],
+    package: Package | None = None,
+) -> Iterator[T]:
+    """Yield what `read` gives for each member of an open archive that is wanted. Damage is counted.
+
+    Args:
+        file: the archive, open for reading; for a zip it must be able to seek.
+        kind: "zip", "tar", "gem" or "deb", see `adjoin.corpus.formats.archive_kind`.
+        origin: origin of the archive; a member's is "origin!path/in/it".
+        context: options, and the tally that counts every skip.
+        read: called with a member's content, its name without folders and its origin.
+        reason: path of a member → the reason to skip it; "" if it is read.
+        package: collects what the members state about the package.
+
+    Raises:
+        OSError: the disk failed.
+    """
     bound = min(MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * os.fstat(file.fileno()).st_size))
-    archive = _Archive(origin, context, package, bound)
+    archive = _Archive(origin, context, package or Package(Facts()), bound, read, reason)
     try:
         yield from _READERS[kind](file, archive)
     except (_TooLargeError, DecompressionBombError):
@@ -138,17 +182,11 @@ def read_archive(
         context.tally.add("corrupt archive", origin)
 
 
-def _path_reason(name: str, streams: bool) -> str:
-    """The reason to skip a member of this name, or "" if it is read."""
+def member_path_reason(name: str) -> str:
+    """Return the reason to skip a member whose path leads out of the archive; "" for any other."""
     path = name.replace("\\", "/")
-    if path.startswith("/") or ".." in path.split("/") or _DRIVE.match(name):
-        return "member outside the archive"
-    if reason := _folder_reason(path):
-        return reason
-    name = _base_name(path)
-    if name.startswith("."):
-        return "hidden"
-    return "nested archive" if archive_kind(name) else unread_reason(name, streams=streams)
+    outside = path.startswith("/") or ".." in path.split("/") or _DRIVE.match(name)
+    return "member outside the archive" if outside else ""
 
 
 def _folder_reason(path: str) -> str:
@@ -161,7 +199,7 @@ def _base_name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
 
-def _read_zip(file: IO[bytes], archive: _Archive) -> Iterator[Document]:
+def _read_zip(file: IO[bytes], archive: _Archive[T]) -> Iterator[T]:
     if _zip_directory_bytes(file) > _DIRECTORY_BYTES:
         raise _TooLargeError
     with zipfile.ZipFile(file) as opened:
@@ -175,7 +213,7 @@ def _read_zip(file: IO[bytes], archive: _Archive) -> Iterator[Document]:
             with opened.open(member) as content:
                 member_file = archive.offered(name, size, content)
                 if is_document:
-                    yield from archive.documents(name, member_file)
+                    yield from archive.contents(name, member_file)
 
 
 def _zip_reason(member: zipfile.ZipInfo) -> str:
@@ -203,7 +241,7 @@ def _zip_directory_bytes(file: IO[bytes]) -> int:
     return stated
 
 
-def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> Iterator[Document]:
+def _read_tar(file: Readable, archive: _Archive[T], *, metadata: bool = False) -> Iterator[T]:
     """Read a tar file, compressed or not. With `metadata`, its members only describe the package."""
     for member, extract in _tar_members(file, archive):
         if member.isdir():
@@ -214,10 +252,10 @@ def _read_tar(file: Readable, archive: _Archive, *, metadata: bool = False) -> I
         if content is not None:
             member_file = archive.offered(member.name, member.size, content)
             if is_document:
-                yield from archive.documents(member.name, member_file)
+                yield from archive.contents(member.name, member_file)
 
 
-def _read_gem(file: Readable, archive: _Archive) -> Iterator[Document]:
+def _read_gem(file: Readable, archive: _Archive[T]) -> Iterator[T]:
     """Read a Ruby gem: a tar file with metadata.gz and data.tar.gz, which holds the files."""
     for member, extract in _tar_members(file, archive):
         archive.members += 1
@@ -230,7 +268,7 @@ def _read_gem(file: Readable, archive: _Archive) -> Iterator[Document]:
             yield from _read_tar(content, archive)
 
 
-def _tar_members(file: Readable, archive: _Archive) -> Iterator[tuple[tarfile.TarInfo, _Extract]]:
+def _tar_members(file: Readable, archive: _Archive[T]) -> Iterator[tuple[tarfile.TarInfo, _Extract]]:
     """The members of a tar file, each with the function that opens it before the next is read."""
     stream = _ForwardStream(DecompressedStream(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
     with tarfile.TarFile(fileobj=stream, mode="r") as opened:
@@ -242,7 +280,7 @@ def _tar_members(file: Readable, archive: _Archive) -> Iterator[tuple[tarfile.Ta
         raise tarfile.ReadError("broken header")
 
 
-def _read_deb(file: Readable, archive: _Archive) -> Iterator[Document]:
+def _read_deb(file: Readable, archive: _Archive[T]) -> Iterator[T]:
     """Read a Debian package: an ar file with control.tar and data.tar, each compressed or not."""
     if file.read(len(_AR_START)) != _AR_START:
         raise tarfile.ReadError("no ar file")
@@ -333,7 +371,7 @@ class _ForwardStream(io.RawIOBase):
         return self._position
 
 
-_READERS: dict[str, Callable[[IO[bytes], _Archive], Iterator[Document]]] = {
+_READERS: dict[str, Callable[[IO[bytes], _Archive[Any]], Iterator[Any]]] = {
     "zip": _read_zip,
     "tar": _read_tar,
     "gem": _read_gem,

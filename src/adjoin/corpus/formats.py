@@ -113,8 +113,6 @@ def folder_skip_reason(name: str) -> str:
     """Return the reason to skip a folder of this name; "" if it is walked."""
     if name.startswith("."):
         return "hidden"
-    if _LICENCE.fullmatch(name):
-        return "licence text"
     return "cache or vendored folder" if name in _TOOL_FOLDERS else ""
 
 

@@ -181,6 +181,7 @@ def _shell_set(content: str) -> int:
 _SPECIAL = re.compile(rb"[*?\[\\]")
 _NO_SLASH = _symbols(0, 255) ^ 1 << SLASH
 _NOT_A_SLASH = OneOf(_NO_SLASH)
+_CAPITALS = _symbols(ord("A"), ord("Z"))
 _CLASSES = {
     b"alnum": b"09AZaz",
     b"alpha": b"AZaz",
@@ -203,17 +204,39 @@ def literal_length(pattern: bytes) -> int:
     return special.start() if special else len(pattern)
 
 
-def git_glob(pattern: bytes) -> Glob | None:
+def longest_literal(glob: Glob) -> bytes:
+    """Return the longest string of bytes that a text must hold to match; empty if there is none."""
+    longest, run = b"", bytearray()
+    for unit in [*glob, Repeat.WITHIN]:
+        if isinstance(unit, int):
+            run.append(unit)
+        else:
+            longest = max(longest, bytes(run), key=len)
+            run.clear()
+    return longest
+
+
+def last_bytes(glob: Glob) -> frozenset[int]:
+    """Return the bytes of which one is the last of any text that matches."""
+    last = glob[-1] if glob else Repeat.ACROSS
+    if isinstance(last, Repeat):
+        return frozenset(range(256))
+    return frozenset([last] if isinstance(last, int) else filter(last.accepts, range(256)))
+
+
+def git_glob(pattern: bytes, *, ignore_case: bool = False) -> Glob | None:
     """Read a pattern as git's wildmatch.c does, byte by byte: `?` matches half an "é".
 
     Args:
         pattern: without what git takes off before: "!", the slash at either end, spaces at the end.
+        ignore_case: whether to match a text in lower case as git matches with core.ignoreCase: an escaped capital
+            and a single one in a class match nothing then; ranges and `[:upper:]` match either case.
 
     Returns:
         The pattern; None if it is malformed, which git lets match nothing.
     """
     start = literal_length(pattern)
-    units: list[Unit] = list(pattern[:start])
+    units: list[Unit] = list(pattern[:start].lower() if ignore_case else pattern[:start])
     text = pattern + b"\0"  # as in C, so that each byte has one after it
     place = start
     while byte := text[place]:
@@ -225,16 +248,17 @@ def git_glob(pattern: bytes) -> Glob | None:
             units.append(_NOT_A_SLASH)
             place += 1
         elif byte == ord("["):
-            content = _Class(text, place)
+            content = _Class(text, place, ignore_case)
             if not content.read():
                 return None
             units.append(OneOf(_NO_SLASH & (~content.symbols if content.negated else content.symbols)))
             place = content.place + 1
         else:
-            place += byte == ord("\\")
+            escaped = byte == ord("\\")
+            place += escaped
             if not text[place]:
                 return None
-            units.append(text[place])
+            units.append(ord(text[place : place + 1].lower()) if ignore_case and not escaped else text[place])
             place += 1
     return units
 
@@ -265,11 +289,12 @@ class _Class:
         place: where it ends once it is read, at the closing bracket.
     """
 
-    def __init__(self, text: bytes, place: int) -> None:
+    def __init__(self, text: bytes, place: int, ignore_case: bool) -> None:
         self.symbols = 0
         self.negated = text[place + 1] in b"!^"
         self.place = place + 1 + self.negated
         self._text = text
+        self._ignore_case = ignore_case
         self._closing = 0  # the first closing bracket behind the last place that asked for one
 
     def read(self) -> bool:
@@ -280,7 +305,7 @@ class _Class:
             following = self._text[self.place + 1] if byte else 0
             if byte == ord("-") and before and following not in (0, ord("]")):
                 self.place += 1
-                self.symbols |= _symbols(before, self._escaped())
+                self._take_range(before, self._escaped())
                 before = 0
             elif byte == ord("[") and following == ord(":") and self._is_named():
                 if not self._take_named():
@@ -309,6 +334,15 @@ class _Class:
         name = self._text[self.place + 2 : self._closing - 1] if self._closing >= 0 else b""
         limits = _CLASSES.get(name, b"")
         for first, last in zip(limits[::2], limits[1::2], strict=True):
-            self.symbols |= _symbols(first, last)
+            if name == b"upper":
+                self._take_range(first, last)
+            else:
+                self.symbols |= _symbols(first, last)
         self.place = self._closing
         return bool(limits)
+
+    def _take_range(self, first: int, last: int) -> None:
+        symbols = _symbols(first, last)
+        self.symbols |= symbols
+        if self._ignore_case:
+            self.symbols |= (symbols & _CAPITALS) << ord("a") - ord("A")

@@ -13,7 +13,7 @@ from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.read_context import MAX_BYTES
 from adjoin.corpus.repositories import repository_of_path
-from adjoin.errors import AdjoinError
+from adjoin.corpus.tree import check_root, failure_reason
 from adjoin.tally import Tally
 
 MAX_ARCHIVE_BYTES = 64 << 30  # size limit of an archive on disk
@@ -89,11 +89,6 @@ def _is_excluded(source: Source, excluded: Globs, tally: Tally) -> bool:
     return hit
 
 
-def failure_reason(error: OSError) -> str:
-    """Return the reason under which a file that cannot be opened or read is counted."""
-    return "no permission" if isinstance(error, PermissionError) else "unreadable"
-
-
 @dataclass
 class _Walk:
     """State of one `find_sources` call.
@@ -116,22 +111,8 @@ class _Walk:
 
     def take_root(self, root: Path) -> None:
         """List one path that the user named: a file, or a folder and all below it."""
-        try:
-            mode = root.stat().st_mode
-            if stat.S_ISDIR(mode):
-                os.scandir(root).close()
-            elif stat.S_ISREG(mode):
-                root.open("rb").close()
-            else:
-                raise AdjoinError(f"{root} is neither a folder nor a file; give a path that can be read again")
-            real = root.resolve()
-        except FileNotFoundError:
-            raise AdjoinError(f"no such file or folder: {root}; give a path that exists") from None
-        except PermissionError:
-            raise AdjoinError(f"no permission to read {root}; give a path you may read") from None
-        except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name too long, a NUL in it
-            raise AdjoinError(f"cannot read {root}: {error}; give a folder or a file") from None
-        if stat.S_ISREG(mode):
+        status, real = check_root(root)
+        if stat.S_ISREG(status.st_mode):
             reason = "" if archive_kind(root.name) else unread_reason(root.name, streams=self.streams)
             origin = printable_path(root.name or real.name)
             self._take(str(root), root.name, origin, str(real), reason, self._facts_above(real))

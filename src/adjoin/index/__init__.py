@@ -1,22 +1,19 @@
-"""The search index of a folder of code and prose, updated file by file, searched by meaning and by words.
+"""The search index of a folder of code and prose, refreshed file by file, searched by meaning and by words.
 
-    Piece -> update.py (embeds and commits in batches) -> store.py (LanceDB on disk)
-             -> search.py (dense, lexical, hybrid) -> display.py (terminal, JSON)
-
-LanceDB takes 1.5 seconds to import. It is imported when an index is opened.
+Piece -> refresh.py (embeds what changed) -> store.py (the interface), sqlite.py (one file on disk)
+      -> search.py (query to evidence, ranked in the room `ranking`) -> searcher.py -> display.py
 """
 
 from adjoin.index.embedder import Embedder
-from adjoin.index.search import Hit, Index, Mode
-from adjoin.index.store import IndexDescription
-from adjoin.index.update import IndexReport, update_index
+from adjoin.index.refresh import RefreshReport
+from adjoin.index.search import Hit, Mode
+from adjoin.index.store import Filter, IndexDescription
 
 __all__ = [
     "Embedder",
+    "Filter",
     "Hit",
-    "Index",
     "IndexDescription",
-    "IndexReport",
     "Mode",
-    "update_index",
+    "RefreshReport",
 ]

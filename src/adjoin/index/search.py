@@ -1,35 +1,25 @@
-"""Dense, lexical and hybrid search of an index.
+"""Search of one version of an index: a query to evidence, evidence to hits.
 
-Dense search compares the query with every vector. It is exact, and fast enough up to about 100,000 pieces. Lexical
-search is Lance's BM25 over the terms of `ranking.terms`. Hybrid search adds the z-scores of both over all pieces;
-a piece that shares no term with the query has the BM25 score 0. The weight of the dense scores is the model's own
-`dense_weight` unless another is given.
+"dense" gives the pieces whose vectors are nearest, "lexical" those with the highest BM25 scores. "hybrid" takes
+the best of both, the definitions of what the query names and the files whose path has its words, and lets the
+ranking decide.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.index.embedder import Embedder, encode
-from adjoin.index.store import (
-    DESCRIPTION,
-    REMEDY_READING,
-    IndexDescription,
-    lance_errors,
-    open_published,
-    read_description,
-)
-from adjoin.ranking.fusion import dense_weight_of, z_score_fusion
-from adjoin.ranking.lexical import terms
-from adjoin.ranking.order import best_first
+from adjoin.index.embedder import Embedder, encode, fingerprint_of
+from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
+from adjoin.ranking.query import read_query
+from adjoin.ranking.score import Ranked, rank
 
 Mode = Literal["hybrid", "dense", "lexical"]
-Scores = tuple[NDArray[np.uint64], NDArray[np.float64]]  # row ids in ascending order and scores, both (N,)
+CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
+DEFINITIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +31,13 @@ class Hit:
         first_line: first line of the piece in the file, counted from 1.
         last_line: last line of the piece, inclusive.
         language: the language of the piece, such as "python" or "text".
-        kind: "function", "lines" (other lines of code) or "passage" (prose).
+        kind: "function", "lines" (other lines of code), "passage" (prose) or another kind of `Piece`.
         name: qualified name of the function, or heading of the passage; may be empty.
         score: higher is better. Comparable within one search only: a cosine in dense search, a BM25 score in
-            lexical search, a weighted sum of the z-scores of both in hybrid search.
+            lexical search, the ranking's in hybrid search.
         text: the text of the piece.
+        weak: whether it is below the floor under which nothing answers the query.
+        evidence: what the score is made of, by name.
     """
 
     path: str
@@ -56,195 +48,125 @@ class Hit:
     name: str
     score: float
     text: str
+    weak: bool = False
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
-class Index:
-    """An open index. It follows updates: each search checks whether a newer version was published."""
+def search_snapshot(
+    snapshot: Snapshot,
+    query: str,
+    encoder: Embedder | None,
+    *,
+    limit: int = 10,
+    mode: Mode = "hybrid",
+    where: Filter = EVERYTHING,
+    dense_weight: float | None = None,
+) -> list[Hit]:
+    """Return the pieces that best answer a query, best first. `Searcher.search` describes the arguments."""
+    _check(query, limit, mode, dense_weight)
+    if mode != "lexical":
+        encoder = _checked(encoder, snapshot)
+    _check_languages(where, snapshot)
+    read = read_query(query)
+    if mode == "lexical":
+        return _single(snapshot, *snapshot.matching(read.terms, limit, where), "words")
+    assert encoder is not None
+    vector_D = encode(encoder, [query], "query")[0]
+    if mode == "dense":
+        return _single(snapshot, *snapshot.nearest(vector_D, limit, where), "vector")
+    number = max(CANDIDATES, 2 * limit)
+    found = [
+        snapshot.nearest(vector_D, number, where)[0],
+        snapshot.matching(read.terms, number, where)[0],
+        snapshot.defining(read.symbols, where, DEFINITIONS),
+        snapshot.at_paths(read.path_words, where, number, vector_D),
+    ]
+    candidates = snapshot.candidates(np.unique(np.concatenate(found)), vector_D, read.terms)
+    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._open()
 
-    @classmethod
-    def open(cls, folder: Path) -> "Index":
-        """Open the index in a folder.
+def similar_in(
+    snapshot: Snapshot, path: str, line: int, *, limit: int = 10, where: Filter = EVERYTHING
+) -> list[Hit]:
+    """Return the pieces whose vectors are nearest to that of the piece at a line, best first, without itself.
 
-        Raises:
-            AdjoinError: there is no index, its first run did not finish, or it is damaged.
-        """
-        return cls(folder)
+    Raises:
+        AdjoinError: no piece is there.
+    """
+    own = snapshot.at_line(path, line)
+    if own is None:
+        raise AdjoinError(
+            f"no piece of the index at {path}:{line}: expected a path as search shows it, and a line"
+        )
+    vector_D = snapshot.vectors([own])[0]
+    ids_K, cosines_K = snapshot.nearest(vector_D, limit + 1, where)
+    others_K = ids_K != own
+    return _single(snapshot, ids_K[others_K][:limit], cosines_K[others_K][:limit], "vector")
 
-    def _open(self) -> None:
-        self._state = self._state_on_disk()
-        self.description: IndexDescription = read_description(self.folder)
-        self._table = open_published(self.folder, self.description)
-        self._languages: list[str] | None = None
 
-    def _state_on_disk(self) -> tuple[int, int]:
-        """Inode and modification time of index.json, which change whenever it is replaced."""
-        try:
-            status = (self.folder / DESCRIPTION).stat()
-        except OSError:
-            return (0, 0)
-        return (status.st_ino, status.st_mtime_ns)
+def _check(query: str, limit: int, mode: Mode, dense_weight: float | None) -> None:
+    if not query.strip():
+        raise AdjoinError("the query is empty: expected some words, such as 'where do we retry an upload'")
+    if limit < 1:
+        raise AdjoinError(f"limit is {limit}, expected at least 1; ask for 10")
+    if mode not in get_args(Mode):
+        raise AdjoinError(f"mode is {mode!r}, expected one of {', '.join(get_args(Mode))}")
+    if dense_weight is not None and (mode != "hybrid" or not 0 <= dense_weight <= 1):
+        raise AdjoinError(f"dense_weight is {dense_weight} in mode {mode!r}, expected 0 to 1 in mode 'hybrid'")
 
-    @property
-    def model(self) -> str:
-        """The name or folder of the model that made the index, as the user gave it; empty if unknown."""
-        return self.description.model
 
-    @property
-    def root(self) -> Path:
-        """The folder that was indexed."""
-        return Path(self.description.root)
+def _check_languages(where: Filter, snapshot: Snapshot) -> None:
+    if not where.languages:
+        return
+    known = snapshot.languages()
+    if unknown := sorted(set(where.languages) - set(known)):
+        raise AdjoinError(f"no pieces in {', '.join(unknown)}: expected some of {', '.join(known)}")
 
-    def __len__(self) -> int:
-        """The number of pieces."""
-        with lance_errors(self.folder, "read", REMEDY_READING):
-            return int(self._table.count_rows())
 
-    def languages(self) -> list[str]:
-        """Return the languages of the pieces, sorted, such as ["go", "python", "text"]."""
-        if self._languages is None:
-            with lance_errors(self.folder, "read", REMEDY_READING):
-                column = self._table.search().select(["language"]).to_arrow()["language"]
-                self._languages = sorted(column.unique().to_pylist())
-        return self._languages
+def _checked(encoder: Embedder | None, snapshot: Snapshot) -> Embedder:
+    made_by = snapshot.description
+    named = f"{made_by.fingerprint} ({made_by.model})" if made_by.model else made_by.fingerprint
+    if encoder is None:
+        raise AdjoinError(
+            f"the index was made by the model {named}, but no model is given; search in lexical mode"
+        )
+    if fingerprint_of(encoder, made_by.stamp, made_by.fingerprint) != made_by.fingerprint:
+        raise AdjoinError(
+            f"the index was made by the model {named}, but the model {encoder.fingerprint} is given: search with "
+            "the first, or run `adjoin index` with the second"
+        )
+    return encoder
 
-    def search(
-        self,
-        query: str,
-        encoder: Embedder | None,
-        *,
-        limit: int = 10,
-        mode: Mode = "hybrid",
-        languages: Sequence[str] | None = None,
-        dense_weight: float | None = None,
-    ) -> list[Hit]:
-        """Return the pieces of code or prose that best answer a query, best first.
 
-        Args:
-            query: words in plain text. Nothing in it is an operator.
-            encoder: the model that made the index. May be None in lexical search.
-            limit: the maximum number of hits.
-            mode: "hybrid" adds the z-scores of both searches, "dense" compares vectors, "lexical" is BM25.
-            languages: search only pieces in these languages, such as "python" or "text"; None for all.
-            dense_weight: weight of the dense scores in hybrid search, from 0 (lexical only) to 1 (dense only).
-                None for the encoder's own, or 0.5 if it has none.
+def _single(snapshot: Snapshot, ids_K: Ids, scores_K: Scores, name: str) -> list[Hit]:
+    """Hits whose score is one kind of evidence."""
+    return [
+        Hit(
+            piece.path,
+            piece.first_line,
+            piece.last_line,
+            piece.language,
+            piece.kind,
+            piece.name,
+            score,
+            piece.text,
+            evidence={name: score},
+        )
+        for piece, score in zip(snapshot.pieces(ids_K), scores_K.tolist(), strict=True)
+    ]
 
-        Raises:
-            AdjoinError: the query is empty, the mode or a language is unknown, or the limit is below 1. Also if
-                the weight is out of range or given for another mode than "hybrid", if another encoder made the
-                index, or if the index is damaged.
-        """
-        if not query.strip():
-            raise AdjoinError("the query is empty: expected some words, such as 'where do we retry an upload'")
-        if limit < 1:
-            raise AdjoinError(f"limit is {limit}, expected at least 1; ask for 10")
-        if mode not in get_args(Mode):
-            raise AdjoinError(f"mode is {mode!r}, expected one of {', '.join(get_args(Mode))}")
-        if dense_weight is None:
-            dense_weight = dense_weight_of(encoder)
-        elif mode != "hybrid" or not 0 <= dense_weight <= 1:
-            raise AdjoinError(f"dense_weight is {dense_weight} in mode {mode!r}, expected 0 to 1 in mode 'hybrid'")
-        if self._state_on_disk() != self._state:
-            self._open()
-        try:
-            return self._search(query, encoder, limit, mode, languages, dense_weight)
-        except AdjoinError:
-            if self._state_on_disk() == self._state:
-                raise
-            self._open()  # an update finished meanwhile and deleted the files that we were reading
-            return self._search(query, encoder, limit, mode, languages, dense_weight)
 
-    def _search(
-        self,
-        query: str,
-        encoder: Embedder | None,
-        limit: int,
-        mode: Mode,
-        languages: Sequence[str] | None,
-        dense_weight: float,
-    ) -> list[Hit]:
-        condition = self._condition(languages)
-        number = len(self)
-        limit = min(limit, number)  # Lance reserves memory for the limit, which must fit in 64 bits
-        if mode == "dense":
-            rows_N, scores_N = self._dense(query, self._checked(encoder), limit, condition)
-        elif mode == "lexical":
-            rows_N, scores_N = self._lexical(query, limit, condition)
-        else:
-            rows_N, dense_N = self._dense(query, self._checked(encoder), number, condition)
-            matches_M, scores_M = self._lexical(query, number, condition)
-            lexical_N = np.zeros(len(rows_N))
-            lexical_N[np.searchsorted(rows_N, matches_M)] = scores_M
-            scores_N = z_score_fusion([dense_N, lexical_N], [dense_weight, 1 - dense_weight])
-        best = best_first(scores_N, limit)
-        return self._hits(rows_N[best].tolist(), scores_N[best].tolist())
-
-    def _condition(self, languages: Sequence[str] | None) -> str | None:
-        if languages is None:
-            return None
-        unknown = sorted(set(languages) - set(self.languages()))
-        if unknown or not languages:
-            raise AdjoinError(
-                f"the index {self.folder} has no pieces in {', '.join(unknown) or 'no language'}: "
-                f"expected some of {', '.join(self.languages())}"
-            )
-        return "language IN (" + ", ".join("'" + name.replace("'", "''") + "'" for name in languages) + ")"
-
-    def _checked(self, encoder: Embedder | None) -> Embedder:
-        """The encoder, after a check that it is the one that made the index."""
-        expected = self.description.fingerprint
-        if encoder is None or encoder.fingerprint != expected:
-            given = "no model" if encoder is None else f"the model {encoder.fingerprint}"
-            raise AdjoinError(
-                f"the index {self.folder} was made by the model {expected}"
-                f"{f' ({self.model})' if self.model else ''}, but {given} is given: search with the model that "
-                "made it, or run `adjoin index` with yours"
-            )
-        return encoder
-
-    def _dense(self, query: str, encoder: Embedder, number: int, condition: str | None) -> Scores:
-        """The `number` nearest rows that meet the condition, with their cosines."""
-        vector_D = encode(encoder, [query], "query")[0]
-        with lance_errors(self.folder, "search", REMEDY_READING):
-            lance_query = self._table.search(vector_D, query_type="vector", vector_column_name="vector")
-            rows_N, distances_N = self._rows(lance_query.distance_type("dot"), "_distance", number, condition)
-        return rows_N, 1.0 - distances_N
-
-    def _lexical(self, query: str, number: int, condition: str | None) -> Scores:
-        """The `number` best rows that share a term with the query, with their BM25 scores."""
-        words = " ".join(terms(query))
-        if not words:
-            return np.empty(0, np.uint64), np.empty(0)
-        from lancedb.query import MatchQuery
-
-        with lance_errors(self.folder, "search", REMEDY_READING):
-            lance_query = self._table.search(MatchQuery(words, "terms"), query_type="fts")
-            return self._rows(lance_query, "_score", number, condition)
-
-    def _rows(
-        self,
-        lance_query: Any,  # noqa: ANN401 - a query of Lance
-        column: str,
-        number: int,
-        condition: str | None,
-    ) -> Scores:
-        """Run a query and return its row ids with the values of a column."""
-        if condition is not None:
-            lance_query = lance_query.where(condition)
-        answer = lance_query.select([column]).with_row_id(True).limit(number).to_arrow()
-        rows_N = answer["_rowid"].to_numpy()
-        order_N = np.argsort(rows_N)
-        return rows_N[order_N], answer[column].to_numpy()[order_N].astype(np.float64)
-
-    def _hits(self, best: Sequence[int], scores: Sequence[float]) -> list[Hit]:
-        if not best:
-            return []
-        columns = [name for name in Hit.__dataclass_fields__ if name != "score"]
-        with lance_errors(self.folder, "read", REMEDY_READING):
-            taken = self._table.take_row_ids(best)
-            rows = taken.select(columns).with_row_id().to_arrow().to_pylist()
-        by_id = {row.pop("_rowid"): row for row in rows}
-        return [Hit(**by_id[row], score=score) for row, score in zip(best, scores, strict=True)]
+def _hit(ranked: Ranked) -> Hit:
+    piece = ranked.candidate
+    return Hit(
+        piece.path,
+        piece.first_line,
+        piece.last_line,
+        piece.language,
+        piece.kind,
+        piece.name,
+        ranked.score,
+        piece.text,
+        ranked.weak,
+        ranked.evidence,
+    )

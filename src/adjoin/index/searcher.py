@@ -1,24 +1,110 @@
 """An index opened together with the model that made it."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 
 from adjoin.errors import AdjoinError
-from adjoin.index.search import Hit, Index, Mode
+from adjoin.index.embedder import Embedder
+from adjoin.index.search import Hit, Mode, search_snapshot, similar_in
+from adjoin.index.sqlite import SQLiteSnapshot, SQLiteStore, open_snapshot
+from adjoin.index.store import EVERYTHING, FileRecord, Filter, IndexDescription
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import locate_model
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What an index holds.
+
+    Attributes:
+        description: root, model and version.
+        pieces: number of pieces.
+        languages: their languages, sorted.
+        files: all files that were read, by path, with the reason of those without pieces.
+    """
+
+    description: IndexDescription
+    pieces: int
+    languages: list[str]
+    files: dict[str, FileRecord]
 
 
 class Searcher:
     """An open index and the model that embeds its queries. `load_index` makes one.
 
+    It follows refreshes: each search reads the newest version, and one version only. What it has read stays in
+    memory until there is a newer one. Threads may share it; they take turns.
+
     Attributes:
-        index: the index.
+        folder: the folder of the index.
         encoder: the model that made the index; None if only lexical search is possible.
     """
 
-    def __init__(self, index: Index, encoder: Encoder | None) -> None:
-        self.index, self.encoder = index, encoder
+    def __init__(self, folder: Path, encoder: Embedder | None) -> None:
+        """Open the index in a folder.
+
+        Raises:
+            AdjoinError: there is no index, its first run did not finish, or it is damaged.
+        """
+        self.folder = folder
+        self.encoder = encoder
+        self._lock = RLock()
+        self._stack = ExitStack()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._last: SQLiteSnapshot | None = None
+        with self.snapshot():
+            pass
+
+    def __enter__(self) -> "Searcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index. The next search opens it again."""
+        self._stack.close()
+        self._connection = self._last = None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteSnapshot]:
+        """Open the newest version for reading.
+
+        Raises:
+            AdjoinError: there is no index any more, or it is damaged.
+        """
+        with self._lock, open_snapshot(self._open(), self.folder) as opened:
+            self._last = opened.continued(self._last)
+            yield opened
+
+    @property
+    def description(self) -> IndexDescription:
+        """What the index holds: root, model and version."""
+        with self.snapshot() as opened:
+            return opened.description
+
+    def __len__(self) -> int:
+        """The number of pieces."""
+        with self.snapshot() as opened:
+            return len(opened)
+
+    def languages(self) -> list[str]:
+        """Return the languages of the pieces, sorted, such as ["go", "python", "text"]."""
+        with self.snapshot() as opened:
+            return opened.languages()
+
+    def status(self) -> IndexStatus:
+        """Return what the index holds."""
+        with self.snapshot() as opened:
+            return IndexStatus(opened.description, len(opened), opened.languages(), opened.files())
 
     def search(
         self,
@@ -26,7 +112,7 @@ class Searcher:
         *,
         limit: int = 10,
         mode: Mode = "hybrid",
-        languages: Sequence[str] | None = None,
+        where: Filter = EVERYTHING,
         dense_weight: float | None = None,
     ) -> list[Hit]:
         """Return the pieces of code or prose that best answer a query, best first.
@@ -34,17 +120,44 @@ class Searcher:
         Args:
             query: words in plain text. Nothing in it is an operator.
             limit: the maximum number of hits.
-            mode: "hybrid" adds the z-scores of both searches, "dense" compares vectors, "lexical" is BM25.
-            languages: search only pieces in these languages, such as "python" or "text"; None for all.
-            dense_weight: weight of the dense scores in hybrid search, 0 to 1. None for the model's own.
+            mode: "hybrid" lets the ranking decide, "dense" compares vectors, "lexical" is BM25.
+            where: search only these languages or files.
+            dense_weight: weight of the vectors in hybrid search, 0 to 1. None for the ranking's own.
 
         Raises:
             AdjoinError: the query is empty, the mode or a language is unknown, or the limit or the weight is out
-                of range. Also if the index was opened without its model, or is damaged.
+                of range. Also if another model made the index, if it was opened without its model, or if it is
+                damaged.
         """
-        return self.index.search(
-            query, self.encoder, limit=limit, mode=mode, languages=languages, dense_weight=dense_weight
-        )
+        with self.snapshot() as opened:
+            return search_snapshot(
+                opened, query, self.encoder, limit=limit, mode=mode, where=where, dense_weight=dense_weight
+            )
+
+    def similar(self, path: str, line: int, *, limit: int = 10, where: Filter = EVERYTHING) -> list[Hit]:
+        """Return the pieces most similar to the one at a line of a file, best first, without itself.
+
+        Args:
+            path: the file, relative to the indexed root.
+            line: a line of it, counted from 1.
+            limit: the maximum number of hits.
+            where: search only these languages or files.
+
+        Raises:
+            AdjoinError: there is no piece at that line, or the index is damaged.
+        """
+        with self.snapshot() as opened:
+            return similar_in(opened, path, line, limit=limit, where=where)
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection to the file that is there now: a new one after the file was replaced."""
+        store = SQLiteStore(self.folder)
+        inode = store.inode()
+        if self._connection is None or inode != self._inode:
+            self.close()
+            self._connection = self._stack.enter_context(store.connection())
+            self._inode = inode
+        return self._connection
 
 
 def load_index(
@@ -61,13 +174,15 @@ def load_index(
     Raises:
         AdjoinError: there is no index or no model, or one of them is damaged.
     """
-    index = Index.open(Path(folder))
-    if words_only:
-        return Searcher(index, None)
-    location = locate_model(model or index.model)
-    if not location.is_dir():
-        raise AdjoinError(f"the model that made {folder} is no longer at {location}: say where it is with --model")
-    return Searcher(index, Encoder.load(location))
+    searcher = Searcher(Path(folder), None)
+    if not words_only:
+        location = locate_model(model or searcher.description.model)
+        if not location.is_dir():
+            raise AdjoinError(
+                f"the model that made {folder} is no longer at {location}: say where it is with --model"
+            )
+        searcher.encoder = Encoder.load(location)
+    return searcher
 
 
 def search(query: str, *, index: str | Path = ".adjoin", limit: int = 10) -> list[Hit]:
@@ -84,4 +199,5 @@ def search(query: str, *, index: str | Path = ".adjoin", limit: int = 10) -> lis
     Raises:
         AdjoinError: the query is empty, the limit is below 1, there is no index or no model, or one is damaged.
     """
-    return load_index(index).search(query, limit=limit)
+    with load_index(index) as searcher:
+        return searcher.search(query, limit=limit)

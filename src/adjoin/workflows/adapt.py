@@ -25,7 +25,7 @@ from adjoin.evaluation.report.report import MODEL
 from adjoin.evaluation.run import EvaluatedSystem, run_evaluation, scores_of
 from adjoin.evaluation.systems.system import Named
 from adjoin.files import write_json
-from adjoin.index.update import update_index
+from adjoin.index.refresh import refresh
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import BUNDLED, portable_name
@@ -277,7 +277,7 @@ def _measure(adaptation: Adaptation, kept: Encoder, before: Encoder, reporter: R
 def _index(adaptation: Adaptation, encoder: Encoder, model: str, reporter: Reporter) -> Path:
     index = adaptation.index or adaptation.root / ".adjoin"
     with reporter.progress("Indexing", "files") as advance:
-        indexed = update_index(adaptation.root, index, encoder, model=model, progress=advance)
+        indexed = refresh(adaptation.root, index, encoder, model=model, progress=advance)
     reporter.say(f"{index}: {indexed.summary()}")
     reporter.say(f"Model: {model}. Report: {adaptation.out / 'report' / 'report.html'}")
     reporter.say("Next:")

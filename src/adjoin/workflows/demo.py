@@ -23,8 +23,8 @@ from adjoin.evaluation.report.report import BM25_NAME, MODEL
 from adjoin.evaluation.run import run_evaluation
 from adjoin.evaluation.systems.scorers import BM25Scorer
 from adjoin.evaluation.systems.system import Named
+from adjoin.index.refresh import refresh
 from adjoin.index.searcher import load_index
-from adjoin.index.update import update_index
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import portable_name
@@ -241,7 +241,7 @@ def _index(package: Path, result: DemoReport, reporter: Reporter) -> None:
     reporter.say(f"The better model, {name}, turns every function of {SEARCHED} into a vector.")
     encoder = Encoder.load(result.model)
     with reporter.progress("Indexing", "files") as advance:
-        indexed = update_index(package, result.index, encoder, model=result.model, progress=advance)
+        indexed = refresh(package, result.index, encoder, model=result.model, progress=advance)
     reporter.say(f"{indexed.total:,} pieces of code and prose from {indexed.added:,} files are in {result.index}.")
 
 

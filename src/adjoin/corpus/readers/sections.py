@@ -53,6 +53,18 @@ def check_line_lengths(text: str) -> None:
         raise UnreadableError("line too long")
 
 
+def without_long_lines(text: str) -> tuple[str, bool]:
+    """Empty each line of more than `MAX_LINE` characters, and return whether there was one.
+
+    All other lines keep their numbers: an inline image or a table of data costs its own line only.
+    """
+    if len(text) <= MAX_LINE:
+        return text, False
+    lines = text.split("\n")
+    kept = ["" if len(line) > MAX_LINE else line for line in lines]
+    return ("\n".join(kept), True) if kept != lines else (text, False)
+
+
 def put(rows: Rows, line: int, text: str) -> None:
     """Append `text` to a line, separated by a space from what is there."""
     if text := text.strip():

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged, Tokenizer
+from small_tokenizers import KINDS
 
 
 def decode(tokenizer: Tokenizer, tokens: Ragged, row: int = 0) -> str:
@@ -81,40 +84,39 @@ def test_wrong_arguments_are_one_line(tokenizer: Tokenizer, tmp_path: Path) -> N
         Tokenizer.load(tmp_path / "tokenizer.json")
 
 
-rows = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=6), min_size=1, max_size=8)
-
-
-@given(rows, st.data())
-def test_ragged_takes_rows_like_a_list(sequences: list[list[int]], data: st.DataObject) -> None:
-    ragged = Ragged(
-        np.array([t for row in sequences for t in row], np.int32), np.array([len(r) for r in sequences], np.int64)
+def test_a_tokenizer_of_ours_is_read_without_the_library_until_it_is_needed(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    (tmp_path / "tokenizer.json").write_text(tokenizer.to_json())
+    code = (
+        "import sys; from pathlib import Path; from adjoin.tokens import Tokenizer;"
+        f" t = Tokenizer.load(Path({str(tmp_path / 'tokenizer.json')!r})); t.check_fits(10**6, Path());"
+        " print(t.encode(['openFile'], 'query', 9).ids_N.tolist(), t.vocabulary_size,"
+        " 'tokenizers' in sys.modules);"
+        " print(t.encode(['é'], 'query', 9).ids_N.tolist(), 'tokenizers' in sys.modules)"
     )
-    chosen = data.draw(st.lists(st.integers(0, len(sequences) - 1), min_size=1, max_size=8))
-    taken = ragged.take(np.array(chosen))
-    assert [row[: len(sequences[i])].tolist() for row, i in zip(taken.padded(), chosen, strict=True)] == [
-        sequences[i] for i in chosen
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    ascii_ids, other_ids = (tokenizer.encode([text], "query", 9).ids_N.tolist() for text in ("openFile", "é"))
+    assert lines.splitlines() == [
+        f"{ascii_ids} {tokenizer.vocabulary_size} False",
+        f"{other_ids} True",
     ]
-    assert all(
-        (row[len(sequences[i]) :] == 0).all() for row, i in zip(taken.padded(), chosen, strict=True)
-    )  # to the right
 
 
-@given(rows)
-def test_distinct_tokens_stay_in_their_order(sequences: list[list[int]]) -> None:
-    ragged = Ragged(
-        np.array([t for row in sequences for t in row], np.int32), np.array([len(r) for r in sequences], np.int64)
-    )
-    once = ragged.distinct()
-    expected = [list(dict.fromkeys(row)) for row in sequences]
-    assert once.ids_N.tolist() == [t for row in expected for t in row]
-    assert once.lengths_B.tolist() == [len(row) for row in expected]
-    assert once.positions_N.tolist() == [place for row in expected for place in range(len(row))]
-    assert once.distinct() is once
-    firsts = [(row, row.index(token)) for row in sequences for token in dict.fromkeys(row)]
-    assert once.neighbours_2N is not None
-    before, after = once.neighbours_2N.tolist()
-    assert before == [row[max(0, first - 1)] for row, first in firsts]
-    assert after == [row[min(len(row) - 1, first + 1)] for row, first in firsts]
-    both = Ragged.concatenate([once, once]).take(np.arange(len(once), 2 * len(once)))
-    assert both.neighbours_2N is not None
-    assert both.neighbours_2N.tolist() == [before, after]
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_tokenizer_gives_the_ids_of_the_library(kind: str) -> None:
+    tokenizer = KINDS[kind](["open the file result é", "parseHTTPResponse [x] {y}"] * 4)
+    texts = [
+        "",
+        "open  the\nfile",
+        "parseHTTP_response2x 1234",
+        "É\u0301 [x]",
+        "result" * 40,
+        " " * 900 + "open file",
+    ]
+    for max_tokens in (3, 8, 400):
+        tokens = tokenizer.encode(texts, "document", max_tokens)
+        expected = [tokenizer.backend.encode(text, add_special_tokens=False).ids for text in texts]
+        opening, closing = (tokenizer.backend.token_to_id(delimiter) for delimiter in "{}")
+        got = np.split(tokens.ids_N, np.cumsum(tokens.lengths_B)[:-1])
+        assert [ids.tolist() for ids in got] == [[opening, *ids[: max_tokens - 2], closing] for ids in expected]

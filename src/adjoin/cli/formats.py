@@ -1,0 +1,69 @@
+"""Results of a search for programs: JSON, `path:line:column:text` for editors, and names of files.
+
+These are public interfaces: docs/search.md describes them, and the tests freeze their keys and fields.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from adjoin.cli.hits import best_line
+from adjoin.cli.terminal import one_line, safe
+from adjoin.index.repositories import Found
+from adjoin.ranking.lexical import terms
+
+
+def as_json(found: Found) -> dict[str, Any]:
+    """One result as JSON values. The texts are those of the file, unchanged."""
+    hit = found.hit
+    return {
+        "path": hit.path,
+        "root": str(found.root),
+        "file": found.file,
+        "first_line": hit.first_line,
+        "last_line": hit.last_line,
+        "language": hit.language,
+        "kind": hit.kind,
+        "name": hit.name,
+        "score": hit.score,
+        "weak": hit.weak,
+        "evidence": dict(hit.evidence),
+        "text": hit.text,
+    }
+
+
+def json_text(hits: Sequence[Found]) -> str:
+    """A JSON list of the results, best first. Control characters, and all beyond ASCII, are escaped."""
+    return json.dumps([as_json(found) for found in hits], indent=2) + "\n"
+
+
+def vimgrep_text(hits: Sequence[Found], query: str) -> str:
+    """One line a result: `path:line:column:text`, as ripgrep's --vimgrep writes it.
+
+    The line is the one that defines the piece, or the one with most words of the query if the piece has no name.
+    The column is that of its first character that is no blank, counted from 1 in bytes. Weak results are left out.
+    """
+    asked = frozenset(terms(query))
+    lines = []
+    for found in hits:
+        if not found.hit.weak:
+            place = best_line(found.hit, asked)
+            line = found.hit.text.split("\n")[place].rstrip()
+            blanks = line[: len(line) - len(line.lstrip())]
+            number = min(found.hit.first_line + place, found.hit.last_line)
+            column = len(blanks.encode(errors="replace")) + 1
+            lines.append(f"{one_line(found.file)}:{number}:{column}:{safe(line)}\n")
+    return "".join(lines)
+
+
+def files_text(hits: Sequence[Found], limit: int, *, null: bool = False) -> str:
+    """The names of the first `limit` files with a result that is not weak, best first.
+
+    Args:
+        hits: the results.
+        limit: the largest number of names.
+        null: end each name with a zero byte and leave it as it is. Otherwise it ends with a line end, and control
+            characters in it are replaced.
+    """
+    files = list(dict.fromkeys(found.file for found in hits if not found.hit.weak))[:limit]
+    return "".join(f"{file}\0" if null else f"{one_line(file)}\n" for file in files)

@@ -1,0 +1,182 @@
+"""Opening the SQLite file of an index: its tables, checks and errors."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from adjoin.errors import AdjoinError, first_line
+from adjoin.index.store import FORMAT, IndexDescription
+
+DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
+OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
+APPLICATION = 0x41646A6E  # "Adjn": SQLite's application_id of our files
+PAGE_BYTES = 8192
+MAPPED_BYTES = 1 << 33  # a reader maps the file: large blobs are read three times as fast
+WAITING_SECONDS = 10.0  # for locks that SQLite itself holds for moments, such as to recover a log
+REMEDY_WRITING = "the previous version still answers; free disk space, then run `adjoin index` again to continue"
+REMEDY_READING = "remove the folder and run `adjoin index` again"
+
+SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, content TEXT NOT NULL, pieces INTEGER NOT NULL,
+  reason TEXT NOT NULL);
+-- A block is the pieces of a file, or the next 4,096 of a large one. Ids are given in order and never again.
+CREATE TABLE blocks(first INTEGER PRIMARY KEY, file INTEGER NOT NULL, number INTEGER NOT NULL,
+  lengths BLOB NOT NULL);
+CREATE INDEX blocks_of_files ON blocks(file);
+CREATE TABLE vectors(first INTEGER PRIMARY KEY, scales BLOB NOT NULL, codes BLOB NOT NULL);
+CREATE TABLE texts(first INTEGER PRIMARY KEY, data BLOB NOT NULL);
+-- A piece's path is given only if it is not the file's: that of a member of an archive.
+CREATE TABLE pieces(id INTEGER PRIMARY KEY, path TEXT NOT NULL, language TEXT NOT NULL, kind TEXT NOT NULL,
+  name TEXT NOT NULL, symbols TEXT NOT NULL, first_line INTEGER NOT NULL, last_line INTEGER NOT NULL);
+CREATE TABLE symbols(name TEXT NOT NULL, piece INTEGER NOT NULL, PRIMARY KEY(name, piece)) WITHOUT ROWID;
+CREATE TABLE paths(word TEXT NOT NULL, file INTEGER NOT NULL, weight INTEGER NOT NULL,
+  PRIMARY KEY(word, file)) WITHOUT ROWID;
+CREATE TABLE segments(id INTEGER PRIMARY KEY, pieces INTEGER NOT NULL);
+CREATE TABLE postings(term TEXT NOT NULL, segment INTEGER NOT NULL, first INTEGER NOT NULL,
+  number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(term, segment)) WITHOUT ROWID;
+"""
+TABLES = ("meta", "files", "blocks", "vectors", "texts", "pieces", "symbols", "paths", "segments", "postings")
+
+
+@contextmanager
+def database_errors(folder: Path, doing: str, remedy: str) -> Iterator[None]:
+    """Turn errors of SQLite and of the operating system into an `AdjoinError` of one line.
+
+    Args:
+        folder: the index.
+        doing: the verb that failed, such as "read".
+        remedy: what the user can do.
+
+    Raises:
+        AdjoinError: SQLite or the operating system raised an error.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            remedy = f"its files are damaged: {REMEDY_READING}"
+        raise AdjoinError(f"cannot {doing} the index {folder}: {first_line(error)}; {remedy}") from error
+
+
+def connect(path: Path, options: str = "") -> sqlite3.Connection:
+    """Connect to a database file; `options` are those of SQLite's URI, such as "mode=ro"."""
+    address = f"{path.resolve().as_uri()}?{options}"
+    return sqlite3.connect(
+        address, uri=True, isolation_level=None, timeout=WAITING_SECONDS, check_same_thread=False
+    )
+
+
+def description_in(connection: sqlite3.Connection, folder: Path, *, unfinished: bool = False) -> IndexDescription:
+    """Read what the database holds.
+
+    Args:
+        connection: the open database.
+        folder: the index, for error messages.
+        unfinished: whether version 0 is wanted too.
+
+    Raises:
+        AdjoinError: the file is damaged, not ours, or of another format, or the first run did not finish.
+    """
+    with database_errors(folder, "read", REMEDY_READING):
+        check_is_ours(connection, folder)
+        (form,) = connection.execute("PRAGMA user_version").fetchone()
+        if form != FORMAT:
+            raise AdjoinError(
+                f"the index {folder} has format {form}, this version reads {FORMAT}: run `adjoin index` again"
+            )
+        values = dict(connection.execute("SELECT key, value FROM meta"))
+    try:
+        root, model, fingerprint, adjoin = (str(values[key]) for key in ("root", "model", "fingerprint", "adjoin"))
+        dimension, number = int(values["dimension"]), int(values["version"])
+    except (KeyError, ValueError) as error:
+        raise AdjoinError(f"the index {folder} is damaged ({error!r}): {REMEDY_READING}") from None
+    stamp = str(values.get("stamp", ""))
+    description = IndexDescription(form, root, model, fingerprint, dimension, adjoin, number, stamp)
+    if not number and not unfinished:
+        raise AdjoinError(
+            f"the index {folder} is incomplete: its first run did not finish; run `adjoin index` again"
+        )
+    return description
+
+
+def check_is_ours(connection: sqlite3.Connection, folder: Path) -> None:
+    """Refuse a database of another program, and one whose end is missing."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION:
+        raise AdjoinError(
+            f"{folder / DATABASE} is not an index of Adjoin (application id {application:#x}): "
+            "choose another folder"
+        )
+
+
+def refuse_what_is_cut_short(path: Path) -> None:
+    """Refuse a file that is no SQLite database, or shorter than its own header says.
+
+    Raises:
+        AdjoinError: it is. SQLite itself notices a missing page only when it is read.
+    """
+    with path.open("rb") as file:
+        header = file.read(100)
+    if not header.startswith(b"SQLite format 3\0") or len(header) < 100:
+        raise AdjoinError(f"{path} is damaged or not an index of Adjoin: {REMEDY_READING}")
+    page = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    if path.stat().st_size < (1 << 16 if page == 1 else page) * pages:
+        raise AdjoinError(f"{path} is damaged, its end is missing: {REMEDY_READING}")
+
+
+@contextmanager
+def open_to_read(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database of an index for reading.
+
+    Raises:
+        AdjoinError: there is no index, or its file is damaged or of an earlier version.
+    """
+    path = folder / DATABASE
+    if not path.exists():
+        if (folder / OF_LANCE[0]).exists() or (folder / OF_LANCE[1]).is_dir():
+            raise AdjoinError(f"the index {folder} is of an earlier version of Adjoin: run `adjoin index` again")
+        raise AdjoinError(
+            f"no index at {folder}: expected a folder that `adjoin index` wrote; make one with "
+            f"`adjoin index ROOT --out {folder}`"
+        )
+    with ExitStack() as stack:
+        with database_errors(folder, "open", REMEDY_READING):
+            refuse_what_is_cut_short(path)
+            connection = stack.enter_context(_readable(path))
+            connection.execute("PRAGMA query_only = 1")
+            connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+        yield connection
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[sqlite3.Connection]:
+    """Connect to a file in whose folder we may not be able to write.
+
+    A write-ahead log needs two files beside the database. Where they can be neither opened nor made, a database
+    without a log is opened as one that nobody changes. One with a log, as a killed refresh leaves it, is copied.
+    """
+    with ExitStack() as stack:
+        connection = connect(path, "mode=ro")
+        stack.callback(lambda: connection.close())
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            if os.access(path.parent, os.W_OK):
+                raise
+            connection.close()
+            log = path.with_name(path.name + "-wal")
+            if log.exists() and log.stat().st_size:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="adjoin-")))
+                for file in (path, log):
+                    shutil.copyfile(file, folder / file.name)
+                connection = connect(folder / path.name)
+            else:
+                connection = connect(path, "immutable=1")
+        yield connection

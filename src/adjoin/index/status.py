@@ -1,0 +1,176 @@
+"""What an index holds, what of its folder it does not hold and why, and what has changed since."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adjoin.corpus.tool_folders import NEVER
+from adjoin.corpus.tree import Skipped, Tree, list_tree
+from adjoin.index.choice import Choice
+from adjoin.index.repositories import Target
+from adjoin.index.searcher import IndexStatus, Searcher
+from adjoin.index.sources import TreeFile, pieces_in
+from adjoin.index.store import FileRecord
+from adjoin.tally import Tally
+
+
+@dataclass(frozen=True)
+class FolderStatus:
+    """The state of a folder and its index. `status_of` makes one.
+
+    Attributes:
+        root: the indexed folder.
+        folder: the folder of the index.
+        index: what the index holds.
+        index_bytes: size of the index on disk.
+        added: files that are not in the index yet, sorted, relative to the root.
+        changed: files whose content is not that of the index.
+        removed: files of the index that are no longer there.
+        skipped: files and folders that are not indexed, with the reason; sorted.
+    """
+
+    root: Path
+    folder: Path
+    index: IndexStatus
+    index_bytes: int
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    skipped: list[Skipped]
+
+    def indexed(self) -> list[FileRecord]:
+        """The files that hold pieces, sorted by path."""
+        return [self.index.files[path] for path in sorted(self.index.files) if self.index.files[path].pieces]
+
+    def lines(self) -> list[str]:
+        """The state as text, one fact a line."""
+        made = self.index.description
+        indexed = self.indexed()
+        changes = {"added": self.added, "changed": self.changed, "removed": self.removed}
+        since = ", ".join(f"{len(files):,} {what}" for what, files in changes.items() if files)
+        return [
+            f"folder: {self.root}",
+            f"index: {self.folder}, {self.index_bytes / 1e6:,.1f} MB",
+            f"model: {made.model or 'unknown'}, dimension {made.dimension}",
+            f"version: {made.version}, written by Adjoin {made.adjoin}",
+            f"files: {len(indexed):,}, {sum(record.size for record in indexed) / 1e6:,.1f} MB",
+            f"pieces: {self.index.pieces:,}",
+            f"languages: {', '.join(self.index.languages)}",
+            f"changed since: {since or 'nothing'}",
+            f"left out: {reasons([one for one in self.skipped if one.reason not in _OF_COURSE]) or 'nothing'}",
+        ]
+
+    def as_json(self, *, files: bool = False, skipped: bool = False) -> dict[str, Any]:
+        """The state as JSON values. docs/search.md describes the keys.
+
+        Args:
+            files: also list the indexed files.
+            skipped: also list what is left out, and why.
+        """
+        made = self.index.description
+        indexed = self.indexed()
+        value: dict[str, Any] = {
+            "root": str(self.root),
+            "index": str(self.folder),
+            "index_bytes": self.index_bytes,
+            "model": made.model,
+            "fingerprint": made.fingerprint,
+            "dimension": made.dimension,
+            "version": made.version,
+            "adjoin": made.adjoin,
+            "files": len(indexed),
+            "bytes": sum(record.size for record in indexed),
+            "pieces": self.index.pieces,
+            "languages": self.index.languages,
+            "added": self.added,
+            "changed": self.changed,
+            "removed": self.removed,
+            "left_out": dict(Counter(one.reason for one in self.skipped)),
+        }
+        if files:
+            value["indexed_files"] = [
+                {"path": record.path, "bytes": record.size, "pieces": record.pieces} for record in indexed
+            ]
+        if skipped:
+            value["skipped_files"] = [{"path": one.origin, "reason": one.reason} for one in self.skipped]
+        return value
+
+
+_OF_COURSE = frozenset(NEVER.values())  # .git and the index itself: listed, but no news
+
+
+def reasons(skipped: Sequence[Skipped]) -> str:
+    """Counts by reason in one line, most first, such as "12 ignored by .gitignore, 3 binary"; "" for nothing."""
+    counts = Counter(one.reason for one in skipped)
+    return ", ".join(
+        f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=lambda one: (-one[1], one))
+    )
+
+
+def status_of(target: Target) -> FolderStatus:
+    """Read the state of an index, and compare it with its folder. Nothing is refreshed.
+
+    Raises:
+        AdjoinError: there is no index, it is damaged, or its folder may not be read.
+    """
+    with Searcher(target.folder, None) as searcher:
+        index = searcher.status()
+    tree = listed(target.root, target.folder, Choice.of(target.folder))
+    there = {file.origin: file for file in tree.files}
+    known = index.files
+    empty = [Skipped(record.path, record.reason) for record in known.values() if not record.pieces]
+    return FolderStatus(
+        root=target.root,
+        folder=target.folder,
+        index=index,
+        index_bytes=sum(file.stat().st_size for file in target.folder.iterdir() if file.is_file()),
+        added=sorted(there.keys() - known.keys()),
+        changed=sorted(path for path in there.keys() & known.keys() if _is_changed(there[path], known[path])),
+        removed=sorted(known.keys() - there.keys()),
+        skipped=sorted([*tree.skipped, *empty], key=lambda one: one.origin),
+    )
+
+
+def listed(root: Path, folder: Path, choice: Choice) -> Tree:
+    """List the files below a root that an index holds by its choice, without those of the index itself."""
+    tree = list_tree(root, include=choice.include, exclude=choice.exclude)
+    own = folder.resolve()
+    if not own.is_relative_to(root.resolve()):
+        return tree
+    below = own.relative_to(root.resolve()).as_posix() + "/"
+    return Tree([file for file in tree.files if not file.origin.startswith(below)], tree.skipped)
+
+
+def dry_run(root: Path, folder: Path, choice: Choice) -> Iterator[tuple[str, int, str]]:
+    """Say of each file below a root whether it would be indexed. Files are read, nothing is written.
+
+    Yields:
+        The file or folder relative to the root, its number of pieces, and why it has none, or what of it has none.
+
+    Raises:
+        AdjoinError: the root may not be read, or a pattern is malformed.
+    """
+    tree = listed(root, folder, choice)
+    for file in tree.files:
+        tally = Tally()
+        same = TreeFile(file.path, file.origin, file.size, file.mtime_ns, file.inode)
+        pieces = sum(1 for _ in pieces_in(same, tally))
+        yield file.origin, pieces, ", ".join(tally.counts) or ("" if pieces else "nothing to find in it")
+    for skipped in tree.skipped:
+        yield skipped.origin, 0, skipped.reason
+
+
+def _is_changed(file: Any, record: FileRecord) -> bool:  # noqa: ANN401 - a file of `list_tree`
+    if (file.size, file.mtime_ns, file.inode) == (record.size, record.mtime_ns, record.inode):
+        return False
+    if file.size != record.size:
+        return True
+    try:
+        with file.path.open("rb") as opened:
+            content = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError:
+        return True
+    return content != record.content

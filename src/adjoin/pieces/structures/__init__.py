@@ -1,0 +1,1 @@
+"""Structures of text files: where the sections, keys, targets and blocks of a file begin."""

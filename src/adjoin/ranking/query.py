@@ -1,0 +1,198 @@
+"""Reads a query: what kind it is, which names and words it has, and so which evidence counts how much.
+
+| query | kind |
+| --- | --- |
+| `createStore`, `Command.Execute` | a symbol: its definition first, words more than meaning |
+| `src/app.py`, `resolveResponse.ts:20` | a path |
+| `cannot open shared object file: No such file` | an error message: its exact words |
+| `how are routes registered` | words: meaning and words alike |
+
+A quotation in any query counts with its exact words.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from adjoin.ranking.lexical import STOP_WORDS, terms
+from adjoin.ranking.names import name_parts
+from adjoin.ranking.paths import kinds_asked_for
+
+SYMBOL, PATH, ERROR, WORDS = "symbol", "path", "error", "words"  # the kinds of queries
+
+# Words that ask and say nothing about the place. As search terms they find prose; nearly no code has "how" in it.
+_QUESTION_WORDS = """
+how what where which who whom whose why when does do did can could should would we i you me my our your
+"""
+QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
+# Words that nearly every question could have: they find no file by its name.
+_COMMON_TEXT = """
+use used using uses work works working get gets find show code function implementation implement implemented been
+being has have from
+"""
+_COMMON_WORDS = frozenset(_COMMON_TEXT.split())
+
+_SEPARATOR = r"(?:\.|::|#|->|:)"
+_NAME = re.compile(rf"[\w$]+(?:{_SEPARATOR}[\w$]+)*")
+_split_name = re.compile(_SEPARATOR).split
+_WHOLE_NAME = re.compile(rf"(?:@|\.|::|#|->)?([\w$]+(?:{_SEPARATOR}[\w$]+)*[!?]?)(?:\(.*\))?").fullmatch
+_COMPOUND = re.compile(r"[a-z0-9][A-Z]|\w_\w|[A-Z]{2,}[a-z]").search
+_PATH = re.compile(r"((?:[\w.@+-]+/)*[\w.@+-]+)(?::(\d+))?(?::\d+)?").fullmatch
+_SUFFIX = re.compile(r".*\w\.[a-z][a-z0-9]{0,4}").fullmatch  # of a file: "app.py"; "Command.Execute" has none
+_QUOTED = re.compile(r"""["“`]([^"“”`]{4,})["”`]|(?<!\w)'([^']{4,})'(?!\w)""")
+_MESSAGE = re.compile(
+    r"\b(?:\w*(?:Error|Exception|Warning)|error|fatal|panic|failed|failure|cannot|can't|couldn't|unable|invalid"
+    r"|unexpected|undefined|unknown|unsupported|missing|denied|refused|not found|no such|must be|expected)\b"
+)
+_MESSAGE_MARKS = re.compile(r"[:;'\"%{}<>=()\[\]]|\d{2,}|0x")
+SHORTEST_MESSAGE = 4  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name of code in a query.
+
+    Attributes:
+        text: the name without its qualification, such as "execute".
+        qualifier: what stands before it, such as "Command" in "Command.execute"; empty if there is nothing.
+        strength: how sure it is that a name of code is meant, 0 to 1.
+    """
+
+    text: str
+    qualifier: str
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as the ranking reads it.
+
+    Attributes:
+        text: as the user wrote it.
+        kind: `SYMBOL`, `PATH`, `ERROR` or `WORDS`.
+        terms: the terms of BM25, repetitions kept, without question words.
+        names: the names of code in it.
+        words: stemmed words that a path or a name may have, in order, each once.
+        pairs: neighbouring words written together, such as "urlencoded" for "URL-encoded".
+        initials: the first letters of two to five neighbouring words, such as "sse" for "server-sent events".
+        phrases: quotations and error messages whose exact words count, lower-cased, white space collapsed.
+        path: the path that a `PATH` query names; empty for others.
+        line: the line that it names; 0 for none.
+        asks_for: the kinds of files that it asks for, such as {"test"}, see `paths.kind_of_file`.
+    """
+
+    text: str
+    kind: str
+    terms: tuple[str, ...]
+    names: tuple[Name, ...] = ()
+    words: tuple[str, ...] = ()
+    pairs: frozenset[str] = frozenset()
+    initials: frozenset[str] = frozenset()
+    phrases: tuple[str, ...] = ()
+    path: str = ""
+    line: int = 0
+    asks_for: frozenset[str] = frozenset()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The names whose definitions a search looks up, each once."""
+        return tuple(dict.fromkeys(name.text for name in self.names))
+
+    @property
+    def path_words(self) -> tuple[str, ...]:
+        """The words that a search looks up in file names and folders, each once."""
+        return tuple(dict.fromkeys((*self.words, *self.pairs, *self.initials)))
+
+
+def read_query(text: str) -> Query:
+    """Read a query: its kind, its names, its words.
+
+    Nothing in it is an operator, and any text is a query. One without words has no terms.
+
+    Raises:
+        AdjoinError: PyStemmer is not installed.
+    """
+    text = text.strip()
+    parts = _content_parts(text)
+    kind, names, path, line = _kind_of(text)
+    stems = tuple(dict.fromkeys(stem for part in parts for stem in terms(part)))
+    return Query(
+        text=text,
+        kind=kind,
+        terms=_search_terms(text),
+        names=names,
+        words=stems,
+        pairs=frozenset(one + two for one, two in pairwise(parts)),
+        initials=frozenset(
+            "".join(part[0] for part in parts[start : start + length])
+            for length in range(2, 6)
+            for start in range(len(parts) - length + 1)
+        ),
+        phrases=_phrases(text, kind),
+        path=path,
+        line=line,
+        asks_for=kinds_asked_for(tuple(re.findall(r"\w+", text.lower()))),
+    )
+
+
+def _kind_of(text: str) -> tuple[str, tuple[Name, ...], str, int]:
+    """The kind of a query, with its names, its path and its line."""
+    bare = text.strip("`'\"")
+    as_path = _PATH(bare)
+    if as_path and ("/" in as_path[1] or _SUFFIX(as_path[1])) and not re.search(r"::|->|\(", bare):
+        path, line = as_path[1].removeprefix("./"), int(as_path[2] or 0)
+        last = Name(path.rpartition("/")[2].rpartition(".")[2], "", 1.0)  # "app.run" may be a name after all
+        return PATH, (last,), path, line
+    if whole := _WHOLE_NAME(bare):
+        qualifier, name = _qualified(whole[1])
+        return SYMBOL, (Name(name, qualifier, 1.0),), "", 0
+    words = text.split()
+    if len(words) >= SHORTEST_MESSAGE and _MESSAGE.search(text) and _MESSAGE_MARKS.search(text):
+        return ERROR, _names_within(text), "", 0
+    return WORDS, _names_within(text), "", 0
+
+
+def _qualified(name: str) -> tuple[str, str]:
+    """Split a qualified name into what stands before its last part and that part."""
+    *before, last = [part for part in _split_name(name) if part] or [name]
+    return (before[-1] if before else ""), last
+
+
+def _names_within(text: str) -> tuple[Name, ...]:
+    """The names in a query of several words: written as code is, or capitalised within the sentence."""
+    names: dict[str, Name] = {}
+    for found in _NAME.finditer(text):
+        qualifier = ""
+        for part in _split_name(found[0]):
+            if len(part) < 2:
+                continue
+            called = text[found.end() : found.end() + 1] == "("
+            if _COMPOUND(part) or called:
+                strength = 1.0
+            elif part[0].isupper() and not part.isupper() and found.start() > 0:
+                strength = 0.5
+            else:
+                strength = 0.0
+            if strength:
+                names.setdefault(part, Name(part, qualifier, strength))
+            qualifier = part
+    return tuple(names.values())
+
+
+def _search_terms(text: str) -> tuple[str, ...]:
+    """The terms without question words; all of them if nothing else is left."""
+    without = " ".join(word for word in re.findall(r"\w+", text) if word.lower() not in QUESTION_WORDS)
+    return tuple(terms(without) or terms(text))
+
+
+def _content_parts(text: str) -> list[str]:
+    """The parts of a query's words that say something, lower-cased."""
+    unsaid = STOP_WORDS | QUESTION_WORDS | _COMMON_WORDS
+    parts = [part for word in re.findall(r"\w+", text) for part in name_parts(word)]
+    return [part for part in parts if part not in unsaid] or parts
+
+
+def _phrases(text: str, kind: str) -> tuple[str, ...]:
+    quoted = [one or two for one, two in _QUOTED.findall(text)]
+    phrases = [*quoted, text] if kind == ERROR else quoted
+    return tuple(dict.fromkeys(" ".join(phrase.lower().split()) for phrase in phrases))

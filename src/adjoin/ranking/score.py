@@ -1,0 +1,217 @@
+"""From evidence to a score: which pieces answer a query, best first.
+
+    piece   match  = dense · meaning + (1 - dense) · words
+            points = match + the weighted evidence of definition, name, phrase and place
+    file    score  = kind · (Σ coherence^i · points of its i-th best piece + the weighted evidence of its path)
+    hit     the file's best piece has the file's score; each further piece, and each copy of a text that is already
+            there, half of what it would have
+
+Every number is in `Weights`. They were chosen on 13 repositories by leaving repositories out, see docs/ranking.md;
+none depends on a repository or a language. Scores are comparable between queries and between indexes.
+"""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adjoin.errors import AdjoinError
+from adjoin.ranking.evidence import (
+    Candidate,
+    Definitions,
+    demoted_kind,
+    name_evidence,
+    path_evidence,
+    phrase_evidence,
+    place_evidence,
+)
+from adjoin.ranking.paths import (
+    BENCHMARK,
+    DECLARATION,
+    DOCUMENT,
+    DOOR,
+    EXAMPLE,
+    FOREIGN,
+    LOCALE,
+    OLD,
+    TEST,
+)
+from adjoin.ranking.query import ERROR, PATH, SYMBOL, WORDS, Query
+
+DENSE, LEXICAL, HYBRID = "dense", "lexical", "hybrid"
+
+
+def _dense() -> dict[str, float]:
+    return {WORDS: 0.6, SYMBOL: 0.3, ERROR: 0.3, PATH: 0.3}
+
+
+def _kinds() -> dict[str, float]:
+    kinds = (EXAMPLE, BENCHMARK, OLD, FOREIGN, LOCALE, DOCUMENT, DECLARATION, DOOR)
+    return {TEST: 0.6} | dict.fromkeys(kinds, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The numbers of the ranking.
+
+    Attributes:
+        dense: share of the cosine beside BM25, for each kind of query.
+        definition: of a piece that defines a name of the query.
+        name: of a piece whose symbols the query's words name.
+        phrase: of the exact words of a quotation or an error message.
+        place: of the file and line that a path names.
+        stem: of the query's words in the file's name.
+        exact: of a file's name that has no other words.
+        folders: of the query's words in the folders.
+        coherence: what the next best piece of a file adds, as a share of its points; the third adds the square.
+        repeated: the share of its score that a further piece of a file, or a copy of a text, keeps.
+        kinds: factor for each kind of file.
+        floor: a hit whose file has less than this is weak.
+    """
+
+    dense: Mapping[str, float] = field(default_factory=_dense)
+    definition: float = 0.3
+    name: float = 0.3
+    phrase: float = 0.5
+    place: float = 2.0
+    stem: float = 0.3
+    exact: float = 0.3
+    folders: float = 0.3
+    coherence: float = 0.3
+    repeated: float = 0.5
+    kinds: Mapping[str, float] = field(default_factory=_kinds)
+    floor: float = 0.0
+
+
+WEIGHTS = Weights()
+COHERENT_PIECES = 6  # further ones would add less than 0.0001
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate with its score.
+
+    Attributes:
+        candidate: the piece.
+        score: higher is better.
+        evidence: what the score is made of, by name: the weighted points of the piece and of its file. They add up
+            to the score before the factors "kind" and "repeated".
+        weak: whether so little speaks for it that it is probably no answer.
+    """
+
+    candidate: Candidate
+    score: float
+    evidence: dict[str, float]
+    weak: bool
+
+
+@dataclass(slots=True)
+class _File:
+    """The candidates of a file, best first, with their points, and the file's own points."""
+
+    pieces: list[tuple[float, Candidate, dict[str, float]]]
+    evidence: dict[str, float] = field(default_factory=dict)
+    points: float = 0.0
+    factor: float = 1.0
+
+    @property
+    def score(self) -> float:
+        return self.points * self.factor
+
+
+def rank(
+    query: Query,
+    candidates: Sequence[Candidate],
+    limit: int,
+    *,
+    mode: str = HYBRID,
+    dense_weight: float | None = None,
+    weights: Weights = WEIGHTS,
+) -> list[Ranked]:
+    """Rank candidates for a query, best first. Equal scores are ordered by path and line.
+
+    Args:
+        query: from `read_query`.
+        candidates: pieces with their cosines and BM25 shares, each once, in any order.
+        limit: the greatest number of hits.
+        mode: "hybrid" weighs all evidence; "dense" takes the cosine alone, "lexical" BM25 alone.
+        dense_weight: share of the cosine beside BM25 in hybrid mode, 0 to 1; None for what the kind of query asks.
+        weights: the numbers of the ranking.
+
+    Raises:
+        AdjoinError: the mode is unknown or the weight is out of range.
+    """
+    if mode not in (HYBRID, DENSE, LEXICAL):
+        raise AdjoinError(f"mode is {mode!r}, expected one of {HYBRID}, {DENSE}, {LEXICAL}")
+    if dense_weight is not None and not 0 <= dense_weight <= 1:
+        raise AdjoinError(f"dense_weight is {dense_weight}, expected 0 to 1")
+    if mode != HYBRID:
+        return _by_one(candidates, limit, mode)
+    dense = weights.dense[query.kind] if dense_weight is None else dense_weight
+    files = _files(query, candidates, dense, weights)
+    return _hits(files, limit, weights)
+
+
+def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Ranked]:
+    """Candidates by their cosine or by BM25 alone; without a word in common there is no lexical hit."""
+    scored = [(one.cosine if mode == DENSE else one.bm25, one) for one in candidates]
+    scored = [(score, one) for score, one in scored if mode == DENSE or score > 0]
+    scored.sort(key=lambda pair: (-pair[0], pair[1].path, pair[1].first_line))
+    name = "meaning" if mode == DENSE else "words"
+    return [Ranked(one, score, {name: score}, weak=False) for score, one in scored[:limit]]
+
+
+def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights: Weights) -> list[_File]:
+    """The files of the candidates with their points."""
+    definitions, words = Definitions(query.names), frozenset(query.words)
+    files: dict[str, _File] = {}
+    for one in candidates:
+        evidence = {"meaning": dense * max(one.cosine, 0.0), "words": (1 - dense) * one.bm25}
+        if one.symbols:
+            evidence["definition"] = weights.definition * definitions.evidence(one)
+            evidence["name"] = weights.name * name_evidence(words, max(1, len(query.words)), one.symbols)
+        if query.phrases:
+            evidence["phrase"] = weights.phrase * phrase_evidence(query, one.text)
+        if query.kind == PATH:
+            evidence["place"] = weights.place * place_evidence(query, one)
+        files.setdefault(one.path, _File([])).pieces.append((sum(evidence.values()), one, evidence))
+    for path, file in files.items():
+        file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
+        stem, exact, folders = path_evidence(query, path)
+        others = enumerate(file.pieces[1:COHERENT_PIECES], 1)
+        file.evidence = {
+            "coherence": sum(piece[0] * weights.coherence**place for place, piece in others),
+            "path": weights.stem * stem + weights.exact * exact + weights.folders * folders,
+        }
+        file.points = file.pieces[0][0] + sum(file.evidence.values())
+        file.factor = weights.kinds.get(demoted_kind(query, path, file.pieces[0][1].language), 1.0)
+    return list(files.values())
+
+
+def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
+    """The best pieces of the best files. A copy of a text that is already a hit loses as a further piece does."""
+    queue: list[tuple[float, str, int, int, _File, float]] = []
+    for file in files:
+        best = max(file.pieces[0][0], 1e-9)
+        for place, (points, one, _) in enumerate(file.pieces[:limit]):
+            repeated = weights.repeated**place
+            score = file.score * repeated * (max(points, 0.0) / best)
+            queue.append((-score, one.path, one.first_line, place, file, repeated))
+    heapq.heapify(queue)
+    hits: list[Ranked] = []
+    texts: set[str] = set()
+    while queue and len(hits) < limit:
+        negative, path, line, place, file, repeated = heapq.heappop(queue)
+        points, one, evidence = file.pieces[place]
+        key = " ".join(one.text.split())
+        if key in texts and repeated == weights.repeated**place:
+            repeated *= weights.repeated
+            heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
+            continue
+        texts.add(key)
+        parts = {name: value for name, value in (evidence | file.evidence).items() if value}
+        if file.factor != 1:
+            parts["kind"] = file.factor
+        if repeated != 1:
+            parts["repeated"] = repeated
+        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor))
+    return hits

@@ -1,0 +1,116 @@
+"""`adjoin index` and `adjoin status`: what is in, what is not and why, one fact a line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adjoin.cli import main
+
+GOOD = "def open_the_door(key):\n    return key.turn()\n"
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "a repo"
+    for name, text in {"good.py": GOOD, "lib/more.py": GOOD.replace("door", "gate"), "ignored.py": GOOD}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / "picture.bin").write_bytes(bytes(range(256)))
+    (root / ".gitignore").write_text("ignored.py\n")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    monkeypatch.chdir(tmp_path)
+    return root
+
+
+def run(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_index_piped_is_one_line_a_fact(repo: Path) -> None:
+    command = [sys.executable, "-m", "adjoin", "index", str(repo)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=None)
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"index: {repo}/.adjoin"
+    assert lines[1].startswith("files: ")
+    assert "added" in lines[1]
+    assert lines[2].startswith("pieces: ")
+    assert any(line.startswith("left out or cut: ") for line in lines)
+    assert lines[-2:] == [
+        "Next:",
+        f"  adjoin search \"what you look for\" '{repo}'",
+    ]  # to copy: quoted, not wrapped
+    assert f"  adjoin status '{repo}' --skipped" in lines
+    assert done.stderr == ""
+
+
+def test_dry_run_names_every_file_and_writes_nothing(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("index", "a repo", "--dry-run", capsys=capsys).splitlines()
+    assert "in   good.py: 1 pieces" in lines
+    assert "in   lib/more.py: 1 pieces" in lines
+    assert any(line.startswith("out  picture.bin: ") for line in lines)
+    assert "out  ignored.py: ignored by .gitignore" in lines
+    assert "would be indexed" in lines[-1]
+    assert not (repo / ".adjoin").exists()
+    lines = run("index", "a repo", "--dry-run", "--exclude", "lib/", capsys=capsys).splitlines()
+    assert any(line.startswith("out  lib/: ") for line in lines)
+
+
+def test_status(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "a repo"]) == 1
+    assert "no index at" in capsys.readouterr().err
+    run("index", "a repo", capsys=capsys)
+    facts = dict(line.split(": ", 1) for line in run("status", "a repo/lib", capsys=capsys).splitlines())
+    assert facts["folder"] == str(repo)
+    assert facts["model"].startswith("code, dimension ")
+    assert facts["files"].startswith("2, ") or facts["files"].startswith("3, ")
+    assert "python" in facts["languages"]
+    assert facts["changed since"] == "nothing"
+    (repo / "good.py").write_text(GOOD * 2)
+    (repo / "lib" / "more.py").unlink()
+    (repo / "new.py").write_text(GOOD)
+    value = json.loads(run("status", "--json", "--files", "--skipped", "a repo", capsys=capsys))
+    assert (value["added"], value["changed"], value["removed"]) == (["new.py"], ["good.py"], ["lib/more.py"])
+    assert set(value) == {
+        *("root", "index", "index_bytes", "model", "fingerprint", "dimension", "version", "adjoin"),
+        *("files", "bytes", "pieces", "languages", "added", "changed", "removed", "left_out"),
+        *("indexed_files", "skipped_files"),
+    }
+    assert {"path": "ignored.py", "reason": "ignored by .gitignore"} in value["skipped_files"]
+    assert "good.py" in [file["path"] for file in value["indexed_files"]]
+
+
+def test_status_lists(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("index", "a repo", capsys=capsys)
+    listed = run("status", "a repo", "--files", capsys=capsys).splitlines()
+    assert {"good.py", "lib/more.py"} <= set(listed)
+    skipped = run("status", "a repo", "--skipped", capsys=capsys).splitlines()
+    assert "ignored.py: ignored by .gitignore" in skipped
+    assert any(line.startswith("picture.bin: ") for line in skipped)
+    assert not set(listed) & {line.split(": ")[0] for line in skipped}
+
+
+def test_a_search_keeps_to_the_choice_of_files(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("index", "a repo", "--exclude", "lib/", capsys=capsys)
+    (repo / "lib" / "other.py").write_text(GOOD.replace("door", "hatch"))
+    assert "lib" not in run("search", "open the gate or hatch", "a repo", "-l", "-n", "20", capsys=capsys)
+    run("index", "a repo", capsys=capsys)
+    assert "lib" not in run("status", "a repo", "--files", capsys=capsys)
+    run("index", "a repo", "--exclude", "", capsys=capsys)  # forget it
+    assert "lib/other.py" in run("search", "open the hatch", "a repo", "-l", capsys=capsys)
+
+
+def test_only_some_files(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("index", "a repo", "--include", "ignored.py", capsys=capsys)
+    assert run("status", "a repo", "--files", capsys=capsys) == "ignored.py\n"
+
+
+def test_the_model_of_an_index_stays(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("index", "a repo", "--model", "text", capsys=capsys)
+    assert "embedded again" not in run("index", "a repo", capsys=capsys)
+    assert json.loads(run("status", "a repo", "--json", capsys=capsys))["model"] == "text"
+    assert "embedded again" in run("index", "a repo", "--model", "code", capsys=capsys)
