@@ -118,7 +118,7 @@ class SQLiteSnapshot:
             spans = self._rows("SELECT first, number FROM blocks WHERE file = ? ORDER BY first", (file,))
             ids_k = np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
             ids_k = self._filtered(ids_k, where) if where.languages else ids_k
-            if vector_D is not None and len(ids_k) > PIECES_OF_A_PATH and self._is_small:
+            if len(ids_k) > PIECES_OF_A_PATH and vector_D is not None and self._last_vector is vector_D:
                 ids_k = ids_k[np.argsort(-self._cosines(ids_k, vector_D), kind="stable")]
             chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
             left -= len(chosen[-1])
