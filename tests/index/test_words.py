@@ -44,7 +44,9 @@ def segment(numbered: dict[int, list[str]]) -> list[Row]:
 
 
 @given(texts, st.lists(st.sampled_from("abcdefghz"), max_size=5), st.integers(1, 4), st.data())
-def test_scores_are_those_of_bm25(documents: list[list[str]], query: list[str], step: int, data: st.DataObject) -> None:
+def test_scores_are_those_of_bm25(
+    documents: list[list[str]], query: list[str], step: int, data: st.DataObject
+) -> None:
     """In several segments, with pieces that are gone, merged or not: as plain BM25 over what is there."""
     numbered = {1 + step * place: terms for place, terms in enumerate(documents)}
     gone = set(data.draw(st.lists(st.sampled_from(sorted(numbered)), max_size=len(documents) - 1)))
@@ -62,7 +64,9 @@ def test_scores_are_those_of_bm25(documents: list[list[str]], query: list[str], 
     assert len({row[0] for row in at_once}) == len(at_once)
     expected = BM25([" ".join(terms) for terms in live.values()], read=str.split).scores(" ".join(query))
     for given_rows in (rows, at_once):
-        words = Words(ids, lengths, lambda term, given_rows=given_rows: [row for row in given_rows if row[0] == term])
+        words = Words(
+            ids, lengths, lambda term, given_rows=given_rows: [row for row in given_rows if row[0] == term]
+        )
         np.testing.assert_allclose(words.scores(query)[ids], expected, rtol=1e-5, atol=1e-6)
         assert not words.scores(query)[sorted(gone & set(range(int(ids[-1]) + 1)))].any()
 
@@ -71,7 +75,9 @@ def test_a_term_is_counted_within_its_piece() -> None:
     terms = ["b", "a", "b", "c", "b"]
     rows = {row[0]: unpacked(*row[1:]) for row in segment({7: terms, 9: ["b"]})}
     assert list(rows) == ["a", "b", "c"]
-    assert {term: dict(zip(ids.tolist(), counts.tolist(), strict=True)) for term, (ids, counts) in rows.items()} == {
+    assert {
+        term: dict(zip(ids.tolist(), counts.tolist(), strict=True)) for term, (ids, counts) in rows.items()
+    } == {
         "a": {7: 1},
         "b": {7: Counter(terms)["b"], 9: 1},
         "c": {7: 1},

@@ -6,7 +6,7 @@ ranking decide.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,10 +14,8 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode
 from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
-from adjoin.ranking.evidence import Ranked
-from adjoin.ranking.lexical import terms as terms_of
 from adjoin.ranking.query import read_query
-from adjoin.ranking.score import rank
+from adjoin.ranking.score import Ranked, rank
 
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
@@ -69,24 +67,22 @@ def search_snapshot(
     if mode != "lexical":
         encoder = _checked(encoder, snapshot)
     _check_languages(where, snapshot)
+    read = read_query(query)
     if mode == "lexical":
-        return _single(snapshot, *snapshot.matching(terms_of(query), limit, where), "words")
+        return _single(snapshot, *snapshot.matching(read.terms, limit, where), "words")
     assert encoder is not None
     vector_D = encode(encoder, [query], "query")[0]
     if mode == "dense":
         return _single(snapshot, *snapshot.nearest(vector_D, limit, where), "vector")
-    read = read_query(query)
-    if dense_weight is not None:
-        read = replace(read, dense_weight=dense_weight)
     number = max(CANDIDATES, 2 * limit)
     found = [
         snapshot.nearest(vector_D, number, where)[0],
         snapshot.matching(read.terms, number, where)[0],
         snapshot.defining(read.symbols, where, DEFINITIONS),
-        snapshot.at_paths(query.split(), where, number),
+        snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
     candidates = snapshot.candidates(np.unique(np.concatenate(found)), vector_D, read.terms)
-    return [_hit(ranked) for ranked in rank(read, candidates, limit)]
+    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
 
 
 def similar_in(

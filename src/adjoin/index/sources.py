@@ -4,29 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adjoin.corpus import Source, find_sources, read_source
-from adjoin.errors import AdjoinError
-from adjoin.pieces import Piece, pieces_of
+from adjoin.corpus.tree import TreeFile, list_tree
+from adjoin.pieces import Piece
 from adjoin.tally import Tally
 
-
-@dataclass(frozen=True, slots=True)
-class TreeFile:
-    """A file that was listed.
-
-    Attributes:
-        path: where it is.
-        origin: its path below the root, with slashes.
-        size: bytes.
-        mtime_ns: modification time in nanoseconds since 1970.
-        inode: the inode.
-    """
-
-    path: Path
-    origin: str
-    size: int
-    mtime_ns: int
-    inode: int
+__all__ = ["Listing", "TreeFile", "list_files", "pieces_in"]
 
 
 @dataclass
@@ -48,32 +30,32 @@ def list_files(root: Path, own: Path, include: Sequence[str] = (), exclude: Sequ
     Args:
         root: a folder or a file.
         own: the folder of the index.
-        include: shell patterns: only files that match one.
-        exclude: shell patterns: no file that matches one.
+        include: patterns as in a .gitignore file: only files that match one.
+        exclude: patterns of the same form: no file that matches one.
 
     Raises:
-        AdjoinError: the root does not exist or may not be read.
+        AdjoinError: the root does not exist or may not be read, or a pattern is malformed.
     """
-    if include:
-        raise AdjoinError("--include is not there yet: leave it out")
     listing = Listing()
-    inside = own.resolve()
-    for source in find_sources([root], listing.skipped, streams=False, exclude=exclude):
-        if source.origin in listing.files:  # names that differ only in bytes that are not UTF-8
-            listing.skipped.add("name written like another's", source.origin)
-        elif not source.path.resolve().is_relative_to(inside):
-            try:
-                status = source.path.stat()
-            except OSError as error:  # it has vanished since
-                listing.skipped.add("unreadable", f"{source.origin}: {error.strerror}")
-                continue
-            listing.files[source.origin] = TreeFile(
-                source.path, source.origin, status.st_size, status.st_mtime_ns, status.st_ino
-            )
+    tree = list_tree(root, include=include, exclude=exclude)
+    for skipped in tree.skipped:
+        listing.skipped.add(skipped.reason, skipped.origin)
+    try:
+        inside = own.resolve().relative_to(root.resolve()).as_posix() + "/"
+    except ValueError:  # the index lies elsewhere
+        inside = ""
+    for file in tree.files:
+        if inside and file.origin.startswith(inside):
+            continue
+        if file.origin in listing.files:  # names that differ only in bytes that are not UTF-8
+            listing.skipped.add("name written like another's", file.origin)
+        else:
+            listing.files[file.origin] = file
     return listing
 
 
 def pieces_in(file: TreeFile, skipped: Tally) -> Iterator[Piece]:
     """Read a file and split it into pieces. What is not read is counted."""
-    for document in read_source(Source(file.path, file.origin, streams=False), skipped):
-        yield from pieces_of(document)
+    from adjoin.pieces.reading import read_pieces  # a refresh that finds nothing changed needs no parser
+
+    return read_pieces(file.path, file.origin, skipped)

@@ -49,6 +49,8 @@ class Pending:
         settled = [(record.path,) for record in records if _content(known.get(record.path)) == record.content]
         with database_errors(self._folder, "write", REMEDY_WRITING):
             self._connection.executemany("DELETE FROM files WHERE path = ?", settled)
+        if len(settled) == len(records):
+            self.remove()
 
     def records(self) -> dict[str, FileRecord]:
         """The files that wait, by path."""

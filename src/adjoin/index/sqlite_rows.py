@@ -4,7 +4,6 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -12,6 +11,8 @@ from adjoin.errors import AdjoinError
 from adjoin.index.store import FileRecord, IndexedFile
 from adjoin.pieces import Piece
 from adjoin.ranking.lexical import terms
+from adjoin.ranking.names import joined
+from adjoin.ranking.paths import path_words
 
 BLOCK_PIECES = 4096  # a blob of this many vectors has 4 MB
 COMPRESSION = (
@@ -52,10 +53,16 @@ def terms_of_piece(piece: Piece) -> list[str]:
     return terms(f"{piece.path}\n{piece.name}\n{piece.text}")
 
 
-def path_words(path: str) -> list[str]:
-    """The terms of a file's stem and of its parent folder, each once."""
-    pure = PurePosixPath(path)
-    return sorted(set(terms(f"{pure.name.split('.')[0] or pure.name} {pure.parent.name}")))
+def words_of_path(path: str) -> dict[str, int]:
+    """The words of a file's name and folders, each with its weight: 3 in the name, 2 in its folder, 1 above."""
+    words = path_words(path)
+    weights = dict.fromkeys(words.folders, 1) | dict.fromkeys(words.parent, 2) | dict.fromkeys(words.stem, 3)
+    return weights | ({words.name: 3} if words.name else {})
+
+
+def symbol_key(name: str) -> str:
+    """The key under which a definition is found: `retry_upload` and `retryUpload` have the same."""
+    return joined(name) or name.casefold()
 
 
 def packed_file(file: IndexedFile) -> tuple[str, bytes, bytes, bytes]:

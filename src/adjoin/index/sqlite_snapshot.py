@@ -1,6 +1,7 @@
 """One version of an index in SQLite, for reading."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.corpus.globs import Globs, shell_glob
+from adjoin.index.path_vocabulary import PathVocabulary
 from adjoin.index.sqlite import REMEDY_READING, database_errors
-from adjoin.index.sqlite_rows import texts_of
-from adjoin.index.store import FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
+from adjoin.index.sqlite_rows import symbol_key, texts_of
+from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.index.words import Row, Words
 from adjoin.ranking.evidence import Candidate
-from adjoin.ranking.lexical import terms as terms_of
 from adjoin.ranking.order import best_first
 
 KEPT_BYTES = 256 << 20  # vectors of an index up to this size stay in memory between searches
-CHUNK_BYTES = 4 << 20  # of int8 vectors that are made float32 at a time
+CHUNK_BYTES = 512 << 10  # of int8 vectors that are made float32 at a time: they stay in a core's cache
+PIECES_OF_A_PATH = 4  # candidates that a file gives for the words in its path
 
+_NO_IDS = np.empty(0, np.int64)
 _PIECES = "SELECT id, path, language, kind, name, symbols, first_line, last_line FROM pieces WHERE id IN "
 
 
@@ -36,7 +39,7 @@ class SQLiteSnapshot:
     def continued(self, earlier: "SQLiteSnapshot | None") -> "SQLiteSnapshot":
         """Take over what an earlier snapshot of the same version has in memory."""
         if earlier is not None and earlier.description == self.description:
-            for name in ("_blocks", "_words", "_codes", "_file_paths", "_texts"):
+            for name in ("_blocks", "_words", "_codes", "_file_paths", "_texts", "_path_words"):
                 if name in earlier.__dict__:
                     self.__dict__[name] = earlier.__dict__[name]
             if "_words" in self.__dict__:
@@ -82,26 +85,38 @@ class SQLiteSnapshot:
 
     def defining(self, symbols: Sequence[str], where: Filter, number: int) -> Ids:
         """The ids of pieces that define one of the names, as `Snapshot.defining`."""
-        names = sorted({symbol.casefold() for symbol in symbols})
+        names = sorted({symbol_key(symbol) for symbol in symbols})
         query = f"SELECT DISTINCT piece FROM symbols WHERE name IN ({_marks(names)}) ORDER BY piece"
         ids_K = np.array([piece for (piece,) in self._rows(query, names)], np.int64)
         return self._filtered(ids_K, where)[:number]
 
-    def at_paths(self, words: Sequence[str], where: Filter, number: int) -> Ids:
-        """The ids of pieces of files with these words in stem or folder, as `Snapshot.at_paths`."""
-        names = sorted({term for word in words for term in terms_of(word)})
-        query = (
-            "SELECT b.first, b.number FROM"
-            f" (SELECT file, count(*) AS hits FROM paths WHERE word IN ({_marks(names)}) GROUP BY file) AS p"
-            " JOIN blocks AS b ON b.file = p.file ORDER BY p.hits DESC, b.first"
-        )
-        spans = self._rows(query, names)
-        if not spans:
-            return np.empty(0, np.int64)
-        place_K = np.concatenate([np.arange(size) for _, size in spans])
-        ids_K = np.concatenate([np.arange(first, first + size) for first, size in spans])
-        rank_K = np.repeat(np.arange(len(spans)), [size for _, size in spans])
-        return self._filtered(ids_K[np.lexsort((rank_K, place_K))], where)[:number]
+    def at_paths(
+        self, words: Sequence[str], where: Filter, number: int, vector_D: NDArray[np.float32] | None = None
+    ) -> Ids:
+        """The ids of pieces of files with these words in name or folders, as `Snapshot.at_paths`."""
+        points: Counter[int] = Counter()
+        for word in dict.fromkeys(words):
+            best: dict[int, int] = {}
+            for own in self._path_words.matching(word):
+                for file, weight in self._rows("SELECT file, weight FROM paths WHERE word = ?", (own,)):
+                    best[file] = max(best.get(file, 0), weight)
+            points.update(best)
+        wanted = None if where == EVERYTHING else set(self._files_at(where).tolist())
+        files = [file for file in points if wanted is None or file in wanted]
+        files.sort(key=lambda file: (-points[file], file))
+        chosen: list[Ids] = []
+        left = number
+        for file in files:
+            spans = self._rows("SELECT first, number FROM blocks WHERE file = ? ORDER BY first", (file,))
+            ids_k = np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
+            ids_k = self._filtered(ids_k, where) if where.languages else ids_k
+            if vector_D is not None and len(ids_k) > PIECES_OF_A_PATH and self._is_small:
+                ids_k = ids_k[best_first(self.vectors(ids_k) @ vector_D, PIECES_OF_A_PATH)]
+            chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
+            left -= len(chosen[-1])
+            if left <= 0:
+                break
+        return np.concatenate(chosen) if chosen else _NO_IDS
 
     def candidates(
         self, ids: Sequence[int] | Ids, vector_D: NDArray[np.float32] | None, terms: Sequence[str]
@@ -109,7 +124,7 @@ class SQLiteSnapshot:
         """These pieces with texts, cosines and BM25 scores, as `Snapshot.candidates`."""
         ids_K = np.asarray(ids, np.int64)
         cosines_K = np.zeros(len(ids_K)) if vector_D is None else self.vectors(ids_K) @ vector_D
-        scores_K = self._words.scores(terms)[ids_K] if len(self._ids_N) else np.zeros(len(ids_K))
+        scores_K = self._words.scores(terms)[ids_K] / self._words.best_score(terms)
         return [
             Candidate(number, path, language, kind, name, tuple(symbols.split()), first, last, cosine, bm25, text)
             for (number, path, language, kind, name, symbols, first, last, text), cosine, bm25 in zip(
@@ -183,6 +198,10 @@ class SQLiteSnapshot:
     @cached_property
     def _file_paths(self) -> dict[int, str]:
         return dict(self._rows("SELECT id, path FROM files"))
+
+    @cached_property
+    def _path_words(self) -> PathVocabulary:
+        return PathVocabulary(word for (word,) in self._rows("SELECT DISTINCT word FROM paths"))
 
     @cached_property
     def _texts(self) -> dict[int, list[str]]:

@@ -26,7 +26,7 @@ from adjoin.index.sqlite import (
     refuse_what_is_cut_short,
 )
 from adjoin.index.sqlite_pending import Pending
-from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, path_words, terms_of_piece
+from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
 from adjoin.index.sqlite_words import WordWriter
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
 
@@ -51,7 +51,7 @@ class SQLiteWriter:
 
     def __enter__(self) -> "SQLiteWriter":
         if self._path.exists():
-            with database_errors(self.folder, "open", REMEDY_READING):
+            with database_errors(self.folder, "open", REMEDY_WRITING):
                 refuse_what_is_cut_short(self._path)
                 self._connection = connect(self._path, "mode=rw")
                 check_is_ours(self._connection, self.folder)
@@ -243,7 +243,8 @@ class SQLiteWriter:
         if not file.pieces:
             return
         connection.executemany(
-            "INSERT INTO paths VALUES (?, ?)", [(word, number) for word in path_words(record.path)]
+            "INSERT INTO paths VALUES (?, ?, ?)",
+            [(word, number, weight) for word, weight in words_of_path(record.path).items()],
         )
         for start in range(0, len(file.pieces), BLOCK_PIECES):
             self._insert_block(connection, file, int(number or 0), start)
@@ -278,7 +279,9 @@ class SQLiteWriter:
                 for own, piece in enumerate(pieces, start=first)
             ],
         )
-        names = {(name.casefold(), own) for own, piece in enumerate(pieces, start=first) for name in piece.symbols}
+        names = {
+            (symbol_key(name), own) for own, piece in enumerate(pieces, start=first) for name in piece.symbols
+        }
         connection.executemany("INSERT INTO symbols VALUES (?, ?)", sorted(names))
 
     def _next_piece(self, connection: sqlite3.Connection, number: int) -> int:
@@ -296,7 +299,7 @@ class SQLiteWriter:
             span = (first, first + number - 1)
             query = "SELECT id, symbols FROM pieces WHERE id BETWEEN ? AND ? AND symbols != ''"
             names = [
-                (name.casefold(), piece)
+                (symbol_key(name), piece)
                 for piece, symbols in connection.execute(query, span).fetchall()
                 for name in symbols.split()
             ]
@@ -304,7 +307,7 @@ class SQLiteWriter:
             connection.execute("DELETE FROM pieces WHERE id BETWEEN ? AND ?", span)
             for table in ("vectors", "texts", "blocks"):
                 connection.execute(f"DELETE FROM {table} WHERE first = ?", (first,))
-        words = [(word, row[0]) for word in path_words(path)]
+        words = [(word, row[0]) for word in words_of_path(path)]
         connection.executemany("DELETE FROM paths WHERE word = ? AND file = ?", words)
         connection.execute("DELETE FROM files WHERE id = ?", row)
 

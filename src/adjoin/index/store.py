@@ -155,16 +155,19 @@ class Snapshot(Protocol):
     def defining(self, symbols: Sequence[str], where: Filter, number: int) -> Ids:
         """The ids of at most `number` pieces that define one of the names, in any case."""
 
-    def at_paths(self, words: Sequence[str], where: Filter, number: int) -> Ids:
-        """The ids of at most `number` pieces of files with these words in their stem or parent folder.
+    def at_paths(
+        self, words: Sequence[str], where: Filter, number: int, vector_D: NDArray[np.float32] | None = None
+    ) -> Ids:
+        """The ids of at most `number` pieces of files with these words in their name or folders.
 
-        Files with more of the words come first. A file's next piece comes after those of all other files.
+        Words match as in `ranking.paths.matches`. Files with more of the words come first, in the name before in a
+        folder. A file gives at most four pieces: the nearest to the vector, or the first ones.
         """
 
     def candidates(
         self, ids: Sequence[int] | Ids, vector_D: NDArray[np.float32] | None, terms: Sequence[str]
     ) -> list[Candidate]:
-        """These pieces with texts, cosines (0 without a vector) and BM25 scores, in the given order."""
+        """These pieces with texts, cosines (0 without a vector) and shares of the best BM25, in order."""
 
     def pieces(self, ids: Sequence[int] | Ids) -> list[StoredPiece]:
         """These pieces with their texts, in the given order."""

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 
 K1, B = 1.2, 0.75  # as in `ranking.BM25`
+CACHED_TERMS = 64  # of the last queries
 MOST_COUNTED = 255  # occurrences of a term in a piece; more change its score by less than 0.5 %
 
 Row = tuple[str, int, int, bytes]  # term, id of the first piece, number of pieces, data
@@ -164,6 +165,7 @@ class Words:
         self._norms = np.full(highest + 1, np.inf, np.float32)
         self._norms[ids_N] = K1 * (1 - B + B * lengths_N / max(mean, 1e-9))
         self.rows_of = rows_of
+        self._read: dict[str, tuple[NDArray[np.int64], NDArray[np.uint8], int]] = {}
         self._last: tuple[tuple[str, ...], NDArray[np.float32]] = ((), np.zeros(highest + 1, np.float32))
 
     def scores(self, terms: Sequence[str]) -> NDArray[np.float32]:
@@ -175,16 +177,29 @@ class Words:
             self._last = (key, scores)
         return self._last[1]
 
+    def best_score(self, terms: Sequence[str]) -> float:
+        """The score that no piece reaches: Σ of the terms' weights, also of unknown terms; 1 without terms."""
+        return sum(times * self._rarity(self._postings(term)[2]) for term, times in Counter(terms).items()) or 1.0
+
     def _add(self, term: str, times: int, scores: NDArray[np.float32]) -> None:
+        ids_M, counts_M, frequency = self._postings(term)
+        if frequency:
+            share_M = counts_M / (counts_M + self._norms[ids_M])
+            scores[ids_M] += np.float32(times * self._rarity(frequency)) * share_M
+
+    def _rarity(self, frequency: int) -> float:
+        return math.log(1 + (self._number - frequency + 0.5) / (frequency + 0.5))
+
+    def _postings(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
+        """Ids and counts of a term, and the number of these pieces that are still there."""
+        if term in self._read:
+            return self._read[term]
         parts = [unpacked(first, number, data) for _, first, number, data in self.rows_of(term)]
-        if not parts:
-            return
-        ids_M = np.concatenate([ids for ids, _ in parts]) if len(parts) > 1 else parts[0][0]
-        counts_M = np.concatenate([counts for _, counts in parts]) if len(parts) > 1 else parts[0][1]
-        if int(ids_M.max()) >= len(self._norms):  # of pieces at the end that are gone
-            known_M = ids_M < len(self._norms)
-            ids_M, counts_M = ids_M[known_M], counts_M[known_M]
-        norms_M = self._norms[ids_M]
-        frequency = int(np.isfinite(norms_M).sum())
-        rarity = math.log(1 + (self._number - frequency + 0.5) / (frequency + 0.5))
-        scores[ids_M] += np.float32(times * rarity) * (counts_M / (counts_M + norms_M))
+        ids_M = np.concatenate([ids for ids, _ in parts] or [np.empty(0, np.int64)])
+        counts_M = np.concatenate([counts for _, counts in parts] or [np.empty(0, np.uint8)])
+        known_M = ids_M < len(self._norms)  # others are of pieces at the end that are gone
+        ids_M, counts_M = ids_M[known_M], counts_M[known_M]
+        if len(self._read) >= CACHED_TERMS:
+            self._read.clear()
+        self._read[term] = ids_M, counts_M, int(np.isfinite(self._norms[ids_M]).sum())
+        return self._read[term]
