@@ -1,0 +1,127 @@
+"""The index in PostgreSQL: one schema of the database for each index.
+
+The tables are those of the SQLite store, with the same contents, so both give the same hits and scores. Two differ:
+
+- `pending` holds what an unfinished refresh has embedded, committed batch by batch. No search reads it.
+- `embeddings` holds the vectors of a large index as pgvector's type, under an HNSW index (approximate.py).
+
+A refresh is one transaction. A search reads in a transaction of its own (REPEATABLE READ), so it sees one version,
+and nobody waits for anybody. An advisory lock, which the server gives up when its client is gone, keeps a second
+writer away.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from adjoin.errors import AdjoinError
+from adjoin.index.postgres.address import StoreAddress
+from adjoin.index.postgres.connecting import REMEDY_READING, REMEDY_WRITING, connect, server_errors
+from adjoin.index.postgres.tables import description_in, has_tables, install_vector, one_row
+
+if TYPE_CHECKING:
+    from adjoin.index.postgres.connecting import Connection
+    from adjoin.index.postgres.snapshot import PostgresSnapshot
+    from adjoin.index.postgres.writer import PostgresWriter
+
+OLDEST_SERVER = 140000  # PostgreSQL 14: `client_connection_check_interval`
+
+
+class PostgresStore:
+    """The index under a name in a PostgreSQL database."""
+
+    def __init__(self, address: StoreAddress) -> None:
+        """Name the index. Nothing is opened yet."""
+        assert address.name, "the name of an index follows from its root: use `StoreAddress.for_root`"
+        self.address = address
+
+    @contextmanager
+    def reading(self) -> "Iterator[PostgresSnapshot]":
+        """Open the newest version, as `Store.reading`."""
+        with closing_connection(self.address) as connection, snapshot(connection, self.address) as opened:
+            yield opened
+
+    @contextmanager
+    def writing(self) -> "Iterator[PostgresWriter]":
+        """Open the index for a refresh, as `Store.writing`."""
+        from adjoin.index.postgres.writer import PostgresWriter
+
+        with closing_connection(self.address) as connection:
+            with server_errors(self.address, "open", REMEDY_WRITING):
+                _refuse_old_servers(connection, self.address)
+                _lock(connection, self.address)
+                install_vector(connection)
+            writer = PostgresWriter(connection, self.address)
+            try:
+                yield writer
+            finally:
+                writer.abandon()
+
+    def exists(self) -> bool:
+        """Whether there is an index, which may be unfinished.
+
+        Raises:
+            AdjoinError: the server cannot be reached.
+        """
+        with closing_connection(self.address) as connection, server_errors(self.address, "open", REMEDY_READING):
+            return has_tables(connection, self.address)
+
+    def size(self) -> int:
+        """The size of the index on the server, in bytes, with its indexes and its dead rows.
+
+        Raises:
+            AdjoinError: the server cannot be reached.
+        """
+        query = (
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind = 'r'"
+        )
+        with closing_connection(self.address) as connection, server_errors(self.address, "read", REMEDY_READING):
+            return int(one_row(connection, query, (self.address.schema,))[0])
+
+
+@contextmanager
+def closing_connection(address: StoreAddress) -> "Iterator[Connection]":
+    """A connection that is closed at the end, whatever state it is in."""
+    import psycopg
+
+    connection = connect(address)
+    try:
+        yield connection
+    finally:
+        with suppress(psycopg.Error):
+            connection.close()
+
+
+@contextmanager
+def snapshot(connection: "Connection", address: StoreAddress) -> "Iterator[PostgresSnapshot]":
+    """Open a read transaction: whatever is written meanwhile, it sees one version."""
+    import psycopg
+
+    from adjoin.index.postgres.snapshot import PostgresSnapshot
+
+    with server_errors(address, "read", REMEDY_READING):
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        yield PostgresSnapshot(connection, address, description_in(connection, address))
+    finally:
+        with suppress(psycopg.Error):
+            connection.rollback()
+
+
+def _refuse_old_servers(connection: "Connection", address: StoreAddress) -> None:
+    version = connection.info.server_version
+    if version < OLDEST_SERVER:
+        raise AdjoinError(
+            f"the server of {address} is PostgreSQL {version // 10000}, expected {OLDEST_SERVER // 10000} or later"
+        )
+
+
+def _lock(connection: "Connection", address: StoreAddress) -> None:
+    digest = hashlib.blake2b(address.schema.encode(), digest_size=8).digest()
+    number = int.from_bytes(digest, "big", signed=True)
+    if not one_row(connection, "SELECT pg_try_advisory_lock(%s)", (number,))[0]:
+        raise AdjoinError(
+            f"another process is writing to {address}: wait until it has ended, then run again"
+        )
