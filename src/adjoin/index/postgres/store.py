@@ -36,6 +36,10 @@ class PostgresStore:
         assert address.name, "the name of an index follows from its root: use `StoreAddress.for_root`"
         self.address = address
 
+    def open(self) -> "PostgresReader":
+        """Keep a connection open for several searches, as `Store.open`."""
+        return PostgresReader(self.address)
+
     @contextmanager
     def reading(self) -> "Iterator[PostgresSnapshot]":
         """Open the newest version, as `Store.reading`."""
@@ -79,6 +83,44 @@ class PostgresStore:
         )
         with closing_connection(self.address) as connection, server_errors(self.address, "read", REMEDY_READING):
             return int(one_row(connection, query, (self.address.schema,))[0])
+
+
+class PostgresReader:
+    """An index in PostgreSQL whose connection is kept, as `Reader`."""
+
+    def __init__(self, address: StoreAddress) -> None:
+        """Nothing is opened yet."""
+        self._address = address
+        self._connection: Connection | None = None
+        self._last: PostgresSnapshot | None = None
+
+    @contextmanager
+    def snapshot(self) -> "Iterator[PostgresSnapshot]":
+        """Open the newest version, as `Reader.snapshot`. A connection that the server has ended is made anew."""
+        with snapshot(self._opened(), self._address) as opened:
+            self._last = opened.continued(self._last)
+            yield opened
+
+    def close(self) -> None:
+        """Close the connection, as `Reader.close`."""
+        import psycopg
+
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = self._last = None
+
+    def _opened(self) -> "Connection":
+        import psycopg
+
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT")
+            if self._connection.closed:
+                self.close()
+        if self._connection is None:
+            self._connection = connect(self._address)
+        return self._connection
 
 
 @contextmanager
