@@ -6,11 +6,11 @@ FOLDER/NAME/source holds a repository's code and FOLDER/NAME/queries.json its qu
 "relevant", "secondary", "category"}. Targets are paths, or {"path", "start_line", "end_line"}. Each repository is
 indexed into a temporary folder and searched through `Searcher.search(query, limit=10)`, as `adjoin search` does.
 
-The metric. A hit counts for a target if its path ends with the target's path, and its lines meet the target's
-where the target has lines. Relevant and secondary targets count alike, each once, at the rank of its first hit.
-Ranks are those of the ten hits as a user sees them: three pieces of one file take three ranks, and the second and
-third gain nothing. nDCG@10 = Σ 1 / log2(rank + 1) over the targets that were hit, divided by the same sum with the
-targets at the first ranks.
+The metric. A hit counts for a target if its path ends with the target's path, folder by folder ("zsh_args.go" does
+not end with "args.go"), and its lines meet the target's where the target has lines. Relevant and secondary targets
+count alike, each once, at the rank of its first hit. Ranks are those of the ten hits as a user sees them: three
+pieces of one file take three ranks, and the second and third gain nothing. nDCG@10 = Σ 1 / log2(rank + 1) over the
+targets that were hit, divided by the same sum with the targets at the first ranks.
 
 Baselines on the same pieces: "bm25" and "vectors" alone, and "fusion", the sum of both z-scores over all pieces
 with the model's own weight, which `adjoin search` was before it had a ranking. OUT/report.json has a result for
@@ -64,7 +64,7 @@ class Target:
 
     def is_hit_by(self, hit: Hit) -> bool:
         """Whether a hit lies in the target."""
-        if not hit.path.endswith(self.path):
+        if not f"/{hit.path}".endswith(f"/{self.path}"):
             return False
         return not self.first_line or (hit.first_line <= self.last_line and self.first_line <= hit.last_line)
 

@@ -13,7 +13,7 @@ import adjoin
 PACKAGE = Path(adjoin.__file__).parent
 
 # Each room may import itself, the floor that all stand on, and the rooms named here.
-FLOOR = {"errors", "tally", "files", "texts", "vectors", "npy", "locks", "arrow", "interrupts", "workers"}
+FLOOR = {"errors", "tally", "files", "texts", "vectors", "blas", "npy", "locks", "arrow", "interrupts", "workers"}
 ROOMS = {
     "corpus": set(),
     "pairs": {"corpus"},
@@ -32,6 +32,7 @@ ROOMS = {
     "embed": {"corpus", "tokens", "pieces", "index"},
     "index": {"corpus", "pieces", "tokens", "model", "ranking"},
     "evaluation": {"ranking"},
+    "serving": {"index"},
     "workflows": {
         "pairs",
         "collecting",
@@ -52,6 +53,8 @@ ROOMS = {
         "planning",
         "embed",
         "index",
+        "ranking",
+        "serving",
         "evaluation",
         "workflows",
     },

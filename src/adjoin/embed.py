@@ -28,7 +28,7 @@ from adjoin.files import flush_to_disk, numbered_lines, read_as, write_json
 from adjoin.index.embedder import Embedder, encode
 from adjoin.locks import LOCK, exclusive
 from adjoin.npy import GrowingArray
-from adjoin.pieces import pieces_of
+from adjoin.pieces.splitting import pieces_of
 from adjoin.tally import Tally
 from adjoin.tokens import Role
 

@@ -3,11 +3,12 @@
 import argparse
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
 from adjoin.cli import main
-from adjoin.cli.arguments import GROUPS, MOVED, build_parser
+from adjoin.cli.arguments import GROUPS, MODULES, MOVED, build_parser
 from adjoin.training.recipe import Recipe
 
 EXPECTED = {
@@ -52,8 +53,13 @@ EXPECTED = {
     "model grow": "model --dimension --layers --out",
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
-    "index": "root --model --out",
-    "search": "query --dense-weight --index --json --language --limit --mode --model",
+    "index": "root --dry-run --exclude --include --model --out --watch",
+    "search": (
+        "query paths --color --context --dense-weight --exclude --explain --files --index --json --language --limit"
+        " --mode --model --no-refresh --null --path --similar --vimgrep"
+    ),
+    "status": "root --files --index --json --skipped",
+    "mcp": "paths --model --print-config",
     "demo": "--minutes --out",
     "reproduce": "recipe --also --data --downloads --out",
 }
@@ -139,9 +145,55 @@ def test_a_spelling_that_is_gone_answers_with_the_new_one(
     assert new in verbs()
 
 
-@pytest.mark.parametrize("query", ["->poll", "-", "-->", "-1"])
+@pytest.mark.parametrize("query", ["->poll", "-", "-->", "-1", "-=", "--*p"])
 def test_code_that_begins_with_a_hyphen_is_a_query(query: str) -> None:
-    assert build_parser().parse_args(["search", query, "--limit", "3"]).query == query
+    for words in ([query, "--limit", "3"], ["--limit", "3", query], ["--limit", "3", "--", query]):
+        assert build_parser().parse_args(["search", *words]).query == query
+
+
+@pytest.mark.parametrize("query", ["-x", "--limit", "-n3"])
+def test_two_hyphens_end_the_options(query: str) -> None:
+    given = build_parser().parse_args(["search", "--", query, "src"])
+    assert (given.query, given.paths, given.limit) == (query, [Path("src")], 5)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "q a b -l -C 2 --path x",
+        "q -l a -C 2 b --path x",
+        "-lC 2 q --path=x a b",
+        "-C2 q a --files --path x b",
+        "q a -C 2 -l --pat x -- b",
+    ],
+)
+def test_options_of_search_stand_anywhere(words: str) -> None:
+    given = build_parser().parse_args(["search", *words.split()])
+    assert (given.query, given.paths, given.form, given.context, given.globs) == (
+        "q",
+        [Path("a"), Path("b")],
+        "files",
+        2,
+        ["x"],
+    )
+
+
+@pytest.mark.parametrize("words", ["q --json -l", "q -C", "q -C -1", "q --color sometimes", "q --limit many"])
+def test_wrong_usage_of_search_is_status_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["search", *words.split()])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "see `adjoin search --help`" in error
+
+
+def test_the_parser_of_one_verb_is_that_of_all() -> None:
+    for name, parser in choices_of(build_parser()).items():
+        (alone,) = choices_of(build_parser(name)).values()
+        assert alone.format_help() == parser.format_help()
+    assert set(MODULES) == set(choices_of(build_parser()))
+    assert set(choices_of(build_parser("nonsense"))) == set(MODULES)
 
 
 def test_a_mistyped_option_is_no_query(capsys: pytest.CaptureFixture[str]) -> None:

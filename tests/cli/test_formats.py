@@ -45,7 +45,9 @@ def test_json_is_ascii_and_keeps_every_character() -> None:
 
 def test_vimgrep() -> None:
     assert vimgrep_text([found("a.py"), found("b.py", weak=True)], "up") == "repo/a.py:11:1:def up():\n"
-    assert vimgrep_text([found("a.py", "x = 1\n\té = retry()", name="")], "retry") == "repo/a.py:11:2:\té = retry()\n"
+    assert (
+        vimgrep_text([found("a.py", "x = 1\n\té = retry()", name="")], "retry") == "repo/a.py:11:2:\té = retry()\n"
+    )
     assert vimgrep_text([found("a\n.py", "\x1b = 1", name="")], "x") == "repo/a�.py:10:1:� = 1\n"
 
 

@@ -22,7 +22,13 @@ from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
 
 CODE = "\n".join(
-    ["# uploads: slow", "@traced", "def upload(path):", *(f"    step_{number}(path)" for number in range(18)), "    retry()"]
+    [
+        "# uploads: slow",
+        "@traced",
+        "def upload(path):",
+        *(f"    step_{number}(path)" for number in range(18)),
+        "    retry()",
+    ]
 )
 
 

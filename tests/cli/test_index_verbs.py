@@ -40,7 +40,10 @@ def test_index_piped_is_one_line_a_fact(repo: Path) -> None:
     assert "added" in lines[1]
     assert lines[2].startswith("pieces: ")
     assert any(line.startswith("left out: ") for line in lines)
-    assert lines[-2:] == ["Next:", f"  adjoin search \"what you look for\" '{repo}'"]  # to copy: quoted, not wrapped
+    assert lines[-2:] == [
+        "Next:",
+        f"  adjoin search \"what you look for\" '{repo}'",
+    ]  # to copy: quoted, not wrapped
     assert f"  adjoin status '{repo}' --skipped" in lines
     assert done.stderr == ""
 

@@ -1,4 +1,4 @@
-"""`adjoin search` as people and scripts use it: which index answers, filters, forms of output, exit status, pipes."""
+"""`adjoin search` as people and scripts use it: which index, filters, forms of output, exit status, pipes."""
 
 import json
 import os
@@ -167,7 +167,10 @@ def test_similar(repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     found = paths("--similar", "src/net/upload.py:3", capsys=capsys)
     assert found[0] == "src/download.py"
     assert "src/net/upload.py" not in found
-    assert set(paths("--similar", "src/net/upload.py:3", "docs", capsys=capsys)) <= {"docs/guide.md", "docs/a name.md"}
+    assert set(paths("--similar", "src/net/upload.py:3", "docs", capsys=capsys)) <= {
+        "docs/guide.md",
+        "docs/a name.md",
+    }
     monkeypatch.chdir(repo.parent)
     assert paths("--similar", "repo/src/net/upload.py:1", capsys=capsys)[0] == "repo/src/download.py"
 
@@ -310,9 +313,21 @@ def test_piped_output_is_plain_and_whole(repo: Path) -> None:
 
 def test_escape_codes_of_files_never_reach_the_terminal(repo: Path) -> None:
     evil = "\x1b]0;title\x07\x1b[31m\u202e"
-    (repo / f"evil\x1b[31m.py").write_text(f"def beware():\n    return '{evil}'\n")
+    (repo / "evil\x1b[31m.py").write_text(f"def beware():\n    return '{evil}'\n")
     for form in ("", "-l", "--vimgrep", "--json", "--explain", "--color never"):
         done = shell(f"ADJOIN search beware -n 1 {form}", repo)
         assert done.returncode == 0
         assert "evil" in done.stdout
         assert not set(done.stdout + done.stderr) & set("\x1b\x07\u202e")
+
+
+def test_a_search_imports_what_it_needs_only(repo: Path) -> None:
+    """Half a CPU-second and 200 MB in all: parsers, rich, lexers and the SDK are for other moments."""
+    heavy = {"rich", "pygments", "tree_sitter", "pyarrow", "torch", "mcp", "pydantic", "adjoin.pieces.reading"}
+    heavy |= {"adjoin.training.recipe", "adjoin.corpus.reading", "adjoin.pairs.quality"}
+    listed = "import runpy, sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+    run = listed + "sys.argv = ['adjoin', 'search', 'retry']; runpy.run_module('adjoin', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", run], cwd=repo, capture_output=True, text=True, check=True)
+    modules = set(done.stderr.split())
+    assert "adjoin.index.refresh" in modules
+    assert not heavy & modules

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjoin.corpus import find_sources
-from adjoin.corpus.globs import Globs, git_glob, longest_literal, shell_glob
+from adjoin.corpus.globs import Globs, git_glob, last_bytes, longest_literal, shell_glob
 from adjoin.tally import Tally
 
 SHELL = st.text("**?[]!-^\\/ab.cé\n", max_size=12)
@@ -51,11 +51,16 @@ def test_what_matches_holds_the_longest_literal(pattern: bytes, text: str) -> No
     glob = git_glob(pattern)
     if glob is not None and Globs([glob]).last_match(text.encode()) == 0:
         assert longest_literal(glob) in text.encode()
+        assert not text or text.encode()[-1] in last_bytes(glob)
 
 
 def test_the_longest_literal() -> None:
     globs = {pattern: git_glob(pattern) for pattern in (b"a*bcd[e]f", b"*", b"\\*\\?x?y", b"ab/**/c")}
     literals = {pattern: longest_literal(glob) for pattern, glob in globs.items() if glob is not None}
+    assert {
+        glob and (len(last_bytes(glob)), min(last_bytes(glob)))
+        for glob in map(git_glob, [b"a[b-d]", b"*x", b"x*"])
+    } == {*[(3, ord("b")), (1, ord("x")), (256, 0)]}
     assert literals == {b"a*bcd[e]f": b"bcd", b"*": b"", b"\\*\\?x?y": b"*?x", b"ab/**/c": b"ab/"}
 
 

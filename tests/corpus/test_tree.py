@@ -363,8 +363,16 @@ def test_a_deep_tree(tmp_path: Path) -> None:
         os.close(descriptor)
         descriptor = inner
     os.close(descriptor)
+    for reached in range(1 << 12):  # each folder has files whose names are longer than its own
+        folder = tmp_path / "/".join(["folder"] * reached)
+        try:
+            (folder / ".gitignore").write_text("*.log")
+            (folder / ".git").mkdir()
+        except OSError:
+            break
     tree = list_tree(tmp_path)
-    assert [one.reason for one in tree.skipped] == ["path too long"]
+    assert {one.reason for one in tree.skipped} == {"path too long", "version control"}
+    assert len(tree.files) >= reached
     subprocess.run(["rm", "-rf", str(tmp_path / "folder")], check=True)
 
 
@@ -461,7 +469,7 @@ def test_patterns_of_the_user_go_from_the_root_and_not_from_the_repository(tmp_p
     assert origins(list_tree(tmp_path / "sub", include=["/b.py", "sub/sub/*"])) == ["b.py"]
 
 
-@pytest.mark.parametrize("glob", ["", "/", "[a", "!a.py", "a\0b", "a\\"])
+@pytest.mark.parametrize("glob", ["", "/", "[a", "!a.py", "a\0b", "a\\", "\ud800"])
 def test_patterns_that_are_none(tmp_path: Path, glob: str) -> None:
     for option in ("include", "exclude"):
         with pytest.raises(AdjoinError, match=f"--{option} .* is no pattern") as raised:

@@ -113,7 +113,7 @@ def test_a_refresh_is_killed(tmp_path: Path, model: str) -> None:
     refresh(root, folder, BagEncoder())
     old = content(folder)
     sources(root, edited=True)
-    assert run(root, folder, "embed:3", model).returncode == -signal.SIGKILL
+    assert run(root, folder, "embed:2", model).returncode == -signal.SIGKILL
     assert content(folder) == old
     assert Searcher(folder, BagEncoder()).search("name")
     again = encoder(model)

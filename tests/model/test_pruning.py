@@ -13,7 +13,6 @@ import transformers
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_checkpoints import ARCHITECTURES, generative, random_model, saved
-from small_tokenizers import BEGIN, END, KINDS, like_gpt2, like_llama2, like_llama3
 from tokenizers import models
 
 from adjoin import Encoder
@@ -26,6 +25,7 @@ from adjoin.model.pruning import TEXTS_AT_ONCE, keep_rows, needed_tokens, prune,
 from adjoin.model.start import Start
 from adjoin.tokens import Tokenizer
 from small_sources import NOUNS, VERBS, function_source
+from small_tokenizers import BEGIN, END, KINDS, like_gpt2, like_llama2, like_llama3
 
 WORLD = [function_source(verb, noun) for verb in VERBS for noun in NOUNS]  # what the tokenizers learn from
 CORPUS = [function_source(verb, noun) for verb in VERBS[:3] for noun in NOUNS[:3]]  # what they are pruned to

@@ -134,3 +134,35 @@ def test_before_training_both_roles_have_equal_weights_and_the_layer_does_nothin
     body = StaticBody(*older(), openings=OPENINGS, hidden=HIDDEN)
     rows = ragged([[3, 8, 9, 8], [5, 8, 9, 8], [8]])
     np.testing.assert_allclose(body(rows).detach(), plain_body(rows).detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_vector_does_not_depend_on_the_other_texts_or_their_number(alike: bool) -> None:
+    random = np.random.default_rng(0)
+    table = wide_table(random)
+    table._rows_are_alike = table._rows_are_alike and alike  # type: ignore[misc]
+    rows = [random.integers(0, VOCABULARY, length).tolist() for length in random.integers(1, 60, 75)]
+    single = np.concatenate([table.embed(ragged([row])) for row in rows])
+    for size in (2, 15, 16, 17, 75):
+        order = random.permutation(75)
+        parts = [table.embed(ragged([rows[row] for row in order[at : at + size]])) for at in range(0, 75, size)]
+        assert np.array_equal(np.concatenate(parts), single[order])
+
+
+def wide_table(random: np.random.Generator) -> StaticTable:
+    shapes = {
+        "vectors": (VOCABULARY, 96),
+        "weights": VOCABULARY,
+        "places": 9,
+        "hidden": (70, 96),
+        "output": (96, 70),
+    }
+    return StaticTable({name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()})
+
+
+def test_blocks_of_rows_give_what_single_rows_give() -> None:
+    table = wide_table(np.random.default_rng(1))
+    rows = ragged([[number, number // 2] for number in range(40)])
+    blocks = table.embed(rows)
+    table._rows_are_alike = False  # type: ignore[misc]
+    np.testing.assert_allclose(table.embed(rows), blocks, atol=1e-6)

@@ -192,6 +192,42 @@ def test_a_dialect_is_recognised_by_the_name_of_the_file() -> None:
     assert "<li key={item.id}>" in pairs["View"][1]
 
 
+COMPONENTS = """/** Shows the link to the handbook in the footer of each page. */
+export function HandbookLink() {
+  return <a href="https://example.org/view?space=A&title=B">Terms & more &amp; Flags {a & 1}</a>;
+}
+
+/** A card with a shadow that grows while the pointer is over it. */
+export const Card = React.memo(({ title }) => {
+  const [over, setOver] = useState(false);
+  return <div title={title}>{over}</div>;
+});
+
+/** A field that takes the focus when the page has been loaded. */
+const Field = memo(forwardRef(function Field(props, ref) {
+  useEffect(() => ref.current.focus());
+  return <input ref={ref} {...props} />;
+}));
+
+/** Remembers the letters that were counted for a while. */
+const counted = useMemo(() => {
+  const all = count(letters);
+  return all;
+});
+"""
+
+
+@pytest.mark.parametrize("path", ["a.tsx", "a.jsx"])
+def test_react_components(path: str) -> None:
+    language = "typescript" if path == "a.tsx" else "javascript"
+    tally = Tally()
+    pairs = {pair.name: pair for pair in function_pairs(Document.of(COMPONENTS, language, path), tally)}
+    assert list(pairs) == ["HandbookLink", "Card", "Field"]  # useMemo() makes no component
+    assert "Terms & more &amp; Flags {a & 1}" in pairs["HandbookLink"].y
+    assert pairs["Card"].y.startswith("const Card = React.memo(({ title }) => {\n  const [over")
+    assert tally.counts["syntax error"] == 0
+
+
 def test_php() -> None:
     pairs = sample("store.php", "php")
     assert list(pairs) == ["Store.find", "store_path", "Counts.increase"]

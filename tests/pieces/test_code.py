@@ -63,6 +63,7 @@ def split(text: str, language: str = "python", path: str = "a/b.py", first_line:
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No piece is merged with its neighbour, and every class is split."""
     monkeypatch.setattr(code, "MERGED", 0)
+    monkeypatch.setattr(code, "TINY", 0)
 
 
 @pytest.mark.usefixtures("apart")
@@ -119,10 +120,21 @@ def test_members_are_not_merged_with_what_is_outside_of_their_class() -> None:
     text = f"a = 1\n\n\nclass A:\n    b = 2\n\n{method.format('c')}\n{method.format('d')}\n\ne = 3\n"
     assert [(piece.name, piece.kind) for piece in split(text)] == [
         ("a", "constant"),
-        ("A, A.b, A.c", "class"),
+        ("A, A.b, A.c", "function"),  # the kind of the largest
         ("A.d", "function"),
         ("e", "constant"),
     ]
+
+
+def test_a_few_lines_that_open_or_close_go_with_their_neighbour() -> None:
+    body = "    call(self)\n" * (MERGED // 14)
+    method = "    def {}\n" + body + "    end\n"
+    text = f"module Post\n  class Box\n{method.format('a')}\n    private\n\n{method.format('b')}  end\nend\n"
+    first, second = split(text, "ruby", "a.rb")
+    assert (first.name, first.symbols) == ("Post, Post.Box, Post.Box.a", ("Post", "Box", "a"))
+    assert second.text.startswith("    private\n\n    def b")
+    assert second.text.endswith("    end\n  end\nend")
+    assert second.embedded.endswith("call(self)\nend")
 
 
 def test_a_small_class_is_one_piece() -> None:
@@ -171,7 +183,7 @@ def test_code_without_a_grammar_is_cut_at_empty_lines() -> None:
 
 
 def test_a_grammar_that_is_not_installed_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adjoin.pieces.grammars.bundled_parser", lambda name: None)
+    monkeypatch.setattr("adjoin.pieces.grammar.bundled_parser", lambda name: None)
     tally = Tally()
     [piece] = code_pieces("int a(void) { return 1; }\n", "c", "a.c", tally=tally)
     assert piece.kind == LINES
@@ -251,8 +263,7 @@ def test_every_grammar_has_a_sample() -> None:
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.suffix)
 def test_the_definitions_of_each_language(path: Path) -> None:
     pieces = split(path.read_text(), language_of(path), path.name)
-    found = [
-        f"{piece.first_line}-{piece.last_line} {piece.kind} {piece.name}" for piece in pieces if piece.symbols
-    ]
+    named = [piece for piece in pieces if piece.kind != LINES]
+    found = [f"{piece.first_line}-{piece.last_line} {piece.kind} {piece.name}" for piece in named]
     assert found == expected(path)
-    assert all(piece.symbols[0] == piece.name.split(".")[-1] for piece in pieces if piece.symbols)
+    assert all(piece.symbols for piece in named if " " not in piece.name)

@@ -8,7 +8,9 @@ from adjoin.serving.budget import FEWEST_TOKENS, Passage, answer, estimated_toke
 LONG = "\n".join(f"    line {number} of the body" for number in range(400))
 
 
-def passage(text: str = "def f():\n    pass", *, file: str = "a.py", weak: bool = False, name: str = "f") -> Passage:
+def passage(
+    text: str = "def f():\n    pass", *, file: str = "a.py", weak: bool = False, name: str = "f"
+) -> Passage:
     return Passage(file, 1, 1 + text.count("\n"), name, "python", text, weak)
 
 
@@ -44,7 +46,9 @@ def test_what_does_not_fit_is_counted() -> None:
 
 
 def test_weak_results_are_marked() -> None:
-    assert answer([passage(weak=True)], 100).startswith("No good answer. The nearest pieces:\n\na.py:1-2 f (weak)\n")
+    assert answer([passage(weak=True)], 100).startswith(
+        "No good answer. The nearest pieces:\n\na.py:1-2 f (weak)\n"
+    )
     assert not answer([passage(), passage(weak=True)], 400).startswith("No good")
     assert answer([], 100) == "Nothing found."
 
@@ -57,7 +61,9 @@ def test_a_fence_in_the_text_does_not_end_the_code() -> None:
     st.lists(
         st.builds(
             passage,
-            st.one_of(st.text(max_size=400), st.text("ab\n`漢", max_size=3000), st.just(LONG), st.just("x" * 9000)),
+            st.one_of(
+                st.text(max_size=400), st.text("ab\n`漢", max_size=3000), st.just(LONG), st.just("x" * 9000)
+            ),
             weak=st.booleans(),
         ),
         max_size=12,

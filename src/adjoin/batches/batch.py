@@ -53,7 +53,7 @@ SHORTEST_STRETCH, LONGEST_STRETCH = 4, 48  # tokens between the delimiters
 
 
 def random_crops(
-    lengths_B: NDArray[np.int64], share: float, random: np.random.Generator
+    lengths_B: NDArray[np.int64], share: float, random: "np.random.Generator"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Choose random crops: about `share` of the sequences are cropped, the others stay whole.
 
@@ -91,7 +91,9 @@ def crop_sequences(sequences: Ragged, skipped_B: NDArray[np.int64], lengths_B: N
     return sequences.keep((positions_N == 0) | (positions_N == last_N) | inside_N)
 
 
-def drop_tokens(sequences: Ragged, share: float, random: np.random.Generator, *, distinct: bool = False) -> Ragged:
+def drop_tokens(
+    sequences: Ragged, share: float, random: "np.random.Generator", *, distinct: bool = False
+) -> Ragged:
     """Drop about `share` of the tokens at random; delimiters are kept, so that no sequence becomes empty.
 
     Args:

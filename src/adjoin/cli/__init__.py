@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # the disk is full, or a folder may not be written
         _forget_output()
         file = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{file}; files are written atomically: fix this and run again", failure)
+        return _fail(
+            f"{error.strerror or error}{file}; files are written atomically: fix this and run again", failure
+        )
     except MemoryError:
         return _fail("out of memory: give a smaller --batch, --token-budget or --dimension", failure)
     except ModuleNotFoundError as error:

@@ -60,7 +60,8 @@ class _Parser(argparse.ArgumentParser):
 
     def _options_first(self, words: list[str]) -> list[str]:
         """The same words, options and their values first, then `--` and the other arguments."""
-        options, others = [], []
+        options: list[str] = []
+        others: list[str] = []
         rest = iter(words)
         for word in rest:
             if word == "--":
@@ -86,7 +87,7 @@ class _Parser(argparse.ArgumentParser):
         return False
 
     def _is_code(self, word: str) -> bool:
-        """Whether a word is code such as "->poll": options of ours begin with a letter after one or two hyphens."""
+        """Whether a word is code such as "->poll": options begin with a letter after one or two hyphens."""
         known = self._option_string_actions
         return word not in known and word[:2] not in known and not word.lstrip("-")[:1].isalpha()
 
@@ -137,7 +138,9 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adjoin {__version__}")
     of_verbs: type[argparse.ArgumentParser] = _Parser
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=of_verbs)
+    subparsers = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, parser_class=of_verbs, prog="adjoin"
+    )
     for name in (verb,) if verb in MODULES else MODULES:
         getattr(import_module(f"adjoin.cli.{MODULES[name]}"), name)(subparsers)
     return parser

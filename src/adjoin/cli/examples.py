@@ -2,12 +2,20 @@
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "index": (
-        ("adjoin index .", "index this folder into .adjoin"),
-        ("adjoin index docs/ --model text", "index prose"),
+        ("adjoin index --dry-run", "what of this folder would be indexed, and what not and why"),
+        ("adjoin index docs/ --model text --watch", "index prose, and again whenever a file changes"),
     ),
     "search": (
-        ('adjoin search "where do we retry an upload"', "search the index in .adjoin"),
-        ('adjoin search "parse a date" --index src/.adjoin --json', "results for a program"),
+        ('adjoin search "where do we retry an upload"', "search this repository, which is indexed first"),
+        ('adjoin search "parse a date" api/ web/ --path "*.ts" --json', "two repositories, for a program"),
+    ),
+    "status": (
+        ("adjoin status", "model, files, pieces, languages, and what changed since"),
+        ("adjoin status api/ --skipped", "what is not indexed, and why"),
+    ),
+    "mcp": (
+        ("adjoin mcp --print-config", "how to tell an assistant about it"),
+        ("adjoin mcp api/ web/", "serve two repositories"),
     ),
     "adapt": (("adjoin adapt . --out models/mine", "fine-tune the bundled model code on this folder"),),
     "mine": (

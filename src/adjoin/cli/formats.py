@@ -33,7 +33,7 @@ def as_json(found: Found) -> dict[str, Any]:
 
 
 def json_text(hits: Sequence[Found]) -> str:
-    """A JSON list of the results, best first. Characters beyond ASCII are escaped, control characters among them."""
+    """A JSON list of the results, best first. Control characters, and all beyond ASCII, are escaped."""
     return json.dumps([as_json(found) for found in hits], indent=2) + "\n"
 
 
@@ -62,7 +62,8 @@ def files_text(hits: Sequence[Found], limit: int, *, null: bool = False) -> str:
     Args:
         hits: the results.
         limit: the largest number of names.
-        null: end each name with a zero byte and leave it as it is; otherwise a line end, control characters replaced.
+        null: end each name with a zero byte and leave it as it is. Otherwise it ends with a line end, and control
+            characters in it are replaced.
     """
     files = list(dict.fromkeys(found.file for found in hits if not found.hit.weak))[:limit]
     return "".join(f"{file}\0" if null else f"{one_line(file)}\n" for file in files)

@@ -151,7 +151,7 @@ def chosen_lines(hit: Hit, asked: frozenset[str], context: int | None = None) ->
 
 
 def best_line(hit: Hit, asked: frozenset[str]) -> int:
-    """The one line of a piece for a list of places: the definition's, or else the one with most words of the query.
+    """The one line of a piece for a list of places: its definition's, or else that with most words of the query.
 
     Returns:
         The number of the line within the piece, counted from 0.
@@ -200,7 +200,7 @@ LONGEST_COLOURED = 20_000  # characters of a piece; a longer one is shown in one
 
 
 def _coloured(hit: Hit, lines: Sequence[str]) -> dict[int, list[tuple[str, str]]]:
-    """Line within the piece → its parts as (style, text), tabs expanded; empty if there is no lexer for the language."""
+    """Line within the piece → its parts as (style, text), tabs expanded; empty without a lexer for it."""
     if len(hit.text) > LONGEST_COLOURED:
         return {}
     from pygments.lexers import get_lexer_by_name

@@ -30,9 +30,7 @@ def search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="PATH",
         help="what to search: repositories, folders or files (default: the repository of the current folder)",
     )
-    verb.add_argument(
-        "--similar", metavar="FILE:LINE", help="find code like that at FILE:LINE, instead of QUERY"
-    )
+    verb.add_argument("--similar", metavar="FILE:LINE", help="find code like that at FILE:LINE, instead of QUERY")
     _add_filters(verb)
     _add_output(verb)
     _add_index_options(verb)
@@ -40,9 +38,7 @@ def search(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _add_filters(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("which results")
-    group.add_argument(
-        "-n", "--limit", type=int, default=5, metavar="N", help="number of results (default: 5)"
-    )
+    group.add_argument("-n", "--limit", type=int, default=5, metavar="N", help="number of results (default: 5)")
     group.add_argument(
         "--path",
         dest="globs",
@@ -107,8 +103,12 @@ def _add_index_options(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--no-refresh", action="store_true", help="search the index as it is; do not look for changed files"
     )
-    group.add_argument("--index", type=path, metavar="FOLDER", help="the index (default: .adjoin in the repository)")
-    group.add_argument("--model", metavar="MODEL", help=f"{MODEL}, where the index's model is now (default: its own)")
+    group.add_argument(
+        "--index", type=path, metavar="FOLDER", help="the index (default: .adjoin in the repository)"
+    )
+    group.add_argument(
+        "--model", metavar="MODEL", help=f"{MODEL}, where the index's model is now (default: its own)"
+    )
 
 
 def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -122,7 +122,12 @@ def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         interrupted=_INTERRUPTED,
     )
     verb.add_argument(
-        "root", nargs="?", type=path, default=Path(), metavar="PATH", help="the folder to index (default: this one)"
+        "root",
+        nargs="?",
+        type=path,
+        default=Path(),
+        metavar="PATH",
+        help="the folder to index (default: this one)",
     )
     verb.add_argument("--model", metavar="MODEL", help=f"{MODEL} (default: that of the index, or code)")
     verb.add_argument("--out", type=path, metavar="FOLDER", help="folder for the index (default: PATH/.adjoin)")

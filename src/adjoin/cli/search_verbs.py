@@ -1,7 +1,8 @@
-"""The verbs search, index, status and mcp. A search has half a CPU-second in all: no rich, no import before its use."""
+"""The verbs search, index, status and mcp. A search has half a CPU-second in all: what it imports is counted."""
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,9 +124,10 @@ def index(options: argparse.Namespace) -> int | None:
     if options.dry_run:
         _dry_run(options.root, folder, choice)
         return None
-    _index(options, folder, choice)
     if options.watch:
         _watch(options, folder, choice)
+    else:
+        _index(options, folder, choice)
     return None
 
 
@@ -164,10 +166,12 @@ def _index(options: argparse.Namespace, folder: Path, choice: "Choice", *, quiet
         lines.append(f"  adjoin status {_shell_words(options)} --skipped")
     if encoder.loaded is not None and (cut := encoder.loaded.tokenizer.truncated):
         most = encoder.loaded.description.max_tokens
-        lines.append(f"cut: {cut:,} pieces are longer than the model's {most} tokens; their vectors cover the beginning")
+        lines.append(
+            f"cut: {cut:,} pieces are longer than the model's {most} tokens; their vectors cover the beginning"
+        )
     sys.stdout.write("".join(f"{safe(line)}\n" for line in lines))
     if not quiet:
-        sys.stdout.write(f"Next:\n  adjoin search \"what you look for\" {_shell_words(options)}\n")
+        sys.stdout.write(f'Next:\n  adjoin search "what you look for" {_shell_words(options)}\n')
     sys.stdout.flush()
 
 
@@ -193,14 +197,25 @@ def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
 
 
 def _watch(options: argparse.Namespace, folder: Path, choice: "Choice") -> None:
+    """Index, and again after each change, until Ctrl-C. A refresh that fails is told, and tried again."""
     from adjoin.index.watching import watch
 
-    sys.stderr.write(f"adjoin: watching {options.root}; Ctrl-C ends it\n")
-    for _ in watch(options.root):
+    is_first = True
+
+    def again(_: Path) -> None:
+        nonlocal is_first
         try:
-            _index(options, folder, choice, quiet=True)
+            _index(options, folder, choice, quiet=not is_first)
         except (AdjoinError, OSError) as error:
+            if is_first:
+                raise
             sys.stderr.write(f"adjoin: {first_line(error)}\n")
+        if is_first:
+            sys.stderr.write(f"adjoin: watching {options.root}; Ctrl-C ends it\n")
+        is_first = False
+
+    with suppress(KeyboardInterrupt):
+        watch([options.root], again, include=choice.include, exclude=choice.exclude)
 
 
 def status(options: argparse.Namespace) -> None:

@@ -10,7 +10,13 @@ import unicodedata
 from typing import Self, TextIO
 
 SECONDS_BETWEEN = 0.1  # two progress lines
-PATH, NAME, DIM, MATCH, WARNING = "1;36", "32", "2", "1;31", "33"  # parameters of the escape code that sets a style
+PATH, NAME, DIM, MATCH, WARNING = (
+    "1;36",
+    "32",
+    "2",
+    "1;31",
+    "33",
+)  # parameters of the escape code that sets a style
 
 
 def wants_colour(choice: str, stream: TextIO) -> bool:
@@ -39,7 +45,9 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _UNSAFE and character not in "\n\t" else character
+        "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(character) in _UNSAFE and character not in "\n\t"
+        else character
         for character in text
     )
 

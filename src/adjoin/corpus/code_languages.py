@@ -33,9 +33,11 @@ CODE_SUFFIXES = {
     "rust": ".rs",
     "scala": ".scala .sc",
     "shell": ".sh .zsh .ksh",
+    "solidity": ".sol",
     "sql": ".sql",
     "swift": ".swift",
     "typescript": ".ts .tsx .mts .cts",
+    "vim": ".vim",
     "zig": ".zig",
 }
 _ALIASES = {

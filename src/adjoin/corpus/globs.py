@@ -216,6 +216,14 @@ def longest_literal(glob: Glob) -> bytes:
     return longest
 
 
+def last_bytes(glob: Glob) -> frozenset[int]:
+    """Return the bytes of which one is the last of any text that matches."""
+    last = glob[-1] if glob else Repeat.ACROSS
+    if isinstance(last, Repeat):
+        return frozenset(range(256))
+    return frozenset([last] if isinstance(last, int) else filter(last.accepts, range(256)))
+
+
 def git_glob(pattern: bytes, *, ignore_case: bool = False) -> Glob | None:
     """Read a pattern as git's wildmatch.c does, byte by byte: `?` matches half an "é".
 

@@ -14,7 +14,8 @@ from adjoin.corpus.package_metadata import Facts
 from adjoin.corpus.provenance import Package
 from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.records import DEFAULT_COLUMNS, Columns
-from adjoin.corpus.sources import Source, failure_reason
+from adjoin.corpus.sources import Source
+from adjoin.corpus.tree import failure_reason
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:

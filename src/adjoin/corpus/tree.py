@@ -18,10 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adjoin.corpus import git_repository, ignore, tool_folders
-from adjoin.corpus.git_index import TrackedFiles, UnreadableIndexError, read_index
-from adjoin.corpus.git_repository import Repository
-from adjoin.corpus.globs import literal_length
+from adjoin.corpus import ignore, tool_folders
+from adjoin.corpus.git import repository as git_repository
+from adjoin.corpus.git.index import TrackedFiles, UnreadableIndexError, read_index
+from adjoin.corpus.git.repository import Repository
 from adjoin.corpus.ignore import IgnoreFile, IgnoreRules, Patterns
 from adjoin.errors import AdjoinError
 
@@ -96,12 +96,12 @@ def list_tree(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str]
             empty or malformed.
     """
     root = Path(root)
-    included, excluded = _read_globs(include, "include"), _read_globs(exclude, "exclude")
+    included, excluded = ignore.user_patterns(include, "include"), ignore.user_patterns(exclude, "exclude")
     status, real = check_root(root)
     if stat.S_ISREG(status.st_mode):
         name = _printable(root.name or real.name)
         return Tree([TreeFile(root, name, status.st_size, status.st_mtime_ns, status.st_ino)], [])
-    walk = _Walk(included, excluded, _opened(include))
+    walk = _Walk(included, excluded, ignore.folders_above(include))
     walk.take_root(root, real)
     return Tree(walk.files, walk.skipped)
 
@@ -140,30 +140,15 @@ def _walk_reason(error: OSError) -> str:
     return "path too long" if error.errno == errno.ENAMETOOLONG else failure_reason(error)
 
 
-def _read_globs(globs: Sequence[str], option: str) -> Patterns | None:
-    if not globs:
-        return None
-    written = [os.fsencode(glob.removeprefix("./")) for glob in globs]
-    patterns = Patterns.of_globs(written)
-    wrong = {number - 1 for number in patterns.malformed}
-    wrong |= {index for index, glob in enumerate(written) if glob.startswith(b"!") or b"\0" in glob}
-    for index in sorted(wrong):
-        raise AdjoinError(
-            f"--{option} {globs[index]!r} is no pattern; write one as in a .gitignore file, such as *.py, docs/ "
-            "or /src/**/*.ts, without an exclamation mark"
-        )
-    return patterns
-
-
-def _opened(include: Sequence[str]) -> Patterns | None:
-    """The folders above what patterns match that begin with a literal name: `/a` and `/a/*` for `a/*/b`."""
-    opened: list[bytes] = []
-    for glob in include:
-        parts = os.fsencode(glob.removeprefix("./")).strip(b"/").split(b"/")
-        if literal_length(parts[0]) == len(parts[0]):
-            depth = parts.index(b"**") if b"**" in parts else len(parts) - 1
-            opened += [b"/" + b"/".join(parts[:length]) for length in range(1, depth + 1)]
-    return Patterns.of_globs(opened) if opened else None
+def _kind(entry: os.DirEntry[str]) -> tuple[bool, str]:
+    """Whether an entry is a folder, and why it is neither that nor a file; "" if it is one of them."""
+    try:
+        if entry.is_symlink():
+            return False, "symbolic link"
+        is_folder = entry.is_dir(follow_symlinks=False)
+        return is_folder, "" if is_folder or entry.is_file(follow_symlinks=False) else "special file"
+    except OSError as error:  # on a file system whose folders do not tell
+        return False, _walk_reason(error)
 
 
 def _printable(name: str) -> str:
@@ -279,18 +264,25 @@ class _Walk:
         ignore_case = folder.tracked is not None and folder.tracked.repository.ignore_case
         for name in (ignore.NAME, OWN_NAME):
             if name in names:
-                file = Path(folder.location, name)
-                if not file.is_symlink():  # git follows no link here
-                    rules = self._with_list(rules, file, len(folder.path), name, folder.origin, ignore_case)
+                place = (Path(folder.location, name), len(folder.path), name, folder.origin)
+                rules = self._with_list(rules, *place, ignore_case=ignore_case, links=False)  # as git does
         return rules
 
     def _with_list(
-        self, rules: IgnoreRules, path: Path, start: int, name: str, origin: str = "", ignore_case: bool = False
+        self,
+        rules: IgnoreRules,
+        path: Path,
+        start: int,
+        name: str,
+        origin: str = "",
+        *,
+        ignore_case: bool = False,
+        links: bool = True,
     ) -> IgnoreRules:
-        """The rules with a list before them, if its file exists."""
+        """The rules with a list before them, if its file exists; `links`: whether a link to one counts."""
         origin += name
         try:
-            if not path.is_file():
+            if not path.is_file() or (not links and path.is_symlink()):
                 return rules
             content, cut = ignore.read_list(path)
         except (OSError, ValueError) as error:  # a NUL in the path
@@ -336,16 +328,11 @@ class _Walk:
         name = os.fsencode(entry.name)
         path = folder.path + name
         origin = entry.name if entry.name.isascii() else _printable(entry.name)
-        is_folder = entry.is_dir(follow_symlinks=False)
+        is_folder, reason = _kind(entry)
         included = folder.included or self._matches(self.include, path, name, is_folder)
-        if entry.is_symlink():
-            reason = "symbolic link"
-        elif not is_folder and not entry.is_file(follow_symlinks=False):
-            reason = "special file"
-        elif origin != entry.name and origin in names:
+        if not reason and origin != entry.name and origin in names:
             reason = "name shown as another file's"
-        else:
-            reason = self._reason(path, name, is_folder, included, folder)
+        reason = reason or self._reason(path, name, is_folder, included, folder)
         origin = folder.origin + origin
         if is_folder:
             if not reason or self._is_opened(path, reason, folder.tracked):

@@ -32,6 +32,17 @@ class Embedder(Protocol):
         """Embed N documents as unit vectors, float32, shape (N, D)."""
 
 
+def fingerprint_of(encoder: Embedder, stamp: str, fingerprint: str) -> str:
+    """The fingerprint of an encoder. Its weights are not hashed again while its stamp is a known one.
+
+    Args:
+        encoder: the model.
+        stamp: the stamp that the model had which made an index; may be empty.
+        fingerprint: the fingerprint of that model.
+    """
+    return fingerprint if stamp and getattr(encoder, "stamp", "") == stamp else encoder.fingerprint
+
+
 def encode(encoder: Embedder, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
     """Embed texts in a role and check the vectors before they are stored.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
-from adjoin.model.locations import DESCRIPTION_FILE, fingerprint_of, locate_model
+from adjoin.model.locations import DESCRIPTION_FILE, fingerprint_of, locate_model, stamp_of
 
 if TYPE_CHECKING:
     from adjoin.model.encoder import Encoder
@@ -41,6 +41,14 @@ class LazyEncoder:
             raise AdjoinError(
                 f"cannot read the model {self._folder}: {error.strerror}; give another --model"
             ) from None
+
+    @cached_property
+    def stamp(self) -> str:
+        """What the file system says of the weights, as `Encoder.stamp`; empty if it says nothing."""
+        try:
+            return stamp_of(self._folder)
+        except OSError:
+            return ""
 
     @property
     def dimension(self) -> int:

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.index.embedder import Embedder, encode
+from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
 from adjoin.index.sources import Listing, TreeFile, list_files, pieces_in
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
-from adjoin.pieces import Piece
+from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
 
 BATCH_PIECES = 1024  # lost at most if the process is killed: a second or two of work on a CPU
@@ -154,7 +154,9 @@ class _Refresh:
     def run(self, root: Path, model: str) -> RefreshReport:
         """Stage all new and changed files, then publish them."""
         before = self.writer.description
-        self.known = self.writer.begin(self.encoder.fingerprint, self.encoder.dimension)
+        stamp, known = (before.stamp, before.fingerprint) if before is not None else ("", "")
+        fingerprint = fingerprint_of(self.encoder, stamp, known)
+        self.known = self.writer.begin(fingerprint, self.encoder.dimension)
         files = self.listing.files
         for number, file in enumerate(files.values()):
             self._take(file)
@@ -163,7 +165,7 @@ class _Refresh:
         self._stage()
         removed = sorted(self.known.keys() - self.kept.keys())
         self.report.removed += sum(self.known[path].pieces > 0 for path in removed)
-        self.report.new_model = before is not None and before.fingerprint != self.encoder.fingerprint
+        self.report.new_model = before is not None and before.fingerprint != fingerprint
         self._finish(before, root, model, removed)
         self.progress(len(files), len(files))
         return self.report
@@ -180,7 +182,9 @@ class _Refresh:
             self.writer.restate(self.restated)
             self.report.description = before
             return
-        self.report.description = self.writer.publish(where, model, removed=removed, restated=self.restated)
+        self.report.description = self.writer.publish(
+            where, model, stamp=getattr(self.encoder, "stamp", ""), removed=removed, restated=self.restated
+        )
 
     def _take(self, file: TreeFile) -> None:
         """Take one file: nothing to do, or into the next batch."""
@@ -240,7 +244,7 @@ class _Refresh:
         """Embed the batch and put it aside."""
         if not self.batch:
             return
-        texts = [piece.embedded for _, pieces in self.batch for piece in pieces]
+        texts = [encoded_text(piece) for _, pieces in self.batch for piece in pieces]
         codes_ND = np.empty((len(texts), self.encoder.dimension), np.int8)
         scales_N = np.empty(len(texts), np.float32)
         for start in range(0, len(texts), BATCH_PIECES):

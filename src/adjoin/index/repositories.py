@@ -3,8 +3,8 @@
     paths on the command line -> `targets_of` (which indexes, restricted to what)
                               -> refresh each -> search each -> one list, best first
 
-A path inside an indexed folder is answered by that folder's index, restricted to the path. Any other folder gets an
-index of its own.
+A path inside an indexed folder is answered by that folder's index, restricted to the path. Any other folder gets
+an index of its own.
 """
 
 import os
@@ -163,7 +163,7 @@ class Repositories:
         """Open nothing yet.
 
         Args:
-            model: a bundled model or a model folder, for new indexes and in place of the model that an index names.
+            model: a bundled model or a model folder, for new indexes and instead of what an index names.
             refreshes: False to search indexes as they are.
             words_only: load no model for a search; only the mode "lexical" is possible then.
             notice: called with a line when an index was made, or could not be refreshed and answers as it was.
@@ -199,7 +199,8 @@ class Repositories:
             The best hits of all indexes, best first. Scores of different indexes are comparable.
 
         Raises:
-            AdjoinError: the query is empty, a value is out of range, or an index or its model is missing or damaged.
+            AdjoinError: the query is empty, a value is out of range, or an index or its model is missing or
+                damaged.
         """
         hits: list[Found] = []
         for target, searcher in self._speaking(targets, where.languages):
@@ -284,8 +285,8 @@ class Repositories:
         encoder = self._encoder(model)
         if made_by and self._model and encoder.fingerprint != made_by.fingerprint:
             raise AdjoinError(
-                f"--model {self._model} did not make the index {target.folder}, {made_by.model} did: run `adjoin index"
-                f" {target.root} --model {self._model}` first"
+                f"--model {self._model} did not make the index {target.folder}, {made_by.model} did: run `adjoin"
+                f" index {target.root} --model {self._model}` first"
             )
         choice = Choice.of(target.folder)
         report = refresh(
@@ -298,7 +299,9 @@ class Repositories:
             progress=self._progress,
         )
         if made_by is None:
-            self._notice(f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces" + left_out(report))
+            self._notice(
+                f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces" + left_out(report)
+            )
 
     def _encoder(self, model: str) -> LazyEncoder:
         """A model that is loaded when it is needed, and once for all indexes."""

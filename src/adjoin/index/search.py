@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.index.embedder import Embedder, encode
+from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
 from adjoin.ranking.query import read_query
 from adjoin.ranking.score import Ranked, rank
@@ -130,7 +130,7 @@ def _checked(encoder: Embedder | None, snapshot: Snapshot) -> Embedder:
         raise AdjoinError(
             f"the index was made by the model {named}, but no model is given; search in lexical mode"
         )
-    if encoder.fingerprint != made_by.fingerprint:
+    if fingerprint_of(encoder, made_by.stamp, made_by.fingerprint) != made_by.fingerprint:
         raise AdjoinError(
             f"the index was made by the model {named}, but the model {encoder.fingerprint} is given: search with "
             "the first, or run `adjoin index` with the second"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adjoin.corpus.tool_folders import NEVER
 from adjoin.corpus.tree import Skipped, Tree, list_tree
 from adjoin.index.choice import Choice
 from adjoin.index.repositories import Target
@@ -59,7 +60,7 @@ class FolderStatus:
             f"pieces: {self.index.pieces:,}",
             f"languages: {', '.join(self.index.languages)}",
             f"changed since: {since or 'nothing'}",
-            f"left out: {reasons(self.skipped) or 'nothing'}",
+            f"left out: {reasons([one for one in self.skipped if one.reason not in _OF_COURSE]) or 'nothing'}",
         ]
 
     def as_json(self, *, files: bool = False, skipped: bool = False) -> dict[str, Any]:
@@ -98,10 +99,15 @@ class FolderStatus:
         return value
 
 
+_OF_COURSE = frozenset(NEVER.values())  # .git and the index itself: listed, but no news
+
+
 def reasons(skipped: Sequence[Skipped]) -> str:
-    """Counts by reason in one line, most first, such as "12 ignored by .gitignore, 3 binary"; "" if there are none."""
+    """Counts by reason in one line, most first, such as "12 ignored by .gitignore, 3 binary"; "" for nothing."""
     counts = Counter(one.reason for one in skipped)
-    return ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=lambda one: (-one[1], one)))
+    return ", ".join(
+        f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=lambda one: (-one[1], one))
+    )
 
 
 def status_of(target: Target) -> FolderStatus:

@@ -37,6 +37,8 @@ class IndexDescription:
         dimension: D, the length of a vector.
         adjoin: the version of Adjoin that wrote it.
         version: number of the version; each refresh that changes something adds 1. 0 until the first is complete.
+        stamp: what the file system says of the model, see `Encoder.stamp`; empty if unknown. While it is the same,
+            the fingerprint is, and the weights need not be hashed.
     """
 
     format: int
@@ -46,6 +48,7 @@ class IndexDescription:
     dimension: int
     adjoin: str
     version: int
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ class Writer(Protocol):
         """Put files aside for the next version. A kill does not lose them, except those of the last call."""
 
     def publish(
-        self, root: str, model: str, *, removed: Sequence[str], restated: Sequence[FileRecord]
+        self, root: str, model: str, *, stamp: str = "", removed: Sequence[str], restated: Sequence[FileRecord]
     ) -> IndexDescription:
         """Make the next version: take what was staged, remove files, update records of unchanged files."""
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
-from adjoin.model.build import build_body, build_untrained_table
 from adjoin.model.description import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model
+from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model, stamp_of
+from adjoin.model.mapped import map_tensors
 from adjoin.model.start import Start
 from adjoin.model.static import StaticTable, read_tensors
 from adjoin.tokens import FILE as TOKENIZER_FILE
@@ -103,7 +103,7 @@ class Encoder:
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
-            body: EmbeddingModel = StaticTable(read_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
         else:
             body = _load_transformer_body(folder)
         _check_parts_fit(folder, body, tokenizer, description)
@@ -119,6 +119,8 @@ class Encoder:
         Raises:
             AdjoinError: there is no model at `path`, or the checkpoint that it started from is no longer there.
         """
+        from adjoin.model.build import build_body, build_untrained_table
+
         folder = locate_model(path)
         description = Description.read(folder)
         start = Start.from_json(description.start)
@@ -153,6 +155,20 @@ class Encoder:
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
         return fingerprint_of(self._folder)
+
+    @cached_property
+    def stamp(self) -> str:
+        """Place, size, time and inode of the hashed files, hashed, 32 hexadecimal digits; it reads no file.
+
+        Who keeps it beside a fingerprint need not hash the weights again: while the stamp is the same, the
+        fingerprint is. Another stamp says nothing, as after a copy; then compare the fingerprint.
+
+        Raises:
+            AdjoinError: the model was not loaded from a folder.
+        """
+        if self._folder is None:
+            raise AdjoinError("this model has no stamp: it was not loaded from a folder")
+        return stamp_of(self._folder)
 
     def encode(
         self,

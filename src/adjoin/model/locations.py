@@ -60,10 +60,31 @@ def fingerprint_of(folder: Path) -> str:
         OSError: one of the files cannot be read.
     """
     digest = hashlib.blake2b(digest_size=8)
-    for path in (*(quantized_files(folder) or [folder / WEIGHTS_FILE]), folder / TOKENIZER_FILE):
+    for path in _hashed_files(folder):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "blake2b").digest())
     return digest.hexdigest()
+
+
+def stamp_of(folder: Path) -> str:
+    """Return a hash of place, size, time and inode of the files that `fingerprint_of` hashes.
+
+    No file is read. While the stamp is the same, the fingerprint is. Another stamp says nothing, as after a copy:
+    compare the fingerprint then.
+
+    Raises:
+        OSError: one of the files is missing.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for path in _hashed_files(folder.resolve()):
+        state = path.stat()
+        line = f"{path}\0{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _hashed_files(folder: Path) -> list[Path]:
+    return [*(quantized_files(folder) or [folder / WEIGHTS_FILE]), folder / TOKENIZER_FILE]
 
 
 def portable_name(model: str | Path) -> str:

@@ -22,12 +22,14 @@ are concatenated, so a cosine similarity is the mean of theirs.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.blas import one_thread
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Ragged
 from adjoin.vectors import unit_rows
@@ -37,6 +39,9 @@ VECTORS, WEIGHTS, POSITIONS, START_WEIGHTS = "vectors", "weights", "places", "st
 SCALES, OPENINGS, BEFORE, AFTER, HIDDEN, OUTPUT = "scales", "openings", "before", "after", "hidden", "output"
 NEEDED = (VECTORS, WEIGHTS, POSITIONS)
 WEIGHTED_POSITIONS = 32  # distinct tokens from this position on share the last weight
+# Texts that go through the layer together, filled up with zeros: a product of other sizes may round differently,
+# and a text must not depend on the others. 32 rows take 13% less time a text, but twice as long for one text.
+BLOCK_ROWS = 16
 MAX_LOG_SHIFT = 4.0  # bound of what neighbouring tokens add to the logarithm of a token's weight
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -187,6 +192,10 @@ class StaticTable:
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
         roles_N = None if symmetric else np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
+        with one_thread():
+            return self._embed(tokens, roles_N)
+
+    def _embed(self, tokens: Ragged, roles_N: NDArray[np.int64] | None) -> NDArray[np.float32]:
         heads = [
             (self.layout.head(head), self._weights(tokens, roles_N, head)) for head in range(self.layout.heads)
         ]
@@ -242,11 +251,37 @@ class StaticTable:
             return unit_BW
         hidden_HW, output_WH = self.hidden_KHW[head], self.output_KWH[head]
         scaled_BW = unit_BW * np.float32(self.layout.width**0.5)
+        rows = BLOCK_ROWS if self._rows_are_alike else 1
         result_BW = np.empty_like(scaled_BW)
-        for row, scaled_W in enumerate(scaled_BW):  # row by row: a product of many rows may round differently
-            inner_H = hidden_HW @ scaled_W
-            result_BW[row] = scaled_W + output_WH @ (inner_H / (1 + np.exp(-inner_H)))
+        block_RW = np.zeros((rows, self.layout.width), np.float32)
+        for start in range(0, len(scaled_BW), rows):
+            part_BW = scaled_BW[start : start + rows]
+            block_RW[: len(part_BW)] = part_BW
+            block_RW[len(part_BW) :] = 0
+            outer_WR = _layer(hidden_HW, output_WH, block_RW)
+            result_BW[start : start + rows] = part_BW + outer_WR.T[: len(part_BW)]
         return result_BW
+
+    @cached_property
+    def _rows_are_alike(self) -> bool:
+        """Whether equal rows of a block get equal bits from the layer, wherever they stand; measured, 1 ms.
+
+        OpenBLAS' kernel for Haswell and Zen computes the rows of a block of 32 in two ways, those of 16 in one.
+        """
+        assert self.hidden_KHW is not None
+        assert self.output_KWH is not None
+        row_W = np.linspace(-1, 1, self.layout.width, dtype=np.float32) ** 3
+        outer_WR = _layer(self.hidden_KHW[0], self.output_KWH[0], np.tile(row_W, (BLOCK_ROWS, 1)))
+        return bool((outer_WR == outer_WR[:, :1]).all())
+
+
+def _layer(
+    hidden_HW: NDArray[np.float32], output_WH: NDArray[np.float32], rows_RW: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What a layer adds to rows (W, R)."""
+    inner_HR = hidden_HW @ rows_RW.T
+    added_WR: NDArray[np.float32] = output_WH @ (inner_HR / (1 + np.exp(-inner_HR)))
+    return added_WR
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:

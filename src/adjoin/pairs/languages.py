@@ -70,7 +70,8 @@ class Language:
         above: node types that may stand between a function and its documentation, including comments.
         passes: containers whose documentation belongs to their first child: an export, a declaration.
         statements: those of `passes` that are part of the implementation: "const add = (a, b) => ...".
-        implementation: takes one of `functions` and the source. It returns the node with the body, or None if it is no function.
+        implementation: takes one of `functions` and the source. It returns the node with the body, or None if it
+            is no function.
         name_of: takes a function or scope and the source, and returns its name.
         test_mark: matches an annotation above a function or module that is a test.
         grammar_function: the function of the grammar's module that returns the language.

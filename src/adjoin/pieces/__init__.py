@@ -5,12 +5,12 @@ Parsers are imported when a file is split, not with this package.
 
 from typing import TYPE_CHECKING, Any
 
-from adjoin.pieces.piece import Piece
+from adjoin.pieces.piece import Piece, encoded_text
 
 if TYPE_CHECKING:
     from adjoin.pieces.splitting import pieces_of
 
-__all__ = ["Piece", "pieces_of"]
+__all__ = ["Piece", "encoded_text", "pieces_of"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name

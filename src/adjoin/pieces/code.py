@@ -11,6 +11,7 @@ Every line with a letter is in exactly one piece, so that it can be found.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -21,7 +22,8 @@ from adjoin.pairs.functions import code_without
 from adjoin.pairs.parsing import parsed_by
 from adjoin.pieces.cutting import cut_lines, cut_node
 from adjoin.pieces.definitions import Definition, definitions
-from adjoin.pieces.grammars import Grammar, grammar_for
+from adjoin.pieces.grammar import Grammar
+from adjoin.pieces.grammars import grammar_for
 from adjoin.pieces.piece import FUNCTION, LINES, Piece
 from adjoin.tally import Tally
 from adjoin.texts import valid_unicode
@@ -29,6 +31,7 @@ from adjoin.texts import valid_unicode
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+TINY = 80  # characters of lines that are merged with what follows, or what they close, whatever its size
 MERGED = 800  # characters of neighbours that are merged into one piece
 LONGEST = 4000  # characters of a definition in one piece; one vector represents a longer one poorly
 PART = 1600  # characters of a part of what is longer, and of lines between definitions: about one screen
@@ -45,6 +48,8 @@ class _Part:
     symbols: tuple[str, ...]
     inside: int  # identity of what is around it; only parts of the same are merged
     embedded: str | None = None  # of a whole function
+    header: bool = False  # the first lines of what is around it
+    closing: bool = False  # its last lines, such as `end`
 
 
 def code_pieces(
@@ -97,13 +102,24 @@ class _Source:
         """Merge neighbours and make pieces."""
         pieces, group = [], [_Part(0, 0, "", "", (), -1)]
         for part in self._trimmed(parts):
-            if part.inside == group[-1].inside and self.size(group[0].first, part.end) <= MERGED:
+            together = part.inside == group[-1].inside
+            if (
+                (together and self.size(group[0].first, part.end) <= MERGED)
+                or self._opens(group, part, together)
+                or (part.closing and self.size(part.first, part.end) <= TINY and group[-1].kind)
+            ):
                 group.append(part)
                 continue
             pieces.append(group)
             group = [part]
         pieces.append(group)
         return [self._piece(group) for group in pieces[1:]]
+
+    def _opens(self, group: list[_Part], part: _Part, together: bool) -> bool:
+        """Whether these few lines mean little without what follows: `private:`, or the header of a namespace."""
+        if self.size(group[0].first, group[-1].end) > TINY or not group[0].kind:
+            return False
+        return all(one.header or (together and one.kind == LINES) for one in group)
 
     def _trimmed(self, parts: list[_Part]) -> Iterator[_Part]:
         """Parts without empty lines at their ends; those without a letter are left out."""
@@ -118,20 +134,21 @@ class _Source:
 
     def _piece(self, group: list[_Part]) -> Piece:
         first, end = group[0].first, group[-1].end
-        named = [part for part in group if part.symbols] or group[:1]
+        named = [part for part in group if part.kind != LINES] or group[:1]
+        main = max(named, key=lambda part: part.end - part.first)
         name = ", ".join(dict.fromkeys(part.name for part in named))
         symbols = tuple(dict.fromkeys(symbol for part in group for symbol in part.symbols))
         text = "\n".join(self.lines[first:end])
-        embedded = "\n".join(self._embedded(part) for part in group)
+        embedded = "\n".join(self._embedded(part) for part in group if part is group[0] or not part.closing)
         span = (self.first_line + first, self.first_line + end - 1)
-        return Piece(self.path, self.language, named[0].kind, name, *span, text, embedded, symbols)
+        return Piece(self.path, self.language, main.kind, name, *span, text, embedded, symbols)
 
     def _embedded(self, part: _Part) -> str:
         """What the encoder reads of a part: a function as in training, else the text below the name around it."""
         if part.embedded is not None:
             return part.embedded
         text = "\n".join(self.lines[part.first : part.end])
-        named = part.name and (part.kind == FUNCTION or not part.symbols)
+        named = part.name and (part.kind in (FUNCTION, LINES) or not part.symbols)
         return f"{part.name}\n{text}" if named else text
 
 
@@ -168,7 +185,9 @@ class _Layout:
             else:
                 yield from self._whole(definition, inside)
             first = definition.end
-        yield from self._between(first, end, node, around, inside)
+        for part in self._between(first, end, node, around, inside):
+            part.closing = around is not None
+            yield part
 
     def _between(
         self, first: int, end: int, node: "Node", around: Definition | None, inside: int
@@ -176,15 +195,17 @@ class _Layout:
         """Parts of lines that are in no definition, or only in the one around them: its header, its end."""
         if first >= end:
             return
-        header = around is not None and first == around.first
-        kind = around.kind if around is not None and header else LINES
-        name = around.name if around is not None else ""
-        symbols = _symbols(around, members=False) if around is not None and header else ()
+        kind, name, header = LINES, "", False
+        symbols: tuple[str, ...] = ()
+        if around is not None:
+            name, header = around.name, first == around.first
+        if around is not None and header:
+            kind, symbols = around.kind, _symbols(around, members=False)
         spans = [(first, end)]
         if self.source.size(first, end) > PART:
             spans = cut_node(node, self.source.lines, self.source.sizes, first, end, PART)
         for index, (start, stop) in enumerate(spans):
-            yield _Part(start, stop, kind, name, symbols if index == 0 else (), inside)
+            yield _Part(start, stop, kind, name, symbols if index == 0 else (), inside, header=header)
 
     def _whole(self, definition: Definition, inside: int) -> Iterator[_Part]:
         """A definition as one part or, if it is long, as several."""
@@ -208,14 +229,18 @@ class _Layout:
         nodes = grammar.documentation(definition.node, definition.above, code)
         comments = (code[node.start_byte : node.end_byte].decode("utf-8", "replace") for node in nodes)
         docstring = grammar.clean("\n".join(comments)) if nodes else ""
-        implementation = code_without(definition.text, nodes if docstring else [], code)
+        if definition.whole:
+            implementation = code_without(definition.text, nodes if docstring else [], code)
+        else:
+            start = definition.node.start_point[0]
+            implementation = textwrap.dedent("\n".join(self.source.lines[start : definition.end]))
         signature, _, body = implementation.partition("\n")
         return "\n".join(part for part in (signature, summary(docstring), body) if part)
 
 
 def _symbols(definition: Definition, *, members: bool = True) -> tuple[str, ...]:
     """The unqualified names that a definition's lines define."""
-    names = [_UNQUALIFIED.split(definition.name)[-1]]
+    names = [name for name in _UNQUALIFIED.split(definition.name)[-1].split(", ") if " " not in name]
     for other in [*definition.others, *(definition.members if members else [])]:
         names += _symbols(other)
     return tuple(dict.fromkeys(name for name in names if name))

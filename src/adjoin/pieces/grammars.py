@@ -4,121 +4,9 @@ A new language is one row in `_ROWS`, its suffixes in corpus/code_languages.py, 
 names in tests/pieces/samples/. A language without a row is split into windows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from adjoin.errors import AdjoinError
-from adjoin.pairs.documentation import lines_above
-from adjoin.pairs.languages import LANGUAGES, parser_for
-from adjoin.pieces import names
-from adjoin.pieces.comments import plain_comment
-from adjoin.pieces.loading import bundled_parser
-from adjoin.pieces.names import Reader
-
-if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
-
-# Roles of node types besides the kinds of definitions. They are compared by identity.
-ABOVE, CONTAINER, WRAPPER = "(above)", "(container)", "(wrapper)"
-LEAVES = frozenset({"function", "macro", "type"})  # kinds whose inside is not searched for definitions
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    """How to find the definitions of one programming language.
-
-    Attributes:
-        name: as in `Piece.language`; a dialect ("tsx") has a row of its own.
-        bundled: the grammar's name in semble-grammars; empty if pairs/languages.py has the language's own wheel.
-        kinds: node types that are definitions → their kind: "function", "class", "constant" ...
-        containers: node types that are searched for definitions. Other nodes are not entered.
-        wrappers: those of `containers` whose lines belong to the definition inside: decorators, `template <T>`.
-        statements: those of `wrappers` that belong to a function's code as well: `const add = (a, b) => ...`.
-        above: comments and annotations; those directly above a definition belong to it.
-        read: takes a definition's node, the source and its kind. Returns the kind and the unqualified name, or
-            None if this node defines nothing. Its lines then belong to what is around it.
-        documentation: takes a function's node, the nodes above it and the source. Returns the nodes of its
-            documentation.
-        clean: takes the source of those nodes and returns plain text.
-        roles: node type → its role in the search, made of the fields above.
-    """
-
-    name: str
-    bundled: str
-    kinds: Mapping[str, str]
-    containers: frozenset[str]
-    wrappers: frozenset[str] = frozenset()
-    statements: frozenset[str] = frozenset()
-    above: frozenset[str] = frozenset({"comment"})
-    read: Reader = names.by_field
-    documentation: Callable[["Node", Sequence["Node"], bytes], list["Node"]] = lines_above
-    clean: Callable[[str], str] = plain_comment
-    roles: Mapping[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        roles = dict.fromkeys(self.containers | {"ERROR"}, CONTAINER)
-        roles |= dict.fromkeys(self.wrappers, WRAPPER)
-        roles |= dict.fromkeys(self.above, ABOVE)
-        object.__setattr__(self, "roles", roles | dict(self.kinds))
-
-    def parser(self) -> "Parser | None":
-        """Return the parser, or None if the grammar is not installed."""
-        if self.bundled:
-            return bundled_parser(self.bundled)
-        try:
-            return parser_for(self.name)
-        except AdjoinError:
-            return None
-
-
-def _kinds(rows: str) -> dict[str, str]:
-    """Read "function: a b; class: c" into {"a": "function", "b": "function", "c": "class"}."""
-    kinds: dict[str, str] = {}
-    for row in rows.split(";"):
-        kind, _, types = row.partition(":")
-        kinds |= dict.fromkeys(types.split(), kind.strip())
-    return kinds
-
-
-def _types(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _row(
-    name: str,
-    kinds: str,
-    inside: str,
-    *,
-    bundled: str = "",
-    wrappers: str = "",
-    above: str = "comment",
-    read: Reader = names.by_field,
-) -> Grammar:
-    """A language whose grammar is in semble-grammars, under its own name unless `bundled` says another."""
-    containers, around = _types(inside), _types(wrappers)
-    return Grammar(
-        name, bundled or name, _kinds(kinds), containers | around, around, above=_types(above), read=read
-    )
-
-
-def _mined(name: str, kinds: str, inside: str = "", *, wrappers: str = "", read: Reader | None = None) -> Grammar:
-    """A language that is mined too: what its functions are, and their documentation, says pairs/languages.py."""
-    row = LANGUAGES[name]
-    around = _types(wrappers) | row.statements
-    return Grammar(
-        name,
-        "",
-        dict.fromkeys(row.functions, "function") | _kinds(kinds),
-        row.containers | _types(inside) | around,
-        around,
-        row.statements,
-        row.above,
-        read or names.mined(row),
-        row.documentation,
-        row.clean,
-    )
-
+from adjoin.pieces.grammar import Grammar, bundled_row, mined_row
+from adjoin.pieces.naming import c_family, functional, scripting
+from adjoin.pieces.naming.common import named_by
 
 _SCRIPT = "class: class_declaration class"
 _TYPESCRIPT = (
@@ -127,51 +15,52 @@ _TYPESCRIPT = (
 )
 
 _C_INSIDE = (
-    "translation_unit preproc_if preproc_ifdef preproc_else preproc_elif linkage_specification declaration_list"
+    "translation_unit preproc_if preproc_ifdef preproc_else preproc_elif linkage_specification declaration_list "
+    "function_definition compound_statement labeled_statement"  # only if a macro has misled the parser
 )
 
 _ROWS = (
-    _mined(
+    mined_row(
         "python",
         "class: class_definition; constant: assignment; type: type_alias_statement",
         "expression_statement",
         wrappers="decorated_definition",
     ),
-    _mined(
+    mined_row(
         "java",
         "class: class_declaration record_declaration; enum: enum_declaration; "
         "interface: interface_declaration annotation_type_declaration; constant: field_declaration",
         "annotation_type_body",
     ),
-    _mined("javascript", _SCRIPT, wrappers="export_statement"),
-    _mined("typescript", _TYPESCRIPT, wrappers="export_statement ambient_declaration"),
-    _mined("tsx", _TYPESCRIPT, wrappers="export_statement ambient_declaration"),
-    _mined(
+    mined_row("javascript", _SCRIPT, wrappers="export_statement"),
+    mined_row("typescript", _TYPESCRIPT, wrappers="export_statement ambient_declaration"),
+    mined_row("tsx", _TYPESCRIPT, wrappers="export_statement ambient_declaration"),
+    mined_row(
         "php",
         "class: class_declaration trait_declaration; interface: interface_declaration; enum: enum_declaration; "
         "constant: const_element property_element",
         "const_declaration property_declaration",
     ),
-    _mined("ruby", "class: class; module: module; constant: assignment"),
-    _mined(
+    mined_row("ruby", "class: class; module: module; constant: assignment"),
+    mined_row(
         "go",
         "type: type_spec type_alias; constant: const_spec var_spec",
         "type_declaration const_declaration var_declaration var_spec_list",
     ),
-    _mined(
+    mined_row(
         "rust",
         "class: struct_item union_item impl_item; interface: trait_item; enum: enum_item; type: type_item; "
         "module: mod_item; macro: macro_definition; constant: const_item static_item",
         "foreign_mod_item",
     ),
-    _row(
+    bundled_row(
         "c",
         "function: function_definition; class: struct_specifier union_specifier; enum: enum_specifier; "
         "type: type_definition; macro: preproc_def preproc_function_def; constant: declaration",
         _C_INSIDE,
-        read=names.c_definition,
+        read=c_family.c_definition,
     ),
-    _row(
+    bundled_row(
         "cpp",
         "function: function_definition; class: class_specifier struct_specifier union_specifier; "
         "enum: enum_specifier; type: type_definition alias_declaration concept_definition; "
@@ -179,9 +68,9 @@ _ROWS = (
         "constant: declaration field_declaration; module: namespace_definition",
         f"{_C_INSIDE} field_declaration_list",
         wrappers="template_declaration",
-        read=names.c_definition,
+        read=c_family.c_definition,
     ),
-    _row(
+    bundled_row(
         "csharp",
         "function: method_declaration constructor_declaration destructor_declaration operator_declaration "
         "conversion_operator_declaration indexer_declaration local_function_statement; "
@@ -190,16 +79,202 @@ _ROWS = (
         "constant: property_declaration field_declaration event_field_declaration event_declaration; "
         "module: namespace_declaration",
         "compilation_unit declaration_list preproc_if preproc_else preproc_elif preproc_region global_statement",
-        read=names.csharp_definition,
+        read=c_family.csharp_definition,
     ),
-    _row(
+    bundled_row(
         "kotlin",
         "function: function_declaration secondary_constructor anonymous_initializer; "
         "class: class_declaration object_declaration companion_object; "
         "type: type_alias; constant: property_declaration",
         "source_file class_body enum_class_body",
         above="line_comment block_comment",
-        read=names.kotlin_definition,
+        read=c_family.kotlin_definition,
+    ),
+    bundled_row(
+        "objectivec",
+        "function: function_definition method_definition method_declaration; class: class_interface "
+        "class_implementation category_interface struct_specifier union_specifier; enum: enum_specifier; "
+        "interface: protocol_declaration; type: type_definition; macro: preproc_def preproc_function_def; "
+        "constant: declaration property_declaration",
+        f"{_C_INSIDE} implementation_definition",
+        bundled="objc",
+        read=c_family.objectivec_definition,
+    ),
+    bundled_row(
+        "swift",
+        "function: function_declaration init_declaration deinit_declaration subscript_declaration "
+        "protocol_function_declaration; class: class_declaration; interface: protocol_declaration; "
+        "type: typealias_declaration associatedtype_declaration; "
+        "constant: property_declaration protocol_property_declaration",
+        "source_file class_body enum_class_body protocol_body",
+        above="comment multiline_comment",
+        read=c_family.swift_definition,
+    ),
+    bundled_row(
+        "zig",
+        "function: function_declaration test_declaration; constant: variable_declaration",
+        "source_file struct_declaration enum_declaration union_declaration block expression_statement "
+        "return_expression",
+        read=c_family.zig_definition,
+    ),
+    bundled_row(
+        "scala",
+        "function: function_definition function_declaration; class: class_definition object_definition "
+        "package_object given_definition; interface: trait_definition; enum: enum_definition; "
+        "type: type_definition; constant: val_definition var_definition val_declaration var_declaration",
+        "compilation_unit package_clause template_body with_template_body enum_body extension_definition",
+        above="comment block_comment",
+        read=scripting.scala_definition,
+    ),
+    bundled_row(
+        "dart",
+        "function: function_signature method_signature getter_signature setter_signature; "
+        "class: class_definition mixin_declaration extension_declaration extension_type_declaration; "
+        "enum: enum_declaration; type: type_alias; "
+        "constant: declaration static_final_declaration_list initialized_identifier_list",
+        "program class_body extension_body enum_body",
+        above="comment documentation_comment annotation",
+        read=scripting.dart_definition,
+        tails="function_body",
+    ),
+    bundled_row(
+        "groovy",
+        "function: function_definition function_declaration; class: class_definition; constant: declaration",
+        "source_file closure",
+        above="comment groovy_doc",
+        read=scripting.groovy_definition,
+    ),
+    bundled_row(
+        "solidity",
+        "function: function_definition constructor_definition modifier_definition fallback_receive_definition; "
+        "class: contract_declaration library_declaration struct_declaration; interface: interface_declaration; "
+        "enum: enum_declaration; type: event_definition error_declaration; "
+        "constant: state_variable_declaration constant_variable_declaration",
+        "source_file contract_body",
+        read=c_family.solidity_definition,
+    ),
+    bundled_row(
+        "lua",
+        "function: function_declaration; constant: assignment_statement field",
+        "chunk variable_declaration expression_list table_constructor return_statement do_statement",
+        wrappers="variable_declaration",
+        read=scripting.lua_definition,
+    ),
+    bundled_row(
+        "r",
+        "constant: binary_operator call argument",
+        "program call arguments argument",
+        read=scripting.r_definition,
+    ),
+    bundled_row(
+        "julia",
+        "function: function_definition; class: struct_definition; macro: macro_definition; "
+        "type: abstract_definition primitive_definition; constant: assignment; module: module_definition; "
+        "enum: macrocall_expression",
+        "source_file block macrocall_expression macro_argument_list if_statement",
+        wrappers="const_statement macrocall_expression macro_argument_list",
+        above="line_comment block_comment string_literal",
+        read=functional.julia_definition,
+    ),
+    bundled_row(
+        "perl",
+        "function: function_definition; module: package_statement; "
+        "constant: use_constant_statement binary_expression",
+        "source_file block",
+        above="comments pod_statement",
+        read=scripting.perl_definition,
+    ),
+    bundled_row(
+        "shell",
+        "function: function_definition; constant: variable_assignment",
+        "program declaration_command if_statement else_clause elif_clause",
+        bundled="bash",
+    ),
+    bundled_row(
+        "bash",
+        "function: function_definition; constant: variable_assignment",
+        "program declaration_command if_statement else_clause elif_clause",
+    ),
+    bundled_row(
+        "powershell",
+        "function: function_statement class_method_definition; class: class_statement; enum: enum_statement; "
+        "constant: assignment_expression",
+        "program statement_list pipeline",
+        read=scripting.powershell_definition,
+    ),
+    bundled_row(
+        "vim",
+        "function: function_definition; constant: let_statement; macro: command_statement",
+        "script_file if_statement body",
+        read=named_by("function_declaration .name", ".name", "scoped_identifier", "identifier"),
+    ),
+    bundled_row(
+        "sql",
+        "function: create_function create_procedure create_trigger; "
+        "class: create_table create_view create_materialized_view; type: create_type create_index "
+        "create_sequence create_schema create_database create_role",
+        "program statement block",
+        wrappers="statement",
+        above="comment marginalia",
+        read=scripting.sql_definition,
+    ),
+    bundled_row(
+        "elixir",
+        "function: call; constant: unary_operator",
+        "source call do_block",
+        read=functional.elixir_definition,
+        clauses=True,
+        documentation=functional.elixir_documentation,
+    ),
+    bundled_row(
+        "erlang",
+        "function: fun_decl spec; class: record_decl; type: type_alias opaque callback; macro: pp_define; "
+        "module: module_attribute",
+        "source_file",
+        read=functional.erlang_definition,
+        clauses=True,
+    ),
+    bundled_row(
+        "haskell",
+        "function: function bind signature foreign_import; class: data_type newtype class instance; "
+        "type: type_synomym type_family kind_signature pattern_synonym",
+        "haskell declarations class_declarations instance_declarations imports",
+        above="comment haddock pragma",
+        read=functional.haskell_definition,
+        clauses=True,
+    ),
+    bundled_row(
+        "ocaml",
+        "function: let_binding external value_specification method_definition; type: type_binding "
+        "exception_definition; module: module_binding; interface: module_type_definition; "
+        "class: class_binding class_type_binding",
+        "compilation_unit value_definition type_definition module_definition class_definition "
+        "class_type_definition structure signature object_expression",
+        read=functional.ocaml_definition,
+    ),
+    bundled_row(
+        "clojure",
+        "function: list_lit",
+        "source read_cond_lit",
+        read=functional.clojure_definition,
+        documentation=functional.clojure_documentation,
+    ),
+    bundled_row(
+        "fortran",
+        "function: subroutine function; class: derived_type_definition; module: module submodule program; "
+        "interface: interface; constant: variable_declaration",
+        "translation_unit internal_procedures",
+        read=named_by(
+            "module_statement name",
+            "submodule_statement name",
+            "program_statement name",
+            "subroutine_statement .name",
+            "function_statement .name",
+            "derived_type_statement type_name",
+            "interface_statement name",
+            "init_declarator identifier",
+            "identifier",
+        ),
     ),
 )
 

@@ -33,3 +33,15 @@ class Piece:
     text: str
     embedded: str
     symbols: tuple[str, ...] = ()
+
+
+def encoded_text(piece: Piece) -> str:
+    """The text whose vector finds a piece: its folder, its file, its name, then `Piece.embedded`.
+
+    Questions name what a file is about, and a file's name often says it where no piece does. Over 254 questions
+    about 13 repositories, vectors alone have nDCG@10 0.834 with these words in front and 0.756 without
+    (docs/ranking.md).
+    """
+    *folders, file = piece.path.replace("!", "/").split("/")
+    stem = file.lstrip(".").rpartition(".")[0] or file
+    return f"{' '.join((*folders[-1:], stem, piece.name)).strip()}\n{piece.embedded}"

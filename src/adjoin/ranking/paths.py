@@ -16,10 +16,10 @@ class PathWords:
     """The stemmed words of a path.
 
     Attributes:
-        stem: words of the file's name without its suffixes.
+        stem: words of the file's name without its last suffix.
         parent: words of the folder that holds it.
         folders: words of all its folders, the parent's included.
-        name: the file's name without suffixes, as `names.joined` writes it.
+        name: the file's name without its last suffix, as `names.joined` writes it.
     """
 
     stem: tuple[str, ...]
@@ -37,13 +37,11 @@ class PathWords:
 def path_words(path: str) -> PathWords:
     """Split a path with forward slashes into its stemmed words.
 
-    A file that is named like its folder's door (`index`, `mod`, `__init__`) has the folder's words as its stem.
-
     Raises:
         AdjoinError: PyStemmer is not installed.
     """
     *folders, file = path.replace("!", "/").split("/")
-    stem = file.lstrip(".").split(".", 1)[0]
+    stem = file.lstrip(".").rpartition(".")[0] or file  # "SqlMapper.Identity.cs" is more than "SqlMapper"
     parent = folders[-1] if folders else ""
     inner = tuple(dict.fromkeys(word for folder in folders for word in name_stems(folder)))
     return PathWords(name_stems(stem), name_stems(parent), inner, joined(stem))

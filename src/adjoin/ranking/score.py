@@ -41,12 +41,12 @@ DENSE, LEXICAL, HYBRID = "dense", "lexical", "hybrid"
 
 
 def _dense() -> dict[str, float]:
-    return {WORDS: 0.5, SYMBOL: 0.3, ERROR: 0.3, PATH: 0.3}
+    return {WORDS: 0.6, SYMBOL: 0.3, ERROR: 0.3, PATH: 0.3}
 
 
 def _kinds() -> dict[str, float]:
-    factors = {TEST: 0.6, EXAMPLE: 0.8, BENCHMARK: 0.8, OLD: 0.8, FOREIGN: 0.8, LOCALE: 0.8}
-    return factors | {DOCUMENT: 0.8, DECLARATION: 0.7, DOOR: 0.7}
+    kinds = (EXAMPLE, BENCHMARK, OLD, FOREIGN, LOCALE, DOCUMENT, DECLARATION, DOOR)
+    return {TEST: 0.6} | dict.fromkeys(kinds, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class Weights:
     """
 
     dense: Mapping[str, float] = field(default_factory=_dense)
-    definition: float = 0.2
-    name: float = 0.1
+    definition: float = 0.3
+    name: float = 0.3
     phrase: float = 0.5
     place: float = 2.0
-    stem: float = 0.4
-    exact: float = 0.2
-    folders: float = 0.2
-    coherence: float = 0.2
+    stem: float = 0.3
+    exact: float = 0.3
+    folders: float = 0.3
+    coherence: float = 0.3
     repeated: float = 0.5
     kinds: Mapping[str, float] = field(default_factory=_kinds)
     floor: float = 0.0

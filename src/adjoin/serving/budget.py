@@ -13,7 +13,7 @@ FEWEST_TOKENS = 60  # of a piece: its heading and a few lines; below that a resu
 
 
 def estimated_tokens(text: str) -> int:
-    """Estimate how many tokens an assistant reads: UTF-8 bytes divided by 3, rounded up. Rather too many than few."""
+    """Estimate how many tokens an assistant reads, rather too many than few: UTF-8 bytes divided by 3."""
     return ceil(len(text.encode(errors="replace")) / BYTES_PER_TOKEN)
 
 
@@ -96,7 +96,11 @@ def _written(passage: Passage, most: int | None = None) -> str:
     fence = "`" * max(3, 1 + max((_run_of_ticks(line) for line in lines), default=0))
     shown = len(lines)
     while True:
-        left = f"[{len(lines) - shown} more lines: {_rest(passage, shown, len(lines))}]\n" if shown < len(lines) else ""
+        left = (
+            f"[{len(lines) - shown} more lines: {_rest(passage, shown, len(lines))}]\n"
+            if shown < len(lines)
+            else ""
+        )
         body = "\n".join(lines[:shown])
         text = f"{passage.heading()}\n{fence}{passage.language}\n{body}\n{fence}\n{left}\n"
         if most is None or estimated_tokens(text) <= most:
@@ -108,7 +112,11 @@ def _written(passage: Passage, most: int | None = None) -> str:
 
 def _cut_in_line(passage: Passage, line: str, fence: str, most: int) -> str:
     """A passage of which not even the first line fits."""
-    end = " ...\n" + fence + f"\n[cut within the line: read {passage.file}:{passage.first_line}-{passage.last_line}]\n\n"
+    end = (
+        " ...\n"
+        + fence
+        + f"\n[cut within the line: read {passage.file}:{passage.first_line}-{passage.last_line}]\n\n"
+    )
     head = f"{passage.heading()}\n{fence}{passage.language}\n"
     room = max(0, int((most - estimated_tokens(head + end)) * BYTES_PER_TOKEN) - 2)
     return head + line.encode(errors="replace")[:room].decode(errors="ignore") + end

@@ -1,4 +1,4 @@
-"""How the usual coding assistants are told about `adjoin mcp`. Formats were checked in their documentation in 2026-11."""
+"""How the usual coding assistants are told about `adjoin mcp`. Their documentation was checked in 2026-11."""
 
 import json
 import os
@@ -41,7 +41,10 @@ def configurations(command: Sequence[str]) -> str:
         ("Cursor: .cursor/mcp.json in the repository, or ~/.cursor/mcp.json", _json(common)),
         ("Windsurf: ~/.codeium/windsurf/mcp_config.json", _json(common)),
         ("Gemini CLI: .gemini/settings.json in the repository, or ~/.gemini/settings.json", _json(common)),
-        ("VS Code: .vscode/mcp.json in the repository", _json({"servers": {"adjoin": {"type": "stdio", **server}}})),
+        (
+            "VS Code: .vscode/mcp.json in the repository",
+            _json({"servers": {"adjoin": {"type": "stdio", **server}}}),
+        ),
         ("Zed: settings.json", _json({"context_servers": {"adjoin": {**server, "env": {}}}})),
         (
             "opencode: opencode.json",

@@ -27,17 +27,19 @@ from adjoin.serving.workspace import Progress, Workspace
 DEFAULT_TOKENS = 4000
 DEFAULT_LIMIT = 8
 _INSTRUCTIONS = (
-    "Search the code and documents of this repository by meaning and by words. Ask `search` before reading files or "
-    "running grep when you look for where something is done, defined or described. Ask in plain words, or with the "
-    "name of a symbol, a path or an error message. Each result has path:first-last and its text. A result marked "
-    "(weak) probably does not answer the question."
+    "Search the code and documents of this repository by meaning and by words. Ask `search` before reading files "
+    "or running grep when you look for where something is done, defined or described. Ask in plain words, or with "
+    "the name of a symbol, a path or an error message. Each result has path:first-last and its text. A result "
+    "marked (weak) probably does not answer the question."
 )
 _ANNOTATIONS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 _Result = TypeVar("_Result")
 
 Repository = Annotated[
     str | None,
-    Field(description="Folder to search: one of the repositories of this server or a folder in one. Default: all."),
+    Field(
+        description="Folder to search: one of the repositories of this server or a folder in one. Default: all."
+    ),
 ]
 MaxTokens = Annotated[
     int, Field(ge=FEWEST_TOKENS, description="Most tokens of the answer, by an estimate that is rather high.")
@@ -85,7 +87,8 @@ def build_server(workspace: Workspace) -> "MCPServer[None]":
         query: Annotated[str, Field(description="Plain words, a symbol's name, a path or an error message.")],
         context: "Context[None]",
         paths: Annotated[
-            list[str] | None, Field(description='Only files that match one of these globs; "!glob" leaves files out.')
+            list[str] | None,
+            Field(description='Only files that match one of these globs; "!glob" leaves files out.'),
         ] = None,
         languages: Annotated[
             list[str] | None, Field(description='Only these languages, such as ["python", "go", "markdown"].')
@@ -97,7 +100,12 @@ def build_server(workspace: Workspace) -> "MCPServer[None]":
         """Find code and documents that answer a question. Gives path:first-last, name and text, best first."""
         hits = await working(
             lambda progress: workspace.search(
-                query, paths=paths or (), languages=languages or (), limit=limit, repository=repository, progress=progress
+                query,
+                paths=paths or (),
+                languages=languages or (),
+                limit=limit,
+                repository=repository,
+                progress=progress,
             ),
             context,
         )

@@ -48,3 +48,12 @@ concept Sendable = requires(T t) { t.send(); };
 extern "C" {
 int post_main(int argc, char** argv) { return 0; }
 }
+
+POST_NAMESPACE_BEGIN
+namespace detail {
+class POST_API Reader : public Base {
+ public:
+  int read() { return 1; }
+};
+}  // namespace detail
+POST_NAMESPACE_END

@@ -2,7 +2,6 @@
 
 static const int kLimit = 64;
 
-typedef NS_ENUM(NSInteger, Order) { Newest, Oldest };
 
 /** Who sends. */
 @protocol Sender <NSObject>

@@ -17,7 +17,7 @@ from adjoin.index.postgres.approximate import MOST_SEARCHED, embeddings_of, near
 from adjoin.index.postgres.connecting import REMEDY_READING, server_errors
 from adjoin.index.postgres.rows import key_of
 from adjoin.index.postgres.tables import install_vector
-from adjoin.index.sqlite_snapshot import KEPT_BYTES, SQLiteSnapshot
+from adjoin.index.sqlite.snapshot import KEPT_BYTES, SQLiteSnapshot
 from adjoin.index.store import Filter, Ids, IndexDescription, Scores
 from adjoin.index.words import Row
 from adjoin.ranking.order import best_first
@@ -33,10 +33,10 @@ class PostgresSnapshot(SQLiteSnapshot):
 
     def __init__(self, connection: "Connection", address: StoreAddress, description: IndexDescription) -> None:
         """Wrap a connection in a read transaction. Use `store.snapshot`."""
-        self.description = description
+        unused: Any = connection  # the base's own reading goes through `_rows` and `_read_vectors`
+        super().__init__(unused, Path(), description)
         self._server = connection
         self._address = address
-        self._folder = Path()  # of the SQLite store; nothing is there
 
     def nearest(self, vector_D: NDArray[np.float32], number: int, where: Filter) -> tuple[Ids, Scores]:
         """The ids of the nearest pieces with their cosines, best first, as `Snapshot.nearest`.
@@ -60,7 +60,7 @@ class PostgresSnapshot(SQLiteSnapshot):
 
     def vectors(self, ids: Sequence[int] | Ids) -> NDArray[np.float32]:
         """The vectors of these pieces, float32, shape (K, D)."""
-        if self._is_small:
+        if "_codes" in self.__dict__:  # all are in memory
             return super().vectors(ids)
         ids_K, dimension = np.asarray(ids, np.int64), self.description.dimension
         inside_K = ids_K - (firsts_K := self._blocks[0][self._block_of(ids_K)])
@@ -97,6 +97,10 @@ class PostgresSnapshot(SQLiteSnapshot):
             while rows := cursor.fetchmany(READ_BLOCKS):
                 for scales, codes in rows:
                     yield np.frombuffer(scales, "<f4"), np.frombuffer(codes, np.int8).reshape(-1, dimension)
+
+    @property
+    def _sketch(self) -> None:  # type: ignore[override]
+        """There is none: pgvector's graph has its place."""
 
     @cached_property
     def _embeddings(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from adjoin.index.postgres.rows import key_of
 from adjoin.index.postgres.tables import one_row
-from adjoin.index.sqlite_words import LARGE_SEGMENT, MOST_SEGMENTS, SEGMENT_TERMS
+from adjoin.index.sqlite.segments import LARGE_SEGMENT, MOST_SEGMENTS, SEGMENT_TERMS
 from adjoin.index.words import Row, SegmentBuilder, merged
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from adjoin.index.postgres.connecting import REMEDY_READING, REMEDY_WRITING, ser
 from adjoin.index.postgres.rows import key_of, text_of
 from adjoin.index.postgres.tables import CONTENT, SCHEMA, description_in, has_tables, one_row
 from adjoin.index.postgres.words import WordWriter
-from adjoin.index.sqlite_rows import (
+from adjoin.index.sqlite.rows import (
     BLOCK_PIECES,
     packed_file,
     packed_texts,
@@ -28,7 +28,7 @@ from adjoin.index.sqlite_rows import (
     unpacked_file,
     words_of_path,
 )
-from adjoin.index.sqlite_writer import own_version
+from adjoin.index.sqlite.writer import own_version
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
 
 if TYPE_CHECKING:

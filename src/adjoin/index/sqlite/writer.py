@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adjoin.index.sqlite import (
+from adjoin.index.approximate import APPROXIMATE_FROM, keep_sketch
+from adjoin.index.sqlite.database import (
     APPLICATION,
     DATABASE,
     OF_LANCE,
@@ -18,6 +19,7 @@ from adjoin.index.sqlite import (
     REMEDY_READING,
     REMEDY_WRITING,
     SCHEMA,
+    SKETCH,
     TABLES,
     check_is_ours,
     connect,
@@ -25,9 +27,10 @@ from adjoin.index.sqlite import (
     description_in,
     refuse_what_is_cut_short,
 )
-from adjoin.index.sqlite_pending import Pending
-from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
-from adjoin.index.sqlite_words import WordWriter
+from adjoin.index.sqlite.pending import Pending
+from adjoin.index.sqlite.rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
+from adjoin.index.sqlite.segments import WordWriter
+from adjoin.index.sqlite.snapshot import open_snapshot
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
 
 _RECORD = "path, size, mtime_ns, inode, content, pieces, reason"
@@ -117,7 +120,7 @@ class SQLiteWriter:
         )
 
     def publish(
-        self, root: str, model: str, *, removed: Sequence[str], restated: Sequence[FileRecord]
+        self, root: str, model: str, *, stamp: str = "", removed: Sequence[str], restated: Sequence[FileRecord]
     ) -> IndexDescription:
         """Make the next version in one transaction, as `Writer.publish`."""
         with database_errors(self.folder, "write", REMEDY_WRITING):
@@ -138,7 +141,7 @@ class SQLiteWriter:
                 self._words.write(connection)
                 self._words.merge(connection)
                 before = self.description.version if self.description is not None else 0
-                description = self._describe(connection, root, model, before + 1)
+                description = self._describe(connection, root, model, before + 1, stamp)
             self.description = description
             self._waiting = []
             self._resumed = self._replaces_all = False
@@ -152,6 +155,18 @@ class SQLiteWriter:
         if self._connection is not None and records:
             with database_errors(self.folder, "write", REMEDY_WRITING), _transaction(self._connection):
                 self._restate(self._connection, records)
+
+    def keep_sketch(self) -> None:
+        """Bring the sketch that searches of a large index scan up to date with the version that they read."""
+        if self._connection is None or self.description is None:
+            return
+        with database_errors(self.folder, "read", REMEDY_READING):
+            (pieces,) = self._connection.execute("SELECT total(number) FROM blocks").fetchone()
+        if pieces < APPROXIMATE_FROM:
+            (self.folder / SKETCH).unlink(missing_ok=True)
+            return
+        with open_snapshot(self._connection, self.folder) as version:
+            keep_sketch(self.folder, version)
 
     # -- the database -------------------------------------------------------------------------------------------
 
@@ -181,7 +196,9 @@ class SQLiteWriter:
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute(f"PRAGMA cache_size = -{32 << 10}")  # KiB
 
-    def _describe(self, connection: sqlite3.Connection, root: str, model: str, number: int) -> IndexDescription:
+    def _describe(
+        self, connection: sqlite3.Connection, root: str, model: str, number: int, stamp: str = ""
+    ) -> IndexDescription:
         values: dict[str, Any] = {
             "root": root,
             "model": model,
@@ -189,6 +206,7 @@ class SQLiteWriter:
             "dimension": self._dimension,
             "adjoin": own_version(),
             "version": number,
+            "stamp": stamp,
         }
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
         return IndexDescription(format=FORMAT, **values)
@@ -207,6 +225,7 @@ class SQLiteWriter:
         self._remove_database()
 
     def _remove_database(self) -> None:
+        (self.folder / SKETCH).unlink(missing_ok=True)  # its ids are those of the old database
         for suffix in ("", "-wal", "-shm", "-journal", "-new"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 

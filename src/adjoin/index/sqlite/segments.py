@@ -4,11 +4,11 @@ import sqlite3
 
 import numpy as np
 
-from adjoin.index.sqlite_rows import texts_of
+from adjoin.index.sqlite.rows import texts_of
 from adjoin.index.words import SegmentBuilder, merged
 from adjoin.ranking.lexical import terms
 
-SEGMENT_TERMS = 16_000_000  # terms that are collected before a segment is written: 64 MB, and 400 MB while it is
+SEGMENT_TERMS = 4_000_000  # terms that are collected before a segment is written: 16 MB, and 150 MB while it is
 MOST_SEGMENTS = 12  # a query reads a row of each for every term
 LARGE_SEGMENT = 16_384  # pieces; merging smaller ones takes less than a second
 

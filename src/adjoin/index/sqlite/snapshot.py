@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
-from adjoin.index.path_vocabulary import PathVocabulary
-from adjoin.index.sqlite import REMEDY_READING, database_errors
-from adjoin.index.sqlite_rows import symbol_key, texts_of
+from adjoin.index.approximate import Sketch, read_sketch
+from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
+from adjoin.index.sqlite.path_vocabulary import PathVocabulary
+from adjoin.index.sqlite.rows import symbol_key, texts_of
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.index.words import Row, Words
 from adjoin.ranking.evidence import Candidate
 from adjoin.ranking.order import best_first
 
 KEPT_BYTES = 256 << 20  # vectors of an index up to this size stay in memory between searches
-CHUNK_BYTES = 512 << 10  # of int8 vectors that are made float32 at a time: they stay in a core's cache
+# Of int8 vectors that are made float32 at a time: their 2 MB fit the cache, 16 MB take 2.5 times as long.
+CHUNK_BYTES = 512 << 10
 PIECES_OF_A_PATH = 4  # candidates that a file gives for the words in its path
 
 _NO_IDS = np.empty(0, np.int64)
@@ -31,15 +35,17 @@ class SQLiteSnapshot:
     """One version of an index in SQLite: the read transaction of a connection."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, description: IndexDescription) -> None:
-        """Wrap a connection in a read transaction. Use `sqlite.snapshot`."""
+        """Wrap a connection in a read transaction. Use `open_snapshot`."""
         self.description = description
         self._connection = connection
         self._folder = folder
+        self._last_vector: NDArray[np.float32] | None = None
+        self._last_cosines_N = np.empty(0, np.float32)
 
     def continued(self, earlier: "SQLiteSnapshot | None") -> "SQLiteSnapshot":
         """Take over what an earlier snapshot of the same version has in memory."""
         if earlier is not None and earlier.description == self.description:
-            for name in ("_blocks", "_words", "_codes", "_file_paths", "_texts", "_path_words"):
+            for name in ("_blocks", "_words", "_codes", "_file_paths", "_texts", "_path_words", "_sketch"):
                 if name in earlier.__dict__:
                     self.__dict__[name] = earlier.__dict__[name]
             if "_words" in self.__dict__:
@@ -60,19 +66,21 @@ class SQLiteSnapshot:
         return {row[0]: FileRecord(*row) for row in self._rows(query)}
 
     def nearest(self, vector_D: NDArray[np.float32], number: int, where: Filter) -> tuple[Ids, Scores]:
-        """The ids of the nearest pieces with their cosines, best first. Exact, as `Snapshot.nearest`."""
-        cosines_N = np.empty(len(self._ids_N), np.float32)
-        start = 0
-        for scales_n, codes_nD in self._vector_chunks():
-            end = start + len(scales_n)
-            np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
-            cosines_N[start:end] *= scales_n
-            start = end
-        ids_N = self._ids_N
-        if (wanted_N := self._wanted(where)) is not None:
-            ids_N, cosines_N = ids_N[wanted_N], cosines_N[wanted_N]
+        """The ids of the nearest pieces with their cosines, best first, as `Snapshot.nearest`.
+
+        A large index is searched through its sketch (approximate.py): a few of the nearest may be missing, the
+        cosines are exact. Without a sketch, or with few pieces to choose from, the search is exact.
+        """
+        wanted_N = self._wanted(where)
+        if self._sketch is None:
+            near_N, cosines_N = np.arange(len(self._ids_N)), self._all_cosines(vector_D)
+            if wanted_N is not None:
+                near_N, cosines_N = near_N[wanted_N], cosines_N[wanted_N]
+        else:
+            near_N = self._sketch.nearest(vector_D, number, wanted_N)
+            cosines_N = self.vectors(self._ids_N[near_N]) @ vector_D
         best_K = best_first(cosines_N, number)
-        return ids_N[best_K], cosines_N[best_K]
+        return self._ids_N[near_N[best_K]], cosines_N[best_K]
 
     def matching(self, terms: Sequence[str], number: int, where: Filter) -> tuple[Ids, Scores]:
         """The ids of the best pieces that hold one of the terms with their BM25 scores, as `Snapshot.matching`."""
@@ -97,9 +105,10 @@ class SQLiteSnapshot:
         points: Counter[int] = Counter()
         for word in dict.fromkeys(words):
             best: dict[int, int] = {}
-            for own in self._path_words.matching(word):
-                for file, weight in self._rows("SELECT file, weight FROM paths WHERE word = ?", (own,)):
-                    best[file] = max(best.get(file, 0), weight)
+            named = self._path_words.matching(word)
+            query = f"SELECT file, weight FROM paths WHERE word IN ({_marks(named)})"
+            for file, weight in self._rows(query, named):
+                best[file] = max(best.get(file, 0), weight)
             points.update(best)
         wanted = None if where == EVERYTHING else set(self._files_at(where).tolist())
         files = [file for file in points if wanted is None or file in wanted]
@@ -107,11 +116,10 @@ class SQLiteSnapshot:
         chosen: list[Ids] = []
         left = number
         for file in files:
-            spans = self._rows("SELECT first, number FROM blocks WHERE file = ? ORDER BY first", (file,))
-            ids_k = np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
+            ids_k = self._ids_of(file)
             ids_k = self._filtered(ids_k, where) if where.languages else ids_k
             if vector_D is not None and len(ids_k) > PIECES_OF_A_PATH and self._is_small:
-                ids_k = ids_k[best_first(self.vectors(ids_k) @ vector_D, PIECES_OF_A_PATH)]
+                ids_k = ids_k[np.argsort(-self._cosines(ids_k, vector_D), kind="stable")]
             chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
             left -= len(chosen[-1])
             if left <= 0:
@@ -123,7 +131,7 @@ class SQLiteSnapshot:
     ) -> list[Candidate]:
         """These pieces with texts, cosines and BM25 scores, as `Snapshot.candidates`."""
         ids_K = np.asarray(ids, np.int64)
-        cosines_K = np.zeros(len(ids_K)) if vector_D is None else self.vectors(ids_K) @ vector_D
+        cosines_K = np.zeros(len(ids_K)) if vector_D is None else self._cosines(ids_K, vector_D)
         scores_K = self._words.scores(terms)[ids_K] / self._words.best_score(terms)
         return [
             Candidate(number, path, language, kind, name, tuple(symbols.split()), first, last, cosine, bm25, text)
@@ -155,7 +163,7 @@ class SQLiteSnapshot:
     def vectors(self, ids: Sequence[int] | Ids) -> NDArray[np.float32]:
         """The vectors of these pieces, float32, shape (K, D)."""
         positions_K = np.searchsorted(self._ids_N, np.asarray(ids, np.int64))
-        if self._is_small:
+        if "_codes" in self.__dict__:
             scales_N, codes_ND = self._codes
             return codes_ND[positions_K].astype(np.float32) * scales_N[positions_K, None]
         vectors_KD = np.empty((len(positions_K), self.description.dimension), np.float32)
@@ -170,6 +178,38 @@ class SQLiteSnapshot:
                 codes_nD[inside].astype(np.float32) * np.frombuffer(scales, np.float32)[inside, None]
             )
         return vectors_KD
+
+    def _all_cosines(self, vector_D: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosines of all N pieces; those of the last vector are kept."""
+        if self._last_vector is vector_D:
+            return self._last_cosines_N
+        cosines_N = np.empty(len(self._ids_N), np.float32)
+        start = 0
+        with one_thread():
+            for scales_n, codes_nD in self._vector_chunks():
+                end = start + len(scales_n)
+                np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
+                cosines_N[start:end] *= scales_n
+                start = end
+        self._last_vector, self._last_cosines_N = vector_D, cosines_N
+        return cosines_N
+
+    def _cosines(self, ids: Ids, vector_D: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosines of some pieces."""
+        if self._last_vector is vector_D:
+            cosines_K: NDArray[np.float32] = self._last_cosines_N[np.searchsorted(self._ids_N, ids)]
+            return cosines_K
+        return self.vectors(ids) @ vector_D
+
+    @property
+    def ids_N(self) -> Ids:
+        """The ids of the N pieces, ascending."""
+        return self._ids_N
+
+    @property
+    def lengths_N(self) -> NDArray[np.uint32]:
+        """The number of terms of each piece."""
+        return self._blocks[3]
 
     # -- what is read once --------------------------------------------------------------------------------------
 
@@ -210,6 +250,11 @@ class SQLiteSnapshot:
 
     def _rows_of(self, term: str) -> list[Row]:
         return self._rows("SELECT term, first, number, data FROM postings WHERE term = ?", (term,))
+
+    @cached_property
+    def _sketch(self) -> Sketch | None:
+        """The sketch of a large index; None if all vectors have to be read."""
+        return read_sketch(self._folder, self)
 
     @property
     def _is_small(self) -> bool:
@@ -289,6 +334,12 @@ class SQLiteSnapshot:
     def _block_of(self, ids: Sequence[int] | Ids) -> NDArray[np.int64]:
         return np.searchsorted(self._blocks[0], np.asarray(ids, np.int64), side="right").astype(np.int64) - 1
 
+    def _ids_of(self, file: int) -> Ids:
+        """The ids of a file's pieces, ascending."""
+        first_B, file_B, number_B, _ = self._blocks
+        spans = [(int(first_B[block]), int(number_B[block])) for block in np.flatnonzero(file_B == file)]
+        return np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
+
     def _full_rows(self, ids_K: Ids) -> list[tuple[Any, ...]]:
         """id, path, language, kind, name, symbols, lines and text of pieces, in the given order."""
         ids = ids_K.tolist()
@@ -313,6 +364,18 @@ class SQLiteSnapshot:
             distinct = sorted(set(files))
             known = dict(self._rows(f"SELECT id, path FROM files WHERE id IN ({_marks(distinct)})", distinct))
         return [(file, known[file]) for file in files]
+
+
+@contextmanager
+def open_snapshot(connection: sqlite3.Connection, folder: Path) -> Iterator[SQLiteSnapshot]:
+    """Open a read transaction: whatever is written meanwhile, it sees one version."""
+    with database_errors(folder, "read", REMEDY_READING):
+        connection.execute("BEGIN")
+    try:
+        yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus.git_repository import parse_config, repository_around, repository_at
+from adjoin.corpus.git.repository import parse_config, repository_around, repository_at
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 

@@ -37,11 +37,14 @@ class Repository:
 
 def repository_at(folder: Path) -> Repository | None:
     """Return the repository whose working tree begins at `folder`; None if it has no valid `.git`."""
-    git_dir = _git_dir(folder / ".git")
-    if git_dir is None:
-        return None
-    common = git_dir / _first_line(git_dir / "commondir")  # "" leaves it as it is
-    if not (git_dir / "HEAD").exists() or not (common / "objects").is_dir() or not (common / "refs").is_dir():
+    try:
+        git_dir = _git_dir(folder / ".git")
+        if git_dir is None:
+            return None
+        common = git_dir / _first_line(git_dir / "commondir")  # "" leaves it as it is
+        if not (git_dir / "HEAD").exists() or not (common / "objects").is_dir() or not (common / "refs").is_dir():
+            return None
+    except (OSError, ValueError):  # no permission, a path too long, a NUL in it
         return None
     config = dict([*_user_config(), *_read_config(common / "config")])
     if _is_true(config.get("extensions.worktreeconfig", "")):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adjoin.corpus.git_index import TrackedFiles, UnreadableIndexError, read_index
+from adjoin.corpus.git.index import TrackedFiles, UnreadableIndexError, read_index
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 LONG = "/".join(["folder" * 20] * 40)  # longer than the index has a number for
@@ -83,7 +83,7 @@ def test_a_damaged_index_is_refused_or_read(tmp_path: Path, version: int) -> Non
 
 
 def test_an_index_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adjoin.corpus.git_index.MAX_INDEX_BYTES", 100)
+    monkeypatch.setattr("adjoin.corpus.git.index.MAX_INDEX_BYTES", 100)
     (tmp_path / "index").write_bytes(b"DIRC\0\0\0\2" + bytes(100))
     with pytest.raises(UnreadableIndexError, match="too large"):
         read_index(tmp_path / "index")

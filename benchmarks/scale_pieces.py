@@ -1,0 +1,105 @@
+"""Seeded pieces of code in any number, whose words have a natural frequency, and questions about them.
+
+A piece is a definition of Python's standard library in which names are replaced. The pieces of a file share a topic:
+a few hundred words, drawn from the library's words by their frequency. Frequent words stay, because they are what
+every code has (`self`, `return`, `name`). So document frequencies follow the library's, the vocabulary grows with the
+number of pieces, and neighbouring pieces are alike, as in a repository.
+"""
+
+import re
+import sysconfig
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from adjoin.pieces import Piece
+
+PIECES_PER_FILE = 20
+FREQUENT = 300  # words that are never replaced
+TOPIC_WORDS = 150
+REPLACED = 0.6  # of the words that are not frequent
+NEW = 0.03  # of the replaced ones: a word that the library does not have
+LONGEST = 2_500  # characters of a piece
+
+_definition = re.compile(r"(?m)^(?=[ \t]*(?:async def|def|class)\b)")
+_word = re.compile(r"[A-Za-z]{3,}")
+_name = re.compile(r"(?:def|class)\s+(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The definitions that pieces are made from, and its words, most frequent first, with their frequencies."""
+
+    texts: list[str]
+    words: list[str]
+    cumulative: np.ndarray
+
+
+def read_library() -> Library:
+    """Read the standard library of the running Python."""
+    texts: list[str] = []
+    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
+        if "site-packages" in path.parts or "test" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        texts += [part[:LONGEST] for part in _definition.split(text) if len(part) > 120]
+    counts = Counter(word for text in texts for word in _word.findall(text))
+    words, numbers = zip(*counts.most_common(), strict=True)
+    return Library(texts, list(words), np.cumsum(numbers[FREQUENT:]) / sum(numbers[FREQUENT:]))
+
+
+def files(library: Library, pieces: int, seed: int, start: int = 0) -> Iterator[tuple[str, list[Piece]]]:
+    """Yield files with their pieces until there are `pieces`. The same seed gives the same files.
+
+    Args:
+        library: what they are made from.
+        pieces: how many pieces there are in all.
+        seed: any number.
+        start: leave out the pieces before this one, a multiple of `PIECES_PER_FILE`.
+    """
+    common = frozenset(library.words[:FREQUENT])
+    for number in range(start, pieces, PIECES_PER_FILE):
+        random = np.random.default_rng([seed, number])
+        drawn = np.searchsorted(library.cumulative, random.random(TOPIC_WORDS))
+        topic = [library.words[FREQUENT + int(rank)] for rank in drawn]
+        topic = [f"{word}{random.integers(1 << 30):x}" if random.random() < NEW else word for word in topic]
+        path = f"{topic[0].lower()}/{topic[1].lower()}_{number // PIECES_PER_FILE}.py"
+        made = []
+        for place in range(min(PIECES_PER_FILE, pieces - number)):
+            text = library.texts[int(random.integers(len(library.texts)))]
+            made.append(_piece(path, place, _with_words(text, topic, common, random)))
+        yield path, made
+
+
+def questions(library: Library, pieces: int, number: int, seed: int) -> list[str]:
+    """Make questions of 3 to 8 words, frequent and rare ones, each about one of the pieces."""
+    random = np.random.default_rng([seed, 1 << 40])
+    result = []
+    for _ in range(number):
+        start = int(random.integers(max(1, pieces // PIECES_PER_FILE))) * PIECES_PER_FILE
+        _, made = next(files(library, pieces, seed, start))
+        words = _word.findall(made[int(random.integers(len(made)))].text)
+        chosen = random.choice(len(words), size=min(len(words), int(random.integers(3, 9))), replace=False)
+        result.append(" ".join(words[i] for i in sorted(chosen)))
+    return result
+
+
+def _with_words(text: str, topic: list[str], common: frozenset[str], random: np.random.Generator) -> str:
+    """Replace words of a text, each always by the same word."""
+    own: dict[str, str] = {}
+    for word in _word.findall(text):
+        if word not in own:
+            kept = word in common or random.random() > REPLACED
+            own[word] = word if kept else topic[int(len(topic) * random.random() ** 2)]
+    return _word.sub(lambda match: own[match[0]], text)
+
+
+def _piece(path: str, place: int, text: str) -> Piece:
+    named = _name.search(text)
+    name = named[1] if named else ""
+    first = 1 + 40 * place
+    symbols = (name,) if name else ()
+    return Piece(path, "python", "function", name, first, first + text.count("\n"), text, text, symbols)

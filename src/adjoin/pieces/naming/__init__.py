@@ -1,0 +1,1 @@
+"""How definitions are read in each family of languages: kind and name."""
