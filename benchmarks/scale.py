@@ -1,10 +1,13 @@
 """Search among many pieces: our store at a million seeded pieces, and vector indexes of others beside it.
 
     python benchmarks/scale.py --pieces 1000000 --out OUT --work FOLDER
-    python benchmarks/scale.py --pieces 100000 --peers hnswlib,lancedb,pgvector --peer-python PYTHON --out OUT --work FOLDER
+    python benchmarks/scale.py --pieces 100000 --peers hnswlib,lancedb,pgvector ...
 
-Each step runs in a process of its own, so that its memory and CPU time are its own. Steps that are already in FOLDER
-are not repeated: the pieces' vectors take 5 CPU-minutes a million. A million pieces need 6 GB of disk.
+The peers are installed with `pip install hnswlib==0.8.0 lancedb==0.40.0 pgserver==0.1.4 'psycopg[binary]==3.3.9'`,
+here or in the environment of --peer-python.
+
+Each step runs in a process of its own, so that its memory and CPU time are its own. The vectors, the exact results
+and the store stay in FOLDER for the next run; an interrupted encoding goes on. A million pieces need 6 GB of disk.
 
 - recall@10: the share of the ten nearest, by float32 over all vectors, that the store's ten are.
 - dense: `Snapshot.nearest`, the encoding of the query not included. Hybrid: `Searcher.search`, with everything.
@@ -44,14 +47,19 @@ def encode(work: Path, pieces: int, seed: int) -> dict[str, Any]:
 
     encoder = Encoder.load(MODEL)
     library = scale_pieces.read_library()
-    unfinished = work / "vectors-unfinished.npy"
-    vectors_ND = np.lib.format.open_memmap(unfinished, "w+", np.float16, (pieces, encoder.dimension))
-    stream, start, characters = scale_pieces.files(library, pieces, seed), 0, 0
+    unfinished, state = work / "vectors-unfinished.npy", work / "encoded.json"
+    start, characters = json.loads(state.read_text()) if unfinished.exists() and state.exists() else (0, 0)
+    if start:
+        vectors_ND = np.load(unfinished, mmap_mode="r+")
+    else:
+        vectors_ND = np.lib.format.open_memmap(unfinished, "w+", np.float16, (pieces, encoder.dimension))
+    stream = scale_pieces.files(library, pieces, seed, start)
     while batch := list(islice(stream, BATCH_FILES)):
         texts = [piece.embedded for _, made in batch for piece in made]
         vectors_ND[start : start + len(texts)] = encoder.encode_document(texts)
         start += len(texts)
         characters += sum(map(len, texts))
+        state.write_text(json.dumps((start, characters)))
     questions = scale_pieces.questions(library, pieces, QUERIES, seed)
     (work / "questions.json").write_text(json.dumps(questions))
     np.save(work / "queries.npy", encoder.encode_query(questions))
@@ -206,7 +214,7 @@ def _in_own_process(options: argparse.Namespace, step: str) -> dict[str, Any]:
         return json.loads(kept.read_text())  # type: ignore[no-any-return]
     command = [sys.executable, __file__, "--step", step, "--work", str(options.work)]
     command += ["--pieces", str(options.pieces), "--seed", str(options.seed)]
-    print(f"{step} ...", file=sys.stderr, flush=True)
+    sys.stderr.write(f"{step} ...\n")
     figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     kept.write_text(json.dumps(figures))
     return figures  # type: ignore[no-any-return]
@@ -223,7 +231,7 @@ def _peer(options: argparse.Namespace, peer: str) -> dict[str, Any]:
         "--pieces",
         str(options.pieces),
     ]
-    print(f"{peer} ...", file=sys.stderr, flush=True)
+    sys.stderr.write(f"{peer} ...\n")
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         return {"left_out": f"it ended with status {done.returncode}"}
@@ -262,8 +270,8 @@ def table(figures: dict[str, Any]) -> str:
         if "left_out" in peer:
             lines.append(_row(name, f"left out: {peer['left_out']}"))
             continue
-        cells = (f"{peer['build_cpu_s']:.0f}", f"{peer['bytes'] / 1e6:.0f}", f"{peer['peak_mb']:.0f}")
-        cells += (f"{peer['recall_at_10']:.4f}", f"{peer['p50_ms']:.1f}", f"{peer['p99_ms']:.1f}", peer["effort"])
+        cells = [f"{peer['build_cpu_s']:.0f}", f"{peer['bytes'] / 1e6:.0f}", f"{peer['peak_mb']:.0f}"]
+        cells += [f"{peer['recall_at_10']:.4f}", f"{peer['p50_ms']:.1f}", f"{peer['p99_ms']:.1f}", peer["effort"]]
         lines.append(_row(name, *cells))
     return "\n".join(lines)
 
@@ -284,7 +292,7 @@ def main() -> None:
         wall = time.perf_counter()
         figures = STEPS[options.step](options.work, options.pieces, options.seed)
         figures |= {"wall_s": time.perf_counter() - wall, "cpu_s": cpu_seconds(), "peak_mb": _peak_mb()}
-        print(json.dumps(figures))
+        sys.stdout.write(json.dumps(figures) + "\n")
         return
     result: dict[str, Any] = {"pieces": options.pieces, "seed": options.seed, "peers": {}}
     result["adjoin"] = {step: _in_own_process(options, step) for step in STEPS}
@@ -293,7 +301,7 @@ def main() -> None:
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "scale.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(table(result))
+    sys.stdout.write(table(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ It imports no adjoin, so that it can run in an environment of its own:
 
     python benchmarks/scale_peers.py hnswlib --folder FOLDER --pieces 100000
 
-FOLDER holds vectors.npy (float16, shape (N, D)), queries.npy (float32) and truth.npy (the ten nearest of each query).
+FOLDER holds vectors.npy (float16, shape (N, D)), queries.npy (float32) and truth.npy (the ten nearest of each).
 The search effort is raised until recall@10 reaches the target.
 """
 
@@ -12,26 +12,30 @@ import argparse
 import json
 import resource
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 TARGET = 0.97
 AT_ONCE = 2_000
 
-Search = Callable[[Any], Sequence[int]]
+Floats = NDArray[np.floating[Any]]
+Search = Callable[[Floats], Sequence[int]]
+Steps = Generator[tuple[str, Search | None], None, None]  # built, then one search for each effort
 
 
-def batches(vectors_ND: Any, pieces: int) -> Iterator[tuple[int, Any]]:
+def batches(vectors_ND: Floats, pieces: int) -> Iterator[tuple[int, Floats]]:
     """Yield (first row, float32 rows)."""
     for start in range(0, pieces, AT_ONCE):
         yield start, vectors_ND[start : min(pieces, start + AT_ONCE)].astype(np.float32)
 
 
-def hnswlib(folder: Path, vectors_ND: Any, pieces: int) -> Iterator[tuple[str, Search | None]]:
+def hnswlib(folder: Path, vectors_ND: Floats, pieces: int) -> Steps:
     """HNSW in memory, float32."""
     import hnswlib as library
 
@@ -46,7 +50,7 @@ def hnswlib(folder: Path, vectors_ND: Any, pieces: int) -> Iterator[tuple[str, S
         yield f"ef {effort}", lambda query_D: index.knn_query(query_D, k=10, num_threads=1)[0][0]
 
 
-def lancedb(folder: Path, vectors_ND: Any, pieces: int) -> Iterator[tuple[str, Search | None]]:
+def lancedb(folder: Path, vectors_ND: Floats, pieces: int) -> Steps:
     """A table on disk with cells of HNSW graphs over int8."""
     import lancedb as library
     import pyarrow
@@ -65,14 +69,14 @@ def lancedb(folder: Path, vectors_ND: Any, pieces: int) -> Iterator[tuple[str, S
     yield "built", None
     for effort in (5, 10, 20, 50, 100):
 
-        def search(query_D: Any, cells: int = effort) -> Sequence[int]:
+        def search(query_D: Floats, cells: int = effort) -> Sequence[int]:
             query = table.search(query_D).distance_type("cosine").nprobes(cells).refine_factor(10)
             return query.select(["id"]).limit(10).to_arrow()["id"].to_pylist()  # type: ignore[no-any-return]
 
         yield f"{effort} cells", search
 
 
-def pgvector(folder: Path, vectors_ND: Any, pieces: int) -> Iterator[tuple[str, Search | None]]:
+def pgvector(folder: Path, vectors_ND: Floats, pieces: int) -> Steps:
     """A PostgreSQL server with an HNSW index over float16."""
     import pgserver
     import psycopg
@@ -93,7 +97,7 @@ def pgvector(folder: Path, vectors_ND: Any, pieces: int) -> Iterator[tuple[str, 
     for effort in (40, 100, 200, 400, 800):
         connection.execute(f"SET hnsw.ef_search = {effort}")
 
-        def search(query_D: Any) -> Sequence[int]:
+        def search(query_D: Floats) -> Sequence[int]:
             text = "[" + ",".join(map("{:.6g}".format, query_D.tolist())) + "]"
             query = f"SELECT id FROM pieces ORDER BY vector <=> %s::halfvec({dimension}) LIMIT 10"
             return [number for (number,) in connection.execute(query, (text,))]
@@ -151,6 +155,7 @@ if __name__ == "__main__":
     parser.add_argument("--pieces", type=int, required=True)
     options = parser.parse_args()
     try:
-        print(json.dumps(measured(options.peer, options.folder, options.pieces)))
+        figures = measured(options.peer, options.folder, options.pieces)
     except ImportError as error:
-        print(json.dumps({"left_out": f"{error.name} is not installed"}))
+        figures = {"left_out": f"{error.name} is not installed"}
+    sys.stdout.write(json.dumps(figures) + "\n")

@@ -174,7 +174,7 @@ def compare(repository: Path, options: argparse.Namespace) -> dict[str, Any]:
     asked = work / "questions.json"
     asked.write_text(json.dumps(questions))
     sources = [path for path in root.rglob("*") if path.suffix in (".py", ".go", ".ts", ".hpp", ".h", ".php")]
-    edited = max(sources, key=lambda path: (20_000 > path.stat().st_size, path.stat().st_size))
+    edited = max(sources, key=lambda path: (path.stat().st_size < 20_000, path.stat().st_size))
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages are compiled once
     python = sys.executable

@@ -82,3 +82,23 @@ def test_a_term_is_counted_within_its_piece() -> None:
         "b": {7: Counter(terms)["b"], 9: 1},
         "c": {7: 1},
     }
+
+
+def test_rows_of_a_segment_are_what_packing_each_term_alone_gives() -> None:
+    """With steps of one, two and four bytes, terms of one posting, and more than 255 occurrences."""
+    random = np.random.default_rng(0)
+    builder = SegmentBuilder()
+    plain: dict[str, dict[int, int]] = {}
+    piece = 0
+    for number in range(300):
+        piece += int(random.integers(1, [4, 900, 90_000][number // 100]))
+        own = [f"t{rank}" for rank in random.zipf(1.3, 40) if rank < 1000] + ["many"] * (number + 1)
+        builder.add(piece, own)
+        for term in own:
+            plain.setdefault(term, {}).setdefault(piece, 0)
+            plain[term][piece] += 1
+    expected = [
+        (term, *packed(np.array(list(plain[term])), np.array(list(plain[term].values())))) for term in sorted(plain)
+    ]
+    assert list(builder.rows()) == expected
+    assert list(builder.rows()) == []

@@ -76,12 +76,34 @@ class SegmentBuilder:
         keys_N, counts_N = np.unique(keys_T, return_counts=True)
         numbers_N = (keys_N >> np.uint64(32)).astype(np.int64)
         ids_N = pieces_P[(keys_N & np.uint64(0xFFFFFFFF)).astype(np.int64)]
-        starts = np.searchsorted(numbers_N, np.arange(len(names) + 1)).tolist()
+        starts = np.searchsorted(numbers_N, np.arange(len(names) + 1))
         self.__init__()  # type: ignore[misc]
-        for number in sorted(range(len(names)), key=names.__getitem__):
-            part = slice(starts[number], starts[number + 1])
-            if part.start < part.stop:
-                yield names[number], *packed(ids_N[part], counts_N[part])
+        yield from _packed_rows(names, starts, ids_N, counts_N)
+
+
+def _packed_rows(
+    names: Sequence[str], starts: NDArray[np.int64], ids_N: NDArray[np.int64], counts_N: NDArray[np.int64]
+) -> Iterator[Row]:
+    """Give what `packed` gives for each name, ordered by name; the postings of one lie between two `starts`.
+
+    All are packed together and cut apart: most terms have few postings, and a call of NumPy for each takes longer
+    than the rest.
+    """
+    counts = np.minimum(counts_N, MOST_COUNTED).astype(np.uint8).tobytes()
+    steps_N = np.diff(ids_N, prepend=0)
+    steps_N[starts[:-1][starts[:-1] < len(ids_N)]] = 0  # a first posting has no step
+    held = np.flatnonzero(np.diff(starts))
+    largest = np.zeros(len(names), np.int64)
+    if len(held):
+        largest[held] = np.maximum.reduceat(steps_N, starts[held])
+    widths = np.where(largest < 1 << 8, 1, np.where(largest < 1 << 16, 2, 4)).tolist()
+    steps = {width: steps_N.astype(f"<u{width}").tobytes() for width in set(widths)}
+    firsts, bounds = ids_N[starts[:-1][held]], starts.tolist()
+    first_of = dict(zip(held.tolist(), firsts.tolist(), strict=True))
+    for number in sorted(first_of, key=names.__getitem__):
+        start, end, width = bounds[number], bounds[number + 1], widths[number]
+        data = counts[start:end] + steps[width][width * (start + 1) : width * end]
+        yield names[number], first_of[number], end - start, data
 
 
 def packed(ids_N: NDArray[np.int64], counts_N: NDArray[np.int64]) -> tuple[int, int, bytes]:
