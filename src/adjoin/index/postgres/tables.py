@@ -80,7 +80,7 @@ def description_in(
         raise AdjoinError(
             f"the index {address} is incomplete: its first run did not finish; run `adjoin index` again"
         )
-    return IndexDescription(form, root, model, fingerprint, dimension, adjoin, number)
+    return IndexDescription(form, root, model, fingerprint, dimension, adjoin, number, values.get("stamp", ""))
 
 
 def has_tables(connection: "Connection", address: StoreAddress) -> bool:

@@ -106,7 +106,7 @@ class PostgresWriter:
             )
 
     def publish(
-        self, root: str, model: str, *, removed: Sequence[str], restated: Sequence[FileRecord]
+        self, root: str, model: str, *, stamp: str = "", removed: Sequence[str], restated: Sequence[FileRecord]
     ) -> IndexDescription:
         """Make the next version in one transaction, as `Writer.publish`."""
         connection = self._connection
@@ -124,7 +124,7 @@ class PostgresWriter:
             version = self.description.version + 1 if self.description is not None else 1
             table = chosen_embeddings(connection, self._embeddings, self._dimension, version)
             self._set({"embeddings": table})
-            description = self._describe(root, model, version)
+            description = self._describe(root, model, version, stamp)
             connection.execute("DELETE FROM pending")
             if changed >= LARGE_CHANGE:
                 connection.execute("ANALYZE files, blocks, pieces, symbols, paths, postings, vectors, texts")
@@ -170,7 +170,7 @@ class PostgresWriter:
         self._describe("", "", 0)
         self._has_tables = True
 
-    def _describe(self, root: str, model: str, number: int) -> IndexDescription:
+    def _describe(self, root: str, model: str, number: int, stamp: str = "") -> IndexDescription:
         values: dict[str, Any] = {
             "root": text_of(root),
             "model": model,
@@ -178,6 +178,7 @@ class PostgresWriter:
             "dimension": self._dimension,
             "adjoin": own_version(),
             "version": number,
+            "stamp": stamp,
         }
         self._set({"format": FORMAT, **values})
         return IndexDescription(format=FORMAT, **values)
