@@ -1,6 +1,7 @@
 """`adjoin index` and `adjoin status`: what is in, what is not and why, one fact a line."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,26 @@ def test_the_model_of_an_index_stays(repo: Path, capsys: pytest.CaptureFixture[s
     assert "embedded again" not in run("index", "a repo", capsys=capsys)
     assert json.loads(run("status", "a repo", "--json", capsys=capsys))["model"] == "text"
     assert "embedded again" in run("index", "a repo", "--model", "code", capsys=capsys)
+
+
+def test_watch_takes_changes_in_until_ctrl_c(repo: Path) -> None:
+    command = [sys.executable, "-m", "adjoin", "index", str(repo), "--watch"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr.readline().startswith("adjoin: watching ")
+    (repo / "new.py").write_text(GOOD.replace("door", "hatch"))
+    lines = []
+    while not lines or "1 added" not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 0
+    shown = subprocess.run(
+        [sys.executable, "-m", "adjoin", "search", "open the hatch", str(repo), "-l", "--no-refresh"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.splitlines()[0] == f"{repo}/new.py"

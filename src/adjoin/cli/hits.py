@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from adjoin.cli.terminal import DIM, MATCH, NAME, PATH, WARNING, cut, one_line, painted, safe
-from adjoin.index.repositories import Found
+from adjoin.index.folders.repositories import Found
 from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
 

@@ -12,8 +12,8 @@ from adjoin.errors import AdjoinError, first_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from adjoin.index.choice import Choice
-    from adjoin.index.repositories import Found, Repositories
+    from adjoin.index.folders.choice import Choice
+    from adjoin.index.folders.repositories import Found, Repositories
     from adjoin.index.store import Filter
 
 NOTHING_GOOD = 1  # exit status of a search without a result, or with weak ones only, as grep's
@@ -26,7 +26,7 @@ def search(options: argparse.Namespace) -> int:
     Returns:
         The exit status: 0 if something was found, 1 if nothing or only weak results were.
     """
-    from adjoin.index.repositories import Repositories
+    from adjoin.index.folders.repositories import Repositories
 
     with ProgressLine("Indexing", "files") as progress:
 
@@ -47,7 +47,7 @@ def search(options: argparse.Namespace) -> int:
 
 
 def _asked(options: argparse.Namespace, repositories: "Repositories") -> "tuple[str, list[Found]]":
-    from adjoin.index.repositories import targets_of
+    from adjoin.index.folders.targets import targets_of
 
     if options.query is None:
         raise AdjoinError("what to search for is missing: give QUERY, or --similar FILE:LINE")
@@ -64,7 +64,7 @@ def _asked(options: argparse.Namespace, repositories: "Repositories") -> "tuple[
 
 def _similar(options: argparse.Namespace, repositories: "Repositories") -> "tuple[str, list[Found]]":
     """Search by a place in a file. QUERY is then one more PATH: the parts to search."""
-    from adjoin.index.repositories import place_of, targets_of
+    from adjoin.index.folders.targets import place_of, targets_of
 
     file, _, line = options.similar.rpartition(":")
     if not file or not line.isdecimal() or int(line) < 1:
@@ -116,7 +116,7 @@ def _write(options: argparse.Namespace, query: str, hits: "Sequence[Found]") -> 
 
 def index(options: argparse.Namespace) -> int | None:
     """Run `adjoin index` with the parsed options: one line a fact, the command to copy on a line of its own."""
-    from adjoin.index.choice import Choice
+    from adjoin.index.folders.choice import Choice
     from adjoin.index.locating import index_folder
 
     folder = options.out or index_folder(options.root)
@@ -132,9 +132,9 @@ def index(options: argparse.Namespace) -> int | None:
 
 
 def _index(options: argparse.Namespace, folder: Path, choice: "Choice", *, quiet: bool = False) -> None:
+    from adjoin.index.folders.repositories import DEFAULT_MODEL, left_out, made_by
     from adjoin.index.lazy import LazyEncoder
     from adjoin.index.refresh import refresh
-    from adjoin.index.repositories import DEFAULT_MODEL, left_out, made_by
     from adjoin.model.locations import portable_name
 
     model = options.model or made_by(folder) or DEFAULT_MODEL
@@ -183,7 +183,7 @@ def _shell_words(options: argparse.Namespace) -> str:
 
 
 def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
-    from adjoin.index.status import dry_run
+    from adjoin.index.folders.status import dry_run
 
     files = pieces = left_out = 0
     for origin, number, reason in dry_run(root, folder, choice):
@@ -220,8 +220,8 @@ def _watch(options: argparse.Namespace, folder: Path, choice: "Choice") -> None:
 
 def status(options: argparse.Namespace) -> None:
     """Run `adjoin status` with the parsed options."""
-    from adjoin.index.repositories import targets_of
-    from adjoin.index.status import status_of
+    from adjoin.index.folders.status import status_of
+    from adjoin.index.folders.targets import targets_of
 
     (target,) = targets_of(() if options.index else [options.root], index=options.index)
     found = status_of(target)

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from adjoin import __version__
 from adjoin.errors import AdjoinError, first_line
-from adjoin.index.repositories import Found
+from adjoin.index.folders.repositories import Found
 from adjoin.serving.budget import FEWEST_TOKENS, Passage, answer
 from adjoin.serving.workspace import Progress, Workspace
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
-from adjoin.index.repositories import Found, Repositories, Target, place_of, targets_of
-from adjoin.index.status import status_of
+from adjoin.index.folders.repositories import Found, Repositories
+from adjoin.index.folders.status import status_of
+from adjoin.index.folders.targets import Target, place_of, targets_of
 from adjoin.index.store import Filter
 
 Progress = Callable[[int, int], None]

@@ -9,8 +9,8 @@ from typing import Any
 
 from adjoin.corpus.tool_folders import NEVER
 from adjoin.corpus.tree import Skipped, Tree, list_tree
-from adjoin.index.choice import Choice
-from adjoin.index.repositories import Target
+from adjoin.index.folders.choice import Choice
+from adjoin.index.folders.targets import Target
 from adjoin.index.searcher import IndexStatus, Searcher
 from adjoin.index.sources import TreeFile, pieces_in
 from adjoin.index.store import FileRecord
