@@ -120,11 +120,16 @@ def _nothing_to_index(root: Path, skipped: Tally) -> str:
 
 def _refuse_other_root(before: IndexDescription, root: Path, folder: Location) -> None:
     """Refuse to replace the index of another folder because of a wrong --out. A moved folder keeps its index."""
-    is_in_folder = isinstance(folder, Path)
-    if is_in_folder and folder.resolve() == (root / FOLDER).resolve():  # a folder that was copied with its index
+    if (
+        isinstance(folder, Path) and folder.resolve() == (root / FOLDER).resolve()
+    ):  # a folder that was copied with its index
         return
     if str(root.resolve()) != before.root and Path(before.root).exists():
-        other = "choose another --out, or remove it first" if is_in_folder else "choose another ?index=NAME"
+        other = (
+            "choose another --out, or remove it first"
+            if isinstance(folder, Path)
+            else "choose another ?index=NAME"
+        )
         raise AdjoinError(f"the index {folder} belongs to {before.root}, not to {root}: {other}")
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from adjoin.errors import AdjoinError
 
 SCHEMES = ("postgresql", "postgres")
+PREFIX = "adjoin_"  # of the schemas of our indexes
 _SECRETS = ("password", "sslpassword", "passfile")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _LONGEST = 39  # of the part of a name that is for reading; PostgreSQL cuts identifiers at 63 bytes
@@ -62,7 +63,7 @@ class StoreAddress:
     @property
     def schema(self) -> str:
         """The schema of the index in its database."""
-        return f"adjoin_{self.name}"
+        return PREFIX + self.name
 
     def __str__(self) -> str:
         """The URL without passwords."""

@@ -138,7 +138,8 @@ def nearest_embeddings(
     text = "[" + ",".join(map(repr, np.asarray(vector_D, np.float32).tolist())) + "]"
     searched = min(MOST_SEARCHED, max(SEARCHED, number))
     connection.execute(
-        "SELECT set_config('hnsw.ef_search', %s, true), set_config('enable_seqscan', 'off', true)", (str(searched),)
+        "SELECT set_config('hnsw.ef_search', %s, true), set_config('enable_seqscan', 'off', true)",
+        (str(searched),),
     )
     query: Any = (
         f'SELECT piece FROM {table} ORDER BY vector OPERATOR("{extension}".<#>) %s::"{extension}".vector LIMIT %s'

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adjoin.errors import AdjoinError
 from adjoin.index.postgres.address import StoreAddress
@@ -10,7 +10,7 @@ from adjoin.index.postgres.address import StoreAddress
 if TYPE_CHECKING:
     import psycopg
 
-    Connection = psycopg.Connection[Any]
+    Connection: TypeAlias = psycopg.Connection[Any]
 
 CONNECTING_SECONDS = 10  # until a host that does not answer is given up, unless the URL says otherwise
 REMEDY_WRITING = "the previous version still answers; run `adjoin index` again to continue"
@@ -29,7 +29,9 @@ _REMEDIES = (
     ("no space left", "free disk space on the server"),
 )
 _CONNECTING = "check the host, the port and that the server runs"
-_WITHOUT_VECTOR = "install pgvector on the server, then run CREATE EXTENSION vector in the database as its administrator"
+_WITHOUT_VECTOR = (
+    "install pgvector on the server, then run CREATE EXTENSION vector in the database as its administrator"
+)
 
 
 def connect(address: StoreAddress) -> "Connection":
@@ -52,9 +54,10 @@ def connect(address: StoreAddress) -> "Connection":
             f"the URL {address} is malformed: expected postgresql://USER@HOST:PORT/DATABASE, with special characters "
             "of the password as %XX"
         ) from None
-    options = {"connect_timeout": CONNECTING_SECONDS, "application_name": "adjoin"}
+    options: dict[str, Any] = {"connect_timeout": CONNECTING_SECONDS, "application_name": "adjoin"}
+    options.update(given)
     with server_errors(address, "open", _CONNECTING):
-        connection = psycopg.connect(autocommit=True, **{**options, **given})
+        connection: Connection = psycopg.connect(autocommit=True, **options)
         with _closed_at_errors(connection):
             # Compiling a query takes longer than ours run. A killed client's work ends, instead of going on.
             connection.execute(

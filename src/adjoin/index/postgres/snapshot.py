@@ -49,7 +49,9 @@ class PostgresSnapshot(SQLiteSnapshot):
         wanted_N = self._wanted(where)
         with server_errors(self._address, "read", REMEDY_READING):
             near = number if wanted_N is None else MOST_SEARCHED
-            ids_K = np.sort(nearest_embeddings(self._server, self._embeddings, self._vector_schema, vector_D, near))
+            ids_K = np.sort(
+                nearest_embeddings(self._server, self._embeddings, self._vector_schema, vector_D, near)
+            )
         if wanted_N is not None:
             ids_K = ids_K[np.isin(ids_K, self._ids_N[wanted_N], assume_unique=True)]
             if len(ids_K) < min(number, int(np.count_nonzero(wanted_N))):
@@ -75,14 +77,16 @@ class PostgresSnapshot(SQLiteSnapshot):
             ).fetchall()
         scales_K = np.frombuffer(b"".join(scales for scales, _ in rows), "<f4")
         codes_KD = np.frombuffer(b"".join(codes for _, codes in rows), np.int8).reshape(-1, dimension)
-        return codes_KD.astype(np.float32) * scales_K[:, None]
+        vectors_KD: NDArray[np.float32] = codes_KD.astype(np.float32) * scales_K[:, None]
+        return vectors_KD
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         if "IN ()" in query:  # nothing is in an empty list, which PostgreSQL does not read
             return []
         with server_errors(self._address, "read", REMEDY_READING):
             statement: Any = query.replace("?", "%s")
-            return self._server.execute(statement, values, binary=True).fetchall()
+            rows: list[Any] = self._server.execute(statement, values, binary=True).fetchall()
+            return rows
 
     def _rows_of(self, term: str) -> list[Row]:
         return super()._rows_of(key_of(term))
@@ -99,7 +103,7 @@ class PostgresSnapshot(SQLiteSnapshot):
                     yield np.frombuffer(scales, "<f4"), np.frombuffer(codes, np.int8).reshape(-1, dimension)
 
     @property
-    def _sketch(self) -> None:  # type: ignore[override]
+    def _sketch(self) -> None:
         """There is none: pgvector's graph has its place."""
 
     @cached_property

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
-from adjoin.index.postgres.address import StoreAddress
+from adjoin.index.postgres.address import PREFIX, StoreAddress
 from adjoin.index.postgres.connecting import REMEDY_READING, REMEDY_WRITING, connect, server_errors
 from adjoin.index.postgres.tables import description_in, has_tables, install_vector, one_row
 
@@ -71,6 +71,28 @@ class PostgresStore:
         with closing_connection(self.address) as connection, server_errors(self.address, "open", REMEDY_READING):
             return has_tables(connection, self.address)
 
+    def note(self, name: str) -> str:
+        """A text that is kept with the index; "" if there is none.
+
+        Raises:
+            AdjoinError: the server cannot be reached.
+        """
+        with closing_connection(self.address) as connection, server_errors(self.address, "read", REMEDY_READING):
+            if not has_tables(connection, self.address):
+                return ""
+            row = one_row(connection, "SELECT value FROM meta WHERE key = %s", (name,))
+            return str(row[0]) if row is not None else ""
+
+    def keep_note(self, name: str, text: str) -> None:
+        """Keep a text with an index that is there.
+
+        Raises:
+            AdjoinError: the server cannot be reached, or does not let us write.
+        """
+        statement = "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        with closing_connection(self.address) as connection, server_errors(self.address, "write", REMEDY_WRITING):
+            connection.execute(statement, (name, text))
+
     def size(self) -> int:
         """The size of the index on the server, in bytes, with its indexes and its dead rows.
 
@@ -98,7 +120,8 @@ class PostgresReader:
     def snapshot(self) -> "Iterator[PostgresSnapshot]":
         """Open the newest version, as `Reader.snapshot`. A connection that the server has ended is made anew."""
         with snapshot(self._opened(), self._address) as opened:
-            self._last = opened.continued(self._last)
+            opened.continued(self._last)
+            self._last = opened
             yield opened
 
     def close(self) -> None:
@@ -152,6 +175,17 @@ def snapshot(connection: "Connection", address: StoreAddress) -> "Iterator[Postg
             connection.rollback()
 
 
+def index_names(address: StoreAddress) -> set[str]:
+    """The names of the indexes in a database.
+
+    Raises:
+        AdjoinError: the server cannot be reached.
+    """
+    query = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
+    with closing_connection(address) as connection, server_errors(address, "read", REMEDY_READING):
+        return {schema.removeprefix(PREFIX) for (schema,) in connection.execute(query, (PREFIX,)).fetchall()}
+
+
 def _refuse_old_servers(connection: "Connection", address: StoreAddress) -> None:
     version = connection.info.server_version
     if version < OLDEST_SERVER:
@@ -164,6 +198,4 @@ def _lock(connection: "Connection", address: StoreAddress) -> None:
     digest = hashlib.blake2b(address.schema.encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "big", signed=True)
     if not one_row(connection, "SELECT pg_try_advisory_lock(%s)", (number,))[0]:
-        raise AdjoinError(
-            f"another process is writing to {address}: wait until it has ended, then run again"
-        )
+        raise AdjoinError(f"another process is writing to {address}: wait until it has ended, then run again")

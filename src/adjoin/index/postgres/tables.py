@@ -91,7 +91,7 @@ def has_tables(connection: "Connection", address: StoreAddress) -> bool:
 
 def one_row(connection: "Connection", query: str, values: Any = ()) -> Any:  # noqa: ANN401 - rows of any type
     """The only row of a query."""
-    return connection.execute(query, values).fetchone()  # type: ignore[arg-type]
+    return connection.execute(query, values).fetchone()
 
 
 def install_vector(connection: "Connection") -> str:
@@ -111,5 +111,7 @@ def install_vector(connection: "Connection") -> str:
         found = one_row(connection, query)
     version, schema = found
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VECTOR:
-        raise AdjoinError(f"pgvector {version} has no HNSW: expected 0.5 or later; run ALTER EXTENSION vector UPDATE")
+        raise AdjoinError(
+            f"pgvector {version} has no HNSW: expected 0.5 or later; run ALTER EXTENSION vector UPDATE"
+        )
     return str(schema)

@@ -158,7 +158,7 @@ class PostgresWriter:
         if not one_row(self._connection, "SELECT to_regclass('meta') IS NOT NULL")[0]:
             return False  # `description_in` says that it is not ours
         rows = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
-        return rows.get("format", str(FORMAT)) != str(FORMAT)
+        return bool(rows.get("format", str(FORMAT)) != str(FORMAT))
 
     def _make_tables(self) -> None:
         if self._has_tables:
@@ -166,7 +166,7 @@ class PostgresWriter:
         self._connection.execute(f'CREATE SCHEMA "{self.address.schema}"')
         for statement in SCHEMA.split(";"):
             if statement.strip():
-                self._connection.execute(statement)  # type: ignore[arg-type]
+                self._connection.execute(statement)
         self._describe("", "", 0)
         self._has_tables = True
 
@@ -215,9 +215,9 @@ class PostgresWriter:
         with self._connection.cursor("staged_files", binary=True) as cursor:
             cursor.execute("SELECT path, record, pieces, scales, codes FROM pending ORDER BY path")
             while rows := cursor.fetchmany(GROUP_FILES):
-                for path, *packed in rows:
+                for path, record, pieces, scales, codes in rows:
                     if path not in latest:
-                        yield unpacked_file(*packed, self._dimension)
+                        yield unpacked_file(record, pieces, scales, codes, self._dimension)
         yield from self._waiting
 
     def _take_staged(self, gone: set[str]) -> int:
@@ -253,8 +253,16 @@ class PostgresWriter:
             number = self._next("next_file", 1)
             record = file.record
             rows["files"].append(
-                (number, record.path, record.size, record.mtime_ns, record.inode, record.content)
-                + (record.pieces, text_of(record.reason))
+                (
+                    number,
+                    record.path,
+                    record.size,
+                    record.mtime_ns,
+                    record.inode,
+                    record.content,
+                    record.pieces,
+                    text_of(record.reason),
+                )
             )
             if file.pieces:
                 rows["paths"] += [
@@ -292,7 +300,8 @@ class PostgresWriter:
             rows["pieces"].append(
                 (own, path, piece.language, piece.kind, name, symbols, piece.first_line, piece.last_line)
             )
-            rows["symbols"] += [(name, own) for name in sorted({key_of(symbol_key(name)) for name in piece.symbols})]
+            keys = sorted({key_of(symbol_key(symbol)) for symbol in piece.symbols})
+            rows["symbols"] += [(key, own) for key in keys]
         scales, codes = file.scales_N[part].astype("<f4").tobytes(), file.codes_ND[part].tobytes()
         rows["blocks"].append((first, number, len(pieces), np.array(lengths, "<u4").tobytes()))
         rows["vectors"].append((first, scales, codes))
