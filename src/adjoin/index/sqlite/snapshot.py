@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
-from adjoin.index.approximate import Sketch, read_sketch
+from adjoin.index.sqlite.approximate import Sketch, read_sketch
 from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
 from adjoin.index.sqlite.path_vocabulary import PathVocabulary
 from adjoin.index.sqlite.rows import symbol_key, texts_of
