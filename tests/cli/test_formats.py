@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adjoin.cli.formats import as_json, files_text, json_text, vimgrep_text
-from adjoin.index.repositories import Found
+from adjoin.index.folders.repositories import Found
 from adjoin.index.search import Hit
 
 

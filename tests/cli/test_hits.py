@@ -17,7 +17,7 @@ from adjoin.cli.hits import (
     header_of,
     write_hits,
 )
-from adjoin.index.repositories import Found
+from adjoin.index.folders.repositories import Found
 from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
 

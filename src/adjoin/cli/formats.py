@@ -9,7 +9,7 @@ from typing import Any
 
 from adjoin.cli.hits import best_line
 from adjoin.cli.terminal import one_line, safe
-from adjoin.index.repositories import Found
+from adjoin.index.folders.repositories import Found
 from adjoin.ranking.lexical import terms
 
 

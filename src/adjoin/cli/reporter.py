@@ -76,7 +76,7 @@ class ConsoleReporter:
     def hits(self, query: str, hits: Sequence["Hit"]) -> None:
         """Print search results: file, lines, score, and the lines that answer."""
         from adjoin.cli.hits import Layout, write_hits
-        from adjoin.index.repositories import Found
+        from adjoin.index.folders.repositories import Found
 
         live = self.console.is_terminal
         layout = Layout(colour=live and not self.console.no_color, width=self.console.width if live else None)

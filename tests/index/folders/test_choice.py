@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adjoin.errors import AdjoinError
-from adjoin.index.choice import NAME, Choice
+from adjoin.index.folders.choice import NAME, Choice
 
 
 def test_what_is_given_replaces_what_is_kept(tmp_path: Path) -> None:

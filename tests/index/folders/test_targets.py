@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from adjoin.errors import AdjoinError
-from adjoin.index.repositories import Repositories, Target, place_of, targets_of
-from adjoin.index.store import Filter
+from adjoin.index.folders.targets import place_of, targets_of
 
 
 @pytest.fixture
@@ -85,31 +84,3 @@ def test_the_place_of_a_file(tree: Path) -> None:
         place_of(Path("c/file.py"), targets_of([Path("a")]))
     with pytest.raises(AdjoinError, match="is no file"):
         place_of(Path("c"))
-
-
-def test_repositories_from_python(tree: Path) -> None:
-    lines: list[str] = []
-    (tree / "a" / "sub" / "file.py").write_text("def retry_upload():\n    return send()\n")
-    (tree / "c" / "file.py").write_text("def retry_download():\n    return fetch()\n")
-    repositories = Repositories(notice=lines.append)
-    targets = targets_of([Path("a"), Path("c")])
-    found = repositories.search(targets, "retry_download", where=Filter(languages=("python",)))
-    assert [one.file for one in found] == ["c/file.py", "a/sub/file.py"]
-    assert [one.root for one in found] == [tree / "c", tree / "a"]
-    assert sorted(line.split(":")[0] for line in lines) == [f"indexed {tree / 'a'}", f"indexed {tree / 'c'}"]
-    (tree / "c" / "file.py").unlink()
-    (tree / "c" / "other.py").write_text("def retry_print():\n    return paint()\n")
-    assert [one.file for one in repositories.search(targets[1:], "retry")] == ["c/other.py"]
-    assert len(lines) == 2
-
-
-def test_without_a_refresh_there_must_be_an_index(tree: Path) -> None:
-    with pytest.raises(AdjoinError, match="no index at"):
-        Repositories(refreshes=False).search([Target(tree / "c", tree / "c" / ".adjoin")], "retry")
-    assert not (tree / "c" / ".adjoin").exists()
-
-
-def test_an_index_that_is_damaged_is_no_answer(tree: Path) -> None:
-    (tree / "a" / ".adjoin" / "index.sqlite").write_text("no database")
-    with pytest.raises(AdjoinError, match="damaged"):
-        Repositories().search(targets_of([Path("a")]), "retry")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from adjoin.corpus.tree import Skipped
-from adjoin.index.choice import Choice
-from adjoin.index.repositories import Repositories, Target
-from adjoin.index.status import dry_run, reasons, status_of
+from adjoin.index.folders.choice import Choice
+from adjoin.index.folders.repositories import Repositories
+from adjoin.index.folders.status import dry_run, reasons, status_of
+from adjoin.index.folders.targets import Target
 
 CODE = "def open_the_door(key):\n    return key.turn()\n"
 

@@ -1,27 +1,20 @@
-"""Search of one or several repositories: which index answers for a path, kept fresh, hits merged.
+"""Search of one or several repositories: each is refreshed and searched, the hits are merged, best first."""
 
-    paths on the command line -> `targets_of` (which indexes, restricted to what)
-                              -> refresh each -> search each -> one list, best first
-
-A path inside an indexed folder is answered by that folder's index, restricted to the path. Any other folder gets
-an index of its own.
-"""
-
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adjoin.corpus.tool_folders import NEVER
 from adjoin.errors import AdjoinError, first_line
-from adjoin.index.choice import Choice
+from adjoin.index.folders.choice import Choice
+from adjoin.index.folders.targets import Target
 from adjoin.index.lazy import LazyEncoder
-from adjoin.index.locating import find_index, index_folder
+from adjoin.index.locating import Location, open_store
+from adjoin.index.postgres.address import StoreAddress
 from adjoin.index.refresh import RefreshReport, refresh
 from adjoin.index.search import Hit, Mode
 from adjoin.index.searcher import Searcher
-from adjoin.index.sqlite import DATABASE, SQLiteStore
 from adjoin.index.store import EVERYTHING, Filter
 from adjoin.model.locations import locate_model, portable_name
 from adjoin.tally import Tally
@@ -42,101 +35,6 @@ class Found:
     hit: Hit
     file: str
     root: Path
-
-
-@dataclass(slots=True)
-class Target:
-    """One index to search, and the parts of it that were asked for.
-
-    Attributes:
-        root: the indexed folder, absolute.
-        folder: the folder of its index.
-        shown: the root as the user spelled it, to which paths of hits are appended; None if he did not name it.
-        within: path below the root with forward slashes → how it was spelled. Only pieces below one of these are
-            searched; all if empty.
-    """
-
-    root: Path
-    folder: Path
-    shown: Path | None = None
-    within: dict[str, Path] = field(default_factory=dict)
-
-    def file(self, path: str) -> str:
-        """The path of a hit as it can be opened from the current folder."""
-        for part, spelled in self.within.items():
-            if path == part or path.startswith(f"{part}/"):
-                return str(spelled / path[len(part) + 1 :]) if path != part else str(spelled)
-        return os.path.relpath(self.root / path) if self.shown is None else str(self.shown / path)
-
-
-def targets_of(paths: Sequence[Path] = (), *, index: Path | None = None) -> list[Target]:
-    """Find the indexes that answer for some paths.
-
-    Args:
-        paths: repositories, folders or files. None of them: the index of the current folder or of the nearest
-            folder above it, or else the repository that the current folder is in.
-        index: the folder of an index, instead of finding it; `paths` must be empty then.
-
-    Returns:
-        One target for each index, in the order of the paths. Its index need not exist yet.
-
-    Raises:
-        AdjoinError: a path does not exist, both `paths` and `index` are given, or no folder was named and the
-            current one is a home folder or the root of the file system.
-    """
-    if index is not None:
-        if paths:
-            raise AdjoinError(f"--index {index} with PATH {paths[0]}: expected one of them; leave out the other")
-        return [_target_of_index(index)]
-    if not paths:
-        return [_target_here()]
-    targets: dict[Path, Target] = {}
-    whole: set[Path] = set()
-    for path in paths:
-        target, part = _target_of(path)
-        target = targets.setdefault(target.root, target)
-        if part:
-            target.within.setdefault(part, path)
-        else:
-            whole.add(target.root)
-    for root in whole:
-        targets[root].within.clear()
-    return list(targets.values())
-
-
-def _target_of_index(index: Path) -> Target:
-    beside = index.resolve().parent
-    if index.resolve() == index_folder(beside):  # as usual; the folder may have moved since it was indexed
-        return Target(beside, index, index.parent)
-    with SQLiteStore(index).reading() as snapshot:
-        return Target(Path(snapshot.description.root), index)
-
-
-def _target_here() -> Target:
-    here = Path.cwd()
-    folder = find_index(here)
-    root = folder.parent if folder else _top_of_repository(here) or here
-    if folder is None and root in (Path.home(), Path(root.anchor)):
-        raise AdjoinError(f"{root} is no repository: name the folder to search, `adjoin search QUERY PATH`")
-    return Target(root, index_folder(root))
-
-
-def _target_of(path: Path) -> tuple[Target, str]:
-    """The index that answers for a path, and the part of it that was asked for; "" for all of it."""
-    if not path.exists():
-        raise AdjoinError(f"{path} does not exist: expected a repository, a folder or a file; check the spelling")
-    absolute = path.resolve()
-    start = absolute if absolute.is_dir() else absolute.parent
-    folder = find_index(start)
-    root = folder.parent.resolve() if folder else start
-    if root == absolute:
-        return Target(root, index_folder(root), path), ""
-    return Target(root, index_folder(root)), absolute.relative_to(root).as_posix()
-
-
-def _top_of_repository(start: Path) -> Path | None:
-    """The nearest folder from `start` upwards that holds `.git`."""
-    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), None)
 
 
 Notice = Callable[[str], None]
@@ -176,7 +74,7 @@ class Repositories:
         self._model, self._words_only = model, words_only
         self._notice, self._progress = notice, progress
         self._encoders: dict[str, LazyEncoder] = {}
-        self._searchers: dict[Path, Searcher] = {}
+        self._searchers: dict[Location, Searcher] = {}
 
     def search(
         self,
@@ -213,6 +111,8 @@ class Repositories:
             )
             answers = searcher.search(query, limit=limit, mode=mode, where=inside, dense_weight=dense_weight)
             hits += [Found(hit, target.file(hit.path), target.root) for hit in answers]
+        if not hits:
+            self._tell_what_is_not_indexed(targets)
         hits.sort(key=lambda found: -found.hit.score)  # stable: an index's own order among equal scores
         return hits[:limit]
 
@@ -260,6 +160,16 @@ class Repositories:
             raise AdjoinError(f"no pieces in {', '.join(unknown)}: expected some of {', '.join(known)}")
         return [one for one in opened if not set(languages).isdisjoint(one[1].languages())]
 
+    def _tell_what_is_not_indexed(self, targets: Sequence[Target]) -> None:
+        """Say so if nothing was found in a part because the index of the folder above leaves it out."""
+        for target in targets:
+            files = self._searchers[target.folder].status().files if target.within else {}
+            for part, spelled in target.within.items():
+                if not any(path == part or path.startswith(f"{part}/") for path in files):
+                    self._notice(
+                        f"{spelled} is not in the index of {target.root}: `adjoin index {spelled}` makes one"
+                    )
+
     def _refreshed(self, target: Target, searcher: Searcher | None) -> Searcher:
         """Make or refresh the index of a target, and open it."""
         if searcher is None and has_index(target.folder):
@@ -268,7 +178,7 @@ class Repositories:
             except AdjoinError:
                 if not self.refreshes:
                     raise
-        if not self.refreshes:
+        if not self.refreshes or _is_of_elsewhere(target, searcher):
             searcher = searcher or Searcher(target.folder, None)
         else:
             try:
@@ -317,15 +227,22 @@ class Repositories:
         return self._encoders[model]
 
 
-def has_index(folder: Path) -> bool:
-    """Whether a folder holds the file of an index, which may be unfinished."""
-    return (folder / DATABASE).exists()
+def _is_of_elsewhere(target: Target, searcher: Searcher | None) -> bool:
+    """Whether an index in a database was made of another copy of the folder: a search then takes it as it is."""
+    if searcher is None or not isinstance(target.folder, StoreAddress):
+        return False
+    return searcher.description.root != str(target.root)
 
 
-def made_by(folder: Path) -> str:
+def has_index(folder: Location) -> bool:
+    """Whether a folder or a database holds an index, which may be unfinished."""
+    return open_store(folder).exists()
+
+
+def made_by(folder: Location) -> str:
     """The model that made an index, as the user gave it; "" if there is no index or it cannot be read."""
     try:
-        with SQLiteStore(folder).reading() as snapshot:
+        with open_store(folder).reading() as snapshot:
             return snapshot.description.model
     except AdjoinError:
         return ""
@@ -336,29 +253,3 @@ def left_out(report: RefreshReport) -> Tally:
     of_course = set(NEVER.values())
     counts = {reason: number for reason, number in report.skipped.counts.items() if reason not in of_course}
     return Tally(Counter(counts), {reason: report.skipped.examples.get(reason, []) for reason in counts})
-
-
-def place_of(file: Path, targets: Sequence[Target] = ()) -> tuple[Target, str]:
-    """Find the index that holds a file.
-
-    Args:
-        file: the file.
-        targets: the indexes that may be searched; none for the one that the file is found in.
-
-    Returns:
-        The target, and the file's path below its root with forward slashes.
-
-    Raises:
-        AdjoinError: the file does not exist, or is below none of the roots.
-    """
-    if not file.is_file():
-        raise AdjoinError(f"{file} is no file: expected FILE:LINE of an indexed file; check the spelling")
-    absolute = file.resolve()
-    if not targets:
-        target, _ = _target_of(absolute.parent)
-        target.within.clear()
-        targets = (target,)
-    for target in targets:
-        if absolute.is_relative_to(target.root.resolve()):
-            return target, absolute.relative_to(target.root.resolve()).as_posix()
-    raise AdjoinError(f"{file} is in none of {', '.join(str(one.root) for one in targets)}: name its repository")
