@@ -68,6 +68,8 @@ def _forget_output() -> None:
 
 
 def _fail(message: str, status: int = 1) -> int:
-    one_line = " ".join(message.split())
+    from adjoin.cli.terminal import safe
+
+    one_line = safe(" ".join(message.split()))  # it may name a file
     sys.stderr.write(f"adjoin: {one_line}\n")
     return status
