@@ -71,17 +71,6 @@ def test_scores_are_those_of_bm25(
         assert not words.scores(query)[sorted(gone & set(range(int(ids[-1]) + 1)))].any()
 
 
-@given(texts, st.sampled_from([1, 300, 70_000]))
-def test_rows_are_those_of_packed(documents: list[list[str]], step: int) -> None:
-    """All terms at once give the bytes of one term at a time."""
-    numbered = {1 + step * place: terms for place, terms in enumerate(documents)}
-    plain = []
-    for term in sorted({term for terms in documents for term in terms}):
-        counts = {number: terms.count(term) for number, terms in numbered.items() if term in terms}
-        plain.append((term, *packed(np.array(list(counts), np.int64), np.array(list(counts.values()), np.int64))))
-    assert segment(numbered) == plain
-
-
 def test_a_term_is_counted_within_its_piece() -> None:
     terms = ["b", "a", "b", "c", "b"]
     rows = {row[0]: unpacked(*row[1:]) for row in segment({7: terms, 9: ["b"]})}
@@ -109,7 +98,8 @@ def test_rows_of_a_segment_are_what_packing_each_term_alone_gives() -> None:
             plain.setdefault(term, {}).setdefault(piece, 0)
             plain[term][piece] += 1
     expected = [
-        (term, *packed(np.array(list(plain[term])), np.array(list(plain[term].values())))) for term in sorted(plain)
+        (term, *packed(np.array(list(pieces)), np.array(list(pieces.values()))))
+        for term, pieces in sorted(plain.items())
     ]
     assert list(builder.rows()) == expected
     assert list(builder.rows()) == []

@@ -106,8 +106,18 @@ def _add_index_options(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--index", type=path, metavar="FOLDER", help="the index (default: .adjoin in the repository)"
     )
+    _add_store(group)
     group.add_argument(
         "--model", metavar="MODEL", help=f"{MODEL}, where the index's model is now (default: its own)"
+    )
+
+
+def _add_store(verb: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    verb.add_argument(
+        "--store",
+        metavar="URL",
+        help="the index is in PostgreSQL: postgresql://USER@HOST/DATABASE, with ?index=NAME to share it; the password"
+        " is best in PGPASSWORD or ~/.pgpass",
     )
 
 
@@ -131,6 +141,7 @@ def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     verb.add_argument("--model", metavar="MODEL", help=f"{MODEL} (default: that of the index, or code)")
     verb.add_argument("--out", type=path, metavar="FOLDER", help="folder for the index (default: PATH/.adjoin)")
+    _add_store(verb)
     verb.add_argument(
         "--include",
         action="append",
@@ -160,6 +171,7 @@ def status(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="a folder with an index, or a folder or file in it (default: this folder)",
     )
     verb.add_argument("--index", type=path, metavar="FOLDER", help="the index (default: that of PATH)")
+    _add_store(verb)
     verb.add_argument("--files", action="store_true", help="list the indexed files")
     verb.add_argument("--skipped", action="store_true", help="list what is not indexed, and why")
     verb.add_argument("--json", action="store_true", help="print JSON; docs/search.md lists its keys")
@@ -182,6 +194,7 @@ def mcp(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="repositories that may be searched (default: that of the current folder)",
     )
     verb.add_argument("--model", metavar="MODEL", help=f"{MODEL} for new indexes (default: code)")
+    _add_store(verb)
     verb.add_argument(
         "--print-config", action="store_true", help="print the configuration of the usual clients, and end"
     )

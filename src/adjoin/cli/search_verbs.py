@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from adjoin.index.folders.choice import Choice
     from adjoin.index.folders.repositories import Found, Repositories
+    from adjoin.index.folders.targets import Target
+    from adjoin.index.locating import Location
+    from adjoin.index.postgres.address import StoreAddress
     from adjoin.index.store import Filter
 
 NOTHING_GOOD = 1  # exit status of a search without a result, or with weak ones only, as grep's
@@ -47,12 +50,10 @@ def search(options: argparse.Namespace) -> int:
 
 
 def _asked(options: argparse.Namespace, repositories: "Repositories") -> "tuple[str, list[Found]]":
-    from adjoin.index.folders.targets import targets_of
-
     if options.query is None:
         raise AdjoinError("what to search for is missing: give QUERY, or --similar FILE:LINE")
     hits = repositories.search(
-        targets_of(options.paths, index=options.index),
+        _targets(options, options.paths),
         options.query,
         limit=_hits_wanted(options),
         mode=options.mode,
@@ -62,15 +63,40 @@ def _asked(options: argparse.Namespace, repositories: "Repositories") -> "tuple[
     return options.query, hits
 
 
+def _targets(options: argparse.Namespace, paths: "Sequence[Path]") -> "list[Target]":
+    """The indexes that answer for paths: in folders, or in the database that --store names."""
+    from adjoin.index.folders.targets import targets_of
+
+    if not options.store:
+        return targets_of(paths, index=options.index)
+    from adjoin.index.folders.stored import stored_targets
+
+    return stored_targets(_address(options), paths)
+
+
+def _address(options: argparse.Namespace) -> "StoreAddress":
+    """Read --store. The URL is never shown as it was given: it may hold a password."""
+    from adjoin.index.postgres.address import StoreAddress
+
+    address = StoreAddress.parse(options.store)
+    if folder := getattr(options, "out", None) or getattr(options, "index", None):
+        raise AdjoinError(f"--store {address} with the folder {folder}: expected one of them; leave out the other")
+    return address
+
+
 def _similar(options: argparse.Namespace, repositories: "Repositories") -> "tuple[str, list[Found]]":
     """Search by a place in a file. QUERY is then one more PATH: the parts to search."""
-    from adjoin.index.folders.targets import place_of, targets_of
+    from adjoin.index.folders.targets import place_of
 
     file, _, line = options.similar.rpartition(":")
     if not file or not line.isdecimal() or int(line) < 1:
         raise AdjoinError(f"--similar {options.similar}: expected FILE:LINE, such as src/main.py:12")
     paths = [Path(options.query), *options.paths] if options.query is not None else options.paths
-    target, path = place_of(Path(file), targets_of(paths, index=options.index) if paths or options.index else ())
+    targets = _targets(options, paths) if paths or options.index else []
+    if options.store and not paths:
+        targets = _targets(options, [Path(file).parent])
+        targets[0].within.clear()
+    target, path = place_of(Path(file), targets)
     hits = repositories.similar(target, path, int(line), limit=_hits_wanted(options), where=_filter(options))
     return "", hits
 
@@ -117,9 +143,11 @@ def _write(options: argparse.Namespace, query: str, hits: "Sequence[Found]") -> 
 def index(options: argparse.Namespace) -> int | None:
     """Run `adjoin index` with the parsed options: one line a fact, the command to copy on a line of its own."""
     from adjoin.index.folders.choice import Choice
-    from adjoin.index.locating import index_folder
+    from adjoin.index.locating import Location, index_folder
 
-    folder = options.out or index_folder(options.root)
+    folder: Location = options.out or index_folder(options.root)
+    if options.store:
+        folder = _address(options).for_root(options.root)
     choice = Choice.made(folder, options.include, options.exclude)
     if options.dry_run:
         _dry_run(options.root, folder, choice)
@@ -131,7 +159,7 @@ def index(options: argparse.Namespace) -> int | None:
     return None
 
 
-def _index(options: argparse.Namespace, folder: Path, choice: "Choice", *, quiet: bool = False) -> None:
+def _index(options: argparse.Namespace, folder: "Location", choice: "Choice", *, quiet: bool = False) -> None:
     from adjoin.index.folders.repositories import DEFAULT_MODEL, left_out, made_by
     from adjoin.index.lazy import LazyEncoder
     from adjoin.index.refresh import refresh
@@ -179,10 +207,13 @@ def _shell_words(options: argparse.Namespace) -> str:
     """What names the index on the command line of another verb."""
     import shlex
 
-    return f"--index {shlex.quote(str(options.out))}" if options.out else shlex.quote(str(options.root))
+    root = shlex.quote(str(options.root))
+    if options.store:
+        return f"{root} --store {shlex.quote(str(_address(options)))}"
+    return f"--index {shlex.quote(str(options.out))}" if options.out else root
 
 
-def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
+def _dry_run(root: Path, folder: "Location", choice: "Choice") -> None:
     from adjoin.index.folders.status import dry_run
 
     files = pieces = left_out = 0
@@ -196,7 +227,7 @@ def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
     sys.stdout.write(f"{files:,} files with {pieces:,} pieces would be indexed, {left_out:,} left out\n")
 
 
-def _watch(options: argparse.Namespace, folder: Path, choice: "Choice") -> None:
+def _watch(options: argparse.Namespace, folder: "Location", choice: "Choice") -> None:
     """Index, and again after each change, until Ctrl-C. A refresh that fails is told, and tried again."""
     from adjoin.index.watching import watch
 
@@ -221,9 +252,8 @@ def _watch(options: argparse.Namespace, folder: Path, choice: "Choice") -> None:
 def status(options: argparse.Namespace) -> None:
     """Run `adjoin status` with the parsed options."""
     from adjoin.index.folders.status import status_of
-    from adjoin.index.folders.targets import targets_of
 
-    (target,) = targets_of(() if options.index else [options.root], index=options.index)
+    (target,) = _targets(options, () if options.index else [options.root])
     found = status_of(target)
     if options.json:
         import json
@@ -244,8 +274,12 @@ def mcp(options: argparse.Namespace) -> None:
     if options.print_config:
         from adjoin.serving.clients import command_line, configurations
 
-        sys.stdout.write(configurations(command_line(options.paths, options.model)))
+        sys.stdout.write(
+            configurations(
+                command_line(options.paths, options.model, str(_address(options)) if options.store else None)
+            )
+        )
         return
     from adjoin.serving.mcp_server import serve
 
-    serve(options.paths, model=options.model)
+    serve(options.paths, model=options.model, store=_address(options) if options.store else None)

@@ -1,9 +1,40 @@
-"""Where the index of a folder is."""
+"""Where the index of a folder is: in a folder, or in a database."""
 
 import os
 from pathlib import Path
+from typing import TypeAlias
+
+from adjoin.errors import AdjoinError
+from adjoin.index.postgres.address import StoreAddress, is_address
+from adjoin.index.store import Store
 
 NAME = ".adjoin"
+Location: TypeAlias = Path | StoreAddress  # `str()` of either may be shown: an address shows no password
+
+
+def open_store(location: Location) -> Store:
+    """The store of an index: SQLite in a folder, PostgreSQL at an address. Nothing is opened yet."""
+    if isinstance(location, StoreAddress):
+        from adjoin.index.postgres.store import PostgresStore
+
+        return PostgresStore(location)
+    from adjoin.index.sqlite import SQLiteStore
+
+    return SQLiteStore(location)
+
+
+def location_of(text: str | Path) -> Location:
+    """Read where an index is, as a user gives it: a folder, or postgresql://USER@HOST/DATABASE?index=NAME.
+
+    Raises:
+        AdjoinError: the URL is malformed, or names no index.
+    """
+    if isinstance(text, Path) or not is_address(text):
+        return Path(text)
+    address = StoreAddress.parse(text)
+    if not address.name:
+        raise AdjoinError(f"{address} names no index: add ?index=NAME")
+    return address
 
 
 def index_folder(root: Path) -> Path:

@@ -15,8 +15,8 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
+from adjoin.index.locating import Location, open_store
 from adjoin.index.sources import Listing, TreeFile, list_files, pieces_in
-from adjoin.index.sqlite import SQLiteStore
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
@@ -66,7 +66,7 @@ class RefreshReport:
 
 def refresh(
     root: Path,
-    folder: Path | None,
+    folder: Location | None,
     encoder: Embedder,
     *,
     model: str = "",
@@ -82,14 +82,15 @@ def refresh(
 
     Args:
         root: the folder or the single file to index.
-        folder: the folder of the index, which may be below `root`; None for ROOT/.adjoin.
+        folder: the folder of the index, which may be below `root`, or its address in PostgreSQL; None for
+            ROOT/.adjoin.
         encoder: embeds the pieces. If another encoder made the index, all files are embedded again. A
             `LazyEncoder` is loaded only if there is something to embed.
         model: name or folder of the model as the user gave it, stored in the index so that a search can load it.
         include: shell patterns: only files that match one.
         exclude: shell patterns: no file that matches one.
         progress: called with (files done, files in total).
-        store: where the index is kept, if not in `folder`.
+        store: another store than that of `folder`.
 
     Returns:
         Counts of files and pieces.
@@ -100,10 +101,11 @@ def refresh(
     """
     folder = folder or root / FOLDER
     listed_ns = time.time_ns()
-    listing = list_files(root, folder, include, exclude)
+    own = folder if isinstance(folder, Path) else root / FOLDER
+    listing = list_files(root, own, include, exclude)
     if not listing.files:
         raise AdjoinError(_nothing_to_index(root, listing.skipped))
-    with (store or SQLiteStore(folder)).writing() as writer:
+    with (store or open_store(folder)).writing() as writer:
         if writer.description is not None:
             _refuse_other_root(writer.description, root, folder)
         return _Refresh(writer, encoder, listing, listed_ns, progress).run(root, model)
@@ -116,14 +118,19 @@ def _nothing_to_index(root: Path, skipped: Tally) -> str:
     )
 
 
-def _refuse_other_root(before: IndexDescription, root: Path, folder: Path) -> None:
+def _refuse_other_root(before: IndexDescription, root: Path, folder: Location) -> None:
     """Refuse to replace the index of another folder because of a wrong --out. A moved folder keeps its index."""
-    if folder.resolve() == (root / FOLDER).resolve():  # a folder that was copied with its index
+    if (
+        isinstance(folder, Path) and folder.resolve() == (root / FOLDER).resolve()
+    ):  # a folder that was copied with its index
         return
     if str(root.resolve()) != before.root and Path(before.root).exists():
-        raise AdjoinError(
-            f"the index {folder} belongs to {before.root}, not to {root}: choose another --out, or remove it first"
+        other = (
+            "choose another --out, or remove it first"
+            if isinstance(folder, Path)
+            else "choose another ?index=NAME"
         )
+        raise AdjoinError(f"the index {folder} belongs to {before.root}, not to {root}: {other}")
 
 
 class _Refresh:

@@ -1,17 +1,16 @@
 """An index opened together with the model that made it."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder
+from adjoin.index.locating import Location, location_of, open_store
 from adjoin.index.search import Hit, Mode, search_snapshot, similar_in
-from adjoin.index.sqlite import SQLiteSnapshot, SQLiteStore, open_snapshot
-from adjoin.index.store import EVERYTHING, FileRecord, Filter, IndexDescription
+from adjoin.index.store import EVERYTHING, FileRecord, Filter, IndexDescription, Snapshot
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import locate_model
 
@@ -40,12 +39,12 @@ class Searcher:
     memory until there is a newer one. Threads may share it; they take turns.
 
     Attributes:
-        folder: the folder of the index.
+        folder: the folder of the index, or its address in PostgreSQL.
         encoder: the model that made the index; None if only lexical search is possible.
     """
 
-    def __init__(self, folder: Path, encoder: Embedder | None) -> None:
-        """Open the index in a folder.
+    def __init__(self, folder: Location, encoder: Embedder | None) -> None:
+        """Open the index in a folder or at an address.
 
         Raises:
             AdjoinError: there is no index, its first run did not finish, or it is damaged.
@@ -53,10 +52,7 @@ class Searcher:
         self.folder = folder
         self.encoder = encoder
         self._lock = RLock()
-        self._stack = ExitStack()
-        self._connection: sqlite3.Connection | None = None
-        self._inode = 0
-        self._last: SQLiteSnapshot | None = None
+        self._reader = open_store(folder).open()
         with self.snapshot():
             pass
 
@@ -71,18 +67,17 @@ class Searcher:
 
     def close(self) -> None:
         """Close the index. The next search opens it again."""
-        self._stack.close()
-        self._connection = self._last = None
+        if "_reader" in self.__dict__:  # it could be opened
+            self._reader.close()
 
     @contextmanager
-    def snapshot(self) -> Iterator[SQLiteSnapshot]:
+    def snapshot(self) -> Iterator[Snapshot]:
         """Open the newest version for reading.
 
         Raises:
             AdjoinError: there is no index any more, or it is damaged.
         """
-        with self._lock, open_snapshot(self._open(), self.folder) as opened:
-            self._last = opened.continued(self._last)
+        with self._lock, self._reader.snapshot() as opened:
             yield opened
 
     @property
@@ -149,16 +144,6 @@ class Searcher:
         with self.snapshot() as opened:
             return similar_in(opened, path, line, limit=limit, where=where)
 
-    def _open(self) -> sqlite3.Connection:
-        """The connection to the file that is there now: a new one after the file was replaced."""
-        store = SQLiteStore(self.folder)
-        inode = store.inode()
-        if self._connection is None or inode != self._inode:
-            self.close()
-            self._connection = self._stack.enter_context(store.connection())
-            self._inode = inode
-        return self._connection
-
 
 def load_index(
     folder: str | Path = ".adjoin", *, model: str | Path | None = None, words_only: bool = False
@@ -166,7 +151,7 @@ def load_index(
     """Open an index that `adjoin index` wrote, together with the model that made it.
 
     Args:
-        folder: the folder of the index.
+        folder: the folder of the index, or its URL, postgresql://USER@HOST/DATABASE?index=NAME.
         model: the model's folder if it has moved, or the name of a bundled model. None for the model that the
             index names.
         words_only: do not load a model. Only `mode="lexical"` is possible then.
@@ -174,7 +159,7 @@ def load_index(
     Raises:
         AdjoinError: there is no index or no model, or one of them is damaged.
     """
-    searcher = Searcher(Path(folder), None)
+    searcher = Searcher(location_of(folder), None)
     if not words_only:
         location = locate_model(model or searcher.description.model)
         if not location.is_dir():
@@ -190,7 +175,7 @@ def search(query: str, *, index: str | Path = ".adjoin", limit: int = 10) -> lis
 
     Args:
         query: words in plain text.
-        index: the folder that `adjoin index` wrote.
+        index: the folder that `adjoin index` wrote, or the URL that it wrote to, with ?index=NAME.
         limit: the maximum number of hits.
 
     Returns:

@@ -213,8 +213,31 @@ class Writer(Protocol):
         """Whether files were put aside, by this run or an interrupted one, that no version holds."""
 
 
+class Reader(Protocol):
+    """An index that is kept open. It follows refreshes, and keeps in memory what it has read of a version."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open the newest version. Use one snapshot at a time.
+
+        Raises:
+            AdjoinError: there is no index, its first run did not finish, or it is damaged.
+        """
+
+    def close(self) -> None:
+        """Close the index. The next snapshot opens it again."""
+
+
 class Store(Protocol):
     """Where an index is kept."""
+
+    def exists(self) -> bool:
+        """Whether there is an index, which may be unfinished."""
+
+    def size(self) -> int:
+        """Its size in bytes, as it is stored."""
+
+    def open(self) -> Reader:
+        """Keep the index open for several searches. Nothing is read yet."""
 
     def reading(self) -> AbstractContextManager[Snapshot]:
         """Open the newest version.

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 
-def command_line(paths: Sequence[Path] = (), model: str | None = None) -> list[str]:
+def command_line(paths: Sequence[Path] = (), model: str | None = None, store: str | None = None) -> list[str]:
     """The command that starts this installation's server: an absolute program, so that no PATH is needed.
 
     Args:
         paths: the repositories that may be searched, made absolute; none for the client's current folder.
         model: the model for new indexes; None for the default.
+        store: the URL of the database that holds the indexes, without a password; None for folders.
     """
     script = Path(sys.executable).with_name("adjoin")
     found = str(script) if os.access(script, os.X_OK) else shutil.which("adjoin")
     words = [found, "mcp"] if found else [sys.executable, "-m", "adjoin", "mcp"]
     if model:
         words += ["--model", str(Path(model).resolve()) if Path(model).is_dir() else model]
+    if store:
+        words += ["--store", store]
     return words + [str(path.resolve()) for path in paths]
 
 

@@ -21,6 +21,7 @@ from pydantic import Field
 from adjoin import __version__
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.folders.repositories import Found
+from adjoin.index.postgres.address import StoreAddress
 from adjoin.serving.budget import FEWEST_TOKENS, Passage, answer
 from adjoin.serving.workspace import Progress, Workspace
 
@@ -47,17 +48,18 @@ MaxTokens = Annotated[
 Limit = Annotated[int, Field(ge=1, le=100, description="Most results.")]
 
 
-def serve(paths: Sequence[Path], *, model: str | None = None) -> None:
+def serve(paths: Sequence[Path], *, model: str | None = None, store: StoreAddress | None = None) -> None:
     """Serve until the client closes standard input.
 
     Args:
         paths: the repositories that may be searched; none for that of the current folder.
         model: the model for new indexes; None for the default.
+        store: the database that holds the indexes; None for the repositories' own folders.
 
     Raises:
-        AdjoinError: a path does not exist.
+        AdjoinError: a path does not exist, or the database cannot be reached.
     """
-    build_server(Workspace(paths, model=model)).run("stdio")
+    build_server(Workspace(paths, model=model, store=store)).run("stdio")
 
 
 def build_server(workspace: Workspace) -> "MCPServer[None]":

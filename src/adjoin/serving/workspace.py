@@ -10,7 +10,9 @@ from pathlib import Path
 from adjoin.errors import AdjoinError
 from adjoin.index.folders.repositories import Found, Repositories
 from adjoin.index.folders.status import status_of
+from adjoin.index.folders.stored import stored_targets
 from adjoin.index.folders.targets import Target, place_of, targets_of
+from adjoin.index.postgres.address import StoreAddress
 from adjoin.index.store import Filter
 
 Progress = Callable[[int, int], None]
@@ -19,19 +21,22 @@ Progress = Callable[[int, int], None]
 class Workspace:
     """What a server searches. Use it in one thread."""
 
-    def __init__(self, paths: Sequence[Path] = (), *, model: str | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path] = (), *, model: str | None = None, store: StoreAddress | None = None
+    ) -> None:
         """Name the repositories. Nothing is opened yet.
 
         Args:
             paths: repositories, folders or files; none for the repository of the current folder.
             model: the model for new indexes; None for the default.
+            store: the database that holds the indexes; None for the repositories' own folders.
 
         Raises:
-            AdjoinError: a path does not exist.
+            AdjoinError: a path does not exist, or the database cannot be reached.
         """
-        self._paths = tuple(paths)
+        self._paths, self._store = tuple(paths), store
         if paths:
-            targets_of(paths)
+            self._targets_of(paths)
         self._progress: Progress | None = None
         self._notices: list[str] = []
         self._repositories = Repositories(model=model, notice=self._notices.append, progress=self._report)
@@ -114,9 +119,12 @@ class Workspace:
         if self._progress is not None:
             self._progress(done, total)
 
+    def _targets_of(self, paths: Sequence[Path]) -> list[Target]:
+        return targets_of(paths) if self._store is None else stored_targets(self._store, paths)
+
     def _targets(self, repository: str | None) -> list[Target]:
         """The indexes to search for a repository that a client names."""
-        own = targets_of(self._paths)
+        own = self._targets_of(self._paths)
         if not repository:
             return own
         if named := [target for target in own if repository in (target.root.name, str(target.root))]:
@@ -124,7 +132,7 @@ class Workspace:
         for target in own:
             for place in (Path(repository), target.root / repository):
                 if place.exists() and _is_within(place.resolve(), target):
-                    return targets_of([place])
+                    return self._targets_of([place])
         names = ", ".join(str(place) for target in own for place in target.within.values() or [target.root])
         raise AdjoinError(
             f"repository {repository!r} is none of this server's ({names}): leave it out, or start the server with"

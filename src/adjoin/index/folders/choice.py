@@ -1,12 +1,16 @@
 """Which files an index holds, as `adjoin index --include --exclude` said: a refresh by a search holds to it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from adjoin.errors import AdjoinError
 from adjoin.files import read_as, write_json
+from adjoin.index.locating import Location
+from adjoin.index.postgres.address import StoreAddress
 
 NAME = "choice.json"
+NOTE = "choice"  # its name in a database
 
 
 @dataclass(frozen=True)
@@ -26,19 +30,34 @@ class Choice:
             raise ValueError(f"{wrong[0]!r} is no pattern, expected a text")
 
     @classmethod
-    def of(cls, folder: Path) -> "Choice":
+    def of(cls, folder: Location) -> "Choice":
         """Read the choice that is kept beside an index; an empty one if none is.
 
         Raises:
             AdjoinError: the file is damaged.
         """
+        if isinstance(folder, StoreAddress):
+            return cls._noted(folder)
         path = folder / NAME
         if not path.exists():
             return cls()
         return read_as(path, cls, "choice of files", "remove it and run `adjoin index` again")
 
     @classmethod
-    def made(cls, folder: Path, include: Sequence[str] | None, exclude: Sequence[str] | None) -> "Choice":
+    def _noted(cls, address: StoreAddress) -> "Choice":
+        """The choice that is kept in a database, with the index."""
+        from adjoin.index.postgres.store import PostgresStore
+
+        note = PostgresStore(address).note(NOTE)
+        try:
+            return cls(**json.loads(note)) if note else cls()
+        except (ValueError, TypeError):
+            raise AdjoinError(
+                f"the choice of files in {address} is damaged: run `adjoin index` with it again"
+            ) from None
+
+    @classmethod
+    def made(cls, folder: Location, include: Sequence[str] | None, exclude: Sequence[str] | None) -> "Choice":
         """The choice that holds from now on: what is given, and for what is not given what is kept.
 
         Args:
@@ -52,15 +71,20 @@ class Choice:
         kept = cls.of(folder)
         return cls(_given(include, kept.include), _given(exclude, kept.exclude))
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Location) -> None:
         """Keep the choice beside an index, if it is not there already.
 
         Raises:
             OSError: the file cannot be written.
         """
-        path = folder / NAME
-        if self != Choice.of(folder):
-            write_json(path, asdict(self))
+        if self == Choice.of(folder):
+            return
+        if isinstance(folder, StoreAddress):
+            from adjoin.index.postgres.store import PostgresStore
+
+            PostgresStore(folder).keep_note(NOTE, json.dumps(asdict(self)))
+        else:
+            write_json(folder / NAME, asdict(self))
 
 
 def _given(patterns: Sequence[str] | None, kept: list[str]) -> list[str]:

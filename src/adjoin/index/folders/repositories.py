@@ -10,10 +10,11 @@ from adjoin.errors import AdjoinError, first_line
 from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.targets import Target
 from adjoin.index.lazy import LazyEncoder
+from adjoin.index.locating import Location, open_store
+from adjoin.index.postgres.address import StoreAddress
 from adjoin.index.refresh import RefreshReport, refresh
 from adjoin.index.search import Hit, Mode
 from adjoin.index.searcher import Searcher
-from adjoin.index.sqlite import DATABASE, SQLiteStore
 from adjoin.index.store import EVERYTHING, Filter
 from adjoin.model.locations import locate_model, portable_name
 from adjoin.tally import Tally
@@ -73,7 +74,7 @@ class Repositories:
         self._model, self._words_only = model, words_only
         self._notice, self._progress = notice, progress
         self._encoders: dict[str, LazyEncoder] = {}
-        self._searchers: dict[Path, Searcher] = {}
+        self._searchers: dict[Location, Searcher] = {}
 
     def search(
         self,
@@ -177,7 +178,7 @@ class Repositories:
             except AdjoinError:
                 if not self.refreshes:
                     raise
-        if not self.refreshes:
+        if not self.refreshes or _is_of_elsewhere(target, searcher):
             searcher = searcher or Searcher(target.folder, None)
         else:
             try:
@@ -226,15 +227,22 @@ class Repositories:
         return self._encoders[model]
 
 
-def has_index(folder: Path) -> bool:
-    """Whether a folder holds the file of an index, which may be unfinished."""
-    return (folder / DATABASE).exists()
+def _is_of_elsewhere(target: Target, searcher: Searcher | None) -> bool:
+    """Whether an index in a database was made of another copy of the folder: a search then takes it as it is."""
+    if searcher is None or not isinstance(target.folder, StoreAddress):
+        return False
+    return searcher.description.root != str(target.root)
 
 
-def made_by(folder: Path) -> str:
+def has_index(folder: Location) -> bool:
+    """Whether a folder or a database holds an index, which may be unfinished."""
+    return open_store(folder).exists()
+
+
+def made_by(folder: Location) -> str:
     """The model that made an index, as the user gave it; "" if there is no index or it cannot be read."""
     try:
-        with SQLiteStore(folder).reading() as snapshot:
+        with open_store(folder).reading() as snapshot:
             return snapshot.description.model
     except AdjoinError:
         return ""

@@ -11,6 +11,7 @@ from adjoin.corpus.tool_folders import NEVER
 from adjoin.corpus.tree import Skipped, Tree, list_tree
 from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.targets import Target
+from adjoin.index.locating import Location, index_folder, open_store
 from adjoin.index.searcher import IndexStatus, Searcher
 from adjoin.index.sources import TreeFile, pieces_in
 from adjoin.index.store import FileRecord
@@ -23,7 +24,7 @@ class FolderStatus:
 
     Attributes:
         root: the indexed folder.
-        folder: the folder of the index.
+        folder: the folder of the index, or its address in PostgreSQL.
         index: what the index holds.
         index_bytes: size of the index on disk.
         added: files that are not in the index yet, sorted, relative to the root.
@@ -33,7 +34,7 @@ class FolderStatus:
     """
 
     root: Path
-    folder: Path
+    folder: Location
     index: IndexStatus
     index_bytes: int
     added: list[str]
@@ -126,7 +127,7 @@ def status_of(target: Target) -> FolderStatus:
         root=target.root,
         folder=target.folder,
         index=index,
-        index_bytes=sum(file.stat().st_size for file in target.folder.iterdir() if file.is_file()),
+        index_bytes=open_store(target.folder).size(),
         added=sorted(there.keys() - known.keys()),
         changed=sorted(path for path in there.keys() & known.keys() if _is_changed(there[path], known[path])),
         removed=sorted(known.keys() - there.keys()),
@@ -134,17 +135,17 @@ def status_of(target: Target) -> FolderStatus:
     )
 
 
-def listed(root: Path, folder: Path, choice: Choice) -> Tree:
+def listed(root: Path, folder: Location, choice: Choice) -> Tree:
     """List the files below a root that an index holds by its choice, without those of the index itself."""
     tree = list_tree(root, include=choice.include, exclude=choice.exclude)
-    own = folder.resolve()
+    own = (folder if isinstance(folder, Path) else index_folder(root)).resolve()
     if not own.is_relative_to(root.resolve()):
         return tree
     below = own.relative_to(root.resolve()).as_posix() + "/"
     return Tree([file for file in tree.files if not file.origin.startswith(below)], tree.skipped)
 
 
-def dry_run(root: Path, folder: Path, choice: Choice) -> Iterator[tuple[str, int, str]]:
+def dry_run(root: Path, folder: Location, choice: Choice) -> Iterator[tuple[str, int, str]]:
     """Say of each file below a root whether it would be indexed. Files are read, nothing is written.
 
     Yields:

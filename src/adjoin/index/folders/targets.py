@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
-from adjoin.index.locating import find_index, index_folder
-from adjoin.index.sqlite import SQLiteStore
+from adjoin.index.locating import Location, find_index, index_folder, open_store
 
 
 @dataclass(slots=True)
@@ -20,14 +19,14 @@ class Target:
 
     Attributes:
         root: the indexed folder, absolute.
-        folder: the folder of its index.
+        folder: the folder of its index, or its address in PostgreSQL.
         shown: the root as the user spelled it, to which paths of hits are appended; None if he did not name it.
         within: path below the root with forward slashes → how it was spelled. Only pieces below one of these are
             searched; all if empty.
     """
 
     root: Path
-    folder: Path
+    folder: Location
     shown: Path | None = None
     within: dict[str, Path] = field(default_factory=dict)
 
@@ -78,17 +77,27 @@ def _target_of_index(index: Path) -> Target:
     beside = index.resolve().parent
     if index.resolve() == index_folder(beside):  # as usual; the folder may have moved since it was indexed
         return Target(beside, index, index.parent)
-    with SQLiteStore(index).reading() as snapshot:
+    with open_store(index).reading() as snapshot:
         return Target(Path(snapshot.description.root), index)
 
 
 def _target_here() -> Target:
     here = Path.cwd()
     folder = find_index(here)
-    root = folder.parent if folder else _top_of_repository(here) or here
-    if folder is None and root in (Path.home(), Path(root.anchor)):
-        raise AdjoinError(f"{root} is no repository: name the folder to search, `adjoin search QUERY PATH`")
+    root = folder.parent if folder else root_for(here)
     return Target(root, index_folder(root))
+
+
+def root_for(here: Path) -> Path:
+    """The folder to index for a search in a folder that no index answers for: its repository, or itself.
+
+    Raises:
+        AdjoinError: it is a home folder or the root of the file system.
+    """
+    root = _top_of_repository(here) or here
+    if root in (Path.home(), Path(root.anchor)):
+        raise AdjoinError(f"{root} is no repository: name the folder to search, `adjoin search QUERY PATH`")
+    return root
 
 
 def _target_of(path: Path) -> tuple[Target, str]:

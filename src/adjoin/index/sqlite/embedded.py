@@ -35,6 +35,18 @@ class SQLiteStore:
         except OSError:
             return 0
 
+    def exists(self) -> bool:
+        """Whether there is an index, which may be unfinished."""
+        return (self.folder / DATABASE).exists()
+
+    def size(self) -> int:
+        """The size of the folder's files in bytes."""
+        return sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file())
+
+    def open(self) -> "SQLiteReader":
+        """Keep the index open for several searches, as `Store.open`."""
+        return SQLiteReader(self)
+
     @contextmanager
     def reading(self) -> Iterator[SQLiteSnapshot]:
         """Open the newest version, as `Store.reading`."""
@@ -77,3 +89,36 @@ class SQLiteStore:
         if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):
                 (self.folder / IGNORE).write_text("*\n")
+
+
+class SQLiteReader:
+    """An index in SQLite that is kept open, as `Reader`."""
+
+    def __init__(self, store: SQLiteStore) -> None:
+        """Nothing is opened yet."""
+        self._store = store
+        self._stack = ExitStack()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._last: SQLiteSnapshot | None = None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteSnapshot]:
+        """Open the newest version, as `Reader.snapshot`."""
+        with open_snapshot(self._opened(), self._store.folder) as opened:
+            self._last = opened.continued(self._last)
+            yield opened
+
+    def close(self) -> None:
+        """Close the file, as `Reader.close`."""
+        self._stack.close()
+        self._connection = self._last = None
+
+    def _opened(self) -> sqlite3.Connection:
+        """The connection to the file that is there now: a new one after the file was replaced."""
+        inode = self._store.inode()
+        if self._connection is None or inode != self._inode:
+            self.close()
+            self._connection = self._stack.enter_context(self._store.connection())
+            self._inode = inode
+        return self._connection

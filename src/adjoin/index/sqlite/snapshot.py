@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
-from adjoin.index.approximate import Sketch, read_sketch
+from adjoin.index.sqlite.approximate import Sketch, read_sketch
 from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
 from adjoin.index.sqlite.path_vocabulary import PathVocabulary
 from adjoin.index.sqlite.rows import symbol_key, texts_of
@@ -105,9 +105,10 @@ class SQLiteSnapshot:
         points: Counter[int] = Counter()
         for word in dict.fromkeys(words):
             best: dict[int, int] = {}
-            for own in self._path_words.matching(word):
-                for file, weight in self._rows("SELECT file, weight FROM paths WHERE word = ?", (own,)):
-                    best[file] = max(best.get(file, 0), weight)
+            named = self._path_words.matching(word)
+            query = f"SELECT file, weight FROM paths WHERE word IN ({_marks(named)})"
+            for file, weight in self._rows(query, named):
+                best[file] = max(best.get(file, 0), weight)
             points.update(best)
         wanted = None if where == EVERYTHING else set(self._files_at(where).tolist())
         files = [file for file in points if wanted is None or file in wanted]
@@ -115,10 +116,9 @@ class SQLiteSnapshot:
         chosen: list[Ids] = []
         left = number
         for file in files:
-            spans = self._rows("SELECT first, number FROM blocks WHERE file = ? ORDER BY first", (file,))
-            ids_k = np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
+            ids_k = self._ids_of(file)
             ids_k = self._filtered(ids_k, where) if where.languages else ids_k
-            if vector_D is not None and len(ids_k) > PIECES_OF_A_PATH and self._is_small:
+            if len(ids_k) > PIECES_OF_A_PATH and vector_D is not None and self._last_vector is vector_D:
                 ids_k = ids_k[np.argsort(-self._cosines(ids_k, vector_D), kind="stable")]
             chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
             left -= len(chosen[-1])
@@ -333,6 +333,12 @@ class SQLiteSnapshot:
 
     def _block_of(self, ids: Sequence[int] | Ids) -> NDArray[np.int64]:
         return np.searchsorted(self._blocks[0], np.asarray(ids, np.int64), side="right").astype(np.int64) - 1
+
+    def _ids_of(self, file: int) -> Ids:
+        """The ids of a file's pieces, ascending."""
+        first_B, file_B, number_B, _ = self._blocks
+        spans = [(int(first_B[block]), int(number_B[block])) for block in np.flatnonzero(file_B == file)]
+        return np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
 
     def _full_rows(self, ids_K: Ids) -> list[tuple[Any, ...]]:
         """id, path, language, kind, name, symbols, lines and text of pieces, in the given order."""
