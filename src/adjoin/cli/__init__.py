@@ -57,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("out of memory: give a smaller --batch, --token-budget or --dimension", failure)
     except ModuleNotFoundError as error:
         package = f"'adjoin[{extra}]'" if extra else "adjoin"
-        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install {package}", failure)
+        return _fail(
+            f"`adjoin {verb}` needs the package {(error.name or '').partition('.')[0]}: pip install {package}",
+            failure,
+        )
     return status
 
 
