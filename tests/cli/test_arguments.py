@@ -55,8 +55,8 @@ EXPECTED = {
     "embed": "model texts --out --role",
     "index": "root --dry-run --exclude --include --model --out --watch",
     "search": (
-        "query paths --color --context --dense-weight --exclude --explain --files --index --json --language --limit"
-        " --mode --model --no-refresh --null --path --similar --vimgrep"
+        "query paths --color --context --dense-weight --exclude --explain --files --index --json --language"
+        " --limit --mode --model --no-refresh --null --path --similar --vimgrep"
     ),
     "status": "root --files --index --json --skipped",
     "mcp": "paths --model --print-config",

@@ -70,6 +70,12 @@ def test_context_is_shown_around_matching_lines() -> None:
     assert len(shown(hit(), query="retry", context=0).splitlines()) == 4  # heading, definition, gap, match
 
 
+def test_a_gap_of_one_line_is_no_gap() -> None:
+    text = "\n".join(["def f():", "    a", "    retry", "    b", "    c", "    retry"])
+    assert chosen_lines(hit(text, name="f"), frozenset(terms("retry"))) == [0, 1, 2, 5]
+    assert chosen_lines(hit(text, name="f"), frozenset(terms("retry c")), 0) == [0, 1, 2, 3, 4, 5]
+
+
 def test_without_matching_words_the_piece_begins_with_its_definition() -> None:
     assert chosen_lines(hit(), frozenset()) == [2, 3, 4, 5]
     assert len(chosen_lines(hit(), frozenset())) == FEWEST_LINES
@@ -98,6 +104,15 @@ def test_the_lines_with_most_words_are_chosen() -> None:
 )
 def test_header(text: str, name: str, line: int) -> None:
     assert header_of(hit(text, name=name)) == line
+
+
+def test_of_several_definitions_the_one_that_answers_is_the_header() -> None:
+    text = "def write(a):\n    return a\n\n\ndef merge(b):\n    return both(b)\n\n\ndef split(c):\n    return c"
+    piece = hit(text, name="write, Table.merge, split")
+    assert header_of(piece) == 0
+    assert header_of(piece, frozenset(terms("merge a table"))) == 4
+    assert header_of(piece, frozenset(terms("both"))) == 4  # in its body
+    assert best_line(piece, frozenset(terms("splitting"))) == 8
 
 
 def test_the_best_line_of_a_piece_without_a_name_has_most_words() -> None:

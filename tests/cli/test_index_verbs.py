@@ -39,7 +39,7 @@ def test_index_piped_is_one_line_a_fact(repo: Path) -> None:
     assert lines[1].startswith("files: ")
     assert "added" in lines[1]
     assert lines[2].startswith("pieces: ")
-    assert any(line.startswith("left out: ") for line in lines)
+    assert any(line.startswith("left out or cut: ") for line in lines)
     assert lines[-2:] == [
         "Next:",
         f"  adjoin search \"what you look for\" '{repo}'",

@@ -313,7 +313,10 @@ def test_piped_output_is_plain_and_whole(repo: Path) -> None:
 
 def test_escape_codes_of_files_never_reach_the_terminal(repo: Path) -> None:
     evil = "\x1b]0;title\x07\x1b[31m\u202e"
-    (repo / "evil\x1b[31m.py").write_text(f"def beware():\n    return '{evil}'\n")
+    (repo / "evil\x1b[31m.py").write_text(
+        f"def beware():\n    return '{evil}'\n"
+        + "    # padding, as a file of control characters only is no text\n" * 9
+    )
     for form in ("", "-l", "--vimgrep", "--json", "--explain", "--color never"):
         done = shell(f"ADJOIN search beware -n 1 {form}", repo)
         assert done.returncode == 0

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from adjoin import Encoder, load_index
-from adjoin.index.update import update_index
+from adjoin.errors import AdjoinError
+from adjoin.index.refresh import refresh
 from adjoin.pairs.dataset import PairDataset
 from adjoin.training.recipe import Recipe
 
@@ -32,22 +33,20 @@ def test_models_know_how_they_began(model: str) -> None:
     assert not np.allclose(vectors[0], trained.encode_query(EXPECTED["texts"])[0, : vectors.shape[1]], atol=1e-3)
 
 
-def test_the_index_opens_and_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(FIRST)  # the model's folder stands in the index, below the current one
-    searcher = load_index("index")
-    for query, expected in EXPECTED["hits"].items():
-        hit = searcher.search(query, limit=3)[0]
-        assert [hit.path, hit.first_line, hit.last_line] == expected[0]
+def test_the_index_says_that_it_must_be_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FIRST)
+    with pytest.raises(AdjoinError, match=r"is of an earlier version .*: run `adjoin index` again"):
+        load_index("index")
 
 
-def test_the_index_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_the_index_is_replaced(tmp_path: Path) -> None:
     root = tmp_path / "first"
     shutil.copytree(FIRST, root)
-    (root / "tree" / "new.py").write_text('def rotate_logs(days):\n    """Rotate the logs."""\n    return days\n')
-    report = update_index(root / "tree", root / "index", Encoder.load(root / "ensemble"), model="ensemble")
-    assert (report.added, report.changed, report.unchanged) == (1, 0, 6)
-    hits = load_index(root / "index", model=root / "ensemble").search("rotate the logs", limit=1)
-    assert hits[0].path == "new.py"
+    report = refresh(root / "tree", root / "index", Encoder.load(root / "ensemble"), model="ensemble")
+    assert (report.added, report.unchanged) == (6, 0)
+    assert sorted(path.name for path in (root / "index").iterdir()) == [".gitignore", "index.sqlite", "lock"]
+    searcher = load_index(root / "index", model=root / "ensemble")
+    assert searcher.search("open a file", limit=3)[0].path == EXPECTED["hits"]["open a file"][0][0]
 
 
 def test_pairs_open() -> None:

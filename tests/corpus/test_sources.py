@@ -213,3 +213,14 @@ def test_importing_the_room_loads_no_parser() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"docutils", "markdown_it", "pathspec", "tarfile", "zipfile"} & set(loaded)
+
+
+def test_a_folder_named_license_may_hold_code(tmp_path: Path) -> None:
+    for name in ("license/validator.py", "notices/banner.py", "licenses/MIT", "LICENSES/LICENSE.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    tally = Tally()
+    assert {source.origin for source in find_sources([tmp_path], tally)} == {
+        "license/validator.py", "notices/banner.py",
+    }  # fmt: skip
+    assert tally.counts == {"unknown format": 1, "licence text": 1}

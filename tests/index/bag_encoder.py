@@ -64,7 +64,7 @@ def content(folder: Path) -> list[dict[str, object]]:
     return sorted(rows, key=lambda row: (row["path"], row["first_line"], row["text"]))
 
 
-def words(folder: Path) -> dict[str, list[tuple[object, float]]]:
+def words(folder: Path) -> dict[str, list[tuple[tuple[str, int], float]]]:
     """The BM25 scores of every term that an index holds, by the place of the piece."""
     with SQLiteStore(folder).reading() as snapshot:
         terms = [row[0] for row in snapshot._rows("SELECT DISTINCT term FROM postings")]

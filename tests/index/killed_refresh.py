@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 
 refresh_module: Any = import_module("adjoin.index.refresh")
-sqlite_module: Any = import_module("adjoin.index.sqlite")
+sqlite_module: Any = import_module("adjoin.index.sqlite.database")
 
 
 def die() -> None:

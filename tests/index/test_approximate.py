@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from adjoin.index import approximate
 from adjoin.index.approximate import Sketch, hamming, nearest_by_count, sign_words
-from adjoin.index.sqlite import SKETCH, SQLiteStore
+from adjoin.index.sqlite import SQLiteStore
+from adjoin.index.sqlite.database import SKETCH
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, IndexedFile, quantized
 from adjoin.pieces import Piece
 from adjoin.vectors import unit_rows
@@ -58,7 +59,7 @@ def nearest(
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes at which each step of a search leaves something out."""
     monkeypatch.setattr(approximate, "APPROXIMATE_FROM", 500)
-    monkeypatch.setattr("adjoin.index.sqlite_writer.APPROXIMATE_FROM", 500)
+    monkeypatch.setattr("adjoin.index.sqlite.writer.APPROXIMATE_FROM", 500)
     monkeypatch.setattr(approximate, "FIRST_CHOICE", 400)
     monkeypatch.setattr(approximate, "SECOND_CHOICE", 150)
 

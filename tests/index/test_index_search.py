@@ -4,19 +4,23 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from bag_encoder import BagEncoder, write
 
 from adjoin.errors import AdjoinError
-from adjoin.index import Filter, Hit, Mode, sqlite_snapshot
+from adjoin.index import Filter, Hit, Mode
 from adjoin.index.refresh import refresh
 from adjoin.index.searcher import Searcher
 from adjoin.index.sqlite import SQLiteStore
 from adjoin.index.store import EVERYTHING, FORMAT
 from adjoin.ranking import BM25
+
+snapshot_module: Any = import_module("adjoin.index.sqlite.snapshot")
 
 SOURCES = {
     "net/http.py": "def parseHTTPResponse(data):\n    return data.split()\n\n\ndef send(url):\n    return url\n",
@@ -66,8 +70,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("where", [EVERYTHING, Filter(excluded=("f00*",))])
 def test_dense_is_exact(corpus: Path, where: Filter, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunk by chunk, with all vectors in memory or not, as one product of all."""
-    monkeypatch.setattr(sqlite_snapshot, "CHUNK_BYTES", 512 * 7)
-    monkeypatch.setattr(sqlite_snapshot, "KEPT_BYTES", 1 << 30 if kept else 0)
+    monkeypatch.setattr(snapshot_module, "CHUNK_BYTES", 512 * 7)
+    monkeypatch.setattr(snapshot_module, "KEPT_BYTES", 1 << 30 if kept else 0)
     encoder = BagEncoder(512)
     query_D = encoder.encode_query(["bamo tuna"])[0]
     hits = Searcher(corpus, encoder).search("bamo tuna", mode="dense", limit=1000, where=where)
@@ -99,11 +103,15 @@ def test_candidates_have_exact_evidence(corpus: Path) -> None:
         ids = snapshot._ids_N[[5, 3, 77]]
         candidates = snapshot.candidates(ids, query_D, ["bamo", "tuna"])
         assert [candidate.id for candidate in candidates] == ids.tolist()
-        for candidates_part, scores in (("cosine", snapshot.nearest), ("bm25", snapshot.matching)):
-            first = query_D if candidates_part == "cosine" else ["bamo", "tuna"]
-            best = dict(zip(*map(list, scores(first, 150, EVERYTHING)), strict=True))
-            for candidate in candidates:
-                assert getattr(candidate, candidates_part) == pytest.approx(best.get(candidate.id, 0), abs=1e-6)
+        cosines = dict(zip(*(part.tolist() for part in snapshot.nearest(query_D, 150, EVERYTHING)), strict=True))
+        scores = dict(
+            zip(*(part.tolist() for part in snapshot.matching(["bamo", "tuna"], 150, EVERYTHING)), strict=True)
+        )
+        best = snapshot._words.best_score(["bamo", "tuna"])
+        for candidate in candidates:
+            assert candidate.cosine == pytest.approx(cosines[candidate.id], abs=1e-6)
+            assert candidate.bm25 == pytest.approx(scores.get(candidate.id, 0) / best, abs=1e-6)
+            assert candidate.bm25 < 1
 
 
 def places(hits: list[Hit]) -> list[tuple[str, int]]:

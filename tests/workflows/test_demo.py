@@ -45,7 +45,7 @@ def test_the_demo_from_end_to_end(packages: Path, tmp_path: Path) -> None:
 
     better = max(("code", "model"), key=lambda row: sum(report.scores[row].values()))
     assert report.model == ("code" if better == "code" else str((out / "model").resolve()))
-    assert load_index(out / "index").index.model == report.model
+    assert load_index(out / "index").description.model == report.model
     assert list(reporter.results) == list(QUESTIONS)
     assert all((packages / SEARCHED / hits[0].path).is_file() for hits in reporter.results.values())
     assert reporter.commands == [

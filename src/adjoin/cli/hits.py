@@ -105,20 +105,41 @@ def evidence_line(hit: Hit) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in hit.evidence.items()) or "no evidence is kept"
 
 
-def header_of(hit: Hit) -> int:
-    """The line that defines what a piece is: the first that names it, else the first that is not empty.
+def header_of(hit: Hit, asked: frozenset[str] = frozenset()) -> int:
+    """The line that defines what a piece is.
+
+    It is the first line that names it. A piece of several small definitions has the names of all: then it is the
+    line of the one with most words of the query. Without a name it is the first line that is not empty.
+
+    Args:
+        hit: the result.
+        asked: the terms of the query.
 
     Returns:
         The number of the line within the piece, counted from 0.
     """
     lines = hit.text.split("\n")
-    last_name = re.findall(r"\w+", hit.name)[-1:] or list(getattr(hit, "symbols", ()))[:1]
-    if last_name:
-        named = re.compile(rf"(?<!\w){re.escape(last_name[0])}(?!\w)")
-        for place, line in enumerate(lines):
-            if named.search(line) and not line.lstrip().startswith(_COMMENTS):
-                return place
-    return next((place for place, line in enumerate(lines) if line.strip()), 0)
+    headers = sorted({place for name in hit.name.split(",") if (place := _line_naming(name, lines)) is not None})
+    if not headers:
+        return next((place for place, line in enumerate(lines) if line.strip()), 0)
+    parts = zip(headers, [*headers[1:], len(lines)], strict=True)
+    shared = [
+        (len(asked.intersection(terms("\n".join(lines[start:end])))), len(asked.intersection(terms(lines[start]))))
+        for start, end in parts
+    ]
+    return headers[shared.index(max(shared))]
+
+
+def _line_naming(name: str, lines: Sequence[str]) -> int | None:
+    """The first line that is no comment and holds the last word of a name, such as "retry" of "Uploader.retry"."""
+    words = [word.group() for word in _words(name)]
+    if not words:
+        return None
+    named = re.compile(rf"(?<!\w){re.escape(words[-1])}(?!\w)").search
+    return next(
+        (place for place, line in enumerate(lines) if named(line) and not line.lstrip().startswith(_COMMENTS)),
+        None,
+    )
 
 
 _COMMENTS = ("#", "//", "/*", "*", "--", ";", "%", "@", '"""', "'''")
@@ -136,18 +157,23 @@ def chosen_lines(hit: Hit, asked: frozenset[str], context: int | None = None) ->
         context: lines to show around each of them; None to fill up to `FEWEST_LINES` instead.
     """
     lines = hit.text.split("\n")
-    header = header_of(hit)
+    header = header_of(hit, asked)
     shared = [len(asked.intersection(terms(line))) for line in lines]
     matching = sorted((place for place in range(len(lines)) if shared[place]), key=lambda place: -shared[place])
     chosen = {header, *matching[: MOST_LINES - 1]}
     if context is not None:
         around = (range(place - context, place + context + 1) for place in chosen)
-        return sorted({place for places in around for place in places if 0 <= place < len(lines)})
+        return _without_small_gaps({place for places in around for place in places if 0 <= place < len(lines)})
     below = iter(range(header + 1, len(lines)))
     while len(chosen) < FEWEST_LINES and (place := next(below, None)) is not None:
         if lines[place].strip():
             chosen.add(place)
-    return sorted(chosen)
+    return _without_small_gaps(chosen)
+
+
+def _without_small_gaps(chosen: set[int]) -> list[int]:
+    """The lines in order. A line between two chosen ones is shown, as the mark of a gap would take a line too."""
+    return sorted(chosen | {place + 1 for place in chosen if place + 2 in chosen})
 
 
 def best_line(hit: Hit, asked: frozenset[str]) -> int:
@@ -157,10 +183,10 @@ def best_line(hit: Hit, asked: frozenset[str]) -> int:
         The number of the line within the piece, counted from 0.
     """
     if hit.name:
-        return header_of(hit)
+        return header_of(hit, asked)
     lines = hit.text.split("\n")
     shared = [len(asked.intersection(terms(line))) for line in lines]
-    return shared.index(max(shared)) if any(shared) else header_of(hit)
+    return shared.index(max(shared)) if any(shared) else header_of(hit, asked)
 
 
 def _line(

@@ -134,7 +134,7 @@ def index(options: argparse.Namespace) -> int | None:
 def _index(options: argparse.Namespace, folder: Path, choice: "Choice", *, quiet: bool = False) -> None:
     from adjoin.index.lazy import LazyEncoder
     from adjoin.index.refresh import refresh
-    from adjoin.index.repositories import DEFAULT_MODEL, made_by
+    from adjoin.index.repositories import DEFAULT_MODEL, left_out, made_by
     from adjoin.model.locations import portable_name
 
     model = options.model or made_by(folder) or DEFAULT_MODEL
@@ -161,8 +161,8 @@ def _index(options: argparse.Namespace, folder: Path, choice: "Choice", *, quiet
     ]
     if report.new_model:
         lines.append("model: another one had made the index, so all files were embedded again")
-    if report.skipped.counts:
-        lines.append(f"left out: {report.skipped.counts.total():,} ({report.skipped.summary()})")
+    if (skipped := left_out(report)).counts:
+        lines.append(f"left out or cut: {skipped.counts.total():,} ({skipped.summary()})")
         lines.append(f"  adjoin status {_shell_words(options)} --skipped")
     if encoder.loaded is not None and (cut := encoder.loaded.tokenizer.truncated):
         most = encoder.loaded.description.max_tokens
@@ -187,12 +187,12 @@ def _dry_run(root: Path, folder: Path, choice: "Choice") -> None:
 
     files = pieces = left_out = 0
     for origin, number, reason in dry_run(root, folder, choice):
-        if reason:
+        if number:
+            files, pieces = files + 1, pieces + number
+            sys.stdout.write(f"in   {one_line(origin)}: {number:,} pieces{reason and f', {reason}'}\n")
+        else:
             left_out += 1
             sys.stdout.write(f"out  {one_line(origin)}: {reason}\n")
-        else:
-            files, pieces = files + 1, pieces + number
-            sys.stdout.write(f"in   {one_line(origin)}: {number:,} pieces\n")
     sys.stdout.write(f"{files:,} files with {pieces:,} pieces would be indexed, {left_out:,} left out\n")
 
 

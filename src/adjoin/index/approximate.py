@@ -30,7 +30,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.index.sqlite import SKETCH
+from adjoin.index.sqlite.database import SKETCH
 from adjoin.index.store import Ids, IndexDescription
 
 logger = logging.getLogger(__name__)

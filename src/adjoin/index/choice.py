@@ -21,6 +21,10 @@ class Choice:
     include: list[str] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if wrong := [pattern for pattern in (*self.include, *self.exclude) if not isinstance(pattern, str)]:
+            raise ValueError(f"{wrong[0]!r} is no pattern, expected a text")
+
     @classmethod
     def of(cls, folder: Path) -> "Choice":
         """Read the choice that is kept beside an index; an empty one if none is.

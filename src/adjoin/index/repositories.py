@@ -8,10 +8,12 @@ an index of its own.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from adjoin.corpus.tool_folders import NEVER
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.choice import Choice
 from adjoin.index.lazy import LazyEncoder
@@ -22,6 +24,7 @@ from adjoin.index.searcher import Searcher
 from adjoin.index.sqlite import DATABASE, SQLiteStore
 from adjoin.index.store import EVERYTHING, Filter
 from adjoin.model.locations import locate_model, portable_name
+from adjoin.tally import Tally
 
 DEFAULT_MODEL = "code"
 
@@ -299,9 +302,10 @@ class Repositories:
             progress=self._progress,
         )
         if made_by is None:
-            self._notice(
-                f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces" + left_out(report)
-            )
+            line = f"indexed {target.root}: {report.added:,} files, {report.total:,} pieces"
+            if number := left_out(report).counts.total():
+                line += f"; {number:,} left out or cut, see `adjoin status --skipped`"
+            self._notice(line)
 
     def _encoder(self, model: str) -> LazyEncoder:
         """A model that is loaded when it is needed, and once for all indexes."""
@@ -327,10 +331,11 @@ def made_by(folder: Path) -> str:
         return ""
 
 
-def left_out(report: RefreshReport) -> str:
-    """The end of a line about an index: how many files were left out, "" if none were."""
-    number = report.skipped.counts.total()
-    return f"; {number:,} left out, `adjoin status --skipped` lists them" if number else ""
+def left_out(report: RefreshReport) -> Tally:
+    """What a refresh did not index, or only in part, without what nobody expects: .git and the index itself."""
+    of_course = set(NEVER.values())
+    counts = {reason: number for reason, number in report.skipped.counts.items() if reason not in of_course}
+    return Tally(Counter(counts), {reason: report.skipped.examples.get(reason, []) for reason in counts})
 
 
 def place_of(file: Path, targets: Sequence[Target] = ()) -> tuple[Target, str]:

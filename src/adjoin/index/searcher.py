@@ -10,8 +10,7 @@ from threading import RLock
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder
 from adjoin.index.search import Hit, Mode, search_snapshot, similar_in
-from adjoin.index.sqlite import SQLiteStore, snapshot
-from adjoin.index.sqlite_snapshot import SQLiteSnapshot
+from adjoin.index.sqlite import SQLiteSnapshot, SQLiteStore, open_snapshot
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, IndexDescription
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import locate_model
@@ -82,7 +81,7 @@ class Searcher:
         Raises:
             AdjoinError: there is no index any more, or it is damaged.
         """
-        with self._lock, snapshot(self._open(), self.folder) as opened:
+        with self._lock, open_snapshot(self._open(), self.folder) as opened:
             self._last = opened.continued(self._last)
             yield opened
 

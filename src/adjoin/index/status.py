@@ -148,7 +148,7 @@ def dry_run(root: Path, folder: Path, choice: Choice) -> Iterator[tuple[str, int
     """Say of each file below a root whether it would be indexed. Files are read, nothing is written.
 
     Yields:
-        The file or folder relative to the root, its number of pieces, and why it has none ("" if it has some).
+        The file or folder relative to the root, its number of pieces, and why it has none, or what of it has none.
 
     Raises:
         AdjoinError: the root may not be read, or a pattern is malformed.
@@ -158,7 +158,7 @@ def dry_run(root: Path, folder: Path, choice: Choice) -> Iterator[tuple[str, int
         tally = Tally()
         same = TreeFile(file.path, file.origin, file.size, file.mtime_ns, file.inode)
         pieces = sum(1 for _ in pieces_in(same, tally))
-        yield file.origin, pieces, "" if pieces else next(iter(tally.counts), "nothing to find in it")
+        yield file.origin, pieces, ", ".join(tally.counts) or ("" if pieces else "nothing to find in it")
     for skipped in tree.skipped:
         yield skipped.origin, 0, skipped.reason
 

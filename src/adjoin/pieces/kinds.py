@@ -1,16 +1,14 @@
 """What a file holds, by its name and its first line: a programming language, a structure, or any other text."""
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from adjoin.corpus.code_languages import CODE_SUFFIXES
-from adjoin.pieces.parts import Mark
+from adjoin.pieces.parts import Marker
 from adjoin.pieces.piece import LINES, PASSAGE
 from adjoin.pieces.structures import blocks, headings, keys
 
-Marker = Callable[[Sequence[str]], list[Mark]]  # lines of a file → the marks of its structure
 CODE, COMPONENT, NOTEBOOK, TABLE = "code", "component", "notebook", "table"
 
 
@@ -37,7 +35,7 @@ class TextKind:
 
 
 PLAIN = TextKind("text", PASSAGE, headings.rest)  # plain text often underlines its headings
-_FEW, _MANY, _DRAWING = 32, 256, 2  # pieces of tables and logs; of data with keys; of drawings, mostly coordinates
+FEW, _MANY = 32, 256  # pieces of tables, logs and drawings; of data with keys
 _UNKNOWN = TextKind("text", LINES, limit=_MANY)
 
 _STRUCTURES: dict[str, TextKind] = {
@@ -46,7 +44,7 @@ _STRUCTURES: dict[str, TextKind] = {
     ".mdx": TextKind("mdx", PASSAGE, headings.markdown),
     ".rmd .qmd": TextKind("markdown", PASSAGE, headings.markdown),
     ".rst .rest": TextKind("rst", PASSAGE, headings.rest),
-    ".adoc .asciidoc .asc": TextKind("asciidoc", PASSAGE, headings.asciidoc),
+    ".adoc .asciidoc": TextKind("asciidoc", PASSAGE, headings.asciidoc),
     ".org": TextKind("org", PASSAGE, headings.org),
     ".tex .latex .ltx": TextKind("latex", PASSAGE, headings.latex),
     ".html .htm .xhtml .shtml": TextKind("html", PASSAGE, headings.html, limit=_MANY),
@@ -54,6 +52,7 @@ _STRUCTURES: dict[str, TextKind] = {
     ".json .json5 .jsonc .geojson .webmanifest .avsc .arb .code-workspace": TextKind(
         "json", LINES, keys.json, limit=_MANY
     ),
+    ".cabal": TextKind("cabal", LINES, keys.yaml),
     ".toml": TextKind("toml", LINES, keys.settings, limit=_MANY),
     ".ini .cfg .conf .cnf .inf .desktop .service .timer .socket": TextKind(
         "ini", LINES, keys.settings, limit=_MANY
@@ -68,9 +67,9 @@ _STRUCTURES: dict[str, TextKind] = {
     ".scss .sass .less .styl": TextKind("scss", LINES, blocks.css),
     ".xml .xsd .xsl .xslt .csproj .vbproj .fsproj .props .targets .plist .xaml .resx .storyboard .xib .pom .wsdl"
     " .rss .atom": TextKind("xml", LINES, limit=_MANY),
-    ".svg .drawio": TextKind("xml", LINES, limit=_DRAWING),
-    ".csv .tsv .psv": TextKind("csv", TABLE, limit=_FEW),
-    ".jsonl .ndjson .log .dict .warc .wet .mbox": TextKind("data", LINES, limit=_FEW),
+    ".svg": TextKind("svg", LINES, limit=FEW),
+    ".csv .tsv .psv": TextKind("csv", TABLE, limit=FEW),
+    ".jsonl .ndjson .log .dict .warc .wet .mbox": TextKind("data", LINES, limit=FEW),
     ".eml": TextKind("mail", LINES),
     ".ipynb": TextKind("notebook", NOTEBOOK),
     ".vue": TextKind("vue", COMPONENT),
@@ -81,7 +80,7 @@ _STRUCTURES: dict[str, TextKind] = {
 # Languages whose files have other suffixes than those that are mined, and languages that are not mined at all.
 _CODE: dict[str, str] = {
     "python": ".pyi .pyw .bzl .star .bazel .gyp .gypi .sage .ipy",
-    "php": ".phtml .php3 .php4 .php5 .inc .module",
+    "php": ".phtml .php3 .php4 .php5 .module",
     "ruby": ".rake .gemspec .podspec .ru .jbuilder .thor .rabl .rbi .builder",
     "groovy": ".gvy .jenkinsfile",
     "javascript": ".es6 .jsm .gs .wxs",
@@ -111,12 +110,11 @@ _CODE: dict[str, str] = {
     "gdscript": ".gd",
     "cmake": ".cmake",
     "awk": ".awk",
-    "rust": ".ron",
     "perl": ".t .pod",
     "prolog": ".pro",
     "coffeescript": ".coffee",
     "purescript": ".purs",
-    "haskell": ".hsc .lhs .cabal",
+    "haskell": ".hsc .lhs",
     "powershell": ".psd1",
     "apex": ".trigger",
     "objectivec": ".pch",
@@ -149,8 +147,9 @@ _NAMES: dict[str, TextKind] = {
 _INTERPRETERS = {  # language → the programs that run it, without their versions
     "python": "python pypy uv pipx", "javascript": "node nodejs osascript", "typescript": "bun deno ts-node tsx",
     "ruby": "ruby", "perl": "perl", "php": "php", "shell": "sh ash dash ksh zsh", "bash": "bash bats",
-    "fish": "fish", "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript", "julia": "julia",
-    "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala", "kotlin": "kotlin",
+    "fish": "fish", "lua": "lua luajit", "tcl": "tclsh wish expect", "awk": "awk gawk", "r": "rscript",
+    "julia": "julia", "elixir": "elixir", "erlang": "escript", "groovy": "groovy", "scala": "scala",
+    "kotlin": "kotlin",
     "haskell": "runhaskell stack", "ocaml": "ocaml", "swift": "swift", "powershell": "pwsh", "dart": "dart",
     "crystal": "crystal", "nix": "nix-shell", "clojure": "clojure bb",
 }  # fmt: skip

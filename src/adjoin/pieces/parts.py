@@ -9,7 +9,7 @@ The size policy is the same for all structures:
 - Small neighbours are merged, up to `MERGED` characters.
 - A line of more than `SIZE` characters is cut at spaces. Each part has the number of that line.
 
-Every line with a letter or digit is in exactly one piece, and the text of a piece is its lines, unchanged.
+Every line with a letter is in exactly one piece, and the text of a piece is its lines, unchanged.
 """
 
 import re
@@ -21,11 +21,12 @@ from adjoin.pieces.piece import LINES, Piece
 from adjoin.texts import valid_unicode
 
 SIZE = 1000  # characters of a piece, at most, unless one word is longer
-MERGED = 750  # characters up to which small neighbours are merged
+MERGED = 800  # characters up to which small neighbours are merged, as in code
 MAX_LEVEL = 6  # deeper marks count as this level
+SEPARATOR = " > "  # between the headings in a name
 _MAX_NAME = 120  # characters of a piece's name
 _NAMED_PARTS = 3  # merged neighbours whose names are kept
-_HAS_WORD = re.compile(r"\w")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Mark:
     level: int
     name: str
     symbols: tuple[str, ...] = ()
+
+
+Marker = Callable[[Sequence[str]], list[Mark]]  # lines of a file → the marks of its structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def pieces_of_parts(
     first_line: int = 1,
     embedded: Callable[[str], str] = lambda text: text,
 ) -> Iterator[Piece]:
-    """Yield one piece for each part that has a word; several for one long line.
+    """Yield one piece for each part that has a letter; several for one long line.
 
     Args:
         lines: the lines that the parts count.
@@ -95,11 +99,10 @@ def pieces_of_parts(
         while start < end and not lines[end - 1].strip():
             end -= 1
         text = "\n".join(lines[start:end])
-        name = ", ".join(part.names[:_NAMED_PARTS])[:_MAX_NAME]
+        name = _one_name(part.names)
         for segment in segments(text) if end - start == 1 else [text]:
-            if _HAS_WORD.search(segment):
-                to_encode = embedded(segment)
-                to_encode = f"{name}\n{to_encode}" if name else to_encode
+            if _LETTER.search(segment):
+                to_encode = _with_name(name, embedded(segment) or segment)
                 yield Piece(
                     path,
                     language,
@@ -111,6 +114,25 @@ def pieces_of_parts(
                     valid_unicode(to_encode),
                     part.symbols,
                 )
+
+
+def _one_name(names: Sequence[str]) -> str:
+    """One name for merged parts: "a.b, c" for "a.b" and "a.c"."""
+    first, *others = names[:_NAMED_PARTS] or ("",)
+    around = ""
+    if SEPARATOR in first:
+        around = first[: first.rindex(SEPARATOR) + len(SEPARATOR)]
+    elif "." in first and " " not in first:  # a key, not a sentence
+        around = first[: first.rindex(".") + 1]
+    return ", ".join([first, *(name.removeprefix(around) for name in others)])[:_MAX_NAME]
+
+
+def _with_name(name: str, text: str) -> str:
+    """The text below its name. A heading that the text begins with is not repeated, only those above it."""
+    above, _, heading = name.rpartition(SEPARATOR)
+    if heading and text.lstrip("#=*- ").startswith(heading):
+        name = above
+    return f"{name}\n{text}" if name else text
 
 
 def segments(line: str) -> Iterator[str]:
@@ -168,8 +190,8 @@ class _Cutter:
             if part.start == part.end:
                 continue
             if last is not None and self.size(last.start, part.end) <= MERGED:
-                names = dict.fromkeys((*last.names, *part.names))
-                merged[-1] = Part(last.start, part.end, tuple(names), (*last.symbols, *part.symbols))
+                symbols = tuple(dict.fromkeys((*last.symbols, *part.symbols)))
+                merged[-1] = Part(last.start, part.end, _joined_names(last, part), symbols)
             else:
                 merged.append(part)
         return merged
@@ -203,6 +225,19 @@ class _Cutter:
                 best, best_indent = candidate, indent
             candidate -= 1
         return best
+
+
+def _joined_names(first: Part, second: Part) -> tuple[str, ...]:
+    """The names of two merged parts: of "jobs" and "jobs.test", the second if the first is one line."""
+    if (
+        first.end - first.start == 1
+        and first.names
+        and second.names[:1]
+        and second.names[0].startswith(first.names)
+    ):
+        return second.names
+    inside = tuple(name for name in second.names if not name.startswith(first.names))
+    return (*first.names, *inside)
 
 
 def _names(marks: Iterable[Mark]) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 - Archives are read member by member, compressed files as what they hold.
 - Code goes to `adjoin.pieces.code`. All other text is cut by its structure (`adjoin.pieces.kinds` says which), or
   else in windows of lines. A file that nobody knows by its name is text if its bytes are.
-- Not read, and counted with their reason: binary files, files above `MAX_BYTES`, lock files, source maps, minified
-  copies. `unread_reason` names those that the file's name decides.
+- Not read, and counted with their reason: binary files, files above `MAX_BYTES`, keys and signatures, lock files,
+  source maps, minified copies. `unread_reason` names those that the file's name decides.
+- Generated code is read like any other: it is for the ranking to place it.
 - Of a large file of data (tables, logs, JSON, drawings) the first pieces are kept; of a long line of data its
   beginning and its end. Both are counted too.
 """
@@ -15,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from adjoin.corpus.archives import read_members
 from adjoin.corpus.compression import DamagedError, DecompressedStream, Readable
 from adjoin.corpus.contents import BinaryFormat, read_bytes
 from adjoin.corpus.document import Document
@@ -23,9 +23,9 @@ from adjoin.corpus.encodings import decode, looks_binary
 from adjoin.corpus.formats import archive_kind, format_of, plain_name
 from adjoin.corpus.read_context import MAX_BYTES, ReadContext
 from adjoin.corpus.readers.sections import UnreadableError
-from adjoin.corpus.sources import failure_reason
+from adjoin.corpus.tree import failure_reason
 from adjoin.pieces.code import code_pieces
-from adjoin.pieces.kinds import CODE, COMPONENT, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
+from adjoin.pieces.kinds import CODE, COMPONENT, FEW, NOTEBOOK, TABLE, TextKind, text_kind, unread_reason
 from adjoin.pieces.long_lines import MAX_LINE, shorten
 from adjoin.pieces.merging import merged
 from adjoin.pieces.parts import Part, cut, pieces_of_parts
@@ -38,6 +38,7 @@ from adjoin.tally import Tally
 NO_WORDS = "no words in it"
 LONG_LINE = "long line cut"
 DATA_CUT = "only the beginning of its data"
+_ARMOUR = "-----BEGIN "  # first words of keys, certificates and signatures, which are base64
 _START = 1 << 13  # bytes that show whether a file is binary
 
 
@@ -74,6 +75,8 @@ def opened_pieces(file: IO[bytes], name: str, origin: str, tally: Tally) -> Iter
     if not kind:
         yield from _file_pieces(file, name, origin, tally)
         return
+    from adjoin.corpus.archives import read_members  # importing tarfile and zipfile takes long
+
     counted, given = tally.counts.total(), False
 
     def read(content: IO[bytes], member: str, member_origin: str) -> Iterator[Piece]:
@@ -95,8 +98,10 @@ def text_pieces(text: str, name: str, origin: str, tally: Tally) -> Iterator[Pie
         origin: as for `read_pieces`.
         tally: counts long lines that are cut, and data of which only the beginning is kept.
     """
+    kind = text_kind(name, text[:200].split("\n", 1)[0])
+    if kind.language == "svg":  # the rest is coordinates
+        text = headings.outside_tags(text)
     lines = text.split("\n")
-    kind = text_kind(name, lines[0][:200])
     if kind.form == NOTEBOOK:
         pieces = _notebook_pieces(text, origin, tally)
     else:
@@ -111,12 +116,17 @@ def text_pieces(text: str, name: str, origin: str, tally: Tally) -> Iterator[Pie
             pieces = _component_pieces(lines, kind.language, origin, tally)
         else:
             pieces = _structure_pieces(lines, kind, origin)
-    if not kind.limit:
+    limit = FEW if kind.language == "text" and _is_mostly_numbers(text[:_START]) else kind.limit
+    if not limit:
         yield from pieces
         return
-    yield from islice(pieces, kind.limit)
+    yield from islice(pieces, limit)
     if next(pieces, None) is not None:
         tally.add(DATA_CUT, origin)
+
+
+def _is_mostly_numbers(text: str) -> bool:
+    return sum(map(str.isdecimal, text)) > sum(map(str.isalpha, text))
 
 
 def _file_pieces(file: Readable, name: str, origin: str, tally: Tally) -> Iterator[Piece]:
@@ -132,6 +142,8 @@ def _file_pieces(file: Readable, name: str, origin: str, tally: Tally) -> Iterat
             yield from _document_pieces(read_bytes(data, form, origin, tally))
             return
         text = decode(data)
+        if text.startswith(_ARMOUR):
+            raise UnreadableError("key or signature")
     except (UnreadableError, DamagedError) as error:
         tally.add(error.reason, origin)
         return

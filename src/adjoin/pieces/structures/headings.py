@@ -7,9 +7,8 @@ code blocks, tables and lists too. The name of a section holds the headings abov
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from adjoin.pieces.parts import Mark
+from adjoin.pieces.parts import SEPARATOR, Mark
 
-_SEPARATOR = " > "
 _NAMED_LEVELS = 3  # headings in a name
 _MAX_HEADING = 100  # characters of one heading in a name
 
@@ -41,7 +40,7 @@ def named(headings: Iterable[tuple[int, int, str]]) -> list[Mark]:
         while above and above[-1][0] >= level:
             above.pop()
         above.append((level, " ".join(text.split())[:_MAX_HEADING]))
-        name = _SEPARATOR.join(text for _, text in above[-_NAMED_LEVELS:] if text)
+        name = SEPARATOR.join(text for _, text in above[-_NAMED_LEVELS:] if text)
         marks.append(Mark(line, level, name))
     return marks
 
@@ -159,6 +158,11 @@ def without_tags(text: str) -> str:
     return " ".join(_TAG.sub(" ", text).split())
 
 
+def outside_tags(text: str) -> str:
+    """A text of markup with its tags removed and its lines kept, such as the words in a drawing."""
+    return _TAG.sub(lambda tag: "\n" * tag[0].count("\n") or " ", text)
+
+
 def html_size(line: str) -> int:
     """The characters that a line of HTML counts as: its text, or a third of it all where it is mostly markup."""
     if "<" not in line:
@@ -167,8 +171,18 @@ def html_size(line: str) -> int:
 
 
 _DECORATION = re.compile(r"[|*_=~^#+`>-]{2,}|[|]")
+_LINK_TARGET = re.compile(r"\]\([^()\s]*+\)")
+# Tags of pages inside Markdown. Other words between angle brackets may be code: `List<String>`.
+_PAGE_TAG = re.compile(
+    r"</?(?:a|b|br|center|code|details|div|em|h[1-6]|i|img|kbd|li|p|picture|source|span|strong|sub|summary|sup|table"
+    r"|tbody|td|th|thead|tr|ul)\b[^<>]*+>"
+)
 
 
 def without_decoration(text: str) -> str:
-    """What an encoder reads of prose: the text without rules, table bars and fences, white space collapsed."""
+    """What an encoder reads of prose: the text without the targets of links, page tags, rules and fences."""
+    if "](" in text:
+        text = _LINK_TARGET.sub("]", text)
+    if "<" in text:
+        text = _PAGE_TAG.sub(" ", text)
     return " ".join(_DECORATION.sub(" ", text).split())

@@ -11,6 +11,8 @@ from adjoin.pieces.parts import MAX_LEVEL, Mark
 
 _PLAIN_KEY = r"""[^\s#"'{}\[\],&*!|>%@`-][^:#]{0,100}?|-[^\s:#][^:#]{0,99}"""
 _YAML_KEY = re.compile(rf"""( *)((?:- +)*)(?:"([^"]{{1,100}})"|'([^']{{1,100}})'|({_PLAIN_KEY})) *:(?: |$)""")
+_LITERAL = re.compile(r"[ :][|>][-+0-9]{0,2}\s*$")
+_LITERAL_ENDS = 12  # characters at the end of a line that begin a literal
 _JSON_KEY = re.compile(r"""(\s*)"((?:[^"\\]|\\.){1,100})"\s*:""")
 _TABLE = re.compile(r"\s{0,8}\[{1,2} *([^\]]{1,100}?) *\]{1,2} *(?:[#;].*)?$")
 _SETTING = re.compile(r"""([A-Za-z0-9_."'-][^=:#]{0,100}?) *[=:]""")
@@ -19,13 +21,18 @@ _SETTING = re.compile(r"""([A-Za-z0-9_."'-][^=:#]{0,100}?) *[=:]""")
 def yaml(lines: Sequence[str]) -> list[Mark]:
     """Marks of the keys of YAML; those of an item of a list are below the list's key."""
     keys = _Keys()
+    literal = -1  # indentation of the key whose lines of text follow
     for number, line in enumerate(lines):
+        if literal >= 0 and (line[: literal + 1].isspace() or not line):
+            continue
+        literal = -1
         if ":" not in line:
             if line.startswith("---"):
                 keys.restart()
-            continue
-        if match := _YAML_KEY.match(line):
+        elif match := _YAML_KEY.match(line):
             keys.add(number, len(match[1]) + len(match[2]), match[3] or match[4] or match[5], item=bool(match[2]))
+            if _LITERAL.search(line, max(0, len(line) - _LITERAL_ENDS)):
+                literal = len(match[1]) + len(match[2])
     return with_comments(keys.marks, lines, "#")
 
 

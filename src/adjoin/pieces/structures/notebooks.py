@@ -8,7 +8,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
-_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
+# A string that never ends is a token too: to fail at the end would mean to try each quotation mark again.
+_TOKEN = re.compile(r'"((?:[^"\\]++|\\.?)*+)"?+(\s{0,80}:)?|[\[\]{}]', re.DOTALL)
 _LANGUAGE_KEYS = {"language": "kernelspec", "name": "language_info"}  # key → the object that it is in
 _CELL_KEYS = frozenset({"cell_type", "source", "input"})
 

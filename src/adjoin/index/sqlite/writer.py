@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from adjoin.index.approximate import APPROXIMATE_FROM, keep_sketch
-from adjoin.index.sqlite import (
+from adjoin.index.sqlite.database import (
     APPLICATION,
     DATABASE,
     OF_LANCE,
@@ -26,11 +26,11 @@ from adjoin.index.sqlite import (
     database_errors,
     description_in,
     refuse_what_is_cut_short,
-    snapshot,
 )
-from adjoin.index.sqlite_pending import Pending
-from adjoin.index.sqlite_rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
-from adjoin.index.sqlite_words import WordWriter
+from adjoin.index.sqlite.pending import Pending
+from adjoin.index.sqlite.rows import BLOCK_PIECES, packed_texts, symbol_key, terms_of_piece, words_of_path
+from adjoin.index.sqlite.segments import WordWriter
+from adjoin.index.sqlite.snapshot import open_snapshot
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
 
 _RECORD = "path, size, mtime_ns, inode, content, pieces, reason"
@@ -165,7 +165,7 @@ class SQLiteWriter:
         if pieces < APPROXIMATE_FROM:
             (self.folder / SKETCH).unlink(missing_ok=True)
             return
-        with snapshot(self._connection, self.folder) as version:
+        with open_snapshot(self._connection, self.folder) as version:
             keep_sketch(self.folder, version)
 
     # -- the database -------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import sqlite3
 
 import numpy as np
 
-from adjoin.index.sqlite_rows import texts_of
+from adjoin.index.sqlite.rows import texts_of
 from adjoin.index.words import SegmentBuilder, merged
 from adjoin.ranking.lexical import terms
 

@@ -1,23 +1,4 @@
-"""The embedded store: one SQLite file below the indexed folder.
-
-    .adjoin/
-      index.sqlite     files, pieces, vectors, words and names: all that a search reads
-      index.sqlite-wal, index.sqlite-shm     SQLite's own, while a process has it open
-      sketch           sign bits of the vectors of a large index (approximate.py); a search can do without
-      pending.sqlite   what an unfinished refresh has embedded; deleted when it is done
-      lock             held by the process that refreshes
-      .gitignore       `*`: git never shows the folder
-
-A refresh is one transaction, so a version is complete or does not exist. SQLite's write-ahead log lets searches
-read the old version while the new one is written. What a refresh embeds before that transaction is committed batch
-by batch to pending.sqlite, so a killed run loses one batch. Two cases differ:
-
-- The first refresh has no reader. It commits its batches to index.sqlite itself, under version 0, which no search
-  reads, and ends by naming version 1.
-- A refresh of a few files, one batch, needs no pending.sqlite.
-
-Another model's vectors are all made before the transaction that replaces the old ones.
-"""
+"""Opening the SQLite file of an index: its tables, checks and errors."""
 
 import os
 import shutil
@@ -26,15 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.store import FORMAT, IndexDescription
-from adjoin.locks import LOCK, exclusive
-
-if TYPE_CHECKING:
-    from adjoin.index.sqlite_snapshot import SQLiteSnapshot
-    from adjoin.index.sqlite_writer import SQLiteWriter
 
 DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
@@ -69,66 +44,6 @@ CREATE TABLE postings(term TEXT NOT NULL, segment INTEGER NOT NULL, first INTEGE
 TABLES = ("meta", "files", "blocks", "vectors", "texts", "pieces", "symbols", "paths", "segments", "postings")
 
 
-class SQLiteStore:
-    """The index in a folder, as one SQLite file."""
-
-    def __init__(self, folder: Path) -> None:
-        """Name the folder, such as ROOT/.adjoin. Nothing is opened yet."""
-        self.folder = folder
-
-    def inode(self) -> int:
-        """The inode of the database; 0 if there is none."""
-        try:
-            return (self.folder / DATABASE).stat().st_ino
-        except OSError:
-            return 0
-
-    @contextmanager
-    def reading(self) -> "Iterator[SQLiteSnapshot]":
-        """Open the newest version, as `Store.reading`."""
-        with self.connection() as connection, snapshot(connection, self.folder) as opened:
-            yield opened
-
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
-        """Open the database for reading. Several snapshots may be taken one after the other.
-
-        Raises:
-            AdjoinError: there is no index, its first run did not finish, or it is damaged or not ours.
-        """
-        with ExitStack() as stack:
-            yield stack.enter_context(_open_to_read(self.folder))
-
-    @contextmanager
-    def writing(self) -> "Iterator[SQLiteWriter]":
-        """Open the index for a refresh, as `Store.writing`.
-
-        A folder that is made for it and in which nothing is published is removed again.
-        """
-        from adjoin.index.sqlite_writer import SQLiteWriter
-
-        is_new = not self.folder.exists()
-        with exclusive(self.folder):
-            try:
-                self._hide_from_git()
-                with SQLiteWriter(self.folder) as writer:
-                    yield writer
-                    writer.keep_sketch()
-            finally:
-                if is_new and not (self.folder / DATABASE).exists():
-                    shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _hide_from_git(self) -> None:
-        """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
-        if (self.folder / IGNORE).exists():
-            return
-        own = (LOCK, SKETCH, *OF_LANCE)
-        names = [path.name for path in self.folder.iterdir()]
-        if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
-            with database_errors(self.folder, "write", REMEDY_WRITING):
-                (self.folder / IGNORE).write_text("*\n")
-
-
 @contextmanager
 def database_errors(folder: Path, doing: str, remedy: str) -> Iterator[None]:
     """Turn errors of SQLite and of the operating system into an `AdjoinError` of one line.
@@ -147,20 +62,6 @@ def database_errors(folder: Path, doing: str, remedy: str) -> Iterator[None]:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             remedy = f"its files are damaged: {REMEDY_READING}"
         raise AdjoinError(f"cannot {doing} the index {folder}: {first_line(error)}; {remedy}") from error
-
-
-@contextmanager
-def snapshot(connection: sqlite3.Connection, folder: Path) -> "Iterator[SQLiteSnapshot]":
-    """Open a read transaction: whatever is written meanwhile, it sees one version."""
-    from adjoin.index.sqlite_snapshot import SQLiteSnapshot
-
-    with database_errors(folder, "read", REMEDY_READING):
-        connection.execute("BEGIN")
-    try:
-        yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
-    finally:
-        if connection.in_transaction:
-            connection.rollback()
 
 
 def connect(path: Path, options: str = "") -> sqlite3.Connection:
@@ -231,7 +132,12 @@ def refuse_what_is_cut_short(path: Path) -> None:
 
 
 @contextmanager
-def _open_to_read(folder: Path) -> Iterator[sqlite3.Connection]:
+def open_to_read(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database of an index for reading.
+
+    Raises:
+        AdjoinError: there is no index, or its file is damaged or of an earlier version.
+    """
     path = folder / DATABASE
     if not path.exists():
         if (folder / OF_LANCE[0]).exists() or (folder / OF_LANCE[1]).is_dir():

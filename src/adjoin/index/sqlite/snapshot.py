@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.index.approximate import Sketch, read_sketch
-from adjoin.index.path_vocabulary import PathVocabulary
-from adjoin.index.sqlite import REMEDY_READING, database_errors
-from adjoin.index.sqlite_rows import symbol_key, texts_of
+from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
+from adjoin.index.sqlite.path_vocabulary import PathVocabulary
+from adjoin.index.sqlite.rows import symbol_key, texts_of
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.index.words import Row, Words
 from adjoin.ranking.evidence import Candidate
@@ -35,7 +36,7 @@ class SQLiteSnapshot:
     """One version of an index in SQLite: the read transaction of a connection."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, description: IndexDescription) -> None:
-        """Wrap a connection in a read transaction. Use `sqlite.snapshot`."""
+        """Wrap a connection in a read transaction. Use `open_snapshot`."""
         self.description = description
         self._connection = connection
         self._folder = folder
@@ -363,6 +364,18 @@ class SQLiteSnapshot:
             distinct = sorted(set(files))
             known = dict(self._rows(f"SELECT id, path FROM files WHERE id IN ({_marks(distinct)})", distinct))
         return [(file, known[file]) for file in files]
+
+
+@contextmanager
+def open_snapshot(connection: sqlite3.Connection, folder: Path) -> Iterator[SQLiteSnapshot]:
+    """Open a read transaction: whatever is written meanwhile, it sees one version."""
+    with database_errors(folder, "read", REMEDY_READING):
+        connection.execute("BEGIN")
+    try:
+        yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from adjoin.index.sqlite import PENDING, REMEDY_WRITING, connect, database_errors
-from adjoin.index.sqlite_rows import packed_file, unpacked_file
+from adjoin.index.sqlite.database import PENDING, REMEDY_WRITING, connect, database_errors
+from adjoin.index.sqlite.rows import packed_file, unpacked_file
 from adjoin.index.store import FORMAT, FileRecord, IndexedFile
 
 _SCHEMA = """

@@ -1,0 +1,79 @@
+"""The embedded store: the index in a folder, for reading and for writing."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from adjoin.index.sqlite.database import (
+    DATABASE,
+    IGNORE,
+    OF_LANCE,
+    PENDING,
+    REMEDY_WRITING,
+    SKETCH,
+    database_errors,
+    open_to_read,
+)
+from adjoin.index.sqlite.snapshot import SQLiteSnapshot, open_snapshot
+from adjoin.index.sqlite.writer import SQLiteWriter
+from adjoin.locks import LOCK, exclusive
+
+
+class SQLiteStore:
+    """The index in a folder, as one SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder, such as ROOT/.adjoin. Nothing is opened yet."""
+        self.folder = folder
+
+    def inode(self) -> int:
+        """The inode of the database; 0 if there is none."""
+        try:
+            return (self.folder / DATABASE).stat().st_ino
+        except OSError:
+            return 0
+
+    @contextmanager
+    def reading(self) -> Iterator[SQLiteSnapshot]:
+        """Open the newest version, as `Store.reading`."""
+        with self.connection() as connection, open_snapshot(connection, self.folder) as opened:
+            yield opened
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Open the database for reading. Several snapshots may be taken one after the other.
+
+        Raises:
+            AdjoinError: there is no index, its first run did not finish, or it is damaged or not ours.
+        """
+        with ExitStack() as stack:
+            yield stack.enter_context(open_to_read(self.folder))
+
+    @contextmanager
+    def writing(self) -> Iterator[SQLiteWriter]:
+        """Open the index for a refresh, as `Store.writing`.
+
+        A folder that is made for it and in which nothing is published is removed again.
+        """
+        is_new = not self.folder.exists()
+        with exclusive(self.folder):
+            try:
+                self._hide_from_git()
+                with SQLiteWriter(self.folder) as writer:
+                    yield writer
+                    writer.keep_sketch()
+            finally:
+                if is_new and not (self.folder / DATABASE).exists():
+                    shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _hide_from_git(self) -> None:
+        """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
+        if (self.folder / IGNORE).exists():
+            return
+        own = (LOCK, SKETCH, *OF_LANCE)
+        names = [path.name for path in self.folder.iterdir()]
+        if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
+            with database_errors(self.folder, "write", REMEDY_WRITING):
+                (self.folder / IGNORE).write_text("*\n")
