@@ -53,13 +53,13 @@ EXPECTED = {
     "model grow": "model --dimension --layers --out",
     "adapt": "root --index --minutes --model --out --seed",
     "embed": "model texts --out --role",
-    "index": "root --dry-run --exclude --include --model --out --watch",
+    "index": "root --dry-run --exclude --include --model --out --store --watch",
     "search": (
         "query paths --color --context --dense-weight --exclude --explain --files --index --json --language"
-        " --limit --mode --model --no-refresh --null --path --similar --vimgrep"
+        " --limit --mode --model --no-refresh --null --path --similar --store --vimgrep"
     ),
-    "status": "root --files --index --json --skipped",
-    "mcp": "paths --model --print-config",
+    "status": "root --files --index --json --skipped --store",
+    "mcp": "paths --model --print-config --store",
     "demo": "--minutes --out",
     "reproduce": "recipe --also --data --downloads --out",
 }

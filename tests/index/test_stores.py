@@ -18,7 +18,7 @@ from adjoin.index.searcher import Searcher
 from adjoin.index.store import EVERYTHING, Filter
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from postgres_server import Server
 
 refresh_module: Any = import_module("adjoin.index.refresh")
 

@@ -125,11 +125,9 @@ class PostgresReader:
             yield opened
 
     def close(self) -> None:
-        """Close the connection, as `Reader.close`."""
-        import psycopg
-
+        """Close the connection, as `Reader.close`. It may be gone already, and so may psycopg at the end of Python."""
         if self._connection is not None:
-            with suppress(psycopg.Error):
+            with suppress(Exception):
                 self._connection.close()
         self._connection = self._last = None
 

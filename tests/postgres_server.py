@@ -1,4 +1,4 @@
-"""A PostgreSQL server with pgvector for the tests of the index, started once a session."""
+"""A PostgreSQL server with pgvector for the tests, started once a session. `conftest.py` makes it a fixture."""
 
 import itertools
 import subprocess
@@ -45,7 +45,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The server. One role, "locked", has to give its password, "right"."""
+    """The server. One role, "locked", has to give its password, "sesame"."""
     pytest.importorskip("psycopg", reason="needs the package psycopg (pip install 'adjoin[pg]')")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -59,8 +59,8 @@ def postgres() -> Iterator[Server]:
     rules = folder / "pg_hba.conf"
     rules.write_text("local all locked scram-sha-256\n" + rules.read_text())
     server.execute(
-        "CREATE EXTENSION vector", "CREATE ROLE locked LOGIN PASSWORD 'right'", "CREATE ROLE plain LOGIN",
-        "SELECT pg_reload_conf()",
+        "CREATE EXTENSION vector", "CREATE ROLE locked LOGIN PASSWORD 'sesame'", "CREATE ROLE plain LOGIN",
+        "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()",
     )  # fmt: skip
     yield server
     started.cleanup()
