@@ -133,6 +133,7 @@ def _indexed(path: str, made: list[Any], vectors_ND: Any, start: int) -> Any:  #
 def search(work: Path, pieces: int, seed: int) -> dict[str, Any]:
     """Search with an open index: vectors alone, words alone, and everything."""
     from adjoin import load_index
+    from adjoin.index.sqlite import SQLiteSnapshot
     from adjoin.index.store import EVERYTHING
     from adjoin.ranking.lexical import terms
 
@@ -143,6 +144,7 @@ def search(work: Path, pieces: int, seed: int) -> dict[str, Any]:
         searcher.search(questions[0], mode="dense")
         opened_mb = _peak_mb()
         with searcher.snapshot() as snapshot:
+            assert isinstance(snapshot, SQLiteSnapshot)
             first_id = int(snapshot.ids_N[0])
             found, dense = _timed(lambda i: snapshot.nearest(queries_QD[i], 10, EVERYTHING)[0], len(questions))
             _, candidates = _timed(lambda i: snapshot.nearest(queries_QD[i], 200, EVERYTHING), len(questions))

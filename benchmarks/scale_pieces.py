@@ -1,7 +1,7 @@
 """Seeded pieces of code in any number, whose words have a natural frequency, and questions about them.
 
 A piece is a definition of Python's standard library in which names are replaced. The pieces of a file share a
-topic: a few words, drawn from the library's words by their frequency. Frequent words stay, because they are what all
+topic: a few words, drawn from the library's words by their frequency. Frequent words stay: they are what all
 code has (`self`, `return`, `name`). So document frequencies follow the library's, the vocabulary grows with the
 number of pieces, and neighbouring pieces are alike, as in a repository.
 """

@@ -20,8 +20,8 @@ from rich.console import Console
 from adjoin import Encoder
 from adjoin.batches.cache import TokenCache
 from adjoin.batches.sampler import Sampler
-from adjoin.index.searcher import load_index
 from adjoin.index.refresh import refresh
+from adjoin.index.searcher import load_index
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.build import random_transformer
 from adjoin.model.start import Start

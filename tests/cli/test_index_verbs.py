@@ -105,6 +105,28 @@ def test_a_search_keeps_to_the_choice_of_files(repo: Path, capsys: pytest.Captur
     assert "lib/other.py" in run("search", "open the hatch", "a repo", "-l", capsys=capsys)
 
 
+def test_an_index_elsewhere(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("index", "a repo", "--out", "an index", capsys=capsys).splitlines()
+    assert lines[-1] == "  adjoin search \"what you look for\" --index 'an index'"
+    assert not (repo / ".adjoin").exists()
+    (repo / "new.py").write_text(GOOD.replace("door", "hatch"))
+    found = run("search", "open the hatch", "--index", "an index", "-l", capsys=capsys).splitlines()
+    assert found[0] == "a repo/new.py"
+    assert f"folder: {repo}" in run("status", "--index", "an index", capsys=capsys).splitlines()
+    assert main(["index", "a repo/lib", "--out", "an index"]) == 1  # another folder's
+    assert "belongs to" in capsys.readouterr().err
+
+
+def test_a_folder_that_has_moved_keeps_its_index(
+    repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("index", "a repo", capsys=capsys)
+    repo.rename(tmp_path / "moved")
+    assert run("search", "open the gate", "moved", "-l", capsys=capsys).splitlines()[0] == "moved/lib/more.py"
+    value = json.loads(run("status", "moved", "--json", capsys=capsys))
+    assert (value["root"], value["added"], value["changed"]) == (str(tmp_path / "moved"), [], [])
+
+
 def test_only_some_files(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("index", "a repo", "--include", "ignored.py", capsys=capsys)
     assert run("status", "a repo", "--files", capsys=capsys) == "ignored.py\n"

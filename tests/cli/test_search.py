@@ -1,7 +1,9 @@
 """`adjoin search` as people and scripts use it: which index, filters, forms of output, exit status, pipes."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -334,3 +336,29 @@ def test_a_search_imports_what_it_needs_only(repo: Path) -> None:
     modules = set(done.stderr.split())
     assert "adjoin.index.refresh" in modules
     assert not heavy & modules
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_terminal(plain: bool, repo: Path) -> None:
+    import pty
+
+    (repo / "long.py").write_text(f"def weigh_anchor():\n    return '{'w' * 500}'\n")
+    terminal, end = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environment |= {"COLUMNS": "50", "TERM": "xterm"} | ({"NO_COLOR": "1"} if plain else {})
+    command = [sys.executable, "-m", "adjoin", "search", "weigh anchor", "-n", "1"]
+    process = subprocess.Popen(command, cwd=repo, stdout=end, stderr=end, env=environment)
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert process.wait() == 0
+    text = shown.decode().replace("\r\n", "\n").split("\x1b[K")[-1]  # without the line of progress
+    assert ("\x1b[1;36m" in text) is not plain
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert lines[0].startswith("long.py:1-2  weigh_anchor")
+    assert max(map(len, lines)) <= 50
+    assert lines[-1].endswith("ww…")

@@ -35,7 +35,7 @@ def test_models_know_how_they_began(model: str) -> None:
 
 def test_the_index_says_that_it_must_be_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FIRST)
-    with pytest.raises(AdjoinError, match=r"the index index is of an earlier version .*: run `adjoin index` again"):
+    with pytest.raises(AdjoinError, match=r"is of an earlier version .*: run `adjoin index` again"):
         load_index("index")
 
 

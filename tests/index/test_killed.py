@@ -113,7 +113,8 @@ def test_a_refresh_is_killed(tmp_path: Path, model: str) -> None:
     refresh(root, folder, BagEncoder())
     old = content(folder)
     sources(root, edited=True)
-    assert run(root, folder, "embed:2", model).returncode == -signal.SIGKILL
+    moment = "embed:2" if model == "bag-1" else "embed:3"  # one batch waits in memory, and is lost
+    assert run(root, folder, moment, model).returncode == -signal.SIGKILL
     assert content(folder) == old
     assert Searcher(folder, BagEncoder()).search("name")
     again = encoder(model)

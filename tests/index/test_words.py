@@ -98,7 +98,8 @@ def test_rows_of_a_segment_are_what_packing_each_term_alone_gives() -> None:
             plain.setdefault(term, {}).setdefault(piece, 0)
             plain[term][piece] += 1
     expected = [
-        (term, *packed(np.array(list(plain[term])), np.array(list(plain[term].values())))) for term in sorted(plain)
+        (term, *packed(np.array(list(pieces)), np.array(list(pieces.values()))))
+        for term, pieces in sorted(plain.items())
     ]
     assert list(builder.rows()) == expected
     assert list(builder.rows()) == []

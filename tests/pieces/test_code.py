@@ -201,6 +201,25 @@ def test_a_lone_surrogate_does_not_stop_the_index() -> None:
     assert piece.symbols == ("needle",)
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("c", "x => " * 3000),
+        ("c", "%w(" * 3000),
+        ("csharp", "%w(" * 3000),
+        ("csharp", "template <" * 3000),
+        ("csharp", "A<" * 3000),
+        ("kotlin", "f<a>(b) < " * 3000),
+        ("objectivec", "x => " * 3000),
+    ],
+)
+def test_what_takes_the_parser_quadratic_memory_is_not_parsed(language: str, text: str) -> None:
+    tally = Tally()
+    pieces = code_pieces(f"{text}\nneedle\n", language, "a", tally=tally)
+    assert sum(tally.counts.values()) == 1
+    assert "needle" in pieces[-1].text
+
+
 GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"
 NEVER_ENDS = "class A { int a = 1; /* lost\n" * 4_000
 DEEP = "def good():\n    return 1\n" + "".join(f"{' ' * level}if x:\n" for level in range(511)) + "x = 's'\n"

@@ -53,6 +53,13 @@ def test_weak_results_are_marked() -> None:
     assert answer([], 100) == "Nothing found."
 
 
+def test_the_names_of_many_definitions_are_cut() -> None:
+    heading = answer([passage(name=", ".join(["name"] * 99))], 400).split("\n")[0]
+    assert heading.startswith("a.py:1-2 name, name, ")
+    assert heading.endswith(" ...")
+    assert len(heading) < 120
+
+
 def test_a_fence_in_the_text_does_not_end_the_code() -> None:
     assert "````python\n```\ncode\n```\n````" in answer([passage("```\ncode\n```")], 400)
 

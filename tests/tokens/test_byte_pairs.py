@@ -5,11 +5,11 @@ import pytest
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
-from small_tokenizers import KINDS
 
 from adjoin.model.locations import locate_model
 from adjoin.tokens import FILE
 from adjoin.tokens.byte_pairs import BytePairs, is_ours
+from small_tokenizers import KINDS
 
 PATHS = {name: locate_model(name) / FILE for name in ("code", "text")}
 CONTENT = PATHS["code"].read_text()

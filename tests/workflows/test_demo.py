@@ -49,8 +49,7 @@ def test_the_demo_from_end_to_end(packages: Path, tmp_path: Path) -> None:
     assert list(reporter.results) == list(QUESTIONS)
     assert all((packages / SEARCHED / hits[0].path).is_file() for hits in reporter.results.values())
     assert reporter.commands == [
-        ".venv/bin/adjoin index PATH",
-        '.venv/bin/adjoin search "what you are looking for" --index PATH/.adjoin',
+        '.venv/bin/adjoin search "what you are looking for" PATH',
     ]
     assert set(report.seconds) == {"keep out", "mine", "train", "compare", "index", "search"}
     assert all(wall > 0 for wall, _ in report.seconds.values())
@@ -65,7 +64,7 @@ def test_the_demo_by_the_command_line_replaces_an_earlier_one(
     assert main(["demo", "--out", str(out), "--minutes", "0.02"]) == 0
     printed = capsys.readouterr().out
     assert all(f"? {question}\n" in printed for question in QUESTIONS)
-    assert '\n  .venv/bin/adjoin search "what you are looking for" --index PATH/.adjoin\n' in printed
+    assert '\n  .venv/bin/adjoin search "what you are looking for" PATH\n' in printed
     assert not (out / ".pairs.mining").exists()
     (out / "thesis.txt").write_text("precious")
     assert main(["demo", "--out", str(out)]) == 1

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from adjoin.cli.terminal import DIM, MATCH, NAME, PATH, WARNING, cut, one_line, painted, safe
+from adjoin.cli.terminal import DIM, MATCH, NAME, PATH, WARNING, cells, cut, one_line, painted, safe
 from adjoin.index.folders.repositories import Found
 from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
@@ -96,7 +96,10 @@ def _shown(found: Found, asked: frozenset[str], layout: Layout) -> Iterator[str]
 def _heading(found: Found, layout: Layout) -> str:
     hit = found.hit
     place = f"{one_line(found.file)}:{hit.first_line}-{hit.last_line}"
-    parts = [(place, PATH), (one_line(hit.name), NAME), (f"{hit.score:.4f}", DIM)]
+    name, score = one_line(hit.name), f"{hit.score:.4f}"
+    if layout.width is not None:  # a piece of several definitions has a long name
+        name = cut(name, max(layout.width - cells(place) - len(score) - 4, 16))
+    parts = [(place, PATH), (name, NAME), (score, DIM)]
     return "  ".join(painted(text, style if layout.colour else "") for text, style in parts if text)
 
 
@@ -148,8 +151,8 @@ _COMMENTS = ("#", "//", "/*", "*", "--", ";", "%", "@", '"""', "'''")
 def chosen_lines(hit: Hit, asked: frozenset[str], context: int | None = None) -> list[int]:
     """The lines of a piece that are shown, counted from 0 within the piece, in order.
 
-    They are the line that defines it and the lines with most words of the query. If those are few, the lines
-    below the definition follow.
+    They are the line that defines it and the lines with most words of the query, at least half as many as the best
+    line has. If those are few, the lines below the definition follow.
 
     Args:
         hit: the result.
@@ -159,7 +162,10 @@ def chosen_lines(hit: Hit, asked: frozenset[str], context: int | None = None) ->
     lines = hit.text.split("\n")
     header = header_of(hit, asked)
     shared = [len(asked.intersection(terms(line))) for line in lines]
-    matching = sorted((place for place in range(len(lines)) if shared[place]), key=lambda place: -shared[place])
+    enough = max(1, -(-max(shared) // 2))  # half as many words as the best line has
+    matching = sorted(
+        (place for place in range(len(lines)) if shared[place] >= enough), key=lambda one: -shared[one]
+    )
     chosen = {header, *matching[: MOST_LINES - 1]}
     if context is not None:
         around = (range(place - context, place + context + 1) for place in chosen)

@@ -280,7 +280,8 @@ def _layer(
 ) -> NDArray[np.float32]:
     """What a layer adds to rows (W, R)."""
     inner_HR = hidden_HW @ rows_RW.T
-    added_WR: NDArray[np.float32] = output_WH @ (inner_HR / (1 + np.exp(-inner_HR)))
+    with np.errstate(over="ignore"):  # silu of a very negative number: exp is infinite, the quotient 0
+        added_WR: NDArray[np.float32] = output_WH @ (inner_HR / (1 + np.exp(-inner_HR)))
     return added_WR
 
 

@@ -81,7 +81,7 @@ def _parsed(code: bytes, grammar: Grammar) -> "Node | str":
     parser = grammar.parser()
     if parser is None:
         return "no grammar installed"
-    return parsed_by(parser, grammar.name, code)
+    return parsed_by(parser, grammar.name, code, strict=bool(grammar.bundled))
 
 
 class _Source:

@@ -12,8 +12,11 @@ class Piece:
     Attributes:
         path: the file, relative to the indexed root. A member of an archive is "archive.whl!path/in/it.py".
         language: as in `Document.language`, such as "python" or "text".
-        kind: `FUNCTION`, `LINES` or `PASSAGE`.
-        name: a function's qualified name or a passage's heading; empty if there is none.
+        kind: what is defined ("function", "class", "interface", "enum", "type", "constant", "macro", "module", or
+            "declaration" for a prototype); that of the largest if neighbours are merged. `LINES` or `PASSAGE` if
+            nothing is.
+        name: a definition's qualified name or a passage's heading; empty if there is none. Merged definitions have
+            their names with ", " between them. Lines between definitions have the name of what is around them.
         first_line: first line in the file, counted from 1.
         last_line: last line in the file, inclusive.
         text: for code, the file's lines unchanged; for prose, a passage with white space collapsed.

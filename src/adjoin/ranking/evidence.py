@@ -4,16 +4,18 @@ Evidence of the piece: `meaning`, `words`, `definition`, `name`, `phrase`, `plac
 `score.py` weighs and adds them. docs/ranking.md gives the reason and the measured effect of each.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adjoin.ranking.names import joined, name_stems
 from adjoin.ranking.paths import kind_of_file, matches, path_words
-from adjoin.ranking.query import ERROR, PATH, Name, Query
+from adjoin.ranking.query import PATH, Name, Query
 
 OTHER_SPELLING = 0.5  # `retry_upload` asked for, `retryUpload` defined
+SAME_MODULE = 0.75  # `json.dumps` asked for, `dumps` defined in json.py or below json/
 OTHER_QUALIFIER = 0.5  # `Command.execute` asked for, an `execute` elsewhere defined
-PHRASE_WORDS = 3  # an error message is compared in runs of this many words: its values differ from the code's
+_separators = re.compile(r"[^\w$]+").split  # of a qualified name, or of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +50,39 @@ class Candidate:
     text: str
 
 
-def path_evidence(query: Query, path: str) -> tuple[float, float, float]:
-    """How well the words of a query name a file.
+class PathWording:
+    """Finds the files that the words of a query name."""
 
-    Returns:
-        Three shares, each 0 to 1: of the query's words that the file's name has; the same times the share of the
-        name's words that the query has, 1 for a file that is named by nothing else; of the query's words that the
-        folders have.
-    """
-    words = path_words(path)
-    if not query.words:
-        return 0.0, 0.0, 0.0
-    named = sum(any(matches(word, own) for own in words.stem) for word in query.words)
-    said = sum(any(matches(word, own) for word in query.words) for own in words.stem)
-    if words.name in query.pairs or words.name in query.initials:
-        named, said = max(named, min(2, len(query.words))), len(words.stem)
-    folders = sum(any(matches(word, own) for own in words.folders) for word in query.words)
-    number = len(query.words)
-    exact = named / number * said / len(words.stem) if words.stem else 0.0
-    return named / number, exact, folders / number
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._matched: dict[str, frozenset[str]] = {}  # a path's word → the query's words that stand for it
+
+    def evidence(self, path: str) -> tuple[float, float, float]:
+        """How well the words of the query name a file.
+
+        Returns:
+            Three shares, each 0 to 1: of the query's words that the file's name has; the same times the share of
+            the name's words that the query has, so that it is 1 for a file that is named by nothing else; of the
+            query's words that the folders have.
+        """
+        query, own = self._query, path_words(path)
+        number = len(query.words)
+        if not number:
+            return 0.0, 0.0, 0.0
+        matched = [self._words_for(word) for word in own.stem]
+        named, said = len(frozenset().union(*matched)), sum(map(bool, matched))
+        if own.name in query.pairs or own.name in query.initials:
+            named, said = max(named, min(2, number)), len(own.stem)
+        folders = len(frozenset().union(*map(self._words_for, own.folders)))
+        exact = named / number * said / len(own.stem) if own.stem else 0.0
+        return named / number, exact, folders / number
+
+    def _words_for(self, path_word: str) -> frozenset[str]:
+        words = self._matched.get(path_word)
+        if words is None:
+            words = frozenset(word for word in self._query.words if matches(word, path_word))
+            self._matched[path_word] = words
+        return words
 
 
 class Definitions:
@@ -90,16 +106,22 @@ class Definitions:
                 share = OTHER_SPELLING
             if name is None or name.strength * share <= best:
                 continue
-            if name.qualifier and not _has_qualifier(candidate, name.qualifier):
-                share *= OTHER_QUALIFIER
+            if name.qualifier:
+                share *= _within(candidate, name.qualifier)
             best = max(best, name.strength * share)
         return best
 
 
-def _has_qualifier(candidate: Candidate, qualifier: str) -> bool:
-    """Whether a piece's own name, its file or its folder has what a qualified name begins with."""
+def _within(candidate: Candidate, qualifier: str) -> float:
+    """The share that is left of a definition after a look at what the name was qualified with."""
     key = joined(qualifier)
-    return key in joined(candidate.name) or key in joined(candidate.path)
+    if any(joined(part) == key for part in _separators(candidate.name)):
+        return 1.0
+    if key == path_words(candidate.path).name or any(
+        joined(part) == key for part in candidate.path.split("/")[:-1]
+    ):
+        return SAME_MODULE
+    return OTHER_QUALIFIER
 
 
 def name_evidence(words: frozenset[str], number: int, symbols: Sequence[str]) -> float:
@@ -116,24 +138,17 @@ def name_evidence(words: frozenset[str], number: int, symbols: Sequence[str]) ->
     best = 0.0
     for symbol in symbols:
         stems = name_stems(symbol)
-        if shared := sum(stem in words for stem in stems):
+        if shared := len(words.intersection(stems)):
             best = max(best, shared * shared / (len(stems) * number))
     return best
 
 
 def phrase_evidence(query: Query, text: str) -> float:
-    """The share of a query's quotations, or of an error message's runs of words, that a text has word for word."""
+    """The share of a query's wording that a text has: 1 for a quotation or the whole query, else of its runs."""
     text = " ".join(text.lower().split())
-    best = 0.0
-    for phrase in query.phrases:
-        if phrase in text:
-            return 1.0
-        if query.kind == ERROR:
-            words = phrase.split()
-            starts = range(len(words) - PHRASE_WORDS + 1)
-            runs = [" ".join(words[start : start + PHRASE_WORDS]) for start in starts]
-            best = max(best, sum(run in text for run in runs) / max(1, len(runs)))
-    return best
+    if any(phrase in text for phrase in query.phrases):
+        return 1.0
+    return sum(run in text for run in query.runs) / len(query.runs) if query.runs else 0.0
 
 
 def place_evidence(query: Query, candidate: Candidate) -> float:

@@ -16,6 +16,7 @@ Single letters are kept: removing them helps on some collections (CACM: 0.472 to
 import logging
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -101,10 +102,7 @@ def terms(text: str) -> list[str]:
     Raises:
         AdjoinError: PyStemmer is not installed.
     """
-    result: list[str] = []
-    for identifier in _identifiers(text):
-        result += _terms_of[identifier]
-    return result
+    return list(chain.from_iterable(map(_terms_of.__getitem__, _identifiers(text))))
 
 
 def identifier_parts(text: str) -> list[str]:

@@ -38,7 +38,14 @@ _split_name = re.compile(_SEPARATOR).split
 _WHOLE_NAME = re.compile(rf"(?:@|\.|::|#|->)?([\w$]+(?:{_SEPARATOR}[\w$]+)*[!?]?)(?:\(.*\))?").fullmatch
 _COMPOUND = re.compile(r"[a-z0-9][A-Z]|\w_\w|[A-Z]{2,}[a-z]").search
 _PATH = re.compile(r"((?:[\w.@+-]+/)*[\w.@+-]+)(?::(\d+))?(?::\d+)?").fullmatch
-_SUFFIX = re.compile(r".*\w\.[a-z][a-z0-9]{0,4}").fullmatch  # of a file: "app.py"; "Command.Execute" has none
+_SUFFIXES = """
+adoc asm astro awk bash bat bats bzl c cc cfg cjs clj cljs cmake conf cpp cs css csv cts cu cue cxx d dart diff
+el elm env erl ex exs f90 fs gemspec go gradle graphql groovy h hcl hh hpp hrl hs htm html hxx ini ipynb java jl
+js json jsonc jsx kt kts less lhs lock lua m markdown md mdx mjs mk ml mli mm mts nim nix org php pl pm po
+properties proto ps1 pxd py pyi pyx r rake rb rs rst sass sbt scala scm scss sh sql svelte svg swift tex tf
+thrift toml ts tsx txt v vb vim vue xml yaml yml zig zsh
+"""
+_FILE_SUFFIXES = frozenset(_SUFFIXES.split())
 _QUOTED = re.compile(r"""["“`]([^"“”`]{4,})["”`]|(?<!\w)'([^']{4,})'(?!\w)""")
 _MESSAGE = re.compile(
     r"\b(?:\w*(?:Error|Exception|Warning)|error|fatal|panic|failed|failure|cannot|can't|couldn't|unable|invalid"
@@ -46,6 +53,7 @@ _MESSAGE = re.compile(
 )
 _MESSAGE_MARKS = re.compile(r"[:;'\"%{}<>=()\[\]]|\d{2,}|0x")
 SHORTEST_MESSAGE = 4  # words
+RUN_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ class Query:
         words: stemmed words that a path or a name may have, in order, each once.
         pairs: neighbouring words written together, such as "urlencoded" for "URL-encoded".
         initials: the first letters of two to five neighbouring words, such as "sse" for "server-sent events".
-        phrases: quotations and error messages whose exact words count, lower-cased, white space collapsed.
+        phrases: quotations, and the whole query if it has several words: lower-cased, white space collapsed.
+        runs: all runs of three words of the query. An error message has them word for word, except for its values.
         path: the path that a `PATH` query names; empty for others.
         line: the line that it names; 0 for none.
         asks_for: the kinds of files that it asks for, such as {"test"}, see `paths.kind_of_file`.
@@ -89,6 +98,7 @@ class Query:
     pairs: frozenset[str] = frozenset()
     initials: frozenset[str] = frozenset()
     phrases: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
     path: str = ""
     line: int = 0
     asks_for: frozenset[str] = frozenset()
@@ -128,7 +138,8 @@ def read_query(text: str) -> Query:
             for length in range(2, 6)
             for start in range(len(parts) - length + 1)
         ),
-        phrases=_phrases(text, kind),
+        phrases=_phrases(text),
+        runs=_runs(text),
         path=path,
         line=line,
         asks_for=kinds_asked_for(tuple(re.findall(r"\w+", text.lower()))),
@@ -139,10 +150,10 @@ def _kind_of(text: str) -> tuple[str, tuple[Name, ...], str, int]:
     """The kind of a query, with its names, its path and its line."""
     bare = text.strip("`'\"")
     as_path = _PATH(bare)
-    if as_path and ("/" in as_path[1] or _SUFFIX(as_path[1])) and not re.search(r"::|->|\(", bare):
+    if as_path and ("/" in as_path[1] or _has_suffix(as_path[1])) and not re.search(r"::|->|\(", bare):
         path, line = as_path[1].removeprefix("./"), int(as_path[2] or 0)
-        last = Name(path.rpartition("/")[2].rpartition(".")[2], "", 1.0)  # "app.run" may be a name after all
-        return PATH, (last,), path, line
+        file = path.rstrip("/").rpartition("/")[2]
+        return PATH, (Name(file.rpartition(".")[0] or file, "", 1.0),), path, line
     if whole := _WHOLE_NAME(bare):
         qualifier, name = _qualified(whole[1])
         return SYMBOL, (Name(name, qualifier, 1.0),), "", 0
@@ -150,6 +161,12 @@ def _kind_of(text: str) -> tuple[str, tuple[Name, ...], str, int]:
     if len(words) >= SHORTEST_MESSAGE and _MESSAGE.search(text) and _MESSAGE_MARKS.search(text):
         return ERROR, _names_within(text), "", 0
     return WORDS, _names_within(text), "", 0
+
+
+def _has_suffix(name: str) -> bool:
+    """Whether a name ends as a file's does: "app.py"; "app.run" is an attribute."""
+    stem, _, suffix = name.rpartition(".")
+    return bool(stem) and suffix in _FILE_SUFFIXES
 
 
 def _qualified(name: str) -> tuple[str, str]:
@@ -192,7 +209,13 @@ def _content_parts(text: str) -> list[str]:
     return [part for part in parts if part not in unsaid] or parts
 
 
-def _phrases(text: str, kind: str) -> tuple[str, ...]:
+def _phrases(text: str) -> tuple[str, ...]:
+    """The quotations in a query, or the whole query if it has none and several words."""
     quoted = [one or two for one, two in _QUOTED.findall(text)]
-    phrases = [*quoted, text] if kind == ERROR else quoted
+    phrases = quoted or ([text] if len(text.split()) >= RUN_WORDS else [])
     return tuple(dict.fromkeys(" ".join(phrase.lower().split()) for phrase in phrases))
+
+
+def _runs(text: str) -> tuple[str, ...]:
+    words = text.lower().split()
+    return tuple(" ".join(words[start : start + RUN_WORDS]) for start in range(len(words) - RUN_WORDS + 1))

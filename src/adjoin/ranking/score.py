@@ -18,9 +18,9 @@ from adjoin.errors import AdjoinError
 from adjoin.ranking.evidence import (
     Candidate,
     Definitions,
+    PathWording,
     demoted_kind,
     name_evidence,
-    path_evidence,
     phrase_evidence,
     place_evidence,
 )
@@ -55,9 +55,10 @@ class Weights:
 
     Attributes:
         dense: share of the cosine beside BM25, for each kind of query.
-        definition: of a piece that defines a name of the query.
+        definition: of a piece that defines a name within a query of several words.
+        symbol: of a piece that defines the name that is the whole query.
         name: of a piece whose symbols the query's words name.
-        phrase: of the exact words of a quotation or an error message.
+        phrase: of the wording of the query, quotations and error messages above all.
         place: of the file and line that a path names.
         stem: of the query's words in the file's name.
         exact: of a file's name that has no other words.
@@ -70,6 +71,7 @@ class Weights:
 
     dense: Mapping[str, float] = field(default_factory=_dense)
     definition: float = 0.3
+    symbol: float = 1.0
     name: float = 0.3
     phrase: float = 0.5
     place: float = 2.0
@@ -79,10 +81,11 @@ class Weights:
     coherence: float = 0.3
     repeated: float = 0.5
     kinds: Mapping[str, float] = field(default_factory=_kinds)
-    floor: float = 0.0
+    floor: float = 0.55
 
 
 WEIGHTS = Weights()
+WORDED = 30  # texts that are compared with the query's wording, which takes longer than all else
 COHERENT_PIECES = 6  # further ones would add less than 0.0001
 
 
@@ -93,8 +96,8 @@ class Ranked:
     Attributes:
         candidate: the piece.
         score: higher is better.
-        evidence: what the score is made of, by name: the weighted points of the piece and of its file. They add up
-            to the score before the factors "kind" and "repeated".
+        evidence: what the score is made of, by name: the weighted points of the piece and of its file, which add
+            up for a file's best piece, then the factors "kind" and "repeated" if they are not 1.
         weak: whether so little speaks for it that it is probably no answer.
     """
 
@@ -112,10 +115,6 @@ class _File:
     evidence: dict[str, float] = field(default_factory=dict)
     points: float = 0.0
     factor: float = 1.0
-
-    @property
-    def score(self) -> float:
-        return self.points * self.factor
 
 
 def rank(
@@ -162,21 +161,24 @@ def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Rank
 
 def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights: Weights) -> list[_File]:
     """The files of the candidates with their points."""
-    definitions, words = Definitions(query.names), frozenset(query.words)
+    definitions, wording, words = Definitions(query.names), PathWording(query), frozenset(query.words)
     files: dict[str, _File] = {}
+    definition = weights.definition if query.kind in (WORDS, ERROR) else weights.symbol
+    worded = _best_by_words(candidates) if query.phrases else frozenset()
     for one in candidates:
         evidence = {"meaning": dense * max(one.cosine, 0.0), "words": (1 - dense) * one.bm25}
         if one.symbols:
-            evidence["definition"] = weights.definition * definitions.evidence(one)
+            if query.names:
+                evidence["definition"] = definition * definitions.evidence(one)
             evidence["name"] = weights.name * name_evidence(words, max(1, len(query.words)), one.symbols)
-        if query.phrases:
+        if one.id in worded:
             evidence["phrase"] = weights.phrase * phrase_evidence(query, one.text)
         if query.kind == PATH:
             evidence["place"] = weights.place * place_evidence(query, one)
         files.setdefault(one.path, _File([])).pieces.append((sum(evidence.values()), one, evidence))
     for path, file in files.items():
         file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
-        stem, exact, folders = path_evidence(query, path)
+        stem, exact, folders = wording.evidence(path)
         others = enumerate(file.pieces[1:COHERENT_PIECES], 1)
         file.evidence = {
             "coherence": sum(piece[0] * weights.coherence**place for place, piece in others),
@@ -187,21 +189,27 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
     return list(files.values())
 
 
+def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
+    """The ids of the candidates whose texts are compared with the query's wording: the wording has its words."""
+    best = heapq.nlargest(WORDED, candidates, key=lambda one: one.bm25)
+    return frozenset(one.id for one in best)
+
+
 def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
     """The best pieces of the best files. A copy of a text that is already a hit loses as a further piece does."""
     queue: list[tuple[float, str, int, int, _File, float]] = []
     for file in files:
-        best = max(file.pieces[0][0], 1e-9)
+        share = file.points * file.factor / max(file.pieces[0][0], 1e-9)
         for place, (points, one, _) in enumerate(file.pieces[:limit]):
             repeated = weights.repeated**place
-            score = file.score * repeated * (max(points, 0.0) / best)
+            score = share * points * repeated
             queue.append((-score, one.path, one.first_line, place, file, repeated))
     heapq.heapify(queue)
     hits: list[Ranked] = []
     texts: set[str] = set()
     while queue and len(hits) < limit:
         negative, path, line, place, file, repeated = heapq.heappop(queue)
-        points, one, evidence = file.pieces[place]
+        _, one, evidence = file.pieces[place]
         key = " ".join(one.text.split())
         if key in texts and repeated == weights.repeated**place:
             repeated *= weights.repeated

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 
 BYTES_PER_TOKEN = 3.0  # code has 3.2 to 4 UTF-8 bytes a token in the usual vocabularies: the estimate is high
+LONGEST_NAME = 100  # characters; a piece of many small definitions has the names of all
 FEWEST_TOKENS = 60  # of a piece: its heading and a few lines; below that a result is left out
 
 
@@ -42,7 +43,8 @@ class Passage:
     def heading(self) -> str:
         """The place and the name, such as "src/net/up.py:98-131 Uploader.retry"."""
         place = f"{self.file}:{self.first_line}-{self.last_line}"
-        return place + (f" {self.name}" if self.name else "") + (" (weak)" if self.weak else "")
+        name = self.name if len(self.name) <= LONGEST_NAME else f"{self.name[: LONGEST_NAME - 4]} ..."
+        return place + (f" {name}" if name else "") + (" (weak)" if self.weak else "")
 
 
 def answer(passages: Sequence[Passage], max_tokens: int) -> str:

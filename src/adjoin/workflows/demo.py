@@ -262,5 +262,4 @@ def _finish(out: Path, result: DemoReport, reporter: Reporter) -> None:
     reporter.say(f"{minutes:.1f} minutes. Seconds: {parts}; CPU seconds in all: {cpu:,.0f}.")
     reporter.say(f"Report: {out / 'report' / 'report.html'}")
     reporter.say("Now search a repository of your own:")
-    reporter.command(".venv/bin/adjoin index PATH")
-    reporter.command('.venv/bin/adjoin search "what you are looking for" --index PATH/.adjoin')
+    reporter.command('.venv/bin/adjoin search "what you are looking for" PATH')

@@ -45,3 +45,16 @@ def test_an_index_that_is_damaged_is_no_answer(tree: Path) -> None:
     (tree / "a" / ".adjoin" / "index.sqlite").write_text("no database")
     with pytest.raises(AdjoinError, match="damaged"):
         Repositories().search(targets_of([Path("a")]), "retry")
+
+
+def test_a_folder_that_the_index_above_leaves_out_is_named(tree: Path) -> None:
+    lines: list[str] = []
+    (tree / "a" / "file.py").write_text("def retry():\n    return 1\n")
+    (tree / "a" / "node_modules" / "x").mkdir(parents=True)
+    (tree / "a" / "node_modules" / "x" / "x.js").write_text("function retry() {\n  return 1;\n}\n")
+    inner = Path("a/node_modules/x")
+    repositories = Repositories(notice=lines.append)
+    assert repositories.search(targets_of([inner]), "retry") == []
+    assert lines[-1] == f"{inner} is not in the index of {tree / 'a'}: `adjoin index {inner}` makes one"
+    repositories.searcher(Target(tree / inner, tree / inner / ".adjoin"))  # so it does
+    assert [one.file for one in repositories.search(targets_of([inner]), "retry")] == [f"{inner}/x.js"]

@@ -111,6 +111,8 @@ class Repositories:
             )
             answers = searcher.search(query, limit=limit, mode=mode, where=inside, dense_weight=dense_weight)
             hits += [Found(hit, target.file(hit.path), target.root) for hit in answers]
+        if not hits:
+            self._tell_what_is_not_indexed(targets)
         hits.sort(key=lambda found: -found.hit.score)  # stable: an index's own order among equal scores
         return hits[:limit]
 
@@ -157,6 +159,16 @@ class Repositories:
         if unknown := sorted(set(languages) - set(known)):
             raise AdjoinError(f"no pieces in {', '.join(unknown)}: expected some of {', '.join(known)}")
         return [one for one in opened if not set(languages).isdisjoint(one[1].languages())]
+
+    def _tell_what_is_not_indexed(self, targets: Sequence[Target]) -> None:
+        """Say so if nothing was found in a part because the index of the folder above leaves it out."""
+        for target in targets:
+            files = self._searchers[target.folder].status().files if target.within else {}
+            for part, spelled in target.within.items():
+                if not any(path == part or path.startswith(f"{part}/") for path in files):
+                    self._notice(
+                        f"{spelled} is not in the index of {target.root}: `adjoin index {spelled}` makes one"
+                    )
 
     def _refreshed(self, target: Target, searcher: Searcher | None) -> Searcher:
         """Make or refresh the index of a target, and open it."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
-from adjoin.index.approximate import Sketch, read_sketch
+from adjoin.index.sqlite.approximate import Sketch, read_sketch
 from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
 from adjoin.index.sqlite.path_vocabulary import PathVocabulary
 from adjoin.index.sqlite.rows import symbol_key, texts_of
@@ -118,7 +118,7 @@ class SQLiteSnapshot:
         for file in files:
             ids_k = self._ids_of(file)
             ids_k = self._filtered(ids_k, where) if where.languages else ids_k
-            if vector_D is not None and len(ids_k) > PIECES_OF_A_PATH and self._is_small:
+            if len(ids_k) > PIECES_OF_A_PATH and vector_D is not None and self._last_vector is vector_D:
                 ids_k = ids_k[np.argsort(-self._cosines(ids_k, vector_D), kind="stable")]
             chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
             left -= len(chosen[-1])

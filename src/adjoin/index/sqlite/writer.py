@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adjoin.index.approximate import APPROXIMATE_FROM, keep_sketch
+from adjoin.index.sqlite.approximate import APPROXIMATE_FROM, keep_sketch
 from adjoin.index.sqlite.database import (
     APPLICATION,
     DATABASE,
