@@ -8,7 +8,10 @@ from hypothesis import HealthCheck, settings
 
 from adjoin.mining import Engine, MiningOptions, mine
 from adjoin.tokens import Tokenizer
+from postgres_server import postgres
 from small_sources import NOUNS, VERBS, function_source, paragraph_about
+
+__all__ = ["postgres"]
 
 # A busy machine breaks no test: examples have no deadline, and the same ones are tried in every run.
 # `pytest --hypothesis-profile explore` draws new ones.

@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from adjoin.errors import AdjoinError
 
@@ -54,7 +54,7 @@ class StoreAddress:
         if name is not None and not _NAME.fullmatch(name):
             raise AdjoinError(f"index={name!r} in --store: expected 1 to 48 letters, digits, '-' or '_'")
         query = urlencode([pair for pair in pairs if pair[0] != "index"], quote_via=quote)
-        return cls(urlunsplit(parts._replace(query=query)), name or "")
+        return cls(_joined(parts.scheme, parts.netloc, parts.path, query), name or "")
 
     def for_root(self, root: Path) -> "StoreAddress":
         """The address of the index of a folder: of the given name, or of one made of the folder's path."""
@@ -73,7 +73,12 @@ class StoreAddress:
         if self.name:
             pairs.append(("index", self.name))
         query = urlencode(pairs, safe="/", quote_via=quote)
-        return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{place}", query=query))
+        return _joined(parts.scheme, f"{user.partition(':')[0]}{at}{place}", parts.path, query)
+
+
+def _joined(scheme: str, place: str, path: str, query: str) -> str:
+    """A URL of its parts. `urlunsplit` would drop the slashes before an empty place."""
+    return f"{scheme}://{place}{path}" + (f"?{query}" if query else "")
 
 
 def name_of(root: Path) -> str:

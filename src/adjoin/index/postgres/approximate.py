@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 APPROXIMATE_FROM = 65_536  # pieces
 LARGEST_DIMENSION = 2000  # of pgvector's HNSW over `vector`
-SEARCHED = 400  # hnsw.ef_search at least: nodes of the graph that a query visits
+SEARCHED = 800  # hnsw.ef_search at least: recall@10 0.994 of 23,700 pieces of code; 0.973 with 400, 0.913 with 200
 MOST_SEARCHED = 1000  # what pgvector allows
 NEIGHBOURS, CONSTRUCTED = 16, 64  # pgvector's m and ef_construction, its defaults
 MEMORY = "1GB"  # while the index is built; what the graph does not fit in makes it slower

@@ -125,7 +125,7 @@ class PostgresWriter:
             table = chosen_embeddings(connection, self._embeddings, self._dimension, version)
             self._set({"embeddings": table})
             description = self._describe(root, model, version, stamp)
-            connection.execute("DELETE FROM pending")
+            connection.execute("TRUNCATE pending")  # no search reads it, so nobody waits
             if changed >= LARGE_CHANGE:
                 connection.execute("ANALYZE files, blocks, pieces, symbols, paths, postings, vectors, texts")
         self.description = description
