@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from bag_encoder import BagEncoder, write
-from postgres_server import Server
 
 from adjoin.errors import AdjoinError
 from adjoin.index.folders.choice import Choice
@@ -14,6 +13,7 @@ from adjoin.index.folders.stored import stored_targets
 from adjoin.index.folders.targets import Target
 from adjoin.index.postgres.address import StoreAddress, name_of
 from adjoin.index.refresh import refresh
+from postgres_server import Server
 
 
 @pytest.fixture
