@@ -81,8 +81,10 @@ def search_snapshot(
         snapshot.defining(read.symbols, where, DEFINITIONS),
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
-    candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
-    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
+    candidates = snapshot.candidates(_distinct(found), vector_D, read.terms, with_texts=False)
+    hits = rank(read, candidates, limit, dense_weight=dense_weight, texts=snapshot.texts)
+    texts = snapshot.texts([ranked.candidate.id for ranked in hits])
+    return [_hit(ranked, text) for ranked, text in zip(hits, texts, strict=True)]
 
 
 def _distinct(found: list[Ids]) -> Ids:
@@ -161,7 +163,7 @@ def _single(snapshot: Snapshot, ids_K: Ids, scores_K: Scores, name: str) -> list
     ]
 
 
-def _hit(ranked: Ranked) -> Hit:
+def _hit(ranked: Ranked, text: str) -> Hit:
     piece = ranked.candidate
     return Hit(
         piece.path,
@@ -171,7 +173,7 @@ def _hit(ranked: Ranked) -> Hit:
         piece.kind,
         piece.name,
         ranked.score,
-        piece.text,
+        text,
         ranked.weak,
         ranked.evidence,
     )

@@ -11,7 +11,7 @@ none depends on a repository or a language. Scores are comparable between querie
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adjoin.errors import AdjoinError
@@ -37,6 +37,7 @@ from adjoin.ranking.paths import (
 )
 from adjoin.ranking.query import ERROR, PATH, SYMBOL, WORDS, Query
 
+_Texts = Callable[[Sequence[int]], Sequence[str]] | None
 DENSE, LEXICAL, HYBRID = "dense", "lexical", "hybrid"
 
 
@@ -126,6 +127,7 @@ def rank(
     mode: str = HYBRID,
     dense_weight: float | None = None,
     weights: Weights = WEIGHTS,
+    texts: Callable[[Sequence[int]], Sequence[str]] | None = None,
 ) -> list[Ranked]:
     """Rank candidates for a query, best first. Equal scores are ordered by path and line.
 
@@ -136,6 +138,8 @@ def rank(
         mode: "hybrid" weighs all evidence; "dense" takes the cosine alone, "lexical" BM25 alone.
         dense_weight: share of the cosine beside BM25 in hybrid mode, 0 to 1; None for what the kind of query asks.
         weights: the numbers of the ranking.
+        texts: reads the texts of candidates, given their ids. The ranking asks for few of them. None if the
+            candidates hold their texts.
 
     Raises:
         AdjoinError: the mode is unknown or the weight is out of range.
@@ -147,8 +151,8 @@ def rank(
     if mode != HYBRID:
         return _by_one(candidates, limit, mode)
     dense = weights.dense[query.kind] if dense_weight is None else dense_weight
-    files = _files(query, candidates, dense, weights)
-    return _hits(files, limit, weights)
+    files = _files(query, candidates, dense, weights, texts)
+    return _hits(files, limit, weights, texts)
 
 
 def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Ranked]:
@@ -160,12 +164,14 @@ def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Rank
     return [Ranked(one, score, {name: score}, weak=False) for score, one in scored[:limit]]
 
 
-def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights: Weights) -> list[_File]:
+def _files(
+    query: Query, candidates: Sequence[Candidate], dense: float, weights: Weights, texts: _Texts
+) -> list[_File]:
     """The files of the candidates with their points."""
     definitions, wording, words = Definitions(query.names), PathWording(query), frozenset(query.words)
     files: dict[str, _File] = {}
     definition = weights.definition if query.kind in (WORDS, ERROR) else weights.symbol
-    worded = _best_by_words(candidates) if query.phrases else frozenset()
+    worded = _best_by_words(candidates, texts) if query.phrases else {}
     number, is_path = max(1, len(query.words)), query.kind == PATH
     for one in candidates:
         parts = (
@@ -173,7 +179,7 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
             (1 - dense) * one.bm25,
             definition * definitions.evidence(one) if query.names else 0.0,
             weights.name * name_evidence(words, number, one.symbols) if one.symbols else 0.0,
-            weights.phrase * phrase_evidence(query, one.text) if one.id in worded else 0.0,
+            weights.phrase * phrase_evidence(query, worded[one.id]) if one.id in worded else 0.0,
             weights.place * place_evidence(query, one) if is_path else 0.0,
         )
         files.setdefault(one.path, _File([])).pieces.append((sum(parts), one, parts))
@@ -190,13 +196,14 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
     return list(files.values())
 
 
-def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
-    """The ids of the candidates whose texts are compared with the query's wording: the wording has its words."""
+def _best_by_words(candidates: Sequence[Candidate], texts: _Texts) -> dict[int, str]:
+    """The texts that are compared with the query's wording, by the candidate's id: the wording has its words."""
     best = heapq.nlargest(WORDED, candidates, key=lambda one: one.bm25)
-    return frozenset(one.id for one in best)
+    ids = [one.id for one in best]
+    return dict(zip(ids, [one.text for one in best] if texts is None else texts(ids), strict=True))
 
 
-def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
+def _hits(files: Sequence[_File], limit: int, weights: Weights, texts: _Texts) -> list[Ranked]:
     """The best pieces of the best files. A copy of a text that is already a hit loses as a further piece does."""
     queue: list[tuple[float, str, int, int, _File, float]] = []
     for file in files:
@@ -207,16 +214,17 @@ def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
             queue.append((-score, one.path, one.first_line, place, file, repeated))
     heapq.heapify(queue)
     hits: list[Ranked] = []
-    texts: set[str] = set()
+    said: set[str] = set()
     while queue and len(hits) < limit:
         negative, path, line, place, file, repeated = heapq.heappop(queue)
         _, one, of_piece = file.pieces[place]
-        key = " ".join(one.text.split())
-        if key in texts and repeated == weights.repeated**place:
+        text = one.text if texts is None else texts([one.id])[0]
+        key = " ".join(text.split())
+        if key in said and repeated == weights.repeated**place:
             repeated *= weights.repeated
             heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
             continue
-        texts.add(key)
+        said.add(key)
         named = dict(zip(OF_PIECE, of_piece, strict=True)) | file.evidence
         parts = {name: value for name, value in named.items() if value}
         if file.factor != 1:
