@@ -184,7 +184,8 @@ def _files(
         )
         files.setdefault(one.path, _File([])).pieces.append((sum(parts), one, parts))
     for path, file in files.items():
-        file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
+        if len(file.pieces) > 1:
+            file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
         stem, exact, folders = wording.evidence(path)
         others = enumerate(file.pieces[1:COHERENT_PIECES], 1)
         file.evidence = {

@@ -11,7 +11,7 @@ from adjoin.ranking.order import best_first
 from adjoin.ranking.paths import SHORTEST_PREFIX, matches
 
 CACHED_WORDS = 64  # of the last queries
-_NO_FILES = np.empty(0, np.int64)
+_NO_FILES, _NO_WEIGHTS = np.empty(0, np.int64), np.empty(0, np.int32)
 
 
 class PathVocabulary:
@@ -71,11 +71,17 @@ class NamedFiles:
         """The ids of the files that a word names, ascending, with the greatest weight of what it stands for."""
         found = self._read.pop(word, None)
         if found is None:
-            rows = np.array(self.rows_of(self._vocabulary.matching(word)), np.int64).reshape(-1, 2)
-            rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-            last = np.append(rows[1:, 0] != rows[:-1, 0], True)[: len(rows)]  # of its file: the greatest weight
-            found = rows[last, 0], rows[last, 1].astype(np.int32)
+            stands_for = self._vocabulary.matching(word)
+            found = _greatest(self.rows_of(stands_for)) if stands_for else (_NO_FILES, _NO_WEIGHTS)
             if len(self._read) >= CACHED_WORDS:
                 del self._read[next(iter(self._read))]
         self._read[word] = found
         return found
+
+
+def _greatest(rows: Sequence[tuple[int, int]]) -> tuple[Ids, NDArray[np.int32]]:
+    """The files of some rows, ascending, each with its greatest weight."""
+    rows_R2 = np.array(rows, np.int64).reshape(-1, 2)
+    rows_R2 = rows_R2[np.lexsort((rows_R2[:, 1], rows_R2[:, 0]))]
+    is_last_R = np.append(rows_R2[1:, 0] != rows_R2[:-1, 0], True)[: len(rows_R2)]
+    return rows_R2[is_last_R, 0], rows_R2[is_last_R, 1].astype(np.int32)
