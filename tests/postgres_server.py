@@ -53,7 +53,9 @@ def postgres() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket has at most 107 characters
     try:
         started = pgserver.get_server(folder, cleanup_mode="delete")
-    except subprocess.TimeoutExpired:  # it gives up after 10 seconds; under load the server is there a moment later
+    except (
+        subprocess.TimeoutExpired
+    ):  # it gives up after 10 seconds; under load the server is there a moment later
         started = pgserver.get_server(folder, cleanup_mode="delete")
     server = Server(folder, started.get_postmaster_info().socket_dir)
     rules = folder / "pg_hba.conf"

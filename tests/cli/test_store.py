@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from postgres_server import Server
 
 from adjoin.cli import main
 from adjoin.serving.workspace import Workspace
+from postgres_server import Server
 
 FILES = {
     "door.py": "def open_the_door(key):\n    return key.turn()\n",
@@ -49,7 +49,9 @@ def test_index_search_and_status(repo: Path, url: str, capsys: pytest.CaptureFix
     shown = run(capsys, "status", "a repo", "--store", url)
     assert "files: 2, " in shown
     assert "changed since: nothing" in shown
-    assert json.loads(run(capsys, "status", "a repo", "--store", url, "--json"))["index"].startswith("postgresql://")
+    assert json.loads(run(capsys, "status", "a repo", "--store", url, "--json"))["index"].startswith(
+        "postgresql://"
+    )
     (repo / "new.py").write_text("def sing_loudly(song):\n    return song\n")
     for query, path in (("open the door", "door.py"), ("sing loudly", "new.py")):
         hits = json.loads(run(capsys, "search", query, "a repo", "--store", url, "--json"))
@@ -64,9 +66,7 @@ def test_index_search_and_status(repo: Path, url: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("verb", [["index", "a repo"], ["search", "door", "a repo"], ["status", "a repo"]])
-def test_mistakes_are_one_line(
-    repo: Path, url: str, verb: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_are_one_line(repo: Path, url: str, verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     status = 2 if verb[0] == "search" else 1
     for wrong, said in (
         (url.replace("sesame", "guessed"), "password authentication failed"),

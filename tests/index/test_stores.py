@@ -88,7 +88,10 @@ def test_filters(root: Path, location: Location) -> None:
 
         def found(**conditions: tuple[str, ...]) -> set[str]:
             paths = [
-                {hit.path for hit in searcher.search("failed upload sum split", mode=mode, where=Filter(**conditions))}
+                {
+                    hit.path
+                    for hit in searcher.search("failed upload sum split", mode=mode, where=Filter(**conditions))
+                }
                 for mode in ("hybrid", "dense", "lexical")
             ]
             assert paths[0] == paths[1] == paths[2]
@@ -135,9 +138,7 @@ def test_another_model_replaces_everything(root: Path, location: Location) -> No
         assert len(searcher.snapshot().__enter__().files()) == len(SOURCES)
 
 
-def test_an_interrupted_run_is_continued(
-    root: Path, location: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_is_continued(root: Path, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh_module, "BATCH_FILES", 1)
 
     class Failing(BagEncoder):
@@ -186,7 +187,9 @@ def test_what_another_model_put_aside_is_forgotten(
 def test_a_second_writer_is_refused(root: Path, location: Location) -> None:
     class Nested(BagEncoder):
         def encode_document(self, texts: list[str]) -> Any:  # noqa: ANN401
-            with pytest.raises(AdjoinError, match="another process is writing to .*: wait until it has ended") as error:
+            with pytest.raises(
+                AdjoinError, match=r"another process is writing to .*: wait until it has ended"
+            ) as error:
                 refresh(root, location, BagEncoder())
             assert "\n" not in str(error.value)
             return super().encode_document(texts)
@@ -200,14 +203,16 @@ def test_nothing_to_index_leaves_nothing(tmp_path: Path, location: Location) -> 
     with pytest.raises(AdjoinError, match="nothing to index in"):
         refresh(bare, location, BagEncoder())
     assert not open_store(location).exists()
-    with pytest.raises(AdjoinError, match="no index at .*: .*`adjoin index ROOT --"):
+    with pytest.raises(AdjoinError, match=r"no index at .*: .*`adjoin index ROOT --"):
         Searcher(location, None)
 
 
 def test_the_index_of_another_folder_is_refused(root: Path, location: Location, tmp_path: Path) -> None:
     refresh(root, location, BagEncoder())
     other = write(tmp_path / "other", {"a.py": "def a(): pass\n"})
-    with pytest.raises(AdjoinError, match=r"belongs to .*root, not to .*other: choose another (--out|\?index=NAME)"):
+    with pytest.raises(
+        AdjoinError, match=r"belongs to .*root, not to .*other: choose another (--out|\?index=NAME)"
+    ):
         refresh(other, location, BagEncoder())
     root.rename(tmp_path / "moved")
     encoder = BagEncoder()
@@ -271,14 +276,19 @@ def both(postgres: "Server", tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def rounded(hits: list[Hit]) -> list[Hit]:
     """Hits to compare. Scores of the two stores differ by rounding at most."""
     return [
-        replace(hit, score=round(hit.score, 5), evidence={key: round(value, 5) for key, value in hit.evidence.items()})
+        replace(
+            hit, score=round(hit.score, 5), evidence={key: round(value, 5) for key, value in hit.evidence.items()}
+        )
         for hit in hits
     ]
 
 
-@pytest.mark.parametrize("query", ["bamo tuna", "parseHTTPResponse", "part3 f010", "zolu zolu viti", "failed upload"])
 @pytest.mark.parametrize(
-    "where", [EVERYTHING, Filter(paths=("part1", "part2", "net")), Filter(languages=("python",), excluded=("*.go",))]
+    "query", ["bamo tuna", "parseHTTPResponse", "part3 f010", "zolu zolu viti", "failed upload"]
+)
+@pytest.mark.parametrize(
+    "where",
+    [EVERYTHING, Filter(paths=("part1", "part2", "net")), Filter(languages=("python",), excluded=("*.go",))],
 )
 def test_both_stores_give_the_same(both: tuple[Searcher, Searcher], query: str, where: Filter) -> None:
     one, other = both
@@ -289,7 +299,8 @@ def test_both_stores_give_the_same(both: tuple[Searcher, Searcher], query: str, 
         vector_D = BagEncoder(256).encode_query([query])[0]
         for snapshot_method, given in (("nearest", vector_D), ("matching", query.split())):
             for ours, theirs in zip(
-                getattr(left, snapshot_method)(given, 80, where), getattr(right, snapshot_method)(given, 80, where),
+                getattr(left, snapshot_method)(given, 80, where),
+                getattr(right, snapshot_method)(given, 80, where),
                 strict=True,
             ):  # fmt: skip
                 np.testing.assert_array_equal(ours, theirs)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from bag_encoder import BagEncoder, write
-from postgres_server import Server
 
 from adjoin.errors import AdjoinError
 from adjoin.index.folders.choice import Choice
@@ -14,6 +13,7 @@ from adjoin.index.folders.stored import stored_targets
 from adjoin.index.folders.targets import Target
 from adjoin.index.postgres.address import StoreAddress, name_of
 from adjoin.index.refresh import refresh
+from postgres_server import Server
 
 
 @pytest.fixture
@@ -74,5 +74,5 @@ def test_the_choice_of_files_is_kept_with_the_index(postgres: Server, root: Path
     assert (state.added, state.changed, state.removed) == ([], [], [])
     assert f"index: {address}, " in "\n".join(state.lines())
     postgres.execute(f"UPDATE \"{address.schema}\".meta SET value = '[1' WHERE key = 'choice'")
-    with pytest.raises(AdjoinError, match="the choice of files in .* is damaged"):
+    with pytest.raises(AdjoinError, match=r"the choice of files in .* is damaged"):
         Choice.of(address)

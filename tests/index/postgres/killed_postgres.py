@@ -1,7 +1,7 @@
 """Run as a script: refresh an index in PostgreSQL and be killed at a chosen point.
 
-    killed_postgres.py ROOT URL N MODEL    die before the N-th statement or row that is sent
-    killed_postgres.py ROOT URL 0 MODEL    write the number of statements and rows to stdout
+killed_postgres.py ROOT URL N MODEL    die before the N-th statement or row that is sent
+killed_postgres.py ROOT URL 0 MODEL    write the number of statements and rows to stdout
 """
 
 import os
@@ -14,9 +14,9 @@ from typing import Any
 import psycopg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from bag_encoder import BagEncoder  # noqa: E402
+from bag_encoder import BagEncoder
 
-from adjoin.index.locating import location_of  # noqa: E402
+from adjoin.index.locating import location_of
 
 refresh_module: Any = import_module("adjoin.index.refresh")
 number, last = 0, int(sys.argv[3])

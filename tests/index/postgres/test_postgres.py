@@ -70,7 +70,10 @@ def test_a_password(postgres: "Server", root: Path, monkeypatch: pytest.MonkeyPa
 
 def test_no_such_place(postgres: "Server") -> None:
     for url, match in (
-        ("postgresql://me:guessed@127.0.0.1:1/db", "onnection refused.*; check the host, the port and that the server"),
+        (
+            "postgresql://me:guessed@127.0.0.1:1/db",
+            "onnection refused.*; check the host, the port and that the server",
+        ),
         ("postgresql://me:guessed@no.such.host.invalid/db", "cannot open the index .*; check the host"),
         (postgres.url("nobody"), 'role "nobody" does not exist; create it, or correct the URL'),
         (postgres.url(database="absent"), 'database "absent" does not exist; create it, or correct'),
@@ -146,7 +149,9 @@ def test_the_server_goes_away(postgres: "Server", root: Path) -> None:
             return super().encode_document(texts)
 
     write(root, {"new.py": "def new(): pass\n"})
-    with one_line("cannot write the index .*terminating connection.*; the previous version still answers; run `adjoin"):
+    with one_line(
+        "cannot write the index .*terminating connection.*; the previous version still answers; run "
+    ):
         refresh(root, address, Ending())
     assert searcher.search("uploads"), "it connects again"
     assert searcher.description.version == 1
@@ -240,7 +245,9 @@ def retried(action: Callable[[], Any]) -> Any:  # noqa: ANN401
 def test_long_and_odd_words(postgres: "Server", tmp_path: Path) -> None:
     """A B-tree takes no key of 2,704 bytes, a text no zero byte."""
     long = "x" * 900
-    root = write(tmp_path / "root", {"a.md": f"# Title\n\n{long} and more words\n", "b.py": f"def {long}y(): pass\n"})
+    root = write(
+        tmp_path / "root", {"a.md": f"# Title\n\n{long} and more words\n", "b.py": f"def {long}y(): pass\n"}
+    )
     address = postgres.address()
     refresh(root, address, BagEncoder())
     with Searcher(address, None) as searcher:
@@ -255,7 +262,10 @@ def test_messages() -> None:
     import psycopg
 
     for text, said in (
-        ("connection failed: connection to server at x failed: FATAL: no\nhint", "connection to server at x failed: FATAL: no"),
+        (
+            "connection failed: connection to server at x failed: FATAL: no\nhint",
+            "connection to server at x failed: FATAL: no",
+        ),
         (
             "Multiple connection attempts failed. All failures were:\n- host: 'a': timeout\n- host: 'b': refused",
             "host: 'b': refused",

@@ -16,9 +16,8 @@ from adjoin.index.sqlite.snapshot import SQLiteSnapshot
 from adjoin.index.store import EVERYTHING, Filter
 
 if TYPE_CHECKING:
-    from postgres_server import Server
-
     from adjoin.index.postgres.address import StoreAddress
+    from postgres_server import Server
 
 
 def vocabulary() -> list[str]:
@@ -38,7 +37,9 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tables(server: "Server", address: "StoreAddress") -> set[str]:
-    query = f"SELECT relname FROM pg_class WHERE relnamespace = '\"{address.schema}\"'::regnamespace AND relkind = 'r'"
+    query = (
+        f"SELECT relname FROM pg_class WHERE relnamespace = '\"{address.schema}\"'::regnamespace AND relkind = 'r'"
+    )
     return {str(name) for (name,) in server.execute(query) if str(name).startswith("embeddings")}
 
 
