@@ -116,8 +116,8 @@ def _add_store(verb: "argparse.ArgumentParser | argparse._ArgumentGroup") -> Non
     verb.add_argument(
         "--store",
         metavar="URL",
-        help="the index is in PostgreSQL: postgresql://USER@HOST/DATABASE, with ?index=NAME to share it; the"
-        " password is best in PGPASSWORD or ~/.pgpass",
+        help="the index is in PostgreSQL: postgresql://USER@HOST/DATABASE, with ?index=NAME to share it;"
+        " the password is best in PGPASSWORD or ~/.pgpass",
     )
 
 
