@@ -173,17 +173,17 @@ def cold(work: Path, pieces: int, seed: int) -> dict[str, Any]:
 
 
 def add(work: Path, pieces: int, seed: int) -> dict[str, Any]:
-    """Replace one file by another, as a refresh after one edit does."""
+    """Add a file, or replace it in a later run, as a refresh after one edit does. It is near to no question."""
     from adjoin import Encoder
     from adjoin.index.sqlite import SQLiteStore
 
     encoder = Encoder.load(MODEL)
-    path, made = next(scale_pieces.files(scale_pieces.read_library(), pieces, seed))
-    vectors_ND = np.load(work / "vectors.npy", mmap_mode="r")
+    _, made = next(scale_pieces.files(scale_pieces.read_library(), pieces, seed))
+    opposite_ND = -np.load(work / "vectors.npy", mmap_mode="r")[: len(made)]
     began = time.process_time()
     with SQLiteStore(work / "index").writing() as writer:
         writer.begin(encoder.fingerprint, encoder.dimension)
-        writer.stage([_indexed(path, made, vectors_ND, 0)])
+        writer.stage([_indexed("one_more_file.py", made, opposite_ND, 0)])
         writer.publish(str(work), MODEL, removed=[], restated=[])
     return {"edit_cpu_s": time.process_time() - began}
 
@@ -260,7 +260,7 @@ def table(figures: dict[str, Any]) -> str:
         _row("cold search, CPU-s and MB", f"{ours['cold']['cpu_s']:.2f}", f"{ours['cold']['peak_mb']:.0f}"),
         _row("encode, CPU-s", f"{ours['encode']['cpu_s']:.0f}"),
         _row("store, CPU-s and peak MB", f"{ours['build']['store_cpu_s']:.0f}", f"{ours['build']['peak_mb']:.0f}"),
-        _row("one file replaced, CPU-s", f"{ours['add']['edit_cpu_s']:.2f}"),
+        _row("one file added, CPU-s", f"{ours['add']['edit_cpu_s']:.2f}"),
         _row("bytes / text", f"{ours['build']['bytes'] / ours['encode']['text_bytes']:.2f}"),
     ]
     if figures["peers"]:

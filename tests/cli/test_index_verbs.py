@@ -98,11 +98,11 @@ def test_status_lists(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_search_keeps_to_the_choice_of_files(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("index", "a repo", "--exclude", "lib/", capsys=capsys)
     (repo / "lib" / "other.py").write_text(GOOD.replace("door", "hatch"))
-    assert "lib" not in run("search", "open the gate or hatch", "a repo", "-l", "-n", "20", capsys=capsys)
+    assert "lib" not in run("search", "open_the_door", "a repo", "-l", "-n", "20", capsys=capsys)
     run("index", "a repo", capsys=capsys)
     assert "lib" not in run("status", "a repo", "--files", capsys=capsys)
     run("index", "a repo", "--exclude", "", capsys=capsys)  # forget it
-    assert "lib/other.py" in run("search", "open the hatch", "a repo", "-l", capsys=capsys)
+    assert "lib/other.py" in run("search", "open_the_hatch", "a repo", "-l", capsys=capsys)
 
 
 def test_an_index_elsewhere(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_an_index_elsewhere(repo: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert lines[-1] == "  adjoin search \"what you look for\" --index 'an index'"
     assert not (repo / ".adjoin").exists()
     (repo / "new.py").write_text(GOOD.replace("door", "hatch"))
-    found = run("search", "open the hatch", "--index", "an index", "-l", capsys=capsys).splitlines()
+    found = run("search", "open_the_hatch", "--index", "an index", "-l", capsys=capsys).splitlines()
     assert found[0] == "a repo/new.py"
     assert f"folder: {repo}" in run("status", "--index", "an index", capsys=capsys).splitlines()
     assert main(["index", "a repo/lib", "--out", "an index"]) == 1  # another folder's
@@ -122,7 +122,7 @@ def test_a_folder_that_has_moved_keeps_its_index(
 ) -> None:
     run("index", "a repo", capsys=capsys)
     repo.rename(tmp_path / "moved")
-    assert run("search", "open the gate", "moved", "-l", capsys=capsys).splitlines()[0] == "moved/lib/more.py"
+    assert run("search", "open_the_gate", "moved", "-l", capsys=capsys).splitlines()[0] == "moved/lib/more.py"
     value = json.loads(run("status", "moved", "--json", capsys=capsys))
     assert (value["root"], value["added"], value["changed"]) == (str(tmp_path / "moved"), [], [])
 
@@ -154,7 +154,7 @@ def test_watch_takes_changes_in_until_ctrl_c(repo: Path) -> None:
     process.communicate()
     assert process.returncode == 0
     shown = subprocess.run(
-        [sys.executable, "-m", "adjoin", "search", "open the hatch", str(repo), "-l", "--no-refresh"],
+        [sys.executable, "-m", "adjoin", "search", "open_the_hatch", str(repo), "-l", "--no-refresh"],
         capture_output=True,
         text=True,
         check=True,

@@ -59,10 +59,10 @@ def run(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]
 
 
 def paths(*words: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The files of the results, each once, best first."""
-    status, out, _ = run(*words, "-l", capsys=capsys)
-    assert status == 0
-    return out.splitlines()
+    """The files of the results, weak ones too, each once, best first."""
+    status, out, _ = run(*words, "--json", capsys=capsys)
+    assert status in (0, 1)
+    return list(dict.fromkeys(hit["file"] for hit in json.loads(out)))
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -336,6 +336,19 @@ def test_a_search_imports_what_it_needs_only(repo: Path) -> None:
     modules = set(done.stderr.split())
     assert "adjoin.index.refresh" in modules
     assert not heavy & modules
+
+
+def test_escape_codes_in_messages_never_reach_the_terminal(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, error = run("retry", "evil\x1b[31m\x07", capsys=capsys)
+    assert (status, error.count("\n")) == (2, 1)
+    assert not set(error) & set("\x1b\x07")
+    from adjoin.locks import exclusive
+
+    root = repo.rename(repo.with_name("evil\x1b[31m"))
+    with exclusive(root / ".adjoin"):
+        status, out, error = run("retry_upload", str(root), capsys=capsys)
+    assert "is searched as it was indexed last" in error
+    assert not set(out + error) & set("\x1b")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -176,3 +176,10 @@ def test_the_configuration_is_printed(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert "[mcp_servers.adjoin]\ncommand = " in done.stdout
     assert json.dumps(str(tmp_path)) in done.stdout
+
+
+def test_without_the_sdk_the_remedy_is_named(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['mcp'] = None; from adjoin.cli import main; sys.exit(main(['mcp']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "adjoin: `adjoin mcp` needs the package mcp: pip install 'adjoin[mcp]'\n"

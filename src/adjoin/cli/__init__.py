@@ -57,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("out of memory: give a smaller --batch, --token-budget or --dimension", failure)
     except ModuleNotFoundError as error:
         package = f"'adjoin[{extra}]'" if extra else "adjoin"
-        return _fail(f"`adjoin {verb}` needs the package {error.name}: pip install {package}", failure)
+        return _fail(
+            f"`adjoin {verb}` needs the package {(error.name or '').partition('.')[0]}: pip install {package}",
+            failure,
+        )
     return status
 
 
@@ -68,6 +71,8 @@ def _forget_output() -> None:
 
 
 def _fail(message: str, status: int = 1) -> int:
-    one_line = " ".join(message.split())
+    from adjoin.cli.terminal import safe
+
+    one_line = safe(" ".join(message.split()))  # it may name a file
     sys.stderr.write(f"adjoin: {one_line}\n")
     return status

@@ -35,7 +35,7 @@ def search(options: argparse.Namespace) -> int:
 
         def notice(line: str) -> None:
             progress.clear()
-            sys.stderr.write(f"adjoin: {line}\n")
+            sys.stderr.write(f"adjoin: {one_line(line)}\n")
 
         repositories = Repositories(
             model=options.model,
@@ -240,7 +240,7 @@ def _watch(options: argparse.Namespace, folder: "Location", choice: "Choice") ->
         except (AdjoinError, OSError) as error:
             if is_first:
                 raise
-            sys.stderr.write(f"adjoin: {first_line(error)}\n")
+            sys.stderr.write(f"adjoin: {one_line(first_line(error))}\n")
         if is_first:
             sys.stderr.write(f"adjoin: watching {options.root}; Ctrl-C ends it\n")
         is_first = False

@@ -81,8 +81,13 @@ def search_snapshot(
         snapshot.defining(read.symbols, where, DEFINITIONS),
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
-    candidates = snapshot.candidates(np.unique(np.concatenate(found)), vector_D, read.terms)
+    candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
     return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
+
+
+def _distinct(found: list[Ids]) -> Ids:
+    """All ids, each once, in ascending order. `np.unique` would import masked arrays, 0.04 CPU-seconds."""
+    return np.array(sorted(set(np.concatenate(found).tolist())), np.int64)
 
 
 def similar_in(

@@ -8,6 +8,7 @@ from adjoin.ranking.names import joined, name_stems
 
 SHORTEST_PREFIX = 3  # letters; "arg" stands for "argument", "co" for too much
 _CACHED = 1 << 15  # paths
+_CACHED_MATCHES = 1 << 16  # words of one question by the words of a repository's paths, which repeat
 _NO_VOWEL = re.compile(r"[^aeiou\W\d]{3,}").fullmatch
 
 
@@ -47,6 +48,7 @@ def path_words(path: str) -> PathWords:
     return PathWords(name_stems(stem), name_stems(parent), inner, joined(stem))
 
 
+@lru_cache(_CACHED_MATCHES)
 def matches(word: str, path_word: str) -> bool:
     """Whether a word of a question stands for a word of a path; both are stems.
 

@@ -82,7 +82,8 @@ class Query:
         names: the names of code in it.
         words: stemmed words that a path or a name may have, in order, each once.
         pairs: neighbouring words written together, such as "urlencoded" for "URL-encoded".
-        initials: the first letters of two to five neighbouring words, such as "sse" for "server-sent events".
+        initials: the first letters of two to five neighbouring words, such as "sse" for "server-sent events"; only
+            for queries of the kind `WORDS`. The letters of a name would find files by chance.
         phrases: quotations, and the whole query if it has several words: lower-cased, white space collapsed.
         runs: all runs of three words of the query. An error message has them word for word, except for its values.
         path: the path that a `PATH` query names; empty for others.
@@ -133,11 +134,7 @@ def read_query(text: str) -> Query:
         names=names,
         words=stems,
         pairs=frozenset(one + two for one, two in pairwise(parts)),
-        initials=frozenset(
-            "".join(part[0] for part in parts[start : start + length])
-            for length in range(2, 6)
-            for start in range(len(parts) - length + 1)
-        ),
+        initials=_initials(parts) if kind == WORDS else frozenset(),
         phrases=_phrases(text),
         runs=_runs(text),
         path=path,
@@ -207,6 +204,15 @@ def _content_parts(text: str) -> list[str]:
     unsaid = STOP_WORDS | QUESTION_WORDS | _COMMON_WORDS
     parts = [part for word in re.findall(r"\w+", text) for part in name_parts(word)]
     return [part for part in parts if part not in unsaid] or parts
+
+
+def _initials(parts: list[str]) -> frozenset[str]:
+    """The first letters of two to five neighbouring words."""
+    return frozenset(
+        "".join(part[0] for part in parts[start : start + length])
+        for length in range(2, 6)
+        for start in range(len(parts) - length + 1)
+    )
 
 
 def _phrases(text: str) -> tuple[str, ...]:

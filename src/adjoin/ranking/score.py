@@ -85,6 +85,7 @@ class Weights:
 
 
 WEIGHTS = Weights()
+OF_PIECE = ("meaning", "words", "definition", "name", "phrase", "place")  # names of the evidence for a piece
 WORDED = 30  # texts that are compared with the query's wording, which takes longer than all else
 COHERENT_PIECES = 6  # further ones would add less than 0.0001
 
@@ -111,7 +112,7 @@ class Ranked:
 class _File:
     """The candidates of a file, best first, with their points, and the file's own points."""
 
-    pieces: list[tuple[float, Candidate, dict[str, float]]]
+    pieces: list[tuple[float, Candidate, tuple[float, ...]]]
     evidence: dict[str, float] = field(default_factory=dict)
     points: float = 0.0
     factor: float = 1.0
@@ -165,17 +166,17 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
     files: dict[str, _File] = {}
     definition = weights.definition if query.kind in (WORDS, ERROR) else weights.symbol
     worded = _best_by_words(candidates) if query.phrases else frozenset()
+    number, is_path = max(1, len(query.words)), query.kind == PATH
     for one in candidates:
-        evidence = {"meaning": dense * max(one.cosine, 0.0), "words": (1 - dense) * one.bm25}
-        if one.symbols:
-            if query.names:
-                evidence["definition"] = definition * definitions.evidence(one)
-            evidence["name"] = weights.name * name_evidence(words, max(1, len(query.words)), one.symbols)
-        if one.id in worded:
-            evidence["phrase"] = weights.phrase * phrase_evidence(query, one.text)
-        if query.kind == PATH:
-            evidence["place"] = weights.place * place_evidence(query, one)
-        files.setdefault(one.path, _File([])).pieces.append((sum(evidence.values()), one, evidence))
+        parts = (
+            dense * max(one.cosine, 0.0),
+            (1 - dense) * one.bm25,
+            definition * definitions.evidence(one) if query.names else 0.0,
+            weights.name * name_evidence(words, number, one.symbols) if one.symbols else 0.0,
+            weights.phrase * phrase_evidence(query, one.text) if one.id in worded else 0.0,
+            weights.place * place_evidence(query, one) if is_path else 0.0,
+        )
+        files.setdefault(one.path, _File([])).pieces.append((sum(parts), one, parts))
     for path, file in files.items():
         file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
         stem, exact, folders = wording.evidence(path)
@@ -209,14 +210,15 @@ def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
     texts: set[str] = set()
     while queue and len(hits) < limit:
         negative, path, line, place, file, repeated = heapq.heappop(queue)
-        _, one, evidence = file.pieces[place]
+        _, one, of_piece = file.pieces[place]
         key = " ".join(one.text.split())
         if key in texts and repeated == weights.repeated**place:
             repeated *= weights.repeated
             heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
             continue
         texts.add(key)
-        parts = {name: value for name, value in (evidence | file.evidence).items() if value}
+        named = dict(zip(OF_PIECE, of_piece, strict=True)) | file.evidence
+        parts = {name: value for name, value in named.items() if value}
         if file.factor != 1:
             parts["kind"] = file.factor
         if repeated != 1:

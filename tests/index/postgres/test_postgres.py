@@ -149,9 +149,7 @@ def test_the_server_goes_away(postgres: "Server", root: Path) -> None:
             return super().encode_document(texts)
 
     write(root, {"new.py": "def new(): pass\n"})
-    with one_line(
-        "cannot write the index .*terminating connection.*; the previous version still answers; run "
-    ):
+    with one_line("cannot write the index .*terminating connection.*; the previous version still answers; run "):
         refresh(root, address, Ending())
     assert searcher.search("uploads"), "it connects again"
     assert searcher.description.version == 1

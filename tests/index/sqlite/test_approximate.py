@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from adjoin.index.sqlite import approximate
-from adjoin.index.sqlite import SQLiteStore
+from adjoin.index.sqlite import SQLiteStore, approximate
 from adjoin.index.sqlite.approximate import Sketch, hamming, nearest_by_count, sign_words
 from adjoin.index.sqlite.database import SKETCH
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, IndexedFile, quantized

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adjoin import __version__
 from adjoin.index.postgres.address import StoreAddress
 from adjoin.index.postgres.approximate import (
     chosen_embeddings,
@@ -28,7 +29,6 @@ from adjoin.index.sqlite.rows import (
     unpacked_file,
     words_of_path,
 )
-from adjoin.index.sqlite.writer import own_version
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class PostgresWriter:
             "model": model,
             "fingerprint": self._fingerprint,
             "dimension": self._dimension,
-            "adjoin": own_version(),
+            "adjoin": __version__,
             "version": number,
             "stamp": stamp,
         }

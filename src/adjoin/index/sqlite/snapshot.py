@@ -25,6 +25,7 @@ from adjoin.ranking.order import best_first
 KEPT_BYTES = 256 << 20  # vectors of an index up to this size stay in memory between searches
 # Of int8 vectors that are made float32 at a time: their 2 MB fit the cache, 16 MB take 2.5 times as long.
 CHUNK_BYTES = 512 << 10
+ROWS_AT_ONCE = 500  # of a statement with a list of ids
 PIECES_OF_A_PATH = 4  # candidates that a file gives for the words in its path
 
 _NO_IDS = np.empty(0, np.int64)
@@ -166,17 +167,22 @@ class SQLiteSnapshot:
         if "_codes" in self.__dict__:
             scales_N, codes_ND = self._codes
             return codes_ND[positions_K].astype(np.float32) * scales_N[positions_K, None]
-        vectors_KD = np.empty((len(positions_K), self.description.dimension), np.float32)
-        blocks_K = self._block_of(ids)
-        for block in np.unique(blocks_K):
-            first = int(self._blocks[0][block])
-            ((scales, codes),) = self._rows("SELECT scales, codes FROM vectors WHERE first = ?", (first,))
-            rows = np.flatnonzero(blocks_K == block)
-            inside = np.asarray(ids, np.int64)[rows] - first
-            codes_nD = np.frombuffer(codes, np.int8).reshape(-1, self.description.dimension)
-            vectors_KD[rows] = (
-                codes_nD[inside].astype(np.float32) * np.frombuffer(scales, np.float32)[inside, None]
-            )
+        ids_K = np.asarray(ids, np.int64)
+        firsts = self._blocks[0][self._block_of(ids_K)].tolist()
+        held: dict[int, tuple[bytes, bytes]] = {}
+        distinct = sorted(set(firsts))
+        for start in range(0, len(distinct), ROWS_AT_ONCE):
+            some = distinct[start : start + ROWS_AT_ONCE]
+            query = f"SELECT first, scales, codes FROM vectors WHERE first IN ({_marks(some)})"
+            held |= {first: (scales, codes) for first, scales, codes in self._rows(query, some)}
+        size = self.description.dimension
+        scales, codes = [], []
+        for number, first in zip(ids_K.tolist(), firsts, strict=True):
+            place = number - first
+            scales.append(held[first][0][4 * place : 4 * place + 4])
+            codes.append(held[first][1][size * place : size * (place + 1)])
+        vectors_KD = np.frombuffer(b"".join(codes), np.int8).reshape(-1, size).astype(np.float32)
+        vectors_KD *= np.frombuffer(b"".join(scales), np.float32)[:, None]
         return vectors_KD
 
     def _all_cosines(self, vector_D: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,12 +4,12 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adjoin import __version__
 from adjoin.index.sqlite.approximate import APPROXIMATE_FROM, keep_sketch
 from adjoin.index.sqlite.database import (
     APPLICATION,
@@ -204,7 +204,7 @@ class SQLiteWriter:
             "model": model,
             "fingerprint": self._fingerprint,
             "dimension": self._dimension,
-            "adjoin": own_version(),
+            "adjoin": __version__,
             "version": number,
             "stamp": stamp,
         }
@@ -357,11 +357,3 @@ class _transaction:  # noqa: N801 - a context manager that reads like a word of 
                 raise
         if self._connection.in_transaction:
             self._connection.rollback()
-
-
-def own_version() -> str:
-    """The version of Adjoin that runs."""
-    try:
-        return version("adjoin")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "unknown"
