@@ -74,7 +74,7 @@ def measured(root: Path, location: Location, queries: list[str]) -> list[Any]:
     return [one[0] for one in found]
 
 
-def equal(ours: Any, theirs: Any) -> bool:  # noqa: ANN401 - lists of hits
+def equal(ours: Any, theirs: Any) -> bool:  # noqa: ANN401
     """Whether two lists of hits are the same, with scores that differ by 1e-5 at most."""
     same = [(hit.path, hit.first_line) for hit in ours] == [(hit.path, hit.first_line) for hit in theirs]
     return same and bool(np.allclose([hit.score for hit in ours], [hit.score for hit in theirs], atol=1e-5))
