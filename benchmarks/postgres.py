@@ -68,8 +68,8 @@ def measured(root: Path, location: Location, queries: list[str]) -> list[Any]:
         found = [timed(partial(searcher.search, query)) for query in queries]
     times, cpus = ([1e3 * one[part] for one in found] for part in (1, 2))
     print(
-        f"{name}: search p50 {statistics.median(cpus):.1f} CPU-ms of the client, {statistics.median(times):.1f} ms,"
-        f" p99 {np.quantile(times, 0.99):.1f} ms"
+        f"{name}: search p50 {statistics.median(cpus):.1f} CPU-ms of the client, {statistics.median(times):.1f} ms"
+        f", p99 {np.quantile(times, 0.99):.1f} ms"
     )
     return [one[0] for one in found]
 
@@ -108,10 +108,8 @@ def measure_graph(address: StoreAddress, queries: list[str]) -> None:
                 )
                 for k in (10, 200)
             ]
-            milliseconds = 1e3 * statistics.median(one[1] for one in found)
-            print(
-                f"HNSW: ef_search {searched}: recall@10 {recalls[0]:.3f}, @200 {recalls[1]:.3f}, {milliseconds:.1f} ms"
-            )
+            (at_10, at_200), took = recalls, statistics.median(one[1] for one in found)
+            print(f"HNSW: ef_search {searched}: recall@10 {at_10:.3f}, @200 {at_200:.3f}, {1e3 * took:.1f} ms")
 
 
 def timed(action: Callable[[], Any]) -> tuple[Any, float, float]:
