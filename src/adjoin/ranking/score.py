@@ -88,6 +88,8 @@ WEIGHTS = Weights()
 OF_PIECE = ("meaning", "words", "definition", "name", "phrase", "place")  # names of the evidence for a piece
 WORDED = 30  # texts that are compared with the query's wording, which takes longer than all else
 COHERENT_PIECES = 6  # further ones would add less than 0.0001
+MOST_ALSO = 3  # further pieces that are named beside the best piece of a file
+ALSO_SHARE = 0.5  # of the points of the best piece, which a further one has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,15 @@ class Ranked:
         evidence: what the score is made of, by name: the weighted points of the piece and of its file, which add
             up for a file's best piece, then the factors "kind" and "repeated" if they are not 1.
         weak: whether so little speaks for it that it is probably no answer.
+        also: for the best piece of a file, its next best ones, at most `MOST_ALSO`. Each has at least `ALSO_SHARE`
+            of its points. They may be among the hits too.
     """
 
     candidate: Candidate
     score: float
     evidence: dict[str, float]
     weak: bool
+    also: tuple[Candidate, ...] = ()
 
 
 @dataclass(slots=True)
@@ -223,5 +228,12 @@ def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
             parts["kind"] = file.factor
         if repeated != 1:
             parts["repeated"] = repeated
-        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor))
+        also = _also(file) if place == 0 else ()
+        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor, also=also))
     return hits
+
+
+def _also(file: _File) -> tuple[Candidate, ...]:
+    """The next best pieces of a file."""
+    enough = ALSO_SHARE * file.pieces[0][0]
+    return tuple(one for points, one, _ in file.pieces[1 : 1 + MOST_ALSO] if points >= enough)
