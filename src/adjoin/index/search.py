@@ -99,15 +99,19 @@ def search_snapshot(
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
     candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
-    chosen = _chosen(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
+    chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
     shown = {ranked.candidate.id for ranked in chosen}
     return [_hit(ranked, shown) for ranked in chosen]
 
 
-def _chosen(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
-    """The hits to show, best first: a piece that can be named under a hit of its file gives its place to another.
+def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
+    """The hits to show, best first: a piece that can be named under a better one gives its place to another.
 
     It keeps the place if only weak hits would take it.
+
+    Args:
+        ranked: more hits than are shown, best first.
+        limit: the largest number to show.
     """
     named: set[int] = set()
     first, folded, others = [], [], []
