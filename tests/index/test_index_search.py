@@ -20,6 +20,7 @@ from adjoin.index.sqlite import SQLiteStore
 from adjoin.index.store import EVERYTHING, FORMAT
 from adjoin.ranking import BM25
 
+search_module: Any = import_module("adjoin.index.search")
 snapshot_module: Any = import_module("adjoin.index.sqlite.snapshot")
 
 SOURCES = {
@@ -50,6 +51,19 @@ def test_words_find_split_identifiers(searcher: Searcher, mode: Mode) -> None:
     assert hit.text.startswith("def parseHTTPResponse(data):\n    return data.split()")
     assert (hit.language, hit.kind) == ("python", "function")
     assert hit.evidence
+
+
+def test_a_line_of_a_long_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its piece is found by its line alone if the file has more pieces than are candidates for its path."""
+    monkeypatch.setattr(search_module, "CANDIDATES", 2)
+    body = "".join(f"    amo = eki{number}\n" for number in range(30))
+    texts = {"long.py": "\n\n".join(f"def olu{number}(una):\n{body}" for number in range(40))}
+    refresh(write(tmp_path / "root", texts), tmp_path / "index", BagEncoder(64), model="shipped")
+    searcher = Searcher(tmp_path / "index", BagEncoder(64))
+    for line in (5, 500, 1200):
+        (hit,) = searcher.search(f"long.py:{line}", limit=1)
+        assert hit.first_line <= line <= hit.last_line
+    assert searcher.search("long.py:99999", limit=1)[0].path == "long.py"
 
 
 @pytest.fixture(scope="module")
