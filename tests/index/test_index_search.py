@@ -56,7 +56,6 @@ def test_words_find_split_identifiers(searcher: Searcher, mode: Mode) -> None:
     assert hit.evidence
 
 
-<<<<<<< HEAD
 def ranked(number: int, *, weak: bool = False, also: tuple[int, ...] = ()) -> Ranked:
     def made(one: int) -> Candidate:
         return Candidate(one, f"{one}.py", "python", "function", f"f{one}", (), one, one, 0.5, 0.5, "text")
@@ -96,7 +95,8 @@ def test_further_pieces_of_a_file_are_named_once(tmp_path: Path) -> None:
             assert all(one.name.startswith("upload_") for one in first.also)
             assert {hit.path for hit in hits} == {"up.py", "other.py"}
         assert all(not hit.also for hit in searcher.search("upload", mode="dense"))
-=======
+
+
 def test_a_line_of_a_long_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its piece is found by its line alone if the file has more pieces than are candidates for its path."""
     monkeypatch.setattr(search_module, "CANDIDATES", 2)
@@ -108,7 +108,6 @@ def test_a_line_of_a_long_file_is_found(tmp_path: Path, monkeypatch: pytest.Monk
         (hit,) = searcher.search(f"long.py:{line}", limit=1)
         assert hit.first_line <= line <= hit.last_line
     assert searcher.search("long.py:99999", limit=1)[0].path == "long.py"
->>>>>>> wt-ranking2
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from adjoin.ranking.score import Ranked, rank
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
 DEFINITIONS = 100
-<<<<<<< HEAD
+FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
 RESERVE = 3  # times the limit are ranked, so that other files can take the places of further pieces
 
 
@@ -37,9 +37,6 @@ class Place(NamedTuple):
     first_line: int
     last_line: int
     name: str
-=======
-FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
->>>>>>> wt-ranking2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,8 @@ def search_snapshot(
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
     candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
-<<<<<<< HEAD
+    if at_line := _at_line(snapshot, read, candidates, where):
+        candidates += snapshot.candidates(at_line, vector_D, read.terms)
     chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
     shown = {ranked.candidate.id for ranked in chosen}
     return [_hit(ranked, shown) for ranked in chosen]
@@ -131,11 +129,6 @@ def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
         named.update(piece.id for piece in one.also)
     places = min(limit, len(ranked)) - len(first)
     return [ranked[number] for number in sorted([*first, *[*others, *folded][:places]])]
-=======
-    if at_line := _at_line(snapshot, read, candidates, where):
-        candidates += snapshot.candidates(at_line, vector_D, read.terms)
-    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
->>>>>>> wt-ranking2
 
 
 def _distinct(found: list[Ids]) -> Ids:
