@@ -205,7 +205,10 @@ class Words:
 
     def best_score(self, terms: Sequence[str]) -> float:
         """The score that no piece reaches: Σ of the terms' weights, also of unknown terms; 1 without terms."""
-        return sum(times * self._rarity(self._postings(term).frequency) for term, times in Counter(terms).items()) or 1.0
+        return (
+            sum(times * self._rarity(self._postings(term).frequency) for term, times in Counter(terms).items())
+            or 1.0
+        )
 
     def _add(self, term: str, times: int, scores: NDArray[np.float32]) -> None:
         found = self._postings(term)
