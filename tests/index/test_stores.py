@@ -188,7 +188,7 @@ def test_a_second_writer_is_refused(root: Path, location: Location) -> None:
     class Nested(BagEncoder):
         def encode_document(self, texts: list[str]) -> Any:  # noqa: ANN401
             with pytest.raises(
-                AdjoinError, match="another process is writing to .*: wait until it has ended"
+                AdjoinError, match=r"another process is writing to .*: wait until it has ended"
             ) as error:
                 refresh(root, location, BagEncoder())
             assert "\n" not in str(error.value)
@@ -203,7 +203,7 @@ def test_nothing_to_index_leaves_nothing(tmp_path: Path, location: Location) -> 
     with pytest.raises(AdjoinError, match="nothing to index in"):
         refresh(bare, location, BagEncoder())
     assert not open_store(location).exists()
-    with pytest.raises(AdjoinError, match="no index at .*: .*`adjoin index ROOT --"):
+    with pytest.raises(AdjoinError, match=r"no index at .*: .*`adjoin index ROOT --"):
         Searcher(location, None)
 
 
@@ -299,7 +299,8 @@ def test_both_stores_give_the_same(both: tuple[Searcher, Searcher], query: str, 
         vector_D = BagEncoder(256).encode_query([query])[0]
         for snapshot_method, given in (("nearest", vector_D), ("matching", query.split())):
             for ours, theirs in zip(
-                getattr(left, snapshot_method)(given, 80, where), getattr(right, snapshot_method)(given, 80, where),
+                getattr(left, snapshot_method)(given, 80, where),
+                getattr(right, snapshot_method)(given, 80, where),
                 strict=True,
             ):  # fmt: skip
                 np.testing.assert_array_equal(ours, theirs)

@@ -74,5 +74,5 @@ def test_the_choice_of_files_is_kept_with_the_index(postgres: Server, root: Path
     assert (state.added, state.changed, state.removed) == ([], [], [])
     assert f"index: {address}, " in "\n".join(state.lines())
     postgres.execute(f"UPDATE \"{address.schema}\".meta SET value = '[1' WHERE key = 'choice'")
-    with pytest.raises(AdjoinError, match="the choice of files in .* is damaged"):
+    with pytest.raises(AdjoinError, match=r"the choice of files in .* is damaged"):
         Choice.of(address)

@@ -23,7 +23,8 @@ def stored_targets(address: StoreAddress, paths: Sequence[Path] = ()) -> list[Ta
         One target for each index, in the order of the paths. Its index need not exist yet.
 
     Raises:
-        AdjoinError: a path does not exist, or is not in the folder of the named index; the server cannot be reached.
+        AdjoinError: a path does not exist, or is not in the folder of the named index, or the server cannot be
+            reached.
     """
     from adjoin.index.postgres.store import index_names
 

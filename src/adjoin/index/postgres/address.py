@@ -1,4 +1,4 @@
-"""The URL of an index in PostgreSQL: postgresql://USER@HOST/DATABASE?index=NAME. It is shown without a password."""
+"""The URL of an index in PostgreSQL, postgresql://USER@HOST/DATABASE?index=NAME, shown without its password."""
 
 import hashlib
 import re

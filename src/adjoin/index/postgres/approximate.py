@@ -1,8 +1,8 @@
 """Approximate search of a large index by pgvector's HNSW.
 
 A small index needs none: its int8 vectors are sent to the client once, and compared there exactly. Above
-`APPROXIMATE_FROM` pieces the vectors are also kept in a table, as pgvector's `vector`, under an HNSW
-index of inner products. It takes about 13 KB a piece where the int8 vectors take 1 KB, which is why it is not always
+`APPROXIMATE_FROM` pieces the vectors are also kept in a table, as pgvector's `vector`, under an HNSW index of
+inner products. It takes about 13 KB a piece where the int8 vectors take 1 KB, which is why it is not always
 there. The graph only proposes pieces: their cosines are computed from the int8 vectors.
 
 `meta` names the table that a version uses. Another model gets a new table, since to empty or to drop the old one

@@ -51,8 +51,8 @@ def connect(address: StoreAddress) -> "Connection":
         given = conninfo_to_dict(address.url)
     except psycopg.Error:  # its message may quote the password
         raise AdjoinError(
-            f"the URL {address} is malformed: expected postgresql://USER@HOST:PORT/DATABASE, with special characters "
-            "of the password as %XX"
+            f"the URL {address} is malformed: expected postgresql://USER@HOST:PORT/DATABASE, with special "
+            "characters of the password as %XX"
         ) from None
     options: dict[str, Any] = {"connect_timeout": CONNECTING_SECONDS, "application_name": "adjoin"}
     options.update(given)
@@ -100,11 +100,11 @@ def server_errors(address: StoreAddress, doing: str, remedy: str) -> Iterator[No
 
 
 def said_by(error: "psycopg.Error") -> str:
-    """What went wrong, in one line. The client library lists failed attempts on further lines; the last one counts."""
+    """What went wrong, in one line. Of the attempts that the client library lists, the last one."""
     lines = [line.strip(" \t-") for line in str(error).strip().splitlines()] or [type(error).__name__]
     attempts = [line for line in lines if line.startswith(("connection to server", "host:"))]
     line = attempts[-1] if attempts else lines[0]
-    return line.removeprefix("connection failed: ").strip()
+    return line.removeprefix("connection failed: ").removeprefix("connection is bad: ").strip()
 
 
 def _remedy_of(said: str) -> str:

@@ -1,7 +1,7 @@
 """One version of an index in PostgreSQL, for reading.
 
-The tables are read by the same code as those of SQLite, so hits and scores are the same. What differs: vectors of a
-few pieces are cut out on the server, and a large index is searched by HNSW.
+The tables are read by the same code as those of SQLite, so hits and scores are the same. What differs: vectors of
+a few pieces are cut out on the server, and a large index is searched by HNSW.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """The index in PostgreSQL: one schema of the database for each index.
 
-The tables are those of the SQLite store, with the same contents, so both give the same hits and scores. Two are new:
+The tables are those of the SQLite store, with the same contents, so both give the same hits and scores. Two are
+new:
 
 - `pending` holds what an unfinished refresh has embedded, committed batch by batch. No search reads it.
 - `embeddings` holds the vectors of a large index as pgvector's type, under an HNSW index (approximate.py).
@@ -125,7 +126,7 @@ class PostgresReader:
             yield opened
 
     def close(self) -> None:
-        """Close the connection, as `Reader.close`. It may be gone already, and so may psycopg at the end of Python."""
+        """Close the connection, as `Reader.close`. At the end of Python psycopg may be gone already."""
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()

@@ -64,8 +64,8 @@ def description_in(
             raise AdjoinError(f"no index at {address}: make one with `adjoin index ROOT --store URL`")
         if not one_row(connection, "SELECT has_schema_privilege(%s, 'USAGE')", (address.schema,))[0]:
             raise AdjoinError(
-                f"cannot read the index {address}: permission denied for schema {address.schema}; ask the owner of the"
-                " index for the right"
+                f"cannot read the index {address}: permission denied for schema {address.schema}; ask the owner"
+                " of the index for the right"
             )
         values = dict(connection.execute("SELECT key, value FROM meta").fetchall())
     try:
