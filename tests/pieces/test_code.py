@@ -172,9 +172,9 @@ def test_a_long_function_is_cut_where_its_statements_begin() -> None:
 
 
 def test_a_long_node_without_boundaries_is_cut_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
+    looked: list[int] = []
     window_end = cutting._window_end
-    monkeypatch.setattr(cutting, "_window_end", lambda *args: looked.append(1) or window_end(*args))
+    monkeypatch.setattr(cutting, "_window_end", lambda *args: (looked.append(1), window_end(*args))[1])
     text = "subroutine a()\ncontains\n" * 2000 + "end subroutine\n" * 2000
     pieces = split(text, "fortran", "a.f90")
     assert len(looked) <= 2 * len(pieces)
@@ -268,6 +268,13 @@ def test_a_grammar_in_error_does_not_hide_the_definitions_behind() -> None:
     pieces = split(broken, "perl", "a.pm")
     assert {f"f{n}" for n in range(20)} <= {symbol for piece in pieces for symbol in piece.symbols}
     check_lines(broken, pieces)
+
+
+def test_a_file_that_the_grammar_gives_up_has_the_names_of_first_lines() -> None:
+    methods = "".join(f"- (void)send{n}:(id)x to:(id)y {{\n    [a b:@selector(c:)];\n}}\n\n" for n in range(9))
+    text = f"@implementation Box\n\n- (void)f {{\n    if (a) {{ {{ {{\n#else\n}}\n\n{methods}"
+    symbols = {symbol for piece in split(text, "objectivec", "a.m") for symbol in piece.symbols}
+    assert {f"send{n}:to:" for n in range(9)} <= symbols
 
 
 GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"

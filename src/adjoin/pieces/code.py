@@ -71,11 +71,15 @@ def code_pieces(
     grammar = grammar_for(language, path)
     if grammar is not None:
         root = _parsed(source.code, grammar)
-        if not isinstance(root, str):
+        if not isinstance(root, str) and not (root.type == "ERROR" and language in _GUESSED):
             return source.pieces(_Layout(source, grammar, root).parts())
-        if tally is not None:
+        if tally is not None and isinstance(root, str):
             tally.add(root, path)
     return source.pieces(list(_windows(source)))
+
+
+# Where a grammar gives up on the whole file, its fragments have wrong names, and first lines tell more.
+_GUESSED = frozenset({"objectivec"})
 
 
 def _windows(source: "_Source") -> Iterator[_Part]:
@@ -285,6 +289,8 @@ def _symbols(definition: Definition, *, members: bool = True) -> tuple[str, ...]
 
 
 def _unqualified(name: str) -> str:
+    if name.endswith(":"):  # Objective-C: Box.send:to:
+        return name.rpartition(".")[2]
     return _UNQUALIFIED.split(name)[-1]
 
 
