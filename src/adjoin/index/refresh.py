@@ -5,7 +5,6 @@ are hashed: a checkout or a `touch` costs no more. A file that was modified with
 may be modified again without a sign, as in git's index. Its time is not recorded, so the next refresh hashes it.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
-from adjoin.index.sources import Listing, TreeFile, list_files, pieces_in
+from adjoin.index.sources import Listing, TreeFile, content_of, list_files, pieces_in
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
@@ -210,7 +209,7 @@ class _Refresh:
         skipped = Tally()
         pieces = list(pieces_in(file, skipped))
         self.report.skipped.merge(skipped)
-        reason = "" if pieces else next(iter(skipped.counts), "nothing to find in it")
+        reason = ", ".join(skipped.counts) or ("" if pieces else "nothing to find in it")
         if not pieces and not skipped.counts:
             self.report.skipped.add(reason, file.origin)
         self._count(record, len(pieces))
@@ -224,7 +223,7 @@ class _Refresh:
         self.kept[record.path] = record.pieces
         if record.pieces:
             self.report.unchanged += 1
-        else:
+        if record.reason:
             self.report.skipped.add(record.reason, record.path)
 
     def _count(self, record: FileRecord | None, pieces: int) -> None:
@@ -239,8 +238,7 @@ class _Refresh:
     def _hash(self, file: TreeFile) -> str | None:
         """Hash of the bytes, taken before the file is read: the next run notices later edits."""
         try:
-            with file.path.open("rb") as opened:
-                return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+            return content_of(file)
         except OSError as error:
             self.report.skipped.add("unreadable", f"{file.origin}: {error.strerror}")
             return None

@@ -1,6 +1,5 @@
 """What an index holds, what of its folder it does not hold and why, and what has changed since."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.targets import Target
 from adjoin.index.locating import Location, index_folder, open_store
 from adjoin.index.searcher import IndexStatus, Searcher
-from adjoin.index.sources import TreeFile, pieces_in
+from adjoin.index.sources import TreeFile, content_of, pieces_in
 from adjoin.index.store import FileRecord
 from adjoin.tally import Tally
 
@@ -30,7 +29,7 @@ class FolderStatus:
         added: files that are not in the index yet, sorted, relative to the root.
         changed: files whose content is not that of the index.
         removed: files of the index that are no longer there.
-        skipped: files and folders that are not indexed, with the reason; sorted.
+        skipped: files and folders that are not indexed, or only in part, with the reason; sorted.
     """
 
     root: Path
@@ -61,7 +60,7 @@ class FolderStatus:
             f"pieces: {self.index.pieces:,}",
             f"languages: {', '.join(self.index.languages)}",
             f"changed since: {since or 'nothing'}",
-            f"left out: {reasons([one for one in self.skipped if one.reason not in _OF_COURSE]) or 'nothing'}",
+            f"left out or cut: {reasons([one for one in self.skipped if one.reason not in _OF_COURSE]) or 'nothing'}",
         ]
 
     def as_json(self, *, files: bool = False, skipped: bool = False) -> dict[str, Any]:
@@ -122,7 +121,7 @@ def status_of(target: Target) -> FolderStatus:
     tree = listed(target.root, target.folder, Choice.of(target.folder))
     there = {file.origin: file for file in tree.files}
     known = index.files
-    empty = [Skipped(record.path, record.reason) for record in known.values() if not record.pieces]
+    unread = [Skipped(record.path, record.reason) for record in known.values() if record.reason]
     return FolderStatus(
         root=target.root,
         folder=target.folder,
@@ -131,7 +130,7 @@ def status_of(target: Target) -> FolderStatus:
         added=sorted(there.keys() - known.keys()),
         changed=sorted(path for path in there.keys() & known.keys() if _is_changed(there[path], known[path])),
         removed=sorted(known.keys() - there.keys()),
-        skipped=sorted([*tree.skipped, *empty], key=lambda one: one.origin),
+        skipped=sorted([*tree.skipped, *unread], key=lambda one: one.origin),
     )
 
 
@@ -170,8 +169,6 @@ def _is_changed(file: Any, record: FileRecord) -> bool:  # noqa: ANN401 - a file
     if file.size != record.size:
         return True
     try:
-        with file.path.open("rb") as opened:
-            content = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return content_of(file) != record.content
     except OSError:
         return True
-    return content != record.content
