@@ -6,7 +6,6 @@ may be modified again without a sign, as in git's index. Its time is not recorde
 """
 
 import gc
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
 from adjoin.index.omissions import count, omissions, written
-from adjoin.index.sources import Listing, TreeFile, list_files, pieces_in
+from adjoin.index.sources import Listing, TreeFile, content_of, list_files, pieces_in
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
@@ -255,7 +254,7 @@ class _Refresh:
     def _hash(self, file: TreeFile) -> str | None:
         """Hash of the bytes, taken before the file is read: the next run notices later edits."""
         try:
-            return content_hash(file.path)
+            return content_of(file)
         except OSError as error:
             self.report.skipped.add("unreadable", f"{file.origin}: {error.strerror}")
             return None
@@ -280,16 +279,6 @@ class _Refresh:
         self.staged += len(staged)
         self.batch = []
         gc.collect(1)
-
-
-def content_hash(path: Path) -> str:
-    """The hash of a file's bytes that its record keeps.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _same_file(record: FileRecord, file: TreeFile) -> bool:
