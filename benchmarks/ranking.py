@@ -19,7 +19,7 @@ import argparse
 import gc
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,11 +109,19 @@ class Recorder:
         self.last: tuple[Query, tuple[Candidate, ...]] | None = None
 
     def __call__(
-        self, query: Query, candidates: Sequence[Candidate], limit: int, dense_weight: float | None = None
+        self,
+        query: Query,
+        candidates: Sequence[Candidate],
+        limit: int,
+        *,
+        dense_weight: float | None,
+        texts: Callable[[Sequence[int]], Sequence[str]],
     ) -> list[Ranked]:
-        """Rank as the product does."""
-        self.last = query, tuple(candidates)
-        return rank(query, candidates, limit, dense_weight=dense_weight)
+        """Rank as the product does. What is kept has its texts."""
+        read = texts([one.id for one in candidates])
+        whole = tuple(replace(one, text=text) for one, text in zip(candidates, read, strict=True))
+        self.last = query, whole
+        return rank(query, whole, limit, dense_weight=dense_weight)
 
     def ask(self, searcher: Searcher, repository: str, question: Question) -> Asked:
         """Search and return what the ranking got."""

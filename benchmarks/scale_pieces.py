@@ -3,7 +3,8 @@
 A piece is a definition of Python's standard library in which names are replaced. The pieces of a file share a
 topic: a few words, drawn from the library's words by their frequency. Frequent words stay: they are what all
 code has (`self`, `return`, `name`). So document frequencies follow the library's, the vocabulary grows with the
-number of pieces, and neighbouring pieces are alike, as in a repository.
+number of pieces, and neighbouring pieces are alike, as in a repository. A file is named by its topic, and lies in
+a package of a project, with other files: a project has a thousand, a package twenty-five. Every fifth is a test.
 """
 
 import re
@@ -11,6 +12,7 @@ import sysconfig
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from adjoin.pieces import Piece
 
 PIECES_PER_FILE = 20
+FILES_OF = {"part": 125, "package": 25, "project": 1_000}
 FREQUENT = 300  # words that are never replaced
 TOPIC_WORDS = 150
 REPLACED = 0.6  # of the words that are not frequent
@@ -66,7 +69,7 @@ def files(library: Library, pieces: int, seed: int, start: int = 0) -> Iterator[
         drawn = np.searchsorted(library.cumulative, random.random(TOPIC_WORDS))
         topic = [library.words[FREQUENT + int(rank)] for rank in drawn]
         topic = [f"{word}{random.integers(1 << 30):x}" if random.random() < NEW else word for word in topic]
-        path = f"{topic[0].lower()}/{topic[1].lower()}_{number // PIECES_PER_FILE}.py"
+        path = _path(library, number // PIECES_PER_FILE, seed, topic)
         made = []
         for place in range(min(PIECES_PER_FILE, pieces - number)):
             text = library.texts[int(random.integers(len(library.texts)))]
@@ -85,6 +88,28 @@ def questions(library: Library, pieces: int, number: int, seed: int) -> list[str
         chosen = random.choice(len(words), size=min(len(words), int(random.integers(3, 9))), replace=False)
         result.append(" ".join(words[i] for i in sorted(chosen)))
     return result
+
+
+def _path(library: Library, file: int, seed: int, topic: list[str]) -> str:
+    """A path in the folders of a project. Numbers make it the only one of its name."""
+    folders = {level: _folder(library, size, file // size, seed) for level, size in FILES_OF.items()}
+    name = f"{topic[0]}_{topic[1]}".lower()
+    project = f"{folders['project']}{file // FILES_OF['project']}"
+    place = file % FILES_OF["project"]
+    if file % 5 == 0:
+        return f"{project}/tests/{folders['part']}/test_{name}_{place}.py"
+    return f"{project}/src/{folders['part']}/{folders['package']}/{name}_{place}.py"
+
+
+@lru_cache(1_000)
+def _chance(size: int, number: int, seed: int) -> float:
+    return float(np.random.default_rng([seed, size, number, 1]).random())
+
+
+def _folder(library: Library, size: int, number: int, seed: int) -> str:
+    """The name of a folder of `size` files: one of the library's words, by their frequency."""
+    rank = int(np.searchsorted(library.cumulative, _chance(size, number, seed)))
+    return library.words[FREQUENT + rank].lower()
 
 
 def _with_words(text: str, topic: list[str], common: frozenset[str], random: np.random.Generator) -> str:

@@ -100,12 +100,13 @@ def search_snapshot(
         snapshot.defining(read.symbols, where, DEFINITIONS),
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
-    candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
+    candidates = snapshot.candidates(_distinct(found), vector_D, read.terms, with_texts=False)
     if at_line := _at_line(snapshot, read, candidates, where):
-        candidates += snapshot.candidates(at_line, vector_D, read.terms)
-    chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
-    shown = {ranked.candidate.id for ranked in chosen}
-    return [_hit(ranked, shown) for ranked in chosen]
+        candidates += snapshot.candidates(at_line, vector_D, read.terms, with_texts=False)
+    ranked = rank(read, candidates, RESERVE * limit, dense_weight=dense_weight, texts=snapshot.texts)
+    chosen = spread_over_files(ranked, limit)
+    shown = [one.candidate.id for one in chosen]
+    return [_hit(one, text, set(shown)) for one, text in zip(chosen, snapshot.texts(shown), strict=True)]
 
 
 def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
@@ -223,7 +224,7 @@ def _single(snapshot: Snapshot, ids_K: Ids, scores_K: Scores, name: str) -> list
     ]
 
 
-def _hit(ranked: Ranked, shown: set[int]) -> Hit:
+def _hit(ranked: Ranked, text: str, shown: set[int]) -> Hit:
     piece = ranked.candidate
     also = tuple(Place(one.first_line, one.last_line, one.name) for one in ranked.also if one.id not in shown)
     return Hit(
@@ -234,7 +235,7 @@ def _hit(ranked: Ranked, shown: set[int]) -> Hit:
         piece.kind,
         piece.name,
         ranked.score,
-        piece.text,
+        text,
         ranked.weak,
         ranked.evidence,
         also,

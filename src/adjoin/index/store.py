@@ -169,9 +169,20 @@ class Snapshot(Protocol):
         """
 
     def candidates(
-        self, ids: Sequence[int] | Ids, vector_D: NDArray[np.float32] | None, terms: Sequence[str]
+        self,
+        ids: Sequence[int] | Ids,
+        vector_D: NDArray[np.float32] | None,
+        terms: Sequence[str],
+        *,
+        with_texts: bool = True,
     ) -> list[Candidate]:
-        """These pieces with texts, cosines (0 without a vector) and shares of the best BM25, in order."""
+        """These pieces with cosines (0 without a vector) and shares of the best BM25, in order.
+
+        Without their texts they take less than half the time; `texts` reads those that are needed.
+        """
+
+    def texts(self, ids: Sequence[int] | Ids) -> list[str]:
+        """The texts of these pieces, in the given order."""
 
     def pieces(self, ids: Sequence[int] | Ids) -> list[StoredPiece]:
         """These pieces with their texts, in the given order."""

@@ -13,6 +13,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -25,6 +26,9 @@ from adjoin.errors import AdjoinError
 K1, B = 1.2, 0.75  # as in `ranking.BM25`
 CACHED_TERMS = 64  # of the last queries
 MOST_COUNTED = 255  # occurrences of a term in a piece; more change its score by less than 0.5 %
+
+COMMON = 8  # a term in more than an eighth of the pieces takes less memory and time as a count for each of them
+_ADDED_AT_ONCE = 1 << 15  # pieces: three arrays of four bytes stay in the cache
 
 Row = tuple[str, int, int, bytes]  # term, id of the first piece, number of pieces, data
 
@@ -187,7 +191,7 @@ class Words:
         self._norms = np.full(highest + 1, np.inf, np.float32)
         self._norms[ids_N] = K1 * (1 - B + B * lengths_N / max(mean, 1e-9))
         self.rows_of = rows_of
-        self._read: dict[str, tuple[NDArray[np.int64], NDArray[np.uint8], int]] = {}
+        self._read: dict[str, _Postings] = {}  # the term that was used last comes last
         self._last: tuple[tuple[str, ...], NDArray[np.float32]] = ((), np.zeros(highest + 1, np.float32))
 
     def scores(self, terms: Sequence[str]) -> NDArray[np.float32]:
@@ -201,27 +205,62 @@ class Words:
 
     def best_score(self, terms: Sequence[str]) -> float:
         """The score that no piece reaches: Σ of the terms' weights, also of unknown terms; 1 without terms."""
-        return sum(times * self._rarity(self._postings(term)[2]) for term, times in Counter(terms).items()) or 1.0
+        return (
+            sum(times * self._rarity(self._postings(term).frequency) for term, times in Counter(terms).items())
+            or 1.0
+        )
 
     def _add(self, term: str, times: int, scores: NDArray[np.float32]) -> None:
-        ids_M, counts_M, frequency = self._postings(term)
-        if frequency:
-            share_M = counts_M / (counts_M + self._norms[ids_M])
-            scores[ids_M] += np.float32(times * self._rarity(frequency)) * share_M
+        found = self._postings(term)
+        if not found.frequency:
+            return
+        weight = np.float32(times * self._rarity(found.frequency))
+        if found.ids_M is not None:
+            share_M = found.counts / (found.counts + self._norms[found.ids_M])
+            scores[found.ids_M] += weight * share_M
+            return
+        for start in range(0, len(scores), _ADDED_AT_ONCE):
+            part = slice(start, start + _ADDED_AT_ONCE)
+            share_n = found.counts[part] / (found.counts[part] + self._norms[part])
+            scores[part] += np.multiply(share_n, weight, out=share_n)
 
     def _rarity(self, frequency: int) -> float:
         return math.log(1 + (self._number - frequency + 0.5) / (frequency + 0.5))
 
-    def _postings(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
-        """Ids and counts of a term, and the number of these pieces that are still there."""
-        if term in self._read:
-            return self._read[term]
-        parts = [unpacked(first, number, data) for _, first, number, data in self.rows_of(term)]
+    def _postings(self, term: str) -> "_Postings":
+        """The postings of a term, from memory if it was used lately."""
+        found = self._read.pop(term, None)
+        if found is None:
+            found = self._postings_in(self.rows_of(term))
+            if len(self._read) >= CACHED_TERMS:
+                del self._read[next(iter(self._read))]
+        self._read[term] = found
+        return found
+
+    def _postings_in(self, rows: Iterable[Row]) -> "_Postings":
+        parts = [unpacked(first, number, data) for _, first, number, data in rows]
         ids_M = np.concatenate([ids for ids, _ in parts] or [np.empty(0, np.int64)])
         counts_M = np.concatenate([counts for _, counts in parts] or [np.empty(0, np.uint8)])
         known_M = ids_M < len(self._norms)  # others are of pieces at the end that are gone
         ids_M, counts_M = ids_M[known_M], counts_M[known_M]
-        if len(self._read) >= CACHED_TERMS:
-            self._read.clear()
-        self._read[term] = ids_M, counts_M, int(np.isfinite(self._norms[ids_M]).sum())
-        return self._read[term]
+        frequency = int(np.isfinite(self._norms[ids_M]).sum())
+        if COMMON * len(ids_M) <= len(self._norms):
+            return _Postings(ids_M, counts_M, frequency)
+        counts = np.zeros(len(self._norms), np.uint8)
+        counts[ids_M] = counts_M
+        return _Postings(None, counts, frequency)
+
+
+@dataclass(frozen=True, slots=True)
+class _Postings:
+    """Where a term is.
+
+    Attributes:
+        ids_M: ids of the pieces that hold it, ascending; None if `counts` has every id.
+        counts: how often it is in each piece of `ids_M`, or in each of all.
+        frequency: how many of these pieces are still there.
+    """
+
+    ids_M: NDArray[np.int64] | None
+    counts: NDArray[np.uint8]
+    frequency: int

@@ -15,6 +15,7 @@ from adjoin.ranking.query import PATH, Name, Query
 OTHER_SPELLING = 0.5  # `retry_upload` asked for, `retryUpload` defined
 SAME_MODULE = 0.75  # `json.dumps` asked for, `dumps` defined in json.py or below json/
 OTHER_QUALIFIER = 0.5  # `Command.execute` asked for, an `execute` elsewhere defined
+_NO_WORDS: frozenset[str] = frozenset()
 DECLARED = "declaration"  # `Piece.kind` of a prototype
 PROTOTYPE = 0.5  # declared and not defined
 NEAR_COPY = 0.7  # of the words of two texts are in both; the versions of a manual have more
@@ -59,6 +60,9 @@ class PathWording:
     def __init__(self, query: Query) -> None:
         self._query = query
         self._matched: dict[str, frozenset[str]] = {}  # a path's word → the query's words that stand for it
+        self._by_letter: dict[str, list[str]] = {}  # words that match begin with the same letter
+        for word in query.words:
+            self._by_letter.setdefault(word[:1], []).append(word)
 
     def evidence(self, path: str) -> tuple[float, float, float]:
         """How well the words of the query name a file.
@@ -72,20 +76,25 @@ class PathWording:
         number = len(query.words)
         if not number:
             return 0.0, 0.0, 0.0
-        matched = [self._words_for(word) for word in own.stem]
-        named, said = len(frozenset().union(*matched)), sum(map(bool, matched))
+        matched = list(filter(None, map(self._words_for, own.stem)))
+        named, said = _number_in(matched), len(matched)
         if own.name in query.pairs or own.name in query.initials:
             named, said = max(named, min(2, number)), len(own.stem)
-        folders = len(frozenset().union(*map(self._words_for, own.folders)))
+        folders = _number_in(list(filter(None, map(self._words_for, own.folders))))
         exact = named / number * said / len(own.stem) if own.stem else 0.0
         return named / number, exact, folders / number
 
     def _words_for(self, path_word: str) -> frozenset[str]:
         words = self._matched.get(path_word)
         if words is None:
-            words = frozenset(word for word in self._query.words if matches(word, path_word))
+            near = self._by_letter.get(path_word[:1], ())
+            words = frozenset([word for word in near if matches(word, path_word)]) if near else _NO_WORDS
             self._matched[path_word] = words
         return words
+
+
+def _number_in(sets: list[frozenset[str]]) -> int:
+    return len(frozenset().union(*sets)) if sets else 0
 
 
 class Definitions:

@@ -11,7 +11,7 @@ none depends on a repository or a language. Scores are comparable between querie
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adjoin.errors import AdjoinError
@@ -39,6 +39,7 @@ from adjoin.ranking.paths import (
 )
 from adjoin.ranking.query import ERROR, PATH, SYMBOL, WORDS, Query
 
+_Texts = Callable[[Sequence[int]], Sequence[str]] | None
 DENSE, LEXICAL, HYBRID = "dense", "lexical", "hybrid"
 
 
@@ -133,6 +134,7 @@ def rank(
     mode: str = HYBRID,
     dense_weight: float | None = None,
     weights: Weights = WEIGHTS,
+    texts: Callable[[Sequence[int]], Sequence[str]] | None = None,
 ) -> list[Ranked]:
     """Rank candidates for a query, best first. Equal scores are ordered by path and line.
 
@@ -143,6 +145,8 @@ def rank(
         mode: "hybrid" weighs all evidence; "dense" takes the cosine alone, "lexical" BM25 alone.
         dense_weight: share of the cosine beside BM25 in hybrid mode, 0 to 1; None for what the kind of query asks.
         weights: the numbers of the ranking.
+        texts: reads the texts of candidates, given their ids. The ranking asks for few of them. None if the
+            candidates hold their texts.
 
     Raises:
         AdjoinError: the mode is unknown or the weight is out of range.
@@ -154,8 +158,8 @@ def rank(
     if mode != HYBRID:
         return _by_one(candidates, limit, mode)
     dense = weights.dense[query.kind] if dense_weight is None else dense_weight
-    files = _files(query, candidates, dense, weights)
-    return _hits(query, files, limit, weights)
+    files = _files(query, candidates, dense, weights, texts)
+    return _hits(query, files, limit, weights, texts)
 
 
 def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Ranked]:
@@ -167,12 +171,14 @@ def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Rank
     return [Ranked(one, score, {name: score}, weak=False) for score, one in scored[:limit]]
 
 
-def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights: Weights) -> list[_File]:
+def _files(
+    query: Query, candidates: Sequence[Candidate], dense: float, weights: Weights, texts: _Texts
+) -> list[_File]:
     """The files of the candidates with their points."""
     definitions, wording, words = Definitions(query.names), PathWording(query), frozenset(query.words)
     files: dict[str, _File] = {}
     definition = weights.definition if query.kind in (WORDS, ERROR) else weights.symbol
-    worded = _best_by_words(candidates) if query.phrases else frozenset()
+    worded = _best_by_words(candidates, texts) if query.phrases else {}
     number, is_path = max(1, len(query.words)), query.kind == PATH
     for one in candidates:
         parts = (
@@ -180,12 +186,13 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
             (1 - dense) * one.bm25,
             definition * definitions.evidence(one) if query.names else 0.0,
             weights.name * name_evidence(words, number, one.symbols) if one.symbols else 0.0,
-            weights.phrase * phrase_evidence(query, one.text) if one.id in worded else 0.0,
+            weights.phrase * phrase_evidence(query, worded[one.id]) if one.id in worded else 0.0,
             weights.place * place_evidence(query, one) if is_path else 0.0,
         )
         files.setdefault(one.path, _File([])).pieces.append((sum(parts), one, parts))
     for path, file in files.items():
-        file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
+        if len(file.pieces) > 1:
+            file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
         stem, exact, folders = wording.evidence(path)
         others = enumerate(file.pieces[1:COHERENT_PIECES], 1)
         file.evidence = {
@@ -197,13 +204,14 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
     return list(files.values())
 
 
-def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
-    """The ids of the candidates whose texts are compared with the query's wording: the wording has its words."""
+def _best_by_words(candidates: Sequence[Candidate], texts: _Texts) -> dict[int, str]:
+    """The texts that are compared with the query's wording, by the candidate's id: the wording has its words."""
     best = heapq.nlargest(WORDED, candidates, key=lambda one: one.bm25)
-    return frozenset(one.id for one in best)
+    ids = [one.id for one in best]
+    return dict(zip(ids, [one.text for one in best] if texts is None else texts(ids), strict=True))
 
 
-def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
+def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights, texts: _Texts) -> list[Ranked]:
     """The best pieces of the best files. A near copy of a text that is a hit loses as a further piece does."""
     queue: list[tuple[float, str, int, int, _File, float]] = []
     for file in files:
@@ -213,12 +221,15 @@ def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) ->
             score = share * points * repeated
             queue.append((-score, one.path, one.first_line, place, file, repeated))
     heapq.heapify(queue)
+    if texts is not None:  # at once, so that they are there when each is looked at
+        texts([file.pieces[place][1].id for _, _, _, place, file, _ in heapq.nsmallest(limit, queue)])
     hits: list[Ranked] = []
     shown: list[frozenset[str]] = []  # the words of each hit
     while queue and len(hits) < limit:
         negative, path, line, place, file, repeated = heapq.heappop(queue)
         _, one, of_piece = file.pieces[place]
-        words = frozenset(one.text.split())
+        text = one.text if texts is None else texts([one.id])[0]
+        words = frozenset(text.split())
         if repeated == weights.repeated**place and any(are_near_copies(words, other) for other in shown):
             repeated *= weights.repeated
             heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
@@ -231,7 +242,7 @@ def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) ->
         if repeated != 1:
             parts["repeated"] = repeated
         also = _also(file) if place == 0 else ()
-        weak = file.points < weights.floor and not stands_in(query, one.text)
+        weak = file.points < weights.floor and not stands_in(query, text)
         hits.append(Ranked(one, -negative, parts, weak=weak, also=also))
     return hits
 

@@ -56,11 +56,14 @@ def nearest(
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes at which each step of a search leaves something out."""
+    """Sizes at which each step of a search leaves something out: the first half of the bits keeps 400 pieces, the last 150."""
     monkeypatch.setattr(approximate, "APPROXIMATE_FROM", 500)
     monkeypatch.setattr("adjoin.index.sqlite.writer.APPROXIMATE_FROM", 500)
-    monkeypatch.setattr(approximate, "FIRST_CHOICE", 400)
-    monkeypatch.setattr(approximate, "SECOND_CHOICE", 150)
+    monkeypatch.setattr(approximate, "WHOLE_CHOICE", 400)
+    monkeypatch.setattr(approximate, "LAST_CHOICE", 150)
+    monkeypatch.setattr(approximate, "WHOLE_PER_LAST", 2)
+    monkeypatch.setattr(approximate, "HALF_PER_WHOLE", 1)
+    monkeypatch.setattr(approximate, "SHORTEST_HALF", 1)
 
 
 @pytest.mark.parametrize("pieces", [1, 1000, 70_000])
@@ -129,7 +132,8 @@ def test_a_refresh_extends_it_to_what_would_be_made_anew(tmp_path: Path) -> None
         anew = Sketch.of(snapshot.ids_N, DIMENSION, snapshot.vectors)
     assert len(anew) == 1280
     assert np.array_equal(extended.ids_N, anew.ids_N)
-    assert np.array_equal(extended.columns_WN, anew.columns_WN)
+    assert np.array_equal(extended.front_FN, anew.front_FN)
+    assert np.array_equal(extended.back_NB, anew.back_NB)
 
 
 @pytest.mark.usefixtures("small")
@@ -194,7 +198,9 @@ def test_a_new_database_takes_nothing_from_the_old_one(tmp_path: Path) -> None:
     sketch = Sketch.load(tmp_path / SKETCH)
     assert sketch is not None
     with SQLiteStore(tmp_path).reading() as snapshot:
-        assert np.array_equal(sketch.columns_WN, Sketch.of(snapshot.ids_N, DIMENSION, snapshot.vectors).columns_WN)
+        anew = Sketch.of(snapshot.ids_N, DIMENSION, snapshot.vectors)
+    assert np.array_equal(sketch.front_FN, anew.front_FN)
+    assert np.array_equal(sketch.back_NB, anew.back_NB)
 
 
 @pytest.mark.usefixtures("small")

@@ -1,7 +1,6 @@
 """One version of an index in SQLite, for reading."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,8 +14,9 @@ from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.index.sqlite.approximate import Sketch, read_sketch
 from adjoin.index.sqlite.database import REMEDY_READING, damage_as_error, database_errors, description_in
-from adjoin.index.sqlite.path_vocabulary import PathVocabulary
-from adjoin.index.sqlite.rows import symbol_key, texts_of
+from adjoin.index.sqlite.path_vocabulary import NamedFiles
+from adjoin.index.sqlite.rows import symbol_key
+from adjoin.index.sqlite.texts import Texts
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.index.words import Row, Words
 from adjoin.ranking.evidence import Candidate
@@ -28,6 +28,7 @@ CHUNK_BYTES = 512 << 10
 ROWS_AT_ONCE = 500  # of a statement with a list of ids
 PIECES_OF_A_PATH = 4  # candidates that a file gives for the words in its path
 
+_KEPT = ("_blocks", "_by_file", "_words", "_codes", "_file_paths", "_texts", "_named_files", "_sketch", "_masks")
 _NO_IDS = np.empty(0, np.int64)
 _PIECES = "SELECT id, path, language, kind, name, symbols, first_line, last_line FROM pieces WHERE id IN "
 
@@ -42,15 +43,17 @@ class SQLiteSnapshot:
         self._folder = folder
         self._last_vector: NDArray[np.float32] | None = None
         self._last_cosines_N = np.empty(0, np.float32)
+        self._nearest: tuple[Any, Ids, Scores] = (None, _NO_IDS, self._last_cosines_N)
 
     def continued(self, earlier: "SQLiteSnapshot | None") -> "SQLiteSnapshot":
         """Take over what an earlier snapshot of the same version has in memory."""
         if earlier is not None and earlier.description == self.description:
-            for name in ("_blocks", "_words", "_codes", "_file_paths", "_texts", "_path_words", "_sketch"):
+            for name in _KEPT:
                 if name in earlier.__dict__:
                     self.__dict__[name] = earlier.__dict__[name]
-            if "_words" in self.__dict__:
-                self._words.rows_of = self._rows_of
+            for name, rows_of in self._read_by.items():
+                if name in self.__dict__:
+                    self.__dict__[name].rows_of = rows_of
         return self
 
     def __len__(self) -> int:
@@ -80,75 +83,103 @@ class SQLiteSnapshot:
         else:
             near_N = self._sketch.nearest(vector_D, number, wanted_N)
             cosines_N = self.vectors(self._ids_N[near_N]) @ vector_D
+            self._nearest = vector_D, self._ids_N[near_N], cosines_N
         best_K = best_first(cosines_N, number)
         return self._ids_N[near_N[best_K]], cosines_N[best_K]
 
     def matching(self, terms: Sequence[str], number: int, where: Filter) -> tuple[Ids, Scores]:
         """The ids of the best pieces that hold one of the terms with their BM25 scores, as `Snapshot.matching`."""
-        scores_N = self._words.scores(terms)[self._ids_N]
-        ids_N = self._ids_N
-        if (wanted_N := self._wanted(where)) is not None:
-            ids_N, scores_N = ids_N[wanted_N], scores_N[wanted_N]
-        best_K = best_first(scores_N, min(number, int(np.count_nonzero(scores_N))))
-        return ids_N[best_K], scores_N[best_K]
+        scores = self._words.scores(terms)  # by id
+        if (wanted_N := self._wanted(where)) is None:
+            ids_K = best_first(scores, number)
+        else:
+            ids_N = self._ids_N[wanted_N]
+            ids_K = ids_N[best_first(scores[ids_N], number)]
+        ids_K = ids_K[scores[ids_K] > 0]
+        return ids_K, scores[ids_K]
 
     def defining(self, symbols: Sequence[str], where: Filter, number: int) -> Ids:
         """The ids of pieces that define one of the names, as `Snapshot.defining`."""
-        names = sorted({symbol_key(symbol) for symbol in symbols})
-        query = f"SELECT DISTINCT piece FROM symbols WHERE name IN ({_marks(names)}) ORDER BY piece"
-        ids_K = np.array([piece for (piece,) in self._rows(query, names)], np.int64)
-        return self._filtered(ids_K, where)[:number]
+        found: set[int] = set()
+        query = "SELECT piece FROM symbols WHERE name = ? ORDER BY piece"
+        limit: tuple[int, ...] = ()
+        if where == EVERYTHING:  # a large index defines some names ten thousand times
+            query, limit = f"{query} LIMIT ?", (number,)
+        for name in {symbol_key(symbol) for symbol in symbols}:
+            found.update(piece for (piece,) in self._rows(query, (name, *limit)))
+        return self._filtered(np.array(sorted(found), np.int64), where)[:number]
 
     def at_paths(
         self, words: Sequence[str], where: Filter, number: int, vector_D: NDArray[np.float32] | None = None
     ) -> Ids:
-        """The ids of pieces of files with these words in name or folders, as `Snapshot.at_paths`."""
-        points: Counter[int] = Counter()
-        for word in dict.fromkeys(words):
-            best: dict[int, int] = {}
-            named = self._path_words.matching(word)
-            query = f"SELECT file, weight FROM paths WHERE word IN ({_marks(named)})"
-            for file, weight in self._rows(query, named):
-                best[file] = max(best.get(file, 0), weight)
-            points.update(best)
-        wanted = None if where == EVERYTHING else set(self._files_at(where).tolist())
-        files = [file for file in points if wanted is None or file in wanted]
-        files.sort(key=lambda file: (-points[file], file))
-        chosen: list[Ids] = []
+        """The ids of pieces of files with these words in name or folders, as `Snapshot.at_paths`.
+
+        In a large index, the nearest pieces of a file are those whose sketches are nearest.
+        """
+        allowed = None if where == EVERYTHING else self._files_at(where)
+        most = len(self._blocks[0]) if where.languages else number  # any other file gives a piece at least
+        groups: list[Ids] = []
         left = number
-        for file in files:
+        for file in self._named_files.best(list(dict.fromkeys(words)), most, allowed).tolist():
             ids_k = self._ids_of(file)
-            ids_k = self._filtered(ids_k, where) if where.languages else ids_k
-            if len(ids_k) > PIECES_OF_A_PATH and vector_D is not None and self._last_vector is vector_D:
-                ids_k = ids_k[np.argsort(-self._cosines(ids_k, vector_D), kind="stable")]
-            chosen.append(ids_k[: min(PIECES_OF_A_PATH, left)])
-            left -= len(chosen[-1])
+            groups.append(self._filtered(ids_k, where) if where.languages else ids_k)
+            left -= min(PIECES_OF_A_PATH, len(groups[-1]))
             if left <= 0:
                 break
-        return np.concatenate(chosen) if chosen else _NO_IDS
+        if any(len(ids_k) > PIECES_OF_A_PATH for ids_k in groups):
+            closeness_K = self._closeness(np.concatenate(groups), vector_D)
+            if closeness_K is not None:
+                parts = np.split(closeness_K, np.cumsum([len(ids_k) for ids_k in groups])[:-1])
+                groups = [
+                    ids_k[np.argsort(-part, kind="stable")] if len(ids_k) > PIECES_OF_A_PATH else ids_k
+                    for ids_k, part in zip(groups, parts, strict=True)
+                ]
+        return np.concatenate([ids_k[:PIECES_OF_A_PATH] for ids_k in groups] or [_NO_IDS])[:number]
+
+    def _closeness(self, ids_K: Ids, vector_D: NDArray[np.float32] | None) -> Any:  # noqa: ANN401 - an array
+        """What orders pieces by their nearness to a vector; None if that would mean to read their vectors."""
+        if vector_D is None:
+            return None
+        if self._last_vector is vector_D:
+            return self._cosines(ids_K, vector_D)
+        if self._nearest[0] is vector_D and self._sketch is not None:
+            return self._sketch.scores(np.searchsorted(self._ids_N, ids_K), vector_D)
+        return None
 
     def candidates(
-        self, ids: Sequence[int] | Ids, vector_D: NDArray[np.float32] | None, terms: Sequence[str]
+        self,
+        ids: Sequence[int] | Ids,
+        vector_D: NDArray[np.float32] | None,
+        terms: Sequence[str],
+        *,
+        with_texts: bool = True,
     ) -> list[Candidate]:
-        """These pieces with texts, cosines and BM25 scores, as `Snapshot.candidates`."""
+        """These pieces with cosines and BM25 scores, as `Snapshot.candidates`."""
         ids_K = np.asarray(ids, np.int64)
         cosines_K = np.zeros(len(ids_K)) if vector_D is None else self._cosines(ids_K, vector_D)
         scores_K = self._words.scores(terms)[ids_K] / self._words.best_score(terms)
+        texts = self.texts(ids_K) if with_texts else [""] * len(ids_K)
         return [
             Candidate(number, path, language, kind, name, tuple(symbols.split()), first, last, cosine, bm25, text)
-            for (number, path, language, kind, name, symbols, first, last, text), cosine, bm25 in zip(
-                self._full_rows(ids_K), cosines_K.tolist(), scores_K.tolist(), strict=True
+            for (number, path, language, kind, name, symbols, first, last), cosine, bm25, text in zip(
+                self._rows_of_pieces(ids_K), cosines_K.tolist(), scores_K.tolist(), texts, strict=True
             )
         ]
 
     def pieces(self, ids: Sequence[int] | Ids) -> list[StoredPiece]:
         """These pieces with their texts, in the given order."""
+        ids_K = np.asarray(ids, np.int64)
         return [
             StoredPiece(number, path, language, kind, name, first, last, text)
-            for number, path, language, kind, name, _, first, last, text in self._full_rows(
-                np.asarray(ids, np.int64)
+            for (number, path, language, kind, name, _, first, last), text in zip(
+                self._rows_of_pieces(ids_K), self.texts(ids_K), strict=True
             )
         ]
+
+    def texts(self, ids: Sequence[int] | Ids) -> list[str]:
+        """The texts of these pieces, in the given order."""
+        ids_K = np.asarray(ids, np.int64)
+        return self._texts.of(ids_K.tolist(), self._blocks[0][self._block_of(ids_K)].tolist())
 
     def at_line(self, path: str, line: int) -> int | None:
         """The id of the smallest piece of a file that holds a line, as `Snapshot.at_line`."""
@@ -167,20 +198,21 @@ class SQLiteSnapshot:
         if "_codes" in self.__dict__:
             scales_N, codes_ND = self._codes
             return codes_ND[positions_K].astype(np.float32) * scales_N[positions_K, None]
-        ids_K = np.asarray(ids, np.int64)
-        firsts = self._blocks[0][self._block_of(ids_K)].tolist()
-        held: dict[int, tuple[bytes, bytes]] = {}
-        distinct = sorted(set(firsts))
+        ids_K, size = np.asarray(ids, np.int64), self.description.dimension
+        places: dict[int, list[int]] = {}  # in the result, by the block's first id
+        for place, first in enumerate(self._blocks[0][self._block_of(ids_K)].tolist()):
+            places.setdefault(first, []).append(place)
+        numbers, scales, codes = ids_K.tolist(), [b""] * len(ids_K), [b""] * len(ids_K)
+        distinct = sorted(places)
         for start in range(0, len(distinct), ROWS_AT_ONCE):
             some = distinct[start : start + ROWS_AT_ONCE]
             query = f"SELECT first, scales, codes FROM vectors WHERE first IN ({_marks(some)})"
-            held |= {first: (scales, codes) for first, scales, codes in self._rows(query, some)}
-        size = self.description.dimension
-        scales, codes = [], []
-        for number, first in zip(ids_K.tolist(), firsts, strict=True):
-            place = number - first
-            scales.append(held[first][0][4 * place : 4 * place + 4])
-            codes.append(held[first][1][size * place : size * (place + 1)])
+            with database_errors(self._folder, "read", REMEDY_READING):
+                for first, own_scales, own_codes in self._connection.execute(query, some):  # one blob at a time
+                    for place in places[first]:
+                        inside = numbers[place] - first
+                        scales[place] = own_scales[4 * inside : 4 * inside + 4]
+                        codes[place] = own_codes[size * inside : size * (inside + 1)]
         vectors_KD = np.frombuffer(b"".join(codes), np.int8).reshape(-1, size).astype(np.float32)
         vectors_KD *= np.frombuffer(b"".join(scales), np.float32)[:, None]
         return vectors_KD
@@ -205,7 +237,13 @@ class SQLiteSnapshot:
         if self._last_vector is vector_D:
             cosines_K: NDArray[np.float32] = self._last_cosines_N[np.searchsorted(self._ids_N, ids)]
             return cosines_K
-        return self.vectors(ids) @ vector_D
+        of, near_M, cosines_M = self._nearest
+        if of is not vector_D or not len(near_M):
+            return self.vectors(ids) @ vector_D
+        place_K = np.minimum(np.searchsorted(near_M, ids), len(near_M) - 1)
+        cosines_K, unknown_K = cosines_M[place_K], np.flatnonzero(near_M[place_K] != ids)
+        cosines_K[unknown_K] = self.vectors(ids[unknown_K]) @ vector_D
+        return cosines_K
 
     @property
     def ids_N(self) -> Ids:
@@ -246,16 +284,27 @@ class SQLiteSnapshot:
         return dict(self._rows("SELECT id, path FROM files"))
 
     @cached_property
-    def _path_words(self) -> PathVocabulary:
-        return PathVocabulary(word for (word,) in self._rows("SELECT DISTINCT word FROM paths"))
+    def _named_files(self) -> NamedFiles:
+        words = (word for (word,) in self._rows("SELECT DISTINCT word FROM paths"))
+        return NamedFiles(words, self._rows_named)
 
     @cached_property
-    def _texts(self) -> dict[int, list[str]]:
-        """The texts of blocks that were read, by the block's first id."""
-        return {}
+    def _texts(self) -> Texts:
+        return Texts(self._rows_of_texts)
+
+    @property
+    def _read_by(self) -> dict[str, Any]:
+        """How what stays in memory reads more of its rows."""
+        return {"_words": self._rows_of, "_named_files": self._rows_named, "_texts": self._rows_of_texts}
 
     def _rows_of(self, term: str) -> list[Row]:
         return self._rows("SELECT term, first, number, data FROM postings WHERE term = ?", (term,))
+
+    def _rows_named(self, words: Sequence[str]) -> list[tuple[int, int]]:
+        return self._rows(f"SELECT file, weight FROM paths WHERE word IN ({_marks(words)})", words)
+
+    def _rows_of_texts(self, firsts: Sequence[int]) -> list[tuple[int, bytes]]:
+        return self._rows(f"SELECT first, data FROM texts WHERE first IN ({_marks(firsts)})", firsts)
 
     @cached_property
     def _sketch(self) -> Sketch | None:
@@ -307,6 +356,18 @@ class SQLiteSnapshot:
 
     def _wanted(self, where: Filter) -> NDArray[np.bool_] | None:
         """Which of the N pieces a filter lets through; None for all."""
+        if where == EVERYTHING:
+            return None
+        if where not in self._masks:  # one search asks several times
+            self._masks.clear()
+            self._masks[where] = self._mask(where)
+        return self._masks[where]
+
+    @cached_property
+    def _masks(self) -> dict[Filter, NDArray[np.bool_] | None]:
+        return {}
+
+    def _mask(self, where: Filter) -> NDArray[np.bool_] | None:
         wanted_N: NDArray[np.bool_] | None = None
         if where.paths or where.excluded or where.within:
             files = self._files_at(where)
@@ -321,7 +382,7 @@ class SQLiteSnapshot:
 
     def _filtered(self, ids_K: Ids, where: Filter) -> Ids:
         wanted_N = self._wanted(where)
-        return ids_K if wanted_N is None else ids_K[np.isin(ids_K, self._ids_N[wanted_N])]
+        return ids_K if wanted_N is None else ids_K[wanted_N[np.searchsorted(self._ids_N, ids_K)]]
 
     def _files_at(self, where: Filter) -> NDArray[np.int64]:
         """The ids of the files whose path a filter lets through."""
@@ -344,26 +405,26 @@ class SQLiteSnapshot:
 
     def _ids_of(self, file: int) -> Ids:
         """The ids of a file's pieces, ascending."""
-        first_B, file_B, number_B, _ = self._blocks
-        spans = [(int(first_B[block]), int(number_B[block])) for block in np.flatnonzero(file_B == file)]
+        first_B, _, number_B, _ = self._blocks
+        files_B, block_B = self._by_file
+        start, end = np.searchsorted(files_B, (file, file + 1))
+        spans = [(int(first_B[block]), int(number_B[block])) for block in block_B[start:end]]
         return np.concatenate([np.arange(first, first + size) for first, size in spans] or [_NO_IDS])
 
-    def _full_rows(self, ids_K: Ids) -> list[tuple[Any, ...]]:
-        """id, path, language, kind, name, symbols, lines and text of pieces, in the given order."""
+    @cached_property
+    def _by_file(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The files of the B blocks, ascending, and the blocks in this order."""
+        file_B = self._blocks[1]
+        order_B = np.argsort(file_B, kind="stable")
+        return file_B[order_B], order_B
+
+    def _rows_of_pieces(self, ids_K: Ids) -> list[tuple[Any, ...]]:
+        """id, path, language, kind, name, symbols and lines of pieces, in the given order."""
         ids = ids_K.tolist()
         rows = {row[0]: row for row in self._rows(_PIECES + f"({_marks(ids)})", ids)}
-        first_B, file_B, _, _ = self._blocks
-        blocks = self._block_of(ids_K).tolist()
-        firsts = first_B[blocks].tolist() if blocks else []
-        missing = sorted(set(firsts) - self._texts.keys())
-        for first, data in self._rows(
-            f"SELECT first, data FROM texts WHERE first IN ({_marks(missing)})", missing
-        ):
-            self._texts[first] = texts_of(data)
-        paths = [path for _, path in self._rows_of_files(file_B[blocks].tolist() if blocks else [])]
+        paths = [path for _, path in self._rows_of_files(self._blocks[1][self._block_of(ids_K)].tolist())]
         return [
-            (number, rows[number][1] or path, *rows[number][2:], self._texts[first][number - first])
-            for number, path, first in zip(ids, paths, firsts, strict=True)
+            (number, rows[number][1] or path, *rows[number][2:]) for number, path in zip(ids, paths, strict=True)
         ]
 
     def _rows_of_files(self, files: Sequence[int]) -> list[tuple[int, str]]:
