@@ -40,7 +40,7 @@ from adjoin.model.locations import locate_model
 from adjoin.pieces.code import code_pieces
 from adjoin.pieces.piece import LINES, PASSAGE, Piece
 from adjoin.pieces.reading import read_pieces
-from adjoin.ranking.score import WEIGHTS, Weights, rank
+from adjoin.ranking.score import WEIGHTS, Weights
 from adjoin.tally import Tally
 from ranking import Asked, Recorder
 
@@ -214,7 +214,7 @@ def without_comments(source: Path, copy: Path, taken_out: Sequence[Commented]) -
 def record(history: Path, folders: Sequence[Path], model: str, number: int) -> list[Asked]:
     """Make the questions of all repositories, at most `number` of a kind each, and keep their candidates."""
     recorder = Recorder()
-    vars(product)["rank"] = recorder
+    vars(product)["hits_among"] = recorder
     encoder = Encoder.load(locate_model(model))
     generator = np.random.default_rng(0)
     asked = []
@@ -252,7 +252,7 @@ class Placed:
 
 def placed(asked: Asked, weights: Weights = WEIGHTS) -> Placed:
     """Rank the candidates of a question and look for its answer."""
-    ranked = [one.candidate for one in rank(asked.query, asked.candidates, K, weights=weights)]
+    ranked = [one.candidate for one in product.hits_among(asked.query, asked.candidates, K, weights=weights)]
     path = asked.question.targets[0].path
     right = [
         any(one.path == path and one.first_line <= t.last_line and t.first_line <= one.last_line

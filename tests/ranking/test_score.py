@@ -62,6 +62,11 @@ def test_a_copy_of_a_text_has_half_its_price() -> None:
     assert hits[2].evidence["repeated"] == 0.5
 
 
+def test_copies_may_keep_their_price() -> None:
+    pieces = [piece(1, "a.py", 0.6, text="same"), piece(2, "b.py", 0.5, text="same"), piece(3, "c.py", 0.4)]
+    assert order(rank(QUERY, pieces, 10, weights=replace(WEIGHTS, repeated=1.0))) == [1, 2, 3]
+
+
 def test_a_near_copy_of_a_hit_has_half_its_price() -> None:
     manual = "how to sort, group and count the values of an array"
     pieces = [

@@ -62,7 +62,8 @@ class FileRecord:
         inode: the inode.
         content: a hash of the bytes.
         pieces: number of pieces.
-        reason: why it holds no piece; empty if it holds one.
+        reason: why it holds no piece, or what of it is in none, as `index.omissions` writes it; empty if all of it
+            is in pieces.
     """
 
     path: str

@@ -89,6 +89,8 @@ WEIGHTS = Weights()
 OF_PIECE = ("meaning", "words", "definition", "name", "phrase", "place")  # names of the evidence for a piece
 WORDED = 30  # texts that are compared with the query's wording, which takes longer than all else
 COHERENT_PIECES = 6  # further ones would add less than 0.0001
+MOST_ALSO = 3  # further pieces that are named beside the best piece of a file
+ALSO_SHARE = 0.5  # of the points of the best piece, which a further one has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,15 @@ class Ranked:
         evidence: what the score is made of, by name: the weighted points of the piece and of its file, which add
             up for a file's best piece, then the factors "kind" and "repeated" if they are not 1.
         weak: whether so little speaks for it that it is probably no answer.
+        also: for the best piece of a file, its next best ones, at most `MOST_ALSO`. Each has at least `ALSO_SHARE`
+            of its points. They may be among the hits too.
     """
 
     candidate: Candidate
     score: float
     evidence: dict[str, float]
     weak: bool
+    also: tuple[Candidate, ...] = ()
 
 
 @dataclass(slots=True)
@@ -199,30 +204,35 @@ def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
 
 def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
     """The best pieces of the best files. A near copy of a text that is a hit loses as a further piece does."""
-    queue: list[tuple[float, str, int, int, _File, float]] = []
+    queue: list[tuple[float, str, int, int, _File, bool]] = []
     for file in files:
         share = file.points * file.factor / max(file.pieces[0][0], 1e-9)
         for place, (points, one, _) in enumerate(file.pieces[:limit]):
-            repeated = weights.repeated**place
-            score = share * points * repeated
-            queue.append((-score, one.path, one.first_line, place, file, repeated))
+            score = share * points * weights.repeated**place
+            queue.append((-score, one.path, one.first_line, place, file, False))
     heapq.heapify(queue)
     hits: list[Ranked] = []
     shown: list[frozenset[str]] = []  # the words of each hit
     while queue and len(hits) < limit:
-        negative, path, line, place, file, repeated = heapq.heappop(queue)
+        negative, path, line, place, file, is_copy = heapq.heappop(queue)
         _, one, of_piece = file.pieces[place]
         words = frozenset(one.text.split())
-        if repeated == weights.repeated**place and any(are_near_copies(words, other) for other in shown):
-            repeated *= weights.repeated
-            heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
+        if not is_copy and any(are_near_copies(words, other) for other in shown):
+            heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, True))
             continue
         shown.append(words)
         named = dict(zip(OF_PIECE, of_piece, strict=True)) | file.evidence
         parts = {name: value for name, value in named.items() if value}
         if file.factor != 1:
             parts["kind"] = file.factor
-        if repeated != 1:
-            parts["repeated"] = repeated
-        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor))
+        if place or is_copy:
+            parts["repeated"] = weights.repeated ** (place + is_copy)
+        also = _also(file) if place == 0 else ()
+        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor, also=also))
     return hits
+
+
+def _also(file: _File) -> tuple[Candidate, ...]:
+    """The next best pieces of a file."""
+    enough = ALSO_SHARE * file.pieces[0][0]
+    return tuple(one for points, one, _ in file.pieces[1 : 1 + MOST_ALSO] if points >= enough)
