@@ -16,35 +16,109 @@ from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
 from adjoin.ranking.evidence import Candidate, names_file
 from adjoin.ranking.query import Query, read_query
-from adjoin.ranking.score import WEIGHTS, Ranked, Weights, rank
+from adjoin.ranking.score import Ranked, rank
 
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
 DEFINITIONS = 100
-    if at_line := _at_line(snapshot, read, candidates, where):
-        candidates += snapshot.candidates(at_line, vector_D, read.terms)
-    chosen = hits_among(read, candidates, limit, dense_weight=dense_weight)
+FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
+<<<<<<< HEAD
+RESERVE = 3  # times the limit are ranked, so that other files can take the places of further pieces
+
+
+class Place(NamedTuple):
+    """A piece that is named under a hit of its file.
+
+    Attributes:
+        first_line: its first line, counted from 1.
+        last_line: its last line, inclusive.
+        name: its name; may be empty.
+    """
+
+    first_line: int
+    last_line: int
+    name: str
+=======
+FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
+>>>>>>> wt-ranking2
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A search result: a piece of an indexed file.
+
+    Attributes:
+        path: the file, relative to the indexed root.
+        first_line: first line of the piece in the file, counted from 1.
+        last_line: last line of the piece, inclusive.
+        language: the language of the piece, such as "python" or "text".
+        kind: "function", "lines" (other lines of code), "passage" (prose) or another kind of `Piece`.
+        name: qualified name of the function, or heading of the passage; may be empty.
+        score: higher is better. Comparable within one search only: a cosine in dense search, a BM25 score in
+            lexical search, the ranking's in hybrid search.
+        text: the text of the piece.
+        weak: whether it is below the floor under which nothing answers the query.
+        evidence: what the score is made of, by name.
+        also: further good pieces of the file that are no hits, best first, at most three.
+    """
+
+    path: str
+    first_line: int
+    last_line: int
+    language: str
+    kind: str
+    name: str
+    score: float
+    text: str
+    weak: bool = False
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    also: tuple[Place, ...] = ()
+
+
+def search_snapshot(
+    snapshot: Snapshot,
+    query: str,
+    encoder: Embedder | None,
+    *,
+    limit: int = 10,
+    mode: Mode = "hybrid",
+    where: Filter = EVERYTHING,
+    dense_weight: float | None = None,
+) -> list[Hit]:
+    """Return the pieces that best answer a query, best first. `Searcher.search` describes the arguments."""
+    _check(query, limit, mode, dense_weight)
+    if mode != "lexical":
+        encoder = _checked(encoder, snapshot)
+    _check_languages(where, snapshot)
+    read = read_query(query)
+    if mode == "lexical":
+        return _single(snapshot, *snapshot.matching(read.terms, limit, where), "words")
+    assert encoder is not None
+    vector_D = encode(encoder, [query], "query")[0]
+    if mode == "dense":
+        return _single(snapshot, *snapshot.nearest(vector_D, limit, where), "vector")
+    number = max(CANDIDATES, 2 * limit)
+    found = [
+        snapshot.nearest(vector_D, number, where)[0],
+        snapshot.matching(read.terms, number, where)[0],
+        snapshot.defining(read.symbols, where, DEFINITIONS),
+        snapshot.at_paths(read.path_words, where, number, vector_D),
+    ]
+    candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
+<<<<<<< HEAD
+    chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
     shown = {ranked.candidate.id for ranked in chosen}
     return [_hit(ranked, shown) for ranked in chosen]
 
 
-def hits_among(
-    query: Query,
-    candidates: Sequence[Candidate],
-    limit: int,
-    *,
-    dense_weight: float | None = None,
-    weights: Weights = WEIGHTS,
-) -> list[Ranked]:
-    """Return the candidates that hybrid search shows, best first. `rank` describes the arguments."""
-    ranked = rank(query, candidates, RESERVE * limit, dense_weight=dense_weight, weights=weights)
-    return _chosen(ranked, limit)
-
-
-def _chosen(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
-    """The hits to show, best first: a piece that can be named under a hit of its file gives its place to another.
+def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
+    """The hits to show, best first: a piece that can be named under a better one gives its place to another.
 
     It keeps the place if only weak hits would take it.
+
+    Args:
+        ranked: more hits than are shown, best first.
+        limit: the largest number to show.
     """
     named: set[int] = set()
     first, folded, others = [], [], []
@@ -58,11 +132,30 @@ def _chosen(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
         named.update(piece.id for piece in one.also)
     places = min(limit, len(ranked)) - len(first)
     return [ranked[number] for number in sorted([*first, *[*others, *folded][:places]])]
+=======
+    if at_line := _at_line(snapshot, read, candidates, where):
+        candidates += snapshot.candidates(at_line, vector_D, read.terms)
+    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
+>>>>>>> wt-ranking2
 
 
 def _distinct(found: list[Ids]) -> Ids:
     """All ids, each once, in ascending order. `np.unique` would import masked arrays, 0.04 CPU-seconds."""
     return np.array(sorted(set(np.concatenate(found).tolist())), np.int64)
+
+
+def _at_line(snapshot: Snapshot, query: Query, candidates: Sequence[Candidate], where: Filter) -> list[int]:
+    """The pieces at the line that a path names, as ids, without those that are candidates.
+
+    A long file has more pieces than are candidates for its path.
+    """
+    if not query.line:
+        return []
+    paths = dict.fromkeys(one.path for one in candidates if names_file(query, one.path))
+    known = {one.id for one in candidates}
+    found = {snapshot.at_line(path, query.line) for path in list(paths)[:FILES_AT_LINE]} - known
+    ids = sorted(number for number in found if number is not None)
+    return [one.id for one in snapshot.pieces(ids) if not where.languages or one.language in where.languages]
 
 
 def _at_line(snapshot: Snapshot, query: Query, candidates: Sequence[Candidate], where: Filter) -> list[int]:
