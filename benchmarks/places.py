@@ -214,7 +214,7 @@ def without_comments(source: Path, copy: Path, taken_out: Sequence[Commented]) -
 def record(history: Path, folders: Sequence[Path], model: str, number: int) -> list[Asked]:
     """Make the questions of all repositories, at most `number` of a kind each, and keep their candidates."""
     recorder = Recorder()
-    vars(product)["hits_among"] = recorder
+    vars(product)["rank"] = recorder
     encoder = Encoder.load(locate_model(model))
     generator = np.random.default_rng(0)
     asked = []
@@ -252,7 +252,7 @@ class Placed:
 
 def placed(asked: Asked, weights: Weights = WEIGHTS) -> Placed:
     """Rank the candidates of a question and look for its answer."""
-    ranked = [one.candidate for one in product.hits_among(asked.query, asked.candidates, K, weights=weights)]
+    ranked = [one.candidate for one in asked.ranked(weights)]
     path = asked.question.targets[0].path
     right = [
         any(one.path == path and one.first_line <= t.last_line and t.first_line <= one.last_line

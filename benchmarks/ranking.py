@@ -33,12 +33,12 @@ from adjoin import Encoder
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.files import write_atomically
 from adjoin.index.refresh import refresh
-from adjoin.index.search import Hit, hits_among
+from adjoin.index.search import RESERVE, Hit, spread_over_files
 from adjoin.index.searcher import Searcher, load_index
 from adjoin.model.locations import locate_model
 from adjoin.ranking.evidence import Candidate
 from adjoin.ranking.query import WORDS, Query
-from adjoin.ranking.score import WEIGHTS, Ranked, Weights
+from adjoin.ranking.score import WEIGHTS, Ranked, Weights, rank
 
 NOTHING = dict.fromkeys(WEIGHTS.kinds, 1.0)
 ABLATION: dict[str, dict[str, Any]] = {
@@ -87,14 +87,18 @@ class Asked:
     query: Query
     candidates: tuple[Candidate, ...]
 
+    def ranked(self, weights: Weights) -> list[Ranked]:
+        """The ten hits that search shows with these numbers."""
+        return spread_over_files(rank(self.query, self.candidates, RESERVE * K, weights=weights), K)
+
     def value(self, weights: Weights) -> float:
         """nDCG@10 of the candidates ranked with these numbers."""
-        ranked = hits_among(self.query, self.candidates, K, weights=weights)
+        ranked = self.ranked(weights)
         return ndcg([_hit(one.candidate) for one in ranked], self.question.targets)
 
     def is_weak(self) -> bool:
         """Whether the best hit is below the floor."""
-        ranked = hits_among(self.query, self.candidates, 1)
+        ranked = self.ranked(WEIGHTS)
         return not ranked or ranked[0].weak
 
 
@@ -113,7 +117,7 @@ class Recorder:
     ) -> list[Ranked]:
         """Rank as the product does."""
         self.last = query, tuple(candidates)
-        return hits_among(query, candidates, limit, dense_weight=dense_weight)
+        return rank(query, candidates, limit, dense_weight=dense_weight)
 
     def ask(self, searcher: Searcher, repository: str, question: Question) -> Asked:
         """Search and return what the ranking got."""
@@ -125,7 +129,7 @@ class Recorder:
 def record(folders: Sequence[Path], model: str) -> tuple[list[Asked], list[Asked], list[Asked]]:
     """Index all repositories and ask their own questions, those of others (20 each) and nonsense."""
     recorder = Recorder()
-    vars(product)["hits_among"] = recorder
+    vars(product)["rank"] = recorder
     encoder = Encoder.load(locate_model(model))
     questions = {folder.name: read_questions(folder / "queries.json") for folder in folders}
     generator = np.random.default_rng(0)

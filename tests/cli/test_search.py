@@ -248,9 +248,10 @@ def test_weak_results_are_status_1(
     assert status == 1
     assert out.startswith("No good answer; the nearest are:\n")
     for form in ("-l", "--vimgrep"):
-        status, out, error = run("retry", form, capsys=capsys)
+        status, out, error = run("retry", form, "--limit", "2", capsys=capsys)
         assert (status, out) == (1, "")
-        assert "no good answer" in error
+        assert error == "adjoin: no good answer; 2 weak results are not listed, --json has them\n"
+    assert "1 weak result is not listed" in run("retry", "-l", "--limit", "1", capsys=capsys)[2]
     status, out, _ = run("retry", "--json", capsys=capsys)
     assert status == 1
     assert all(hit["weak"] for hit in json.loads(out))

@@ -128,6 +128,17 @@ def test_scores_do_not_depend_on_the_other_files() -> None:
     assert alone.score == among.score
 
 
+def test_the_next_best_pieces_of_a_file_are_named() -> None:
+    pieces = [piece(number, "a.py", 0.9 - number / 100, 0.9) for number in range(6)]
+    hits = rank(QUERY, [*pieces[::-1], piece(8, "a.py", 0.1, 0.1), piece(9, "b.py", 0.9, 0.9)], 20)
+    by_id = {hit.candidate.id: hit for hit in hits}
+    assert [one.id for one in by_id[0].also] == [1, 2, 3]
+    assert by_id[1].also == by_id[9].also == ()
+    (first, *_) = rank(QUERY, [piece(1, "a.py", 0.9, 0.9), piece(2, "a.py", 0.2, 0.2)], 20)
+    assert first.also == ()
+    assert rank(read_query("?!"), [piece(1, "a.py", -0.5), piece(2, "a.py", -0.5)], 1)[0].also == ()
+
+
 def test_negative_cosines_and_empty_queries_rank() -> None:
     hits = rank(read_query("?!"), [piece(1, "a.py", -0.5), piece(2, "b.py", -0.2)], 10)
     assert [hit.score for hit in hits] == [0.0, 0.0]

@@ -22,7 +22,6 @@ Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
 DEFINITIONS = 100
 FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
-<<<<<<< HEAD
 RESERVE = 3  # times the limit are ranked, so that other files can take the places of further pieces
 
 
@@ -38,9 +37,6 @@ class Place(NamedTuple):
     first_line: int
     last_line: int
     name: str
-=======
-FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
->>>>>>> wt-ranking2
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,8 @@ def search_snapshot(
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
     candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
-<<<<<<< HEAD
+    if at_line := _at_line(snapshot, read, candidates, where):
+        candidates += snapshot.candidates(at_line, vector_D, read.terms)
     chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
     shown = {ranked.candidate.id for ranked in chosen}
     return [_hit(ranked, shown) for ranked in chosen]
@@ -121,7 +118,9 @@ def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
         limit: the largest number to show.
     """
     named: set[int] = set()
-    first, folded, others = [], [], []
+    first: list[int] = []
+    folded: list[int] = []
+    others: list[int] = []
     for number, one in enumerate(ranked):
         if one.candidate.id in named:
             (folded if number < limit else []).append(number)
@@ -132,30 +131,11 @@ def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
         named.update(piece.id for piece in one.also)
     places = min(limit, len(ranked)) - len(first)
     return [ranked[number] for number in sorted([*first, *[*others, *folded][:places]])]
-=======
-    if at_line := _at_line(snapshot, read, candidates, where):
-        candidates += snapshot.candidates(at_line, vector_D, read.terms)
-    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
->>>>>>> wt-ranking2
 
 
 def _distinct(found: list[Ids]) -> Ids:
     """All ids, each once, in ascending order. `np.unique` would import masked arrays, 0.04 CPU-seconds."""
     return np.array(sorted(set(np.concatenate(found).tolist())), np.int64)
-
-
-def _at_line(snapshot: Snapshot, query: Query, candidates: Sequence[Candidate], where: Filter) -> list[int]:
-    """The pieces at the line that a path names, as ids, without those that are candidates.
-
-    A long file has more pieces than are candidates for its path.
-    """
-    if not query.line:
-        return []
-    paths = dict.fromkeys(one.path for one in candidates if names_file(query, one.path))
-    known = {one.id for one in candidates}
-    found = {snapshot.at_line(path, query.line) for path in list(paths)[:FILES_AT_LINE]} - known
-    ids = sorted(number for number in found if number is not None)
-    return [one.id for one in snapshot.pieces(ids) if not where.languages or one.language in where.languages]
 
 
 def _at_line(snapshot: Snapshot, query: Query, candidates: Sequence[Candidate], where: Filter) -> list[int]:

@@ -234,5 +234,5 @@ def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
 
 def _also(file: _File) -> tuple[Candidate, ...]:
     """The next best pieces of a file."""
-    enough = ALSO_SHARE * file.pieces[0][0]
+    enough = max(ALSO_SHARE * file.pieces[0][0], 1e-9)
     return tuple(one for points, one, _ in file.pieces[1 : 1 + MOST_ALSO] if points >= enough)
