@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from repositories import K, Question, Target
+from repositories import Question, Target
 
 import adjoin.index.search as product
 from adjoin import Encoder
