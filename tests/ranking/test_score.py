@@ -115,6 +115,23 @@ def test_weak_is_a_hit_whose_file_has_little_evidence() -> None:
     assert [hit.weak for hit in hits] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("ERR_GW_4711", "<pre>ERR_GW_4711 upstream</pre>"),
+        ("drain timeout", ".. option:: --drain-timeout"),
+        ("gatewayctl", "Run GatewayCtl."),
+    ],
+)
+def test_a_text_that_has_the_query_word_for_word_is_not_weak(query: str, text: str) -> None:
+    has, lacks = piece(1, "a.md", 0.1, 0.1, text=text), piece(2, "b.md", 0.1, 0.1, text="ERR_GW_47110 gatewayctls")
+    assert {hit.candidate.id: hit.weak for hit in rank(read_query(query), [has, lacks], 2)} == {1: False, 2: True}
+
+
+def test_a_query_without_words_stands_nowhere() -> None:
+    assert [hit.weak for hit in rank(read_query("->"), [piece(1, "a.py", 0.1, text="a -> b")], 1)] == [True]
+
+
 def test_the_limit_and_the_order_of_equals() -> None:
     pieces = [piece(3, "c.py", 0.5), piece(1, "a.py", 0.5), piece(2, "b.py", 0.5)]
     assert order(rank(QUERY, pieces, 2)) == [1, 2]

@@ -24,6 +24,7 @@ from adjoin.ranking.evidence import (
     name_evidence,
     phrase_evidence,
     place_evidence,
+    stands_in,
 )
 from adjoin.ranking.paths import (
     BENCHMARK,
@@ -67,7 +68,7 @@ class Weights:
         coherence: what the next best piece of a file adds, as a share of its points; the third adds the square.
         repeated: the share of its score that a further piece of a file, or a near copy of a hit, keeps.
         kinds: factor for each kind of file.
-        floor: a hit whose file has less than this is weak.
+        floor: a hit whose file has less than this is weak, unless the query stands in its text word for word.
     """
 
     dense: Mapping[str, float] = field(default_factory=_dense)
@@ -154,7 +155,7 @@ def rank(
         return _by_one(candidates, limit, mode)
     dense = weights.dense[query.kind] if dense_weight is None else dense_weight
     files = _files(query, candidates, dense, weights)
-    return _hits(files, limit, weights)
+    return _hits(query, files, limit, weights)
 
 
 def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Ranked]:
@@ -202,7 +203,7 @@ def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
     return frozenset(one.id for one in best)
 
 
-def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
+def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
     """The best pieces of the best files. A near copy of a text that is a hit loses as a further piece does."""
     queue: list[tuple[float, str, int, int, _File, bool]] = []
     for file in files:
@@ -228,7 +229,8 @@ def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
         if place or is_copy:
             parts["repeated"] = weights.repeated ** (place + is_copy)
         also = _also(file) if place == 0 else ()
-        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor, also=also))
+        weak = file.points < weights.floor and not stands_in(query, one.text)
+        hits.append(Ranked(one, -negative, parts, weak=weak, also=also))
     return hits
 
 

@@ -12,9 +12,8 @@ from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.targets import Target
 from adjoin.index.locating import Location, index_folder, open_store
 from adjoin.index.omissions import Omission, omissions, written
-from adjoin.index.refresh import content_hash
 from adjoin.index.searcher import IndexStatus, Searcher
-from adjoin.index.sources import TreeFile, pieces_in
+from adjoin.index.sources import TreeFile, content_of, pieces_in
 from adjoin.index.store import FileRecord
 from adjoin.tally import Tally
 
@@ -189,6 +188,6 @@ def _is_changed(file: Any, record: FileRecord) -> bool:  # noqa: ANN401 - a file
     if file.size != record.size:
         return True
     try:
-        return content_hash(file.path) != record.content
+        return content_of(file) != record.content
     except OSError:
         return True

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.index.sqlite.approximate import Sketch, read_sketch
-from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
+from adjoin.index.sqlite.database import REMEDY_READING, damage_as_error, database_errors, description_in
 from adjoin.index.sqlite.path_vocabulary import PathVocabulary
 from adjoin.index.sqlite.rows import symbol_key, texts_of
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
@@ -276,6 +276,8 @@ class SQLiteSnapshot:
             end = start + len(scales_n)
             scales_N[start:end], codes_ND[start:end] = scales_n, codes_nD
             start = end
+        if start != len(scales_N):
+            raise ValueError(f"{start} vectors of {len(scales_N)} pieces")  # damage, see damage_as_error
         return scales_N, codes_ND
 
     def _read_vectors(self) -> Any:  # noqa: ANN401 - an iterator of pairs of arrays
@@ -378,7 +380,8 @@ def open_snapshot(connection: sqlite3.Connection, folder: Path) -> Iterator[SQLi
     with database_errors(folder, "read", REMEDY_READING):
         connection.execute("BEGIN")
     try:
-        yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
+        with damage_as_error(connection, folder):
+            yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
     finally:
         if connection.in_transaction:
             connection.rollback()
