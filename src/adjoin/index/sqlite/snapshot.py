@@ -190,11 +190,15 @@ class SQLiteSnapshot:
         if self._last_vector is vector_D:
             return self._last_cosines_N
         cosines_N = np.empty(len(self._ids_N), np.float32)
+        buffer_nD = np.empty((0, len(vector_D)), np.float32)  # one for all parts: it stays in the cache
         start = 0
         with one_thread():
             for scales_n, codes_nD in self._vector_chunks():
                 end = start + len(scales_n)
-                np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
+                if len(codes_nD) > len(buffer_nD):
+                    buffer_nD = np.empty(codes_nD.shape, np.float32)
+                buffer_nD[: len(codes_nD)] = codes_nD
+                np.dot(buffer_nD[: len(codes_nD)], vector_D, out=cosines_N[start:end])
                 cosines_N[start:end] *= scales_n
                 start = end
         self._last_vector, self._last_cosines_N = vector_D, cosines_N
