@@ -77,7 +77,7 @@ def _import_numpy() -> None:
         return
     os.environ[_BLAS_THREADS] = "1"
     try:
-        import numpy  # noqa: F401, ICN001
+        import numpy  # noqa: F401
     finally:
         del os.environ[_BLAS_THREADS]
 
