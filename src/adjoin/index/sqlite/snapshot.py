@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.blas import one_thread
 from adjoin.corpus.globs import Globs, shell_glob
 from adjoin.index.sqlite.approximate import Sketch, read_sketch
 from adjoin.index.sqlite.database import REMEDY_READING, damage_as_error, database_errors, description_in
 from adjoin.index.sqlite.path_vocabulary import NamedFiles
-from adjoin.index.sqlite.rows import symbol_key
+from adjoin.index.sqlite.rows import cosines_of, symbol_key
 from adjoin.index.sqlite.texts import Texts
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.index.words import Row, Words
@@ -221,14 +220,7 @@ class SQLiteSnapshot:
         """The cosines of all N pieces; those of the last vector are kept."""
         if self._last_vector is vector_D:
             return self._last_cosines_N
-        cosines_N = np.empty(len(self._ids_N), np.float32)
-        start = 0
-        with one_thread():
-            for scales_n, codes_nD in self._vector_chunks():
-                end = start + len(scales_n)
-                np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
-                cosines_N[start:end] *= scales_n
-                start = end
+        cosines_N = cosines_of(self._vector_chunks(), len(self._ids_N), vector_D)
         self._last_vector, self._last_cosines_N = vector_D, cosines_N
         return cosines_N
 
