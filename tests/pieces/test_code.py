@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -174,7 +175,12 @@ def test_a_long_function_is_cut_where_its_statements_begin() -> None:
 def test_a_long_node_without_boundaries_is_cut_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
     window_end = cutting._window_end
-    monkeypatch.setattr(cutting, "_window_end", lambda *args: (looked.append(1), window_end(*args))[1])
+
+    def counted(lines: list[str], sizes: list[int], first: int, end: int, size: int) -> int:
+        looked.append(first)
+        return window_end(lines, sizes, first, end, size)
+
+    monkeypatch.setattr(cutting, "_window_end", counted)
     text = "subroutine a()\ncontains\n" * 2000 + "end subroutine\n" * 2000
     pieces = split(text, "fortran", "a.f90")
     assert len(looked) <= 2 * len(pieces)
@@ -270,11 +276,23 @@ def test_a_grammar_in_error_does_not_hide_the_definitions_behind() -> None:
     check_lines(broken, pieces)
 
 
-def test_a_file_that_the_grammar_gives_up_has_the_names_of_first_lines() -> None:
-    methods = "".join(f"- (void)send{n}:(id)x to:(id)y {{\n    [a b:@selector(c:)];\n}}\n\n" for n in range(9))
-    text = f"@implementation Box\n\n- (void)f {{\n    if (a) {{ {{ {{\n#else\n}}\n\n{methods}"
-    symbols = {symbol for piece in split(text, "objectivec", "a.m") for symbol in piece.symbols}
-    assert {f"send{n}:to:" for n in range(9)} <= symbols
+METHODS = "".join(f"- (void)send{n}:(id)x to:(id)y {{\n    [a b:@selector(c:)];\n}}\n\n" for n in range(9))
+
+
+def test_methods_of_objective_c_behind_an_error_are_found_by_their_selector() -> None:
+    pieces = split(
+        f"@implementation Box\n\n- (void)f {{\n    if (a) {{ {{ {{\n}}\n\n{METHODS}", "objectivec", "a.m"
+    )
+    assert {f"send{n}:to:" for n in range(1, 9)} <= {symbol for piece in pieces for symbol in piece.symbols}
+
+
+def test_a_file_that_the_grammar_gives_up_is_read_by_first_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "_parsed", lambda *_: SimpleNamespace(type="ERROR"))
+    tally = Tally()
+    pieces = code_pieces(f"@implementation Box\n{METHODS}@end\n", "objectivec", "a.m", tally=tally)
+    symbols = {symbol for piece in pieces for symbol in piece.symbols}
+    assert symbols == {"Box", *(f"send{n}:to:" for n in range(9))}
+    assert tally.counts == {}
 
 
 GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"
