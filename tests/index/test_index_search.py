@@ -23,6 +23,7 @@ from adjoin.ranking import BM25
 from adjoin.ranking.evidence import Candidate
 from adjoin.ranking.score import Ranked
 
+search_module: Any = import_module("adjoin.index.search")
 snapshot_module: Any = import_module("adjoin.index.sqlite.snapshot")
 
 SOURCES = {
@@ -94,6 +95,19 @@ def test_further_pieces_of_a_file_are_named_once(tmp_path: Path) -> None:
             assert all(one.name.startswith("upload_") for one in first.also)
             assert {hit.path for hit in hits} == {"up.py", "other.py"}
         assert all(not hit.also for hit in searcher.search("upload", mode="dense"))
+
+
+def test_a_line_of_a_long_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its piece is found by its line alone if the file has more pieces than are candidates for its path."""
+    monkeypatch.setattr(search_module, "CANDIDATES", 2)
+    body = "".join(f"    amo = eki{number}\n" for number in range(30))
+    texts = {"long.py": "\n\n".join(f"def olu{number}(una):\n{body}" for number in range(40))}
+    refresh(write(tmp_path / "root", texts), tmp_path / "index", BagEncoder(64), model="shipped")
+    searcher = Searcher(tmp_path / "index", BagEncoder(64))
+    for line in (5, 500, 1200):
+        (hit,) = searcher.search(f"long.py:{line}", limit=1)
+        assert hit.first_line <= line <= hit.last_line
+    assert searcher.search("long.py:99999", limit=1)[0].path == "long.py"
 
 
 @pytest.fixture(scope="module")

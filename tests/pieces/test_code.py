@@ -227,7 +227,10 @@ def test_what_takes_the_parser_quadratic_memory_is_not_parsed(language: str, tex
     [
         ("dart", "final a = [" + "\n  [1, 2, 3]," * 160 + "\n];\n"),
         ("perl", "@a = (\n" + "  [0x61, 'a', \"b\", $c{1} ],\n" * 60 + ");\n"),
-        ("scala", "trait A[F[_]] {\n" + "  def f[A, B](fa: F[A])(f: A => F[B]): F[B] = g(fa)(a => f(a))\n" * 55 + "}\n"),
+        (
+            "scala",
+            "trait A[F[_]] {\n" + "  def f[A, B](fa: F[A])(f: A => F[B]): F[B] = g(fa)(a => f(a))\n" * 55 + "}\n",
+        ),
         ("julia", "".join(f"f{n}(a::Dict{{K,V}}) where {{K,V}} = g(a, K, V)\n" for n in range(75))),
     ],
 )

@@ -62,6 +62,18 @@ def test_a_copy_of_a_text_has_half_its_price() -> None:
     assert hits[2].evidence["repeated"] == 0.5
 
 
+def test_a_near_copy_of_a_hit_has_half_its_price() -> None:
+    manual = "how to sort, group and count the values of an array"
+    pieces = [
+        piece(1, "v1/manual.py", 0.6, text=f"{manual} in 1"),
+        piece(2, "v2/manual.py", 0.5, text=f"{manual} in 2"),
+        piece(3, "c.py", 0.4, text="how to sort and count other things: files, say, and folders"),
+    ]
+    hits = rank(QUERY, pieces, 10)
+    assert order(hits) == [1, 3, 2]
+    assert [hit.evidence.get("repeated") for hit in hits] == [None, None, 0.5]
+
+
 def test_tests_come_last_unless_they_are_asked_for() -> None:
     pieces = [piece(1, "tests/a.py", 0.5), piece(2, "b.py", 0.4)]
     assert order(rank(QUERY, pieces, 10)) == [2, 1]
@@ -72,6 +84,14 @@ def test_the_definition_of_a_symbol_comes_first() -> None:
     pieces = [piece(1, "a.py", 0.9, 0.9), piece(2, "b.py", 0.2, 0.1, symbols=("retry_upload",))]
     assert order(rank(read_query("retry_upload"), pieces, 10)) == [2, 1]
     assert order(rank(read_query("retryUpload"), pieces, 10)) == [2, 1]
+
+
+def test_a_definition_comes_before_its_prototype() -> None:
+    pieces = [
+        piece(1, "upload.h", 0.6, 0.9, kind="declaration", symbols=("retry_upload",)),
+        piece(2, "upload.c", 0.5, 0.5, symbols=("retry_upload",)),
+    ]
+    assert order(rank(read_query("retry_upload"), pieces, 10)) == [2, 1]
 
 
 def test_the_place_of_a_path_comes_first() -> None:

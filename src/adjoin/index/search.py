@@ -14,12 +14,14 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
-from adjoin.ranking.query import read_query
+from adjoin.ranking.evidence import Candidate, names_file
+from adjoin.ranking.query import Query, read_query
 from adjoin.ranking.score import Ranked, rank
 
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
 DEFINITIONS = 100
+FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
 RESERVE = 3  # times the limit are ranked, so that other files can take the places of further pieces
 
 
@@ -99,6 +101,8 @@ def search_snapshot(
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
     candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
+    if at_line := _at_line(snapshot, read, candidates, where):
+        candidates += snapshot.candidates(at_line, vector_D, read.terms)
     chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
     shown = {ranked.candidate.id for ranked in chosen}
     return [_hit(ranked, shown) for ranked in chosen]
@@ -132,6 +136,20 @@ def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
 def _distinct(found: list[Ids]) -> Ids:
     """All ids, each once, in ascending order. `np.unique` would import masked arrays, 0.04 CPU-seconds."""
     return np.array(sorted(set(np.concatenate(found).tolist())), np.int64)
+
+
+def _at_line(snapshot: Snapshot, query: Query, candidates: Sequence[Candidate], where: Filter) -> list[int]:
+    """The pieces at the line that a path names, as ids, without those that are candidates.
+
+    A long file has more pieces than are candidates for its path.
+    """
+    if not query.line:
+        return []
+    paths = dict.fromkeys(one.path for one in candidates if names_file(query, one.path))
+    known = {one.id for one in candidates}
+    found = {snapshot.at_line(path, query.line) for path in list(paths)[:FILES_AT_LINE]} - known
+    ids = sorted(number for number in found if number is not None)
+    return [one.id for one in snapshot.pieces(ids) if not where.languages or one.language in where.languages]
 
 
 def similar_in(

@@ -208,7 +208,7 @@ _forget = ctypes.pythonapi.Py_DecRef
 _forget.argtypes, _forget.restype = (ctypes.py_object,), None
 _CHUNK = 4096  # bytes per read
 _READS, _READS_PER_CHUNK = 1000, 20  # well-formed source is read 1 to 2 times
-# 3,000 files in 25 languages (C, SQL, Haskell, OCaml, Groovy ...) take at most 0.7 of the strict limits. Without the
+# 3,000 files in 25 languages (C, SQL, Haskell, OCaml ...) take at most 0.7 of the strict limits. Without the
 # factors, files in Scala, Perl and Dart take up to 1.8 times the steps, and Scala 13 times the reads.
 _STRICT_STEPS, _STRICT_STEPS_PER_CHUNK = 60, 110
 _STEPS_IN = {"scala": 3, "perl": 3, "dart": 3}

@@ -3,8 +3,8 @@
     piece   match  = dense · meaning + (1 - dense) · words
             points = match + the weighted evidence of definition, name, phrase and place
     file    score  = kind · (Σ coherence^i · points of its i-th best piece + the weighted evidence of its path)
-    hit     the file's best piece has the file's score; each further piece, and each copy of a text that is already
-            there, half of what it would have
+    hit     the file's best piece has the file's score; each further piece, and each near copy of a text that is
+            already there, half of what it would have
 
 Every number is in `Weights`. They were chosen on 13 repositories by leaving repositories out, see docs/ranking.md;
 none depends on a repository or a language. Scores are comparable between queries and between indexes.
@@ -19,6 +19,7 @@ from adjoin.ranking.evidence import (
     Candidate,
     Definitions,
     PathWording,
+    are_near_copies,
     demoted_kind,
     name_evidence,
     phrase_evidence,
@@ -64,7 +65,7 @@ class Weights:
         exact: of a file's name that has no other words.
         folders: of the query's words in the folders.
         coherence: what the next best piece of a file adds, as a share of its points; the third adds the square.
-        repeated: the share of its score that a further piece of a file, or a copy of a text, keeps.
+        repeated: the share of its score that a further piece of a file, or a near copy of a hit, keeps.
         kinds: factor for each kind of file.
         floor: a hit whose file has less than this is weak.
     """
@@ -202,7 +203,7 @@ def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
 
 
 def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
-    """The best pieces of the best files. A copy of a text that is already a hit loses as a further piece does."""
+    """The best pieces of the best files. A near copy of a text that is a hit loses as a further piece does."""
     queue: list[tuple[float, str, int, int, _File, float]] = []
     for file in files:
         share = file.points * file.factor / max(file.pieces[0][0], 1e-9)
@@ -212,16 +213,16 @@ def _hits(files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
             queue.append((-score, one.path, one.first_line, place, file, repeated))
     heapq.heapify(queue)
     hits: list[Ranked] = []
-    texts: set[str] = set()
+    shown: list[frozenset[str]] = []  # the words of each hit
     while queue and len(hits) < limit:
         negative, path, line, place, file, repeated = heapq.heappop(queue)
         _, one, of_piece = file.pieces[place]
-        key = " ".join(one.text.split())
-        if key in texts and repeated == weights.repeated**place:
+        words = frozenset(one.text.split())
+        if repeated == weights.repeated**place and any(are_near_copies(words, other) for other in shown):
             repeated *= weights.repeated
             heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
             continue
-        texts.add(key)
+        shown.append(words)
         named = dict(zip(OF_PIECE, of_piece, strict=True)) | file.evidence
         parts = {name: value for name, value in named.items() if value}
         if file.factor != 1:
