@@ -74,6 +74,7 @@ def test_a_line_with_the_name_as_a_whole_word_comes_first() -> None:
     text = "\n".join(["dump_string_TRUNC dump string"] * 20 + ["dump_string(x)"])
     assert 20 in chosen_lines(hit(text, name=""), read_asked("dump_string"))
     assert best_line(hit(text, name=""), read_asked("dump_string")) == 20
+    assert header_of(hit("x = 1\ndump_string(x)", name="gone"), read_asked("dump_string")) == 1
     assert read_asked("how does dump_string cut").names == ("dump_string",)
     assert read_asked("") == Asked()
 

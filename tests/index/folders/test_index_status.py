@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from adjoin.corpus.tree import Skipped
 from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.repositories import Repositories
 from adjoin.index.folders.status import dry_run, reasons, status_of
 from adjoin.index.folders.targets import Target
+from adjoin.index.omissions import Omission
 
 CODE = "def open_the_door(key):\n    return key.turn()\n"
 
@@ -62,6 +62,6 @@ def test_a_dry_run_says_what_a_refresh_does(target: Target) -> None:
 
 
 def test_reasons() -> None:
-    skipped = [Skipped("a", "binary"), Skipped("b", "too large"), Skipped("c", "binary")]
+    skipped = [Omission("a", "binary"), Omission("b", "too large"), Omission("c", "binary", 118)]
     assert reasons(skipped) == "2 binary, 1 too large"
     assert reasons([]) == ""
