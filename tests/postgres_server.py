@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,5 +65,17 @@ def postgres() -> Iterator[Server]:
         "CREATE EXTENSION vector", "CREATE ROLE locked LOGIN PASSWORD 'sesame'", "CREATE ROLE plain LOGIN",
         "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()",
     )  # fmt: skip
+    while _lets_in(server.url("locked")):  # the server reads its rules a moment later
+        time.sleep(0.02)
     yield server
     started.cleanup()
+
+
+def _lets_in(url: str) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -1,25 +1,14 @@
 """Results for people: the lines that are chosen, colours, widths, and what never reaches a terminal."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adjoin.cli.hits import (
-    FEWEST_LINES,
-    LONGEST_COLOURED,
-    MOST_LINES,
-    NO_GOOD_ANSWER,
-    NOTHING,
-    Layout,
-    best_line,
-    chosen_lines,
-    header_of,
-    write_hits,
-)
+from adjoin.cli.hits import LONGEST_COLOURED, NO_GOOD_ANSWER, NOTHING, Layout, write_hits
 from adjoin.index.folders.repositories import Found
-from adjoin.index.search import Hit
-from adjoin.ranking.lexical import terms
+from adjoin.index.search import Hit, Place
 
 CODE = "\n".join(
     [
@@ -46,9 +35,9 @@ def hit(
     return Hit(path, first, last, language, "function", name, 0.75, text, weak, {"vector": 0.5, "words": 0.25})
 
 
-def shown(*hits: Hit, query: str = "", **layout: object) -> str:
+def shown(*hits: Hit, query: str = "", root: Path = Path("/r"), **layout: object) -> str:
     written: list[str] = []
-    found = [Found(one, one.path, Path("/r")) for one in hits]
+    found = [Found(one, one.path, root) for one in hits]
     write_hits(found, query, Layout(**layout), written.append)  # type: ignore[arg-type]
     return "".join(written)
 
@@ -68,56 +57,6 @@ def test_context_is_shown_around_matching_lines() -> None:
     lines = shown(hit(), query="retry", context=1).splitlines()[1:]
     assert [line.split()[0] for line in lines] == ["99", "100", "101", "...", "118", "119"]
     assert len(shown(hit(), query="retry", context=0).splitlines()) == 4  # heading, definition, gap, match
-
-
-def test_a_gap_of_one_line_is_no_gap() -> None:
-    text = "\n".join(["def f():", "    a", "    retry", "    b", "    c", "    retry"])
-    assert chosen_lines(hit(text, name="f"), frozenset(terms("retry"))) == [0, 1, 2, 5]
-    assert chosen_lines(hit(text, name="f"), frozenset(terms("retry c")), 0) == [0, 1, 2, 3, 4, 5]
-
-
-def test_without_matching_words_the_piece_begins_with_its_definition() -> None:
-    assert chosen_lines(hit(), frozenset()) == [2, 3, 4, 5]
-    assert len(chosen_lines(hit(), frozenset())) == FEWEST_LINES
-
-
-def test_many_matching_lines_are_too_many() -> None:
-    chosen = chosen_lines(hit(), frozenset(terms("path")))
-    assert MOST_LINES - 1 <= len(chosen) <= MOST_LINES
-    assert chosen[0] == 2
-
-
-def test_the_lines_with_most_words_are_chosen() -> None:
-    text = "\n".join([*["alpha"] * 20, "alpha beta", *["alpha"] * 20])
-    assert 20 in chosen_lines(hit(text, name=""), frozenset(terms("alpha beta")))
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "line"),
-    [
-        (CODE, "upload", 2),
-        ("\n\nx = 1", "", 2),
-        ("/** retry again */\npublic void retry() {", "Uploader.retry", 1),
-        ("", "", 0),
-        ("body", "gone", 0),
-    ],
-)
-def test_header(text: str, name: str, line: int) -> None:
-    assert header_of(hit(text, name=name)) == line
-
-
-def test_of_several_definitions_the_one_that_answers_is_the_header() -> None:
-    text = "def write(a):\n    return a\n\n\ndef merge(b):\n    return both(b)\n\n\ndef split(c):\n    return c"
-    piece = hit(text, name="write, Table.merge, split")
-    assert header_of(piece) == 0
-    assert header_of(piece, frozenset(terms("merge a table"))) == 4
-    assert header_of(piece, frozenset(terms("both"))) == 4  # in its body
-    assert best_line(piece, frozenset(terms("splitting"))) == 8
-
-
-def test_the_best_line_of_a_piece_without_a_name_has_most_words() -> None:
-    assert best_line(hit("a = 1\nretry = 2\nb = 3", name=""), frozenset(terms("retry"))) == 1
-    assert best_line(hit("\na = 1\nb = 2", name=""), frozenset(terms("retry"))) == 1
 
 
 def test_a_pipe_gets_whole_plain_lines() -> None:
@@ -172,3 +111,51 @@ def test_the_evidence_is_explained() -> None:
 def test_text_that_is_not_line_by_line_has_no_numbers() -> None:
     lines = shown(hit("A passage of\nwords.", first=3, last=9, name="")).splitlines()
     assert lines == ["net/up.py:3-9  0.7500", "     A passage of", "     words."]
+
+
+def test_further_pieces_are_named_in_one_line() -> None:
+    one = replace(hit(), also=(Place(143, 238, "find_lib"), Place(240, 249, "a, b"), Place(3, 4, "")))
+    last = shown(one, query="retry").splitlines()[-1]
+    assert last == "  also 143-238 find_lib; 240-249 a, …; 3-4"
+    assert plain(shown(one, query="retry", colour=True, width=24)).splitlines()[-1] == "  also 143-238 find_lib…"
+    evil = replace(hit(), also=(Place(1, 2, "n\x1b[31m\n"),))
+    assert "\x1b" not in shown(evil)
+    assert "also" not in shown(hit())
+
+
+def test_a_name_of_many_definitions_is_cut() -> None:
+    assert shown(hit(name="Map.lock, Map.free, Map.size, Map.keys")).startswith(
+        "net/up.py:98-119  Map: lock, free, size, …  0.7500\n"
+    )
+
+
+def file_around(tmp_path: Path, *, text: str = CODE, ends: str = "\n") -> Path:
+    (tmp_path / "net").mkdir()
+    lines = [*(f"before {number}" for number in range(1, 98)), text, "after 1", "after 2", ""]
+    (tmp_path / "net" / "up.py").write_bytes("\n".join(lines).replace("\n", ends).encode())
+    return tmp_path
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_context_goes_beyond_the_piece(tmp_path: Path, ends: str, colour: bool) -> None:
+    root = file_around(tmp_path, ends=ends)
+    lines = plain(shown(hit(), query="retry", context=4, root=root, colour=colour)).splitlines()[1:]
+    assert lines[:3] == ["   96  before 96", "   97  before 97", "   98  # uploads: slow"]
+    assert lines[-4:] == ["  118      step_17(path)", "  119      retry()", "  120  after 1", "  121  after 2"]
+
+
+def test_context_of_a_changed_file_stays_within_the_piece(tmp_path: Path) -> None:
+    within = shown(hit(), query="retry", context=4)
+    assert "  119      retry()\n" in within
+    root = file_around(tmp_path, text=CODE.replace("retry()", "retry(1)"))
+    assert shown(hit(), query="retry", context=4, root=root) == within
+    (root / "net" / "up.py").write_bytes(b"\0\1")
+    assert shown(hit(), query="retry", context=4, root=root) == within
+    assert shown(hit(path="x.jar!a\0b"), query="retry", context=4, root=root).splitlines()[1:]
+
+
+def test_without_a_context_the_file_is_not_read(tmp_path: Path) -> None:
+    root = file_around(tmp_path)
+    assert "before" not in shown(hit(), query="retry", root=root)
+    assert "before" not in shown(hit(), query="retry", context=0, root=root)

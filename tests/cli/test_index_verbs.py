@@ -1,9 +1,11 @@
 """`adjoin index` and `adjoin status`: what is in, what is not and why, one fact a line."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -78,10 +80,17 @@ def test_status(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (value["added"], value["changed"], value["removed"]) == (["new.py"], ["good.py"], ["lib/more.py"])
     assert set(value) == {
         *("root", "index", "index_bytes", "model", "fingerprint", "dimension", "version", "adjoin"),
-        *("files", "bytes", "pieces", "languages", "added", "changed", "removed", "left_out"),
+        *("files", "bytes", "pieces", "languages", "added", "changed", "removed", "left_out", "in_part"),
         *("indexed_files", "skipped_files"),
     }
-    assert {"path": "ignored.py", "reason": "ignored by .gitignore"} in value["skipped_files"]
+    (ignored,) = (one for one in value["skipped_files"] if one["path"] == "ignored.py")
+    assert ignored == {
+        "path": "ignored.py",
+        "reason": "ignored by .gitignore",
+        "in_part": False,
+        "number": 1,
+        "examples": [],
+    }
     assert "good.py" in [file["path"] for file in value["indexed_files"]]
 
 
@@ -93,6 +102,29 @@ def test_status_lists(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "ignored.py: ignored by .gitignore" in skipped
     assert any(line.startswith("picture.bin: ") for line in skipped)
     assert not set(listed) & {line.split(": ")[0] for line in skipped}
+
+
+def test_what_is_left_out_or_cut_is_named_file_by_file(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repo / "long.py").write_text(GOOD + f"WORDS = '{'one more word ' * 3000}'\n" * 2)
+    with zipfile.ZipFile(repo / "lib.jar", "w") as jar:
+        jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nCreated-By: a test of archives\n")
+        for number in range(9):
+            jar.writestr(f"org/C{number}.class", bytes(range(256)))
+    for _ in range(2):  # the second time from the records
+        lines = run("index", "a repo", capsys=capsys).splitlines()
+        (told,) = (line for line in lines if line.startswith("left out or cut: "))
+        named = run("status", "a repo", "--skipped", capsys=capsys).splitlines()
+        assert "long.py: in part: long line cut (2 times)" in named
+        assert "lib.jar: in part: binary (9 in it: !org/C0.class, !org/C1.class, !org/C2.class, ...)" in named
+        of_course = [line for line in named if line.startswith((".git: ", ".git/", ".adjoin"))]
+        assert int(told.split()[4]) == len(named) - len(of_course)
+    value = json.loads(run("status", "--json", "--skipped", "a repo", capsys=capsys))
+    assert value["in_part"] == {"long line cut": 1, "binary": 1}
+    (binary,) = (one for one in value["skipped_files"] if one["path"] == "lib.jar")
+    assert (binary["in_part"], binary["number"], len(binary["examples"])) == (True, 9, 3)
+    assert "read in part: 1 binary, 1 long line cut" in run("status", "a repo", capsys=capsys)
+    dry = run("index", "a repo", "--dry-run", capsys=capsys)
+    assert re.search(r"^in   long.py: \d+ pieces, in part: long line cut \(2 times\)$", dry, re.MULTILINE)
 
 
 def test_a_search_keeps_to_the_choice_of_files(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:

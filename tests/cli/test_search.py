@@ -248,9 +248,10 @@ def test_weak_results_are_status_1(
     assert status == 1
     assert out.startswith("No good answer; the nearest are:\n")
     for form in ("-l", "--vimgrep"):
-        status, out, error = run("retry", form, capsys=capsys)
+        status, out, error = run("retry", form, "--limit", "2", capsys=capsys)
         assert (status, out) == (1, "")
-        assert "no good answer" in error
+        assert error == "adjoin: no good answer; 2 weak results are not listed, --json has them\n"
+    assert "1 weak result is not listed" in run("retry", "-l", "--limit", "1", capsys=capsys)[2]
     status, out, _ = run("retry", "--json", capsys=capsys)
     assert status == 1
     assert all(hit["weak"] for hit in json.loads(out))
@@ -296,6 +297,13 @@ def test_a_reader_that_has_gone_is_no_error(repo: Path) -> None:
     done = subprocess.run(command, cwd=repo, stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_traceback(closed: str, repo: Path) -> None:
+    done = shell(f"ADJOIN search retry_upload {closed}; echo $? > status; ADJOIN search zyzzyva -l {closed}", repo)
+    assert ((repo / "status").read_text(), done.returncode) == ("0\n", 1)
+    assert "Traceback" not in done.stderr
 
 
 def test_piped_output_is_plain_and_whole(repo: Path) -> None:

@@ -377,7 +377,7 @@ def test_a_deep_tree(tmp_path: Path) -> None:
 
 
 def test_a_file_costs_one_stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, {f"d{number % 3}/f{number}.py": "x" * number for number in range(30)})
+    write(tmp_path, {f"d{number % 3}/f{number}.py": "x" * number for number in range(200)})
     tree = list_tree(tmp_path)
     for file in tree.files:
         status = (tmp_path / file.origin).stat()
@@ -390,7 +390,7 @@ def test_a_file_costs_one_stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             f"os.{name}", lambda *args, _n=name, _p=plain, **kw: (calls.update([_n]), _p(*args, **kw))[1]
         )
     list_tree(tmp_path)
-    assert sum(calls.values()) < 20  # the stat of an entry of a scan is no call of os.stat
+    assert sum(calls.values()) < 100  # for 200 files: the stat of an entry of a scan is no call of os.stat
 
 
 # -- roots and patterns -----------------------------------------------------------------------------------------

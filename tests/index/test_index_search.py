@@ -15,11 +15,15 @@ from bag_encoder import BagEncoder, write
 from adjoin.errors import AdjoinError
 from adjoin.index import Filter, Hit, Mode
 from adjoin.index.refresh import refresh
+from adjoin.index.search import spread_over_files
 from adjoin.index.searcher import Searcher
 from adjoin.index.sqlite import SQLiteStore
 from adjoin.index.store import EVERYTHING, FORMAT
 from adjoin.ranking import BM25
+from adjoin.ranking.evidence import Candidate
+from adjoin.ranking.score import Ranked
 
+search_module: Any = import_module("adjoin.index.search")
 snapshot_module: Any = import_module("adjoin.index.sqlite.snapshot")
 
 SOURCES = {
@@ -50,6 +54,60 @@ def test_words_find_split_identifiers(searcher: Searcher, mode: Mode) -> None:
     assert hit.text.startswith("def parseHTTPResponse(data):\n    return data.split()")
     assert (hit.language, hit.kind) == ("python", "function")
     assert hit.evidence
+
+
+def ranked(number: int, *, weak: bool = False, also: tuple[int, ...] = ()) -> Ranked:
+    def made(one: int) -> Candidate:
+        return Candidate(one, f"{one}.py", "python", "function", f"f{one}", (), one, one, 0.5, 0.5, "text")
+
+    return Ranked(made(number), 1 / (1 + number), {}, weak, tuple(map(made, also)))
+
+
+def test_a_piece_that_is_named_under_a_hit_gives_its_place_to_another_file() -> None:
+    def places(hits: list[Ranked], limit: int) -> list[int]:
+        return [hit.candidate.id for hit in spread_over_files(hits, limit)]
+
+    hits = [ranked(1, also=(2, 3, 4)), ranked(2), ranked(5), ranked(3), ranked(6), ranked(7, weak=True)]
+    assert places(hits, 1) == [1]
+    assert places(hits, 2) == [1, 5]
+    assert places(hits, 3) == [1, 5, 6]
+    assert places(hits, 4) == [1, 2, 5, 6]  # rather the best named one than a weak one
+    assert places(hits, 5) == [1, 2, 5, 3, 6]
+    assert places(hits, 9) == [1, 2, 5, 3, 6, 7]
+    assert places(hits[:2], 2) == [1, 2]
+    assert places([], 3) == []
+
+
+def test_further_pieces_of_a_file_are_named_once(tmp_path: Path) -> None:
+    bodies = "".join(
+        f"def upload_{name}(file):\n    send({name!r}, file)\n" + "    # x\n" * 60 for name in "abcdef"
+    )
+    other = "def upload_again(file):\n    send(file)\n"
+    refresh(write(tmp_path / "root", {"up.py": bodies, "other.py": other}), tmp_path / "index", BagEncoder(512))
+    with Searcher(tmp_path / "index", BagEncoder(512)) as searcher:
+        for limit in (2, 3, 9):
+            hits = searcher.search("upload a file, send it", limit=limit)
+            first = next(hit for hit in hits if hit.path == "up.py")
+            places = [(hit.first_line, hit.last_line) for hit in hits if hit.path == "up.py"]
+            places += [(one.first_line, one.last_line) for hit in hits for one in hit.also]
+            assert len(set(places)) == len(places)
+            assert bool(first.also) == (limit < 9)
+            assert all(one.name.startswith("upload_") for one in first.also)
+            assert {hit.path for hit in hits} == {"up.py", "other.py"}
+        assert all(not hit.also for hit in searcher.search("upload", mode="dense"))
+
+
+def test_a_line_of_a_long_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its piece is found by its line alone if the file has more pieces than are candidates for its path."""
+    monkeypatch.setattr(search_module, "CANDIDATES", 2)
+    body = "".join(f"    amo = eki{number}\n" for number in range(30))
+    texts = {"long.py": "\n\n".join(f"def olu{number}(una):\n{body}" for number in range(40))}
+    refresh(write(tmp_path / "root", texts), tmp_path / "index", BagEncoder(64), model="shipped")
+    searcher = Searcher(tmp_path / "index", BagEncoder(64))
+    for line in (5, 500, 1200):
+        (hit,) = searcher.search(f"long.py:{line}", limit=1)
+        assert hit.first_line <= line <= hit.last_line
+    assert searcher.search("long.py:99999", limit=1)[0].path == "long.py"
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_names import SAMPLES, expected, language_of
 
+from adjoin.pairs import parsing
+from adjoin.pairs.quality import UNPARSABLE
 from adjoin.pieces import code
 from adjoin.pieces.code import LONGEST, MERGED, PART, code_pieces
 from adjoin.pieces.grammars import GRAMMARS
@@ -218,6 +220,34 @@ def test_what_takes_the_parser_quadratic_memory_is_not_parsed(language: str, tex
     pieces = code_pieces(f"{text}\nneedle\n", language, "a", tally=tally)
     assert sum(tally.counts.values()) == 1
     assert "needle" in pieces[-1].text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("dart", "final a = [" + "\n  [1, 2, 3]," * 160 + "\n];\n"),
+        ("perl", "@a = (\n" + "  [0x61, 'a', \"b\", $c{1} ],\n" * 60 + ");\n"),
+        (
+            "scala",
+            "trait A[F[_]] {\n" + "  def f[A, B](fa: F[A])(f: A => F[B]): F[B] = g(fa)(a => f(a))\n" * 55 + "}\n",
+        ),
+        ("julia", "".join(f"f{n}(a::Dict{{K,V}}) where {{K,V}} = g(a, K, V)\n" for n in range(75))),
+    ],
+)
+def test_dense_code_is_parsed(language: str, text: str) -> None:
+    tally = Tally()
+    assert code_pieces(text, language, "a", tally=tally)
+    assert tally.counts == {}
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_SECONDS", -1.0), ("_MEGABYTES", -1e9)])
+def test_time_and_memory_are_the_last_resort(limit: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, limit, value)
+    mined, tally = Tally(), Tally()
+    assert code_pieces("def f():\n    x = 1\n" * 200, "python", "a.py", tally=mined)
+    assert mined.counts == {}
+    assert code_pieces("int f(void) { return 1; }\n" * 200, "c", "a.c", tally=tally)
+    assert tally.counts == {UNPARSABLE: 1}
 
 
 GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"

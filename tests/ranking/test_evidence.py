@@ -8,6 +8,7 @@ from adjoin.ranking.evidence import (
     Candidate,
     Definitions,
     PathWording,
+    are_near_copies,
     demoted_kind,
     name_evidence,
     phrase_evidence,
@@ -92,3 +93,17 @@ def test_place(query: str, value: float) -> None:
 def test_a_kind_that_the_query_asks_for_is_not_demoted() -> None:
     assert demoted_kind(read_query("retry an upload"), "tests/upload.py", "python") == "test"
     assert demoted_kind(read_query("how is retry tested"), "tests/upload.py", "python") == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a b c d e f g h i", "a b c d e f g h j", True),
+        ("a b c d e", "a b c d f", False),
+        ("a b c", "a b c d e f g", False),
+        ("", "", True),
+        ("", "a", False),
+    ],
+)
+def test_near_copies(one: str, other: str, expected: bool) -> None:
+    assert are_near_copies(frozenset(one.split()), frozenset(other.split())) is expected

@@ -74,6 +74,12 @@ def test_neighbours_are_joined_and_give_initials() -> None:
     assert set(query.path_words) >= {"event", "urlencoded", "sse"}
 
 
+def test_two_letters_are_initials_of_capitalised_words_only() -> None:
+    assert "ci" not in read_query("build a container image for a release").initials
+    assert "ci" not in read_query("Container image of a release").initials
+    assert "th" in read_query("how Template Haskell derives instances").initials
+
+
 def test_a_quotation_is_a_phrase_and_else_the_whole_query() -> None:
     assert read_query('where is "No Such  Host" raised').phrases == ("no such host",)
     assert read_query("No such  host here").phrases == ("no such host here",)

@@ -62,6 +62,18 @@ def test_a_copy_of_a_text_has_half_its_price() -> None:
     assert hits[2].evidence["repeated"] == 0.5
 
 
+def test_a_near_copy_of_a_hit_has_half_its_price() -> None:
+    manual = "how to sort, group and count the values of an array"
+    pieces = [
+        piece(1, "v1/manual.py", 0.6, text=f"{manual} in 1"),
+        piece(2, "v2/manual.py", 0.5, text=f"{manual} in 2"),
+        piece(3, "c.py", 0.4, text="how to sort and count other things: files, say, and folders"),
+    ]
+    hits = rank(QUERY, pieces, 10)
+    assert order(hits) == [1, 3, 2]
+    assert [hit.evidence.get("repeated") for hit in hits] == [None, None, 0.5]
+
+
 def test_tests_come_last_unless_they_are_asked_for() -> None:
     pieces = [piece(1, "tests/a.py", 0.5), piece(2, "b.py", 0.4)]
     assert order(rank(QUERY, pieces, 10)) == [2, 1]
@@ -72,6 +84,14 @@ def test_the_definition_of_a_symbol_comes_first() -> None:
     pieces = [piece(1, "a.py", 0.9, 0.9), piece(2, "b.py", 0.2, 0.1, symbols=("retry_upload",))]
     assert order(rank(read_query("retry_upload"), pieces, 10)) == [2, 1]
     assert order(rank(read_query("retryUpload"), pieces, 10)) == [2, 1]
+
+
+def test_a_definition_comes_before_its_prototype() -> None:
+    pieces = [
+        piece(1, "upload.h", 0.6, 0.9, kind="declaration", symbols=("retry_upload",)),
+        piece(2, "upload.c", 0.5, 0.5, symbols=("retry_upload",)),
+    ]
+    assert order(rank(read_query("retry_upload"), pieces, 10)) == [2, 1]
 
 
 def test_the_place_of_a_path_comes_first() -> None:
@@ -118,6 +138,17 @@ def test_scores_do_not_depend_on_the_other_files() -> None:
     alone = rank(QUERY, [piece(1, "a.py", 0.5, 0.2)], 10)[0]
     among = rank(QUERY, [piece(1, "a.py", 0.5, 0.2), piece(2, "sessions.py", 0.9, 0.9)], 10)[1]
     assert alone.score == among.score
+
+
+def test_the_next_best_pieces_of_a_file_are_named() -> None:
+    pieces = [piece(number, "a.py", 0.9 - number / 100, 0.9) for number in range(6)]
+    hits = rank(QUERY, [*pieces[::-1], piece(8, "a.py", 0.1, 0.1), piece(9, "b.py", 0.9, 0.9)], 20)
+    by_id = {hit.candidate.id: hit for hit in hits}
+    assert [one.id for one in by_id[0].also] == [1, 2, 3]
+    assert by_id[1].also == by_id[9].also == ()
+    (first, *_) = rank(QUERY, [piece(1, "a.py", 0.9, 0.9), piece(2, "a.py", 0.2, 0.2)], 20)
+    assert first.also == ()
+    assert rank(read_query("?!"), [piece(1, "a.py", -0.5), piece(2, "a.py", -0.5)], 1)[0].also == ()
 
 
 def test_negative_cosines_and_empty_queries_rank() -> None:

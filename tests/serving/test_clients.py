@@ -41,11 +41,13 @@ def test_json(client: str, keys: list[str]) -> None:
 
 def test_the_others() -> None:
     by_title = sections()
-    opencode = json.loads(by_title["opencode: opencode.json"])["mcp"]["adjoin"]
-    assert (opencode["type"], opencode["command"]) == ("local", COMMAND)
+    second = json.loads(by_title["opencode 2: opencode.json"])["mcp"]["servers"]["adjoin"]
+    first = json.loads(by_title["opencode 1: opencode.json"])["mcp"]["adjoin"]
+    assert second == {"type": "local", "command": COMMAND}
+    assert first == {**second, "enabled": True}
     codex = tomllib.loads(by_title["Codex: ~/.codex/config.toml"])["mcp_servers"]["adjoin"]
     assert [codex["command"], *codex["args"]] == COMMAND
-    for title in ("Claude Code, in a shell", "Codex, in a shell"):
+    for title in ("Claude Code, in a shell", "Codex, in a shell", "opencode 2, in a shell"):
         words = shlex.split(by_title[title])
         assert words[1:5] == ["mcp", "add", "adjoin", "--"]
         assert words[5:] == COMMAND

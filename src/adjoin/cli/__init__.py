@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grep's: 0 if something was found, 1 if not, 2 for an error. Wrong usage raises SystemExit with status 2.
     """
     logging.basicConfig(format="adjoin: %(message)s", level=logging.WARNING)
+    if sys.stdout is None:  # closed, as by `>&-`: what is written goes nowhere, the exit status still tells
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows an escape in their place
         sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _forget_output()
         file = f": {error.filename}" if error.filename else ""
         return _fail(
-            f"{error.strerror or error}{file}; files are written atomically: fix this and run again", failure
+            f"{error.strerror or error}{file}; nothing was left half written: mend this and run again", failure
         )
     except MemoryError:
         return _fail("out of memory: give a smaller --batch, --token-budget or --dimension", failure)

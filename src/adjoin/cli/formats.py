@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from adjoin.cli.hits import best_line
+from adjoin.cli.lines import best_line, read_asked
 from adjoin.cli.terminal import one_line, safe
 from adjoin.index.folders.repositories import Found
-from adjoin.ranking.lexical import terms
+from adjoin.index.naming import short_name
 
 
 def as_json(found: Found) -> dict[str, Any]:
@@ -24,10 +24,14 @@ def as_json(found: Found) -> dict[str, Any]:
         "last_line": hit.last_line,
         "language": hit.language,
         "kind": hit.kind,
-        "name": hit.name,
+        "name": short_name(hit.name),
         "score": hit.score,
         "weak": hit.weak,
         "evidence": dict(hit.evidence),
+        "also": [
+            {"first_line": one.first_line, "last_line": one.last_line, "name": short_name(one.name)}
+            for one in hit.also
+        ],
         "text": hit.text,
     }
 
@@ -41,9 +45,10 @@ def vimgrep_text(hits: Sequence[Found], query: str) -> str:
     """One line a result: `path:line:column:text`, as ripgrep's --vimgrep writes it.
 
     The line is the one that defines the piece, or the one with most words of the query if the piece has no name.
+    Of several definitions, it is that of a name in the query, or else of the one with most of its words.
     The column is that of its first character that is no blank, counted from 1 in bytes. Weak results are left out.
     """
-    asked = frozenset(terms(query))
+    asked = read_asked(query)
     lines = []
     for found in hits:
         if not found.hit.weak:
@@ -65,5 +70,10 @@ def files_text(hits: Sequence[Found], limit: int, *, null: bool = False) -> str:
         null: end each name with a zero byte and leave it as it is. Otherwise it ends with a line end, and control
             characters in it are replaced.
     """
-    files = list(dict.fromkeys(found.file for found in hits if not found.hit.weak))[:limit]
+    files = distinct_files([found for found in hits if not found.hit.weak])[:limit]
     return "".join(f"{file}\0" if null else f"{one_line(file)}\n" for file in files)
+
+
+def distinct_files(hits: Sequence[Found]) -> list[str]:
+    """The files of the results, each once, best first."""
+    return list(dict.fromkeys(found.file for found in hits))

@@ -13,13 +13,13 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from adjoin.cli.lines import Asked, chosen_lines, read_asked
 from adjoin.cli.terminal import DIM, MATCH, NAME, PATH, WARNING, cells, cut, one_line, painted, safe
 from adjoin.index.folders.repositories import Found
+from adjoin.index.naming import also_line, short_name
 from adjoin.index.search import Hit
 from adjoin.ranking.lexical import terms
 
-MOST_LINES = 8  # lines of a piece without -C: five results fit on a screen
-FEWEST_LINES = 4  # with fewer matching lines than this, the lines below the definition are shown too
 LONGEST_LINE = 600  # characters of a line on a terminal; minified code has lines of megabytes
 NOTHING = "Nothing found."
 NO_GOOD_ANSWER = "No good answer; the nearest are:"
@@ -33,7 +33,8 @@ class Layout:
     Attributes:
         colour: whether to send escape codes.
         width: columns of the terminal; None to leave lines whole.
-        context: lines around each matching line, as by -C; None for the usual choice of lines.
+        context: lines around each matching line, as by -C, beyond the piece too; None for the usual choice of
+            lines.
         explain: whether to show the evidence of each hit.
     """
 
@@ -61,7 +62,7 @@ def write_hits(hits: Sequence[Found], query: str, layout: Layout, write: Callabl
     """
     if not hits:
         write(f"{NOTHING}\n")
-    asked = frozenset(terms(query))
+    asked = read_asked(query)
     weak = False
     for number, found in enumerate(sorted(hits, key=lambda found: found.hit.weak)):
         if number:
@@ -73,31 +74,46 @@ def write_hits(hits: Sequence[Found], query: str, layout: Layout, write: Callabl
             write(f"{line}\n")
 
 
-def _shown(found: Found, asked: frozenset[str], layout: Layout) -> Iterator[str]:
+def _shown(found: Found, asked: Asked, layout: Layout) -> Iterator[str]:
     yield _heading(found, layout)
+    dim = DIM if layout.colour else ""
     if layout.explain:
-        yield "  " + painted(evidence_line(found.hit), DIM if layout.colour else "")
-    hit = found.hit
+        yield "  " + painted(evidence_line(found.hit), dim)
+    yield from _lines(found, asked, layout)
+    if also := one_line(also_line(found.hit.also)):
+        yield "  " + painted(cut(also, max(layout.width - 2, 8)) if layout.width is not None else also, dim)
+
+
+def _lines(found: Found, asked: Asked, layout: Layout) -> Iterator[str]:
+    """The chosen lines of a piece, with their numbers, and the file's lines around it if -C asks for them."""
+    hit, context = found.hit, layout.context
     lines = hit.text.split("\n")
     numbered = len(lines) == hit.last_line - hit.first_line + 1
-    width = len(str(hit.last_line)) if numbered else 0
-    coloured = _coloured(hit, lines) if layout.colour else {}
-    previous = -1
-    for place in chosen_lines(hit, asked, layout.context):
-        if place > previous + 1 and previous >= 0:
-            yield painted(f"  {'...':>{max(width, 3)}}", DIM if layout.colour else "")
+    above = below = 0
+    if context and numbered:
+        from adjoin.index.folders.context import lines_around  # reads encodings, which no other search needs
+
+        before, after = lines_around(found, context)
+        lines, above, below = [*before, *lines, *after], len(before), len(after)
+    width = len(str(hit.last_line + below)) if numbered else 0
+    coloured = _coloured(hit.language, lines) if layout.colour else {}
+    dim = DIM if layout.colour else ""
+    previous = None
+    for place in chosen_lines(hit, asked, context, above=above, below=below):
+        if previous is not None and place > previous + 1:
+            yield painted(f"  {'...':>{max(width, 3)}}", dim)
         previous = place
         label = f"{hit.first_line + place:>{max(width, 3)}}" if numbered else " " * max(width, 1)
-        yield f"  {painted(label, DIM if layout.colour else '')}  " + _line(
-            lines[place], coloured.get(place), asked, layout, len(label) + 4
+        yield f"  {painted(label, dim)}  " + _line(
+            lines[above + place], coloured.get(above + place), asked, layout, len(label) + 4
         )
 
 
 def _heading(found: Found, layout: Layout) -> str:
     hit = found.hit
     place = f"{one_line(found.file)}:{hit.first_line}-{hit.last_line}"
-    name, score = one_line(hit.name), f"{hit.score:.4f}"
-    if layout.width is not None:  # a piece of several definitions has a long name
+    name, score = one_line(short_name(hit.name)), f"{hit.score:.4f}"
+    if layout.width is not None:
         name = cut(name, max(layout.width - cells(place) - len(score) - 4, 16))
     parts = [(place, PATH), (name, NAME), (score, DIM)]
     return "  ".join(painted(text, style if layout.colour else "") for text, style in parts if text)
@@ -108,96 +124,7 @@ def evidence_line(hit: Hit) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in hit.evidence.items()) or "no evidence is kept"
 
 
-def header_of(hit: Hit, asked: frozenset[str] = frozenset()) -> int:
-    """The line that defines what a piece is.
-
-    It is the first line that names it. A piece of several small definitions has the names of all: then it is the
-    line of the one with most words of the query. Without a name it is the first line that is not empty.
-
-    Args:
-        hit: the result.
-        asked: the terms of the query.
-
-    Returns:
-        The number of the line within the piece, counted from 0.
-    """
-    lines = hit.text.split("\n")
-    headers = sorted({place for name in hit.name.split(",") if (place := _line_naming(name, lines)) is not None})
-    if not headers:
-        return next((place for place, line in enumerate(lines) if line.strip()), 0)
-    parts = zip(headers, [*headers[1:], len(lines)], strict=True)
-    shared = [
-        (len(asked.intersection(terms("\n".join(lines[start:end])))), len(asked.intersection(terms(lines[start]))))
-        for start, end in parts
-    ]
-    return headers[shared.index(max(shared))]
-
-
-def _line_naming(name: str, lines: Sequence[str]) -> int | None:
-    """The first line that is no comment and holds the last word of a name, such as "retry" of "Uploader.retry"."""
-    words = [word.group() for word in _words(name)]
-    if not words:
-        return None
-    named = re.compile(rf"(?<!\w){re.escape(words[-1])}(?!\w)").search
-    return next(
-        (place for place, line in enumerate(lines) if named(line) and not line.lstrip().startswith(_COMMENTS)),
-        None,
-    )
-
-
-_COMMENTS = ("#", "//", "/*", "*", "--", ";", "%", "@", '"""', "'''")
-
-
-def chosen_lines(hit: Hit, asked: frozenset[str], context: int | None = None) -> list[int]:
-    """The lines of a piece that are shown, counted from 0 within the piece, in order.
-
-    They are the line that defines it and the lines with most words of the query, at least half as many as the best
-    line has. If those are few, the lines below the definition follow.
-
-    Args:
-        hit: the result.
-        asked: the terms of the query (`ranking.lexical.terms`).
-        context: lines to show around each of them; None to fill up to `FEWEST_LINES` instead.
-    """
-    lines = hit.text.split("\n")
-    header = header_of(hit, asked)
-    shared = [len(asked.intersection(terms(line))) for line in lines]
-    enough = max(1, -(-max(shared) // 2))  # half as many words as the best line has
-    matching = sorted(
-        (place for place in range(len(lines)) if shared[place] >= enough), key=lambda one: -shared[one]
-    )
-    chosen = {header, *matching[: MOST_LINES - 1]}
-    if context is not None:
-        around = (range(place - context, place + context + 1) for place in chosen)
-        return _without_small_gaps({place for places in around for place in places if 0 <= place < len(lines)})
-    below = iter(range(header + 1, len(lines)))
-    while len(chosen) < FEWEST_LINES and (place := next(below, None)) is not None:
-        if lines[place].strip():
-            chosen.add(place)
-    return _without_small_gaps(chosen)
-
-
-def _without_small_gaps(chosen: set[int]) -> list[int]:
-    """The lines in order. A line between two chosen ones is shown, as the mark of a gap would take a line too."""
-    return sorted(chosen | {place + 1 for place in chosen if place + 2 in chosen})
-
-
-def best_line(hit: Hit, asked: frozenset[str]) -> int:
-    """The one line of a piece for a list of places: its definition's, or else that with most words of the query.
-
-    Returns:
-        The number of the line within the piece, counted from 0.
-    """
-    if hit.name:
-        return header_of(hit, asked)
-    lines = hit.text.split("\n")
-    shared = [len(asked.intersection(terms(line))) for line in lines]
-    return shared.index(max(shared)) if any(shared) else header_of(hit, asked)
-
-
-def _line(
-    line: str, coloured: "list[tuple[str, str]] | None", asked: frozenset[str], layout: Layout, indent: int
-) -> str:
+def _line(line: str, coloured: "list[tuple[str, str]] | None", asked: Asked, layout: Layout, indent: int) -> str:
     """One line of code, cut to the terminal, its parts in their colours and the words of the query emphasised."""
     text = safe(line.rstrip()).expandtabs(4)
     if layout.width is not None:
@@ -206,7 +133,7 @@ def _line(
         return text
     styles = _styles(text, coloured)
     for word in _words(text):
-        if asked.intersection(terms(word.group())):
+        if asked.terms.intersection(terms(word.group())):
             styles[word.start() : word.end()] = [MATCH] * (word.end() - word.start())
     return _joined(text, styles)
 
@@ -231,15 +158,15 @@ def _joined(text: str, styles: list[str]) -> str:
 LONGEST_COLOURED = 20_000  # characters of a piece; a longer one is shown in one colour
 
 
-def _coloured(hit: Hit, lines: Sequence[str]) -> dict[int, list[tuple[str, str]]]:
-    """Line within the piece → its parts as (style, text), tabs expanded; empty without a lexer for it."""
-    if len(hit.text) > LONGEST_COLOURED:
+def _coloured(language: str, lines: Sequence[str]) -> dict[int, list[tuple[str, str]]]:
+    """Number of a line → its parts as (style, text), tabs expanded; empty without a lexer for the language."""
+    if sum(map(len, lines)) + len(lines) > LONGEST_COLOURED + 1:
         return {}
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
     try:
-        lexer = get_lexer_by_name(hit.language, stripnl=False, ensurenl=False)
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return {}
     text = "\n".join(safe(line.rstrip()).expandtabs(4) for line in lines)

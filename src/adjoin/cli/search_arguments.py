@@ -87,7 +87,11 @@ def _add_output(verb: argparse.ArgumentParser) -> None:
         "-0", "--null", action="store_true", help="with -l, end each name with a zero byte, for xargs -0"
     )
     group.add_argument(
-        "-C", "--context", type=count, metavar="N", help="show N lines around each line that has a word of QUERY"
+        "-C",
+        "--context",
+        type=count,
+        metavar="N",
+        help="show N lines around each line that has a word of QUERY, and those of the file around the result",
     )
     group.add_argument("--explain", action="store_true", help="show the evidence for each result")
     group.add_argument(
@@ -173,7 +177,7 @@ def status(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verb.add_argument("--index", type=path, metavar="FOLDER", help="the index (default: that of PATH)")
     _add_store(verb)
     verb.add_argument("--files", action="store_true", help="list the indexed files")
-    verb.add_argument("--skipped", action="store_true", help="list what is not indexed, and why")
+    verb.add_argument("--skipped", action="store_true", help="list what is not indexed, or only in part, and why")
     verb.add_argument("--json", action="store_true", help="print JSON; docs/search.md lists its keys")
 
 

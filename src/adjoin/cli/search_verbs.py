@@ -137,7 +137,9 @@ def _write(options: argparse.Namespace, query: str, hits: "Sequence[Found]") -> 
         else:
             sys.stdout.write(formats.vimgrep_text(hits, query))
         if hits and all(found.hit.weak for found in hits):
-            sys.stderr.write(f"adjoin: no good answer; {len(hits)} weak results are not listed, --json has them\n")
+            number = min(len(formats.distinct_files(hits) if options.form == "files" else hits), options.limit)
+            results = "1 weak result is" if number == 1 else f"{number} weak results are"
+            sys.stderr.write(f"adjoin: no good answer; {results} not listed, --json has them\n")
 
 
 def index(options: argparse.Namespace) -> int | None:
@@ -264,7 +266,7 @@ def status(options: argparse.Namespace) -> None:
     if options.files:
         sys.stdout.write("".join(f"{one_line(record.path)}\n" for record in found.indexed()))
     if options.skipped:
-        sys.stdout.write("".join(f"{one_line(one.origin)}: {one.reason}\n" for one in found.skipped))
+        sys.stdout.write("".join(one_line(f"{one.origin}: {one.described()}") + "\n" for one in found.skipped))
     if not options.files and not options.skipped:
         sys.stdout.write("".join(f"{one_line(line)}\n" for line in found.lines()))
 

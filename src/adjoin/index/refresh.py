@@ -15,6 +15,7 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
+from adjoin.index.omissions import count, omissions, written
 from adjoin.index.sources import Listing, TreeFile, content_of, list_files, pieces_in
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.pieces import Piece, encoded_text
@@ -38,7 +39,7 @@ class RefreshReport:
         pieces: number of pieces that were embedded.
         total: number of pieces in the index now.
         new_model: whether another model had made the index, so that everything was embedded again.
-        skipped: counts of skipped files with reasons.
+        skipped: counts of files that were skipped or read in part, by reason: each once for each reason.
         description: what the index holds now.
     """
 
@@ -208,10 +209,10 @@ class _Refresh:
             return
         skipped = Tally()
         pieces = list(pieces_in(file, skipped))
-        self.report.skipped.merge(skipped)
-        reason = ", ".join(skipped.counts) or ("" if pieces else "nothing to find in it")
         if not pieces and not skipped.counts:
-            self.report.skipped.add(reason, file.origin)
+            skipped.add("nothing to find in it", file.origin)
+        reason = written(skipped, file.origin)
+        count(omissions(file.origin, reason, len(pieces)), self.report.skipped)
         self._count(record, len(pieces))
         self.kept[file.origin] = len(pieces)
         new = FileRecord(file.origin, file.size, trusted, file.inode, content, len(pieces), reason)
@@ -221,10 +222,8 @@ class _Refresh:
 
     def _keep(self, record: FileRecord) -> None:
         self.kept[record.path] = record.pieces
-        if record.pieces:
-            self.report.unchanged += 1
-        if record.reason:
-            self.report.skipped.add(record.reason, record.path)
+        self.report.unchanged += record.pieces > 0
+        count(omissions(record.path, record.reason, record.pieces), self.report.skipped)
 
     def _count(self, record: FileRecord | None, pieces: int) -> None:
         had_pieces = record is not None and record.pieces > 0

@@ -5,21 +5,38 @@ the best of both, the definitions of what the query names and the files whose pa
 ranking decide.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
-from adjoin.ranking.query import read_query
+from adjoin.ranking.evidence import Candidate, names_file
+from adjoin.ranking.query import Query, read_query
 from adjoin.ranking.score import Ranked, rank
 
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
 DEFINITIONS = 100
+FILES_AT_LINE = 20  # files of one name in which the line of a query is looked up
+RESERVE = 3  # times the limit are ranked, so that other files can take the places of further pieces
+
+
+class Place(NamedTuple):
+    """A piece that is named under a hit of its file.
+
+    Attributes:
+        first_line: its first line, counted from 1.
+        last_line: its last line, inclusive.
+        name: its name; may be empty.
+    """
+
+    first_line: int
+    last_line: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,7 @@ class Hit:
         text: the text of the piece.
         weak: whether it is below the floor under which nothing answers the query.
         evidence: what the score is made of, by name.
+        also: further good pieces of the file that are no hits, best first, at most three.
     """
 
     path: str
@@ -50,6 +68,7 @@ class Hit:
     text: str
     weak: bool = False
     evidence: Mapping[str, float] = field(default_factory=dict)
+    also: tuple[Place, ...] = ()
 
 
 def search_snapshot(
@@ -82,12 +101,53 @@ def search_snapshot(
         snapshot.at_paths(read.path_words, where, number, vector_D),
     ]
     candidates = snapshot.candidates(_distinct(found), vector_D, read.terms)
-    return [_hit(ranked) for ranked in rank(read, candidates, limit, dense_weight=dense_weight)]
+    if at_line := _at_line(snapshot, read, candidates, where):
+        candidates += snapshot.candidates(at_line, vector_D, read.terms)
+    chosen = spread_over_files(rank(read, candidates, RESERVE * limit, dense_weight=dense_weight), limit)
+    shown = {ranked.candidate.id for ranked in chosen}
+    return [_hit(ranked, shown) for ranked in chosen]
+
+
+def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
+    """The hits to show, best first: a piece that can be named under a better one gives its place to another.
+
+    It keeps the place if only weak hits would take it.
+
+    Args:
+        ranked: more hits than are shown, best first.
+        limit: the largest number to show.
+    """
+    named: set[int] = set()
+    first, folded, others = [], [], []
+    for number, one in enumerate(ranked):
+        if one.candidate.id in named:
+            (folded if number < limit else []).append(number)
+        elif number < limit:
+            first.append(number)
+        elif not one.weak:
+            others.append(number)
+        named.update(piece.id for piece in one.also)
+    places = min(limit, len(ranked)) - len(first)
+    return [ranked[number] for number in sorted([*first, *[*others, *folded][:places]])]
 
 
 def _distinct(found: list[Ids]) -> Ids:
     """All ids, each once, in ascending order. `np.unique` would import masked arrays, 0.04 CPU-seconds."""
     return np.array(sorted(set(np.concatenate(found).tolist())), np.int64)
+
+
+def _at_line(snapshot: Snapshot, query: Query, candidates: Sequence[Candidate], where: Filter) -> list[int]:
+    """The pieces at the line that a path names, as ids, without those that are candidates.
+
+    A long file has more pieces than are candidates for its path.
+    """
+    if not query.line:
+        return []
+    paths = dict.fromkeys(one.path for one in candidates if names_file(query, one.path))
+    known = {one.id for one in candidates}
+    found = {snapshot.at_line(path, query.line) for path in list(paths)[:FILES_AT_LINE]} - known
+    ids = sorted(number for number in found if number is not None)
+    return [one.id for one in snapshot.pieces(ids) if not where.languages or one.language in where.languages]
 
 
 def similar_in(
@@ -161,8 +221,9 @@ def _single(snapshot: Snapshot, ids_K: Ids, scores_K: Scores, name: str) -> list
     ]
 
 
-def _hit(ranked: Ranked) -> Hit:
+def _hit(ranked: Ranked, shown: set[int]) -> Hit:
     piece = ranked.candidate
+    also = tuple(Place(one.first_line, one.last_line, one.name) for one in ranked.also if one.id not in shown)
     return Hit(
         piece.path,
         piece.first_line,
@@ -174,4 +235,5 @@ def _hit(ranked: Ranked) -> Hit:
         piece.text,
         ranked.weak,
         ranked.evidence,
+        also,
     )

@@ -23,7 +23,7 @@ class IndexStatus:
         description: root, model and version.
         pieces: number of pieces.
         languages: their languages, sorted.
-        files: all files that were read, by path, with the reason of those without pieces.
+        files: all files that were read, by path, with the reasons for what of them is in no piece.
     """
 
     description: IndexDescription

@@ -62,7 +62,8 @@ class FileRecord:
         inode: the inode.
         content: a hash of the bytes.
         pieces: number of pieces.
-        reason: why it holds no piece, or what of it is in none; empty if there is nothing to say.
+        reason: why it holds no piece, or what of it is in none, as `index.omissions` writes it; empty if all of it
+            is in pieces.
     """
 
     path: str
@@ -119,7 +120,7 @@ class IndexedFile:
 
     Attributes:
         record: the file.
-        pieces: N pieces, in the file's order.
+        pieces: N pieces, in the file's order; none if the record gives a reason.
         codes_ND: int8, shape (N, D): a vector is `codes · scale`.
         scales_N: float32, shape (N,).
     """

@@ -15,6 +15,9 @@ from adjoin.ranking.query import PATH, Name, Query
 OTHER_SPELLING = 0.5  # `retry_upload` asked for, `retryUpload` defined
 SAME_MODULE = 0.75  # `json.dumps` asked for, `dumps` defined in json.py or below json/
 OTHER_QUALIFIER = 0.5  # `Command.execute` asked for, an `execute` elsewhere defined
+DECLARED = "declaration"  # `Piece.kind` of a prototype
+PROTOTYPE = 0.5  # declared and not defined
+NEAR_COPY = 0.7  # of the words of two texts are in both; the versions of a manual have more
 _separators = re.compile(r"[^\w$]+").split  # of a qualified name, or of several
 
 
@@ -96,7 +99,7 @@ class Definitions:
                 self._joined.setdefault(joined(name.text), name)
 
     def evidence(self, candidate: Candidate) -> float:
-        """1 if the piece defines a name of the query; less for another spelling or another qualifier, else 0."""
+        """1 if the piece defines a name of the query; less for another spelling or qualifier, or a prototype."""
         best = 0.0
         for symbol in candidate.symbols:
             name = self._exact.get(symbol)
@@ -109,7 +112,7 @@ class Definitions:
             if name.qualifier:
                 share *= _within(candidate, name.qualifier)
             best = max(best, name.strength * share)
-        return best
+        return best * PROTOTYPE if candidate.kind == DECLARED else best
 
 
 def _within(candidate: Candidate, qualifier: str) -> float:
@@ -168,16 +171,29 @@ def _plain_words(text: str) -> str:
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 
 
+def names_file(query: Query, path: str) -> bool:
+    """Whether a path that is a query names this file: wholly, or from one of its folders on."""
+    return query.kind == PATH and f"/{path.lower()}".endswith(f"/{query.path.lower()}")
+
+
 def place_evidence(query: Query, candidate: Candidate) -> float:
     """For a path as the query: 1 at the place it names, less elsewhere in the file, 0 in other files."""
     if query.kind != PATH:
         return 0.0
-    path, wanted = candidate.path.lower(), query.path.lower()
-    if path != wanted and not path.endswith("/" + wanted):
-        return 0.5 if "/" + wanted.strip("/") + "/" in "/" + path else 0.0
+    if not names_file(query, candidate.path):
+        return 0.5 if f"/{query.path.lower().strip('/')}/" in "/" + candidate.path.lower() else 0.0
     if not query.line or candidate.first_line <= query.line <= candidate.last_line:
         return 1.0
     return 0.75
+
+
+def are_near_copies(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two texts, given by their distinct words, have at least `NEAR_COPY` of all their words in common."""
+    few, many = sorted((len(one), len(other)))
+    if few < NEAR_COPY * many:
+        return False
+    shared = len(one & other)
+    return shared >= NEAR_COPY * (few + many - shared)
 
 
 def demoted_kind(query: Query, path: str, language: str) -> str:

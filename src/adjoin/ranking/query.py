@@ -82,8 +82,9 @@ class Query:
         names: the names of code in it.
         words: stemmed words that a path or a name may have, in order, each once.
         pairs: neighbouring words written together, such as "urlencoded" for "URL-encoded".
-        initials: the first letters of two to five neighbouring words, such as "sse" for "server-sent events"; only
-            for queries of the kind `WORDS`. The letters of a name would find files by chance.
+        initials: the first letters of three to five neighbouring words, such as "sse" for "server-sent events", or
+            of two capitalised ones; only for queries of the kind `WORDS`. The letters of a name would find files
+            by chance.
         phrases: quotations, and the whole query if it has several words: lower-cased, white space collapsed.
         runs: all runs of three words of the query. An error message has them word for word, except for its values.
         path: the path that a `PATH` query names; empty for others.
@@ -134,7 +135,7 @@ def read_query(text: str) -> Query:
         names=names,
         words=stems,
         pairs=frozenset(one + two for one, two in pairwise(parts)),
-        initials=_initials(parts) if kind == WORDS else frozenset(),
+        initials=_initials(parts, text) if kind == WORDS else frozenset(),
         phrases=_phrases(text),
         runs=_runs(text),
         path=path,
@@ -206,13 +207,14 @@ def _content_parts(text: str) -> list[str]:
     return [part for part in parts if part not in unsaid] or parts
 
 
-def _initials(parts: list[str]) -> frozenset[str]:
-    """The first letters of two to five neighbouring words."""
-    return frozenset(
-        "".join(part[0] for part in parts[start : start + length])
-        for length in range(2, 6)
-        for start in range(len(parts) - length + 1)
-    )
+def _initials(parts: list[str], text: str) -> frozenset[str]:
+    """The first letters of three to five neighbouring words, or of two that the text writes with capitals.
+
+    Two letters name a file by chance: "container image" is not about ci.yml, "Template Haskell" is about TH.hs.
+    """
+    capitals = {word.lower() for word in re.findall(r"\w+", text) if word[:1].isupper()}
+    runs = (parts[start : start + length] for length in range(2, 6) for start in range(len(parts) - length + 1))
+    return frozenset("".join(part[0] for part in run) for run in runs if len(run) > 2 or capitals.issuperset(run))
 
 
 def _phrases(text: str) -> tuple[str, ...]:

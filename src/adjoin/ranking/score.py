@@ -3,8 +3,8 @@
     piece   match  = dense · meaning + (1 - dense) · words
             points = match + the weighted evidence of definition, name, phrase and place
     file    score  = kind · (Σ coherence^i · points of its i-th best piece + the weighted evidence of its path)
-    hit     the file's best piece has the file's score; each further piece, and each copy of a text that is already
-            there, half of what it would have
+    hit     the file's best piece has the file's score; each further piece, and each near copy of a text that is
+            already there, half of what it would have
 
 Every number is in `Weights`. They were chosen on 13 repositories by leaving repositories out, see docs/ranking.md;
 none depends on a repository or a language. Scores are comparable between queries and between indexes.
@@ -19,6 +19,7 @@ from adjoin.ranking.evidence import (
     Candidate,
     Definitions,
     PathWording,
+    are_near_copies,
     demoted_kind,
     name_evidence,
     phrase_evidence,
@@ -65,7 +66,7 @@ class Weights:
         exact: of a file's name that has no other words.
         folders: of the query's words in the folders.
         coherence: what the next best piece of a file adds, as a share of its points; the third adds the square.
-        repeated: the share of its score that a further piece of a file, or a copy of a text, keeps.
+        repeated: the share of its score that a further piece of a file, or a near copy of a hit, keeps.
         kinds: factor for each kind of file.
         floor: a hit whose file has less than this is weak, unless the query stands in its text word for word.
     """
@@ -89,6 +90,8 @@ WEIGHTS = Weights()
 OF_PIECE = ("meaning", "words", "definition", "name", "phrase", "place")  # names of the evidence for a piece
 WORDED = 30  # texts that are compared with the query's wording, which takes longer than all else
 COHERENT_PIECES = 6  # further ones would add less than 0.0001
+MOST_ALSO = 3  # further pieces that are named beside the best piece of a file
+ALSO_SHARE = 0.5  # of the points of the best piece, which a further one has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,15 @@ class Ranked:
         evidence: what the score is made of, by name: the weighted points of the piece and of its file, which add
             up for a file's best piece, then the factors "kind" and "repeated" if they are not 1.
         weak: whether so little speaks for it that it is probably no answer.
+        also: for the best piece of a file, its next best ones, at most `MOST_ALSO`. Each has at least `ALSO_SHARE`
+            of its points. They may be among the hits too.
     """
 
     candidate: Candidate
     score: float
     evidence: dict[str, float]
     weak: bool
+    also: tuple[Candidate, ...] = ()
 
 
 @dataclass(slots=True)
@@ -198,7 +204,7 @@ def _best_by_words(candidates: Sequence[Candidate]) -> frozenset[int]:
 
 
 def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) -> list[Ranked]:
-    """The best pieces of the best files. A copy of a text that is already a hit loses as a further piece does."""
+    """The best pieces of the best files. A near copy of a text that is a hit loses as a further piece does."""
     queue: list[tuple[float, str, int, int, _File, float]] = []
     for file in files:
         share = file.points * file.factor / max(file.pieces[0][0], 1e-9)
@@ -208,22 +214,29 @@ def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) ->
             queue.append((-score, one.path, one.first_line, place, file, repeated))
     heapq.heapify(queue)
     hits: list[Ranked] = []
-    texts: set[str] = set()
+    shown: list[frozenset[str]] = []  # the words of each hit
     while queue and len(hits) < limit:
         negative, path, line, place, file, repeated = heapq.heappop(queue)
         _, one, of_piece = file.pieces[place]
-        key = " ".join(one.text.split())
-        if key in texts and repeated == weights.repeated**place:
+        words = frozenset(one.text.split())
+        if repeated == weights.repeated**place and any(are_near_copies(words, other) for other in shown):
             repeated *= weights.repeated
             heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
             continue
-        texts.add(key)
+        shown.append(words)
         named = dict(zip(OF_PIECE, of_piece, strict=True)) | file.evidence
         parts = {name: value for name, value in named.items() if value}
         if file.factor != 1:
             parts["kind"] = file.factor
         if repeated != 1:
             parts["repeated"] = repeated
+        also = _also(file) if place == 0 else ()
         weak = file.points < weights.floor and not stands_in(query, one.text)
-        hits.append(Ranked(one, -negative, parts, weak))
+        hits.append(Ranked(one, -negative, parts, weak, also=also))
     return hits
+
+
+def _also(file: _File) -> tuple[Candidate, ...]:
+    """The next best pieces of a file."""
+    enough = max(ALSO_SHARE * file.pieces[0][0], 1e-9)
+    return tuple(one for points, one, _ in file.pieces[1 : 1 + MOST_ALSO] if points >= enough)

@@ -11,6 +11,7 @@ from math import ceil
 BYTES_PER_TOKEN = 3.0  # code has 3.2 to 4 UTF-8 bytes a token in the usual vocabularies: the estimate is high
 LONGEST_NAME = 100  # characters; a piece of many small definitions has the names of all
 FEWEST_TOKENS = 60  # of a piece: its heading and a few lines; below that a result is left out
+ALSO_SHARE = 4  # a line of further pieces may take this part of a result's tokens; it has about 30
 
 
 def estimated_tokens(text: str) -> int:
@@ -30,6 +31,7 @@ class Passage:
         language: the language, such as "python".
         text: the text of the piece.
         weak: whether it is below the ranking's floor.
+        also: a line that names further good pieces of the file; may be empty.
     """
 
     file: str
@@ -39,6 +41,7 @@ class Passage:
     language: str
     text: str
     weak: bool = False
+    also: str = ""
 
     def heading(self) -> str:
         """The place and the name, such as "src/net/up.py:98-131 Uploader.retry"."""
@@ -56,7 +59,8 @@ def answer(passages: Sequence[Passage], max_tokens: int) -> str:
             passages leave of theirs goes to the long ones.
 
     Returns:
-        Markdown: for each passage its heading and its code. A last line says how many were left out.
+        Markdown: for each passage its heading, its code, and the line of further pieces if there is room for it. A
+        last line says how many were left out.
     """
     if not passages:
         return "Nothing found."
@@ -97,6 +101,9 @@ def _written(passage: Passage, most: int | None = None) -> str:
     lines = passage.text.rstrip("\n").split("\n")
     fence = "`" * max(3, 1 + max((_run_of_ticks(line) for line in lines), default=0))
     shown = len(lines)
+    also = f"{passage.also}\n" if passage.also else ""
+    if most is not None and estimated_tokens(also) * ALSO_SHARE > most:
+        also = ""
     while True:
         left = (
             f"[{len(lines) - shown} more lines: {_rest(passage, shown, len(lines))}]\n"
@@ -104,7 +111,7 @@ def _written(passage: Passage, most: int | None = None) -> str:
             else ""
         )
         body = "\n".join(lines[:shown])
-        text = f"{passage.heading()}\n{fence}{passage.language}\n{body}\n{fence}\n{left}\n"
+        text = f"{passage.heading()}\n{fence}{passage.language}\n{body}\n{fence}\n{left}{also}\n"
         if most is None or estimated_tokens(text) <= most:
             return text
         if shown == 1:

@@ -37,6 +37,7 @@ def configurations(command: Sequence[str]) -> str:
     program, *arguments = command
     server = {"command": program, "args": arguments}
     common = {"mcpServers": {"adjoin": server}}
+    opencode = {"type": "local", "command": list(command)}
     sections = [
         ("Claude Code, in a shell", shlex.join(["claude", "mcp", "add", "adjoin", "--", *command])),
         ("Claude Code, for everybody: .mcp.json in the repository", _json(common)),
@@ -49,10 +50,9 @@ def configurations(command: Sequence[str]) -> str:
             _json({"servers": {"adjoin": {"type": "stdio", **server}}}),
         ),
         ("Zed: settings.json", _json({"context_servers": {"adjoin": {**server, "env": {}}}})),
-        (
-            "opencode: opencode.json",
-            _json({"mcp": {"adjoin": {"type": "local", "command": list(command), "enabled": True}}}),
-        ),
+        ("opencode 2, in a shell", shlex.join(["opencode", "mcp", "add", "adjoin", "--", *command])),
+        ("opencode 2: opencode.json", _json({"mcp": {"servers": {"adjoin": opencode}}})),
+        ("opencode 1: opencode.json", _json({"mcp": {"adjoin": {**opencode, "enabled": True}}})),
         ("Codex, in a shell", shlex.join(["codex", "mcp", "add", "adjoin", "--", *command])),
         (
             "Codex: ~/.codex/config.toml",

@@ -21,6 +21,7 @@ from pydantic import Field
 from adjoin import __version__
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.folders.repositories import Found
+from adjoin.index.naming import also_line, short_name
 from adjoin.index.postgres.address import StoreAddress
 from adjoin.serving.budget import FEWEST_TOKENS, Passage, answer
 from adjoin.serving.workspace import Progress, Workspace
@@ -30,8 +31,8 @@ DEFAULT_LIMIT = 8
 _INSTRUCTIONS = (
     "Search the code and documents of this repository by meaning and by words. Ask `search` before reading files "
     "or running grep when you look for where something is done, defined or described. Ask in plain words, or with "
-    "the name of a symbol, a path or an error message. Each result has path:first-last and its text. A result "
-    "marked (weak) probably does not answer the question."
+    'the name of a symbol, a path or an error message. Each result has path:first-last and its text; "also" '
+    "names further good places of the file. A result marked (weak) probably does not answer the question."
 )
 _ANNOTATIONS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 _Result = TypeVar("_Result")
@@ -140,4 +141,5 @@ def build_server(workspace: Workspace) -> "MCPServer[None]":
 def passage_of(found: Found) -> Passage:
     """A hit as a passage of an answer."""
     hit = found.hit
-    return Passage(found.file, hit.first_line, hit.last_line, hit.name, hit.language, hit.text, hit.weak)
+    name, also = short_name(hit.name), also_line(hit.also)
+    return Passage(found.file, hit.first_line, hit.last_line, name, hit.language, hit.text, hit.weak, also)

@@ -49,6 +49,8 @@ def one_line(match: str) -> Iterator[None]:
 
 
 def test_a_password(postgres: "Server", root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres.execute("REVOKE CREATE ON DATABASE postgres FROM locked")
+
     def address(password: str) -> StoreAddress:
         return StoreAddress.parse(postgres.url("locked", password=password, index="mine"))
 

@@ -15,7 +15,8 @@ from adjoin.index.sqlite.database import DATABASE, connect
 
 VIEW = """
 ALTER TABLE meta RENAME TO kept;
-CREATE VIEW meta AS WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) SELECT 'root' key, i value FROM n;
+CREATE VIEW meta AS WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n)
+  SELECT 'root' key, i value FROM n;
 """
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON files BEGIN DELETE FROM pieces; END;"
 COLUMN = "ALTER TABLE files ADD COLUMN more TEXT"

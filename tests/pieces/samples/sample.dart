@@ -49,3 +49,13 @@ extension Joins on Box {
 Box open(String owner) {
   return Box(owner);
 }
+
+class Shelf {
+  /// What it holds.
+  final int width, height;
+
+  /// Takes one.
+  Box take(int row);
+
+  const Shelf.wide() : width = 2;
+}

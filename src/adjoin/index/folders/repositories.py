@@ -172,7 +172,8 @@ class Repositories:
 
     def _refreshed(self, target: Target, searcher: Searcher | None) -> Searcher:
         """Make or refresh the index of a target, and open it."""
-        if searcher is None and has_index(target.folder):
+        # A database is asked once: by the attempt to open the index.
+        if searcher is None and (isinstance(target.folder, StoreAddress) or has_index(target.folder)):
             try:
                 searcher = Searcher(target.folder, None)
             except AdjoinError:

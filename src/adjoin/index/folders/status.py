@@ -1,5 +1,6 @@
 """What an index holds, what of its folder it does not hold and why, and what has changed since."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from adjoin.corpus.tool_folders import NEVER
-from adjoin.corpus.tree import Skipped, Tree, list_tree
+from adjoin.corpus.tree import Tree, list_tree
 from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.targets import Target
 from adjoin.index.locating import Location, index_folder, open_store
+from adjoin.index.omissions import Omission, omissions, written
 from adjoin.index.searcher import IndexStatus, Searcher
 from adjoin.index.sources import TreeFile, content_of, pieces_in
 from adjoin.index.store import FileRecord
@@ -39,7 +41,7 @@ class FolderStatus:
     added: list[str]
     changed: list[str]
     removed: list[str]
-    skipped: list[Skipped]
+    skipped: list[Omission]
 
     def indexed(self) -> list[FileRecord]:
         """The files that hold pieces, sorted by path."""
@@ -60,15 +62,19 @@ class FolderStatus:
             f"pieces: {self.index.pieces:,}",
             f"languages: {', '.join(self.index.languages)}",
             f"changed since: {since or 'nothing'}",
-            f"left out or cut: {reasons([one for one in self.skipped if one.reason not in _OF_COURSE]) or 'nothing'}",
+            f"left out: {reasons(self._omitted(in_part=False)) or 'nothing'}",
+            f"read in part: {reasons(self._omitted(in_part=True)) or 'nothing'}",
         ]
+
+    def _omitted(self, *, in_part: bool) -> list[Omission]:
+        return [one for one in self.skipped if one.in_part == in_part and one.reason not in _OF_COURSE]
 
     def as_json(self, *, files: bool = False, skipped: bool = False) -> dict[str, Any]:
         """The state as JSON values. docs/search.md describes the keys.
 
         Args:
             files: also list the indexed files.
-            skipped: also list what is left out, and why.
+            skipped: also list what is left out or read in part, and why.
         """
         made = self.index.description
         indexed = self.indexed()
@@ -88,21 +94,31 @@ class FolderStatus:
             "added": self.added,
             "changed": self.changed,
             "removed": self.removed,
-            "left_out": dict(Counter(one.reason for one in self.skipped)),
+            "left_out": dict(Counter(one.reason for one in self.skipped if not one.in_part)),
+            "in_part": dict(Counter(one.reason for one in self.skipped if one.in_part)),
         }
         if files:
             value["indexed_files"] = [
                 {"path": record.path, "bytes": record.size, "pieces": record.pieces} for record in indexed
             ]
         if skipped:
-            value["skipped_files"] = [{"path": one.origin, "reason": one.reason} for one in self.skipped]
+            value["skipped_files"] = [
+                {
+                    "path": one.origin,
+                    "reason": one.reason,
+                    "in_part": one.in_part,
+                    "number": one.number,
+                    "examples": list(one.examples),
+                }
+                for one in self.skipped
+            ]
         return value
 
 
 _OF_COURSE = frozenset(NEVER.values())  # .git and the index itself: listed, but no news
 
 
-def reasons(skipped: Sequence[Skipped]) -> str:
+def reasons(skipped: Sequence[Omission]) -> str:
     """Counts by reason in one line, most first, such as "12 ignored by .gitignore, 3 binary"; "" for nothing."""
     counts = Counter(one.reason for one in skipped)
     return ", ".join(
@@ -121,16 +137,23 @@ def status_of(target: Target) -> FolderStatus:
     tree = listed(target.root, target.folder, Choice.of(target.folder))
     there = {file.origin: file for file in tree.files}
     known = index.files
-    unread = [Skipped(record.path, record.reason) for record in known.values() if record.reason]
+    omitted = [Omission(one.origin, one.reason) for one in tree.skipped]
+    for record in known.values():
+        omitted += omissions(record.path, record.reason, record.pieces)
+    added = there.keys() - known.keys()
+    unread = {
+        path for path in added if not os.access(there[path].path, os.R_OK)
+    }  # a refresh keeps no record of them
+    omitted += [Omission(path, "no permission") for path in unread]
     return FolderStatus(
         root=target.root,
         folder=target.folder,
         index=index,
         index_bytes=open_store(target.folder).size(),
-        added=sorted(there.keys() - known.keys()),
+        added=sorted(added - unread),
         changed=sorted(path for path in there.keys() & known.keys() if _is_changed(there[path], known[path])),
         removed=sorted(known.keys() - there.keys()),
-        skipped=sorted([*tree.skipped, *unread], key=lambda one: one.origin),
+        skipped=sorted(omitted, key=lambda one: (one.origin, one.reason)),
     )
 
 
@@ -158,7 +181,9 @@ def dry_run(root: Path, folder: Location, choice: Choice) -> Iterator[tuple[str,
         tally = Tally()
         same = TreeFile(file.path, file.origin, file.size, file.mtime_ns, file.inode)
         pieces = sum(1 for _ in pieces_in(same, tally))
-        yield file.origin, pieces, ", ".join(tally.counts) or ("" if pieces else "nothing to find in it")
+        omitted = omissions(file.origin, written(tally, file.origin), pieces)
+        told = ", ".join(one.described() for one in omitted)
+        yield file.origin, pieces, told or ("" if pieces else "nothing to find in it")
     for skipped in tree.skipped:
         yield skipped.origin, 0, skipped.reason
 

@@ -104,7 +104,7 @@ def said_by(error: "psycopg.Error") -> str:
     lines = [line.strip(" \t-") for line in str(error).strip().splitlines()] or [type(error).__name__]
     attempts = [line for line in lines if line.startswith(("connection to server", "host:"))]
     line = attempts[-1] if attempts else lines[0]
-    return line.removeprefix("connection failed: ").strip()
+    return line.removeprefix("connection failed: ").removeprefix("connection is bad: ").strip()
 
 
 def _remedy_of(said: str) -> str:

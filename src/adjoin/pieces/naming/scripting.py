@@ -88,23 +88,30 @@ def groovy_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str]
 
 
 _DART = named_by(
-    ".name", "initialized_identifier_list initialized_identifier", "identifier", "function_signature .name",
-    "getter_signature .name",
-    "setter_signature .name", "operator_signature binary_operator", "factory_constructor_signature identifier",
-    "constructor_signature .name", "constant_constructor_signature identifier",
-    "redirecting_factory_constructor_signature identifier",
-    "static_final_declaration_list static_final_declaration identifier", "static_final_declaration identifier",
-    "initialized_identifier", "type_identifier",
+    ".name", "identifier", "function_signature .name", "getter_signature .name", "setter_signature .name",
+    "operator_signature binary_operator", "type_identifier",
 )  # fmt: skip
-_DART_SIGNATURES = re.compile(r"signature$")
+_DART_LISTS = ("initialized_identifier_list", "static_final_declaration_list")
+_DART_PARTS = frozenset({*_DART_LISTS, "function_signature", "getter_signature", "setter_signature"})
 
 
 def dart_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
-    """Read a definition of Dart: a declaration in a class is a function if it holds a signature."""
+    """Read a definition of Dart: a declaration in a class is one of functions, fields or a constructor."""
+    if node.type in _DART_PARTS and node.parent is not None and node.parent.type == "declaration":
+        return None  # the declaration is the definition
+    for part in node.named_children:
+        if part.type.endswith("constructor_signature"):  # of `Box.empty()`, the last name
+            kind = "declaration" if kind == "constant" else kind
+            names = [text_of(word, source) for word in part.named_children if word.type == "identifier"]
+            return (kind, names[-1]) if names else None
+    several = node if node.type in _DART_PARTS else child_of(node, *_DART_LISTS)
+    if several is not None and several.type in _DART_LISTS:
+        parts = [text_of(child_of(part, "identifier"), source) for part in several.named_children]
+        return kind, ", ".join(filter(None, parts))
     found = _DART(node, source, kind)
     if found is None:
         return None
-    if kind == "constant" and any(_DART_SIGNATURES.search(child.type) for child in node.named_children):
+    if kind == "constant" and any(part.type.endswith("signature") for part in node.named_children):
         kind = "declaration"
     return kind, re.split(r"[\s=(]", found[1])[0]
 
