@@ -118,7 +118,9 @@ def spread_over_files(ranked: Sequence[Ranked], limit: int) -> list[Ranked]:
         limit: the largest number to show.
     """
     named: set[int] = set()
-    first, folded, others = [], [], []
+    first: list[int] = []
+    folded: list[int] = []
+    others: list[int] = []
     for number, one in enumerate(ranked):
         if one.candidate.id in named:
             (folded if number < limit else []).append(number)
