@@ -104,6 +104,8 @@ def test_a_second_opening_takes_no_lock_from_the_first(root: Path) -> None:
         refresh(root, None, BagEncoder())
         with Searcher(root / ".adjoin", None):
             pass
-        script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE meta SET value = value')"
+        script = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE meta SET value = value')"
+        )
         subprocess.run([sys.executable, "-c", f"{script}; c.commit(); c.close()", str(database)], check=True)
         assert database.with_name(f"{DATABASE}-wal").exists()
