@@ -306,6 +306,18 @@ def test_a_closed_output_is_no_traceback(closed: str, repo: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_ctrl_c_within_a_function_that_c_calls(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr("adjoin.index.folders.repositories.Repositories.search", interrupted)
+    status, out, err = run("retry", capsys=capsys)
+    assert (status, out) == (130, "")
+    assert err.startswith("adjoin: interrupted; the index is as it was")
+
+
 def test_piped_output_is_plain_and_whole(repo: Path) -> None:
     (repo / "long.py").write_text(f"weigh_anchor = '{'w' * 500}'\n")
     done = subprocess.run(

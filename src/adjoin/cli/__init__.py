@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from adjoin.errors import AdjoinError
 
@@ -27,12 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grep's: 0 if something was found, 1 if not, 2 for an error. Wrong usage raises SystemExit with status 2.
     """
     logging.basicConfig(format="adjoin: %(message)s", level=logging.WARNING)
-    if sys.stdout is None:  # closed, as by `>&-`: what is written goes nowhere, the exit status still tells
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows an escape in their place
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _prepare_outputs()
     words = list(sys.argv[1:] if arguments is None else arguments)
     interrupted, verb, failure, extra = "interrupted; nothing was changed", "", 1, ""
     try:
@@ -46,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here, where an error can still be reported
     except AdjoinError as error:
         return _fail(str(error), failure)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        # Ctrl-C within a function that C code calls, such as a parser, comes as the cause of a SystemError.
+        if isinstance(error, SystemError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         return _fail(interrupted, INTERRUPTED)
     except BrokenPipeError:  # the reader (head, say) has seen enough
         _forget_output()
@@ -66,6 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failure,
         )
     return status
+
+
+def _prepare_outputs() -> None:
+    """Let nothing that is printed end the program."""
+    if sys.stdout is None:  # closed, as by `>&-`: what is written goes nowhere, the exit status still tells
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Greek letters shows an escape in their place
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:

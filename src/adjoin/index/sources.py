@@ -60,8 +60,8 @@ def list_files(root: Path, own: Path, include: Sequence[str] = (), exclude: Sequ
 def content_of(file: TreeFile) -> str:
     """A hash of a file's bytes, or `NOT_HASHED`.
 
-    A file above `MAX_BYTES` has no pieces, unless it is an archive or compressed. It is not read for its hash either:
-    folders with models or data sets have many gigabytes of them.
+    A file above `MAX_BYTES` has no pieces, unless it is an archive or compressed. It is not read for its hash
+    either: folders with models or data sets have many gigabytes of them.
 
     Raises:
         OSError: the file cannot be read.

@@ -157,7 +157,7 @@ def check_is_ours(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def _check_schema(connection: sqlite3.Connection, folder: Path) -> None:
-    """Refuse tables, views and triggers that Adjoin did not make: they could run for ever or change what is read."""
+    """Refuse tables, views and triggers that Adjoin did not make: they could run for ever or change the answer."""
     made = {
         " ".join(sql.split()) for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql != ''")
     }
