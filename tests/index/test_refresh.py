@@ -321,15 +321,6 @@ def test_skipped_files_are_counted_and_not_read_again(root: Path, folder: Path, 
     assert found["binary.py"].reason
 
 
-def test_a_file_that_is_read_in_part_keeps_the_reason(root: Path, folder: Path) -> None:
-    write(root, {"icon.py": f"ICON = '{'ab' * 20_000}'\n\n\ndef icon():\n    return ICON\n"})
-    age(root)
-    for _ in range(2):
-        assert refresh(root, folder, BagEncoder()).skipped.counts == {"long line cut": 1}
-    found = records(folder)["icon.py"]
-    assert (found.pieces > 0, found.reason) == (True, "long line cut")
-
-
 def test_a_file_too_large_to_be_read_is_not_read_for_its_hash(root: Path, folder: Path) -> None:
     for name in ("weights.bin", "dump.sql"):
         with (root / name).open("wb") as file:

@@ -105,7 +105,7 @@ def test_a_session(repository: Path) -> None:
 
         answer = await text_of(client, "status")
         assert str(repository) in answer
-        assert "left out or cut: 1 binary" in answer
+        assert "left out: 1 binary" in answer
 
         (repository / "src" / "new.py").write_text("def defenestrate(window):\n    window.throw()\n")
         answer = await text_of(client, "search", query="defenestrate")

@@ -111,6 +111,7 @@ def chosen_lines(
     matching.sort(key=lambda place: shared[place], reverse=True)
     chosen = {header, *matching[: MOST_LINES - 1]}
     if context is not None:
+        context = min(context, above + len(lines) + below)
         around = (range(place - context, place + context + 1) for place in chosen)
         return _without_small_gaps(
             {place for places in around for place in places if -above <= place < len(lines) + below}

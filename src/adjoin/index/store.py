@@ -120,7 +120,7 @@ class IndexedFile:
 
     Attributes:
         record: the file.
-        pieces: N pieces, in the file's order.
+        pieces: N pieces, in the file's order; none if the record gives a reason.
         codes_ND: int8, shape (N, D): a vector is `codes · scale`.
         scales_N: float32, shape (N,).
     """

@@ -50,6 +50,15 @@ def test_what_has_changed(target: Target) -> None:
     assert "changed since: 1 added, 1 changed, 1 removed" in status.lines()
 
 
+def test_files_that_may_not_be_read_are_named(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    (target.root / "secret.py").write_text(CODE)
+    (target.root / "new.py").write_text(CODE)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "secret.py")
+    status = status_of(target)
+    assert status.added == ["new.py"]
+    assert {one.origin: one.reason for one in status.skipped}["secret.py"] == "no permission"
+
+
 def test_a_dry_run_says_what_a_refresh_does(target: Target) -> None:
     listed = {origin: (pieces, reason) for origin, pieces, reason in dry_run(target.root, target.folder, Choice())}
     status = status_of(target)

@@ -1,6 +1,8 @@
 """An index that a stranger made, or that is damaged: refused in one line, and nothing of it runs."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +94,18 @@ def test_errors_that_have_another_cause_pass(root: Path) -> None:
     write(root, {"b.py": "def beta():\n    return 2\n"})
     with pytest.raises(KeyError):
         refresh(root, None, Broken())
+
+
+def test_a_second_opening_takes_no_lock_from_the_first(root: Path) -> None:
+    """Else another process would think that it is the last, and delete the log that the first still reads."""
+    database = root / ".adjoin" / DATABASE
+    with Searcher(root / ".adjoin", BagEncoder()) as searcher:
+        searcher.search("alpha")
+        refresh(root, None, BagEncoder())
+        with Searcher(root / ".adjoin", None):
+            pass
+        script = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE meta SET value = value')"
+        )
+        subprocess.run([sys.executable, "-c", f"{script}; c.commit(); c.close()", str(database)], check=True)
+        assert database.with_name(f"{DATABASE}-wal").exists()

@@ -189,14 +189,35 @@ def refuse_what_is_cut_short(path: Path) -> None:
     Raises:
         AdjoinError: it is. SQLite itself notices a missing page only when it is read.
     """
-    with path.open("rb") as file:
-        header = file.read(100)
+    header = _header_of(path)
     if not header.startswith(b"SQLite format 3\0") or len(header) < 100:
         raise AdjoinError(f"{path} is damaged or not an index of Adjoin: {REMEDY_READING}")
     page = int.from_bytes(header[16:18], "big")
     pages = int.from_bytes(header[28:32], "big")
     if path.stat().st_size < (1 << 16 if page == 1 else page) * pages:
         raise AdjoinError(f"{path} is damaged, its end is missing: {REMEDY_READING}")
+
+
+_descriptors: dict[tuple[int, int], int] = {}  # device and inode of a database → its open file
+
+
+def _header_of(path: Path) -> bytes:
+    """The first 100 bytes of a file, which stays open.
+
+    POSIX drops all locks of a process on a file when the process closes any descriptor of it. SQLite's connections
+    in this process would lose theirs, and another process would delete the log that they read.
+    """
+    if not hasattr(os, "pread"):  # Windows, whose locks belong to a descriptor
+        with path.open("rb") as file:
+            return file.read(100)
+    for key, descriptor in list(_descriptors.items()):
+        if not os.fstat(descriptor).st_nlink:  # deleted: nobody opens it again
+            os.close(_descriptors.pop(key))
+    state = path.stat()
+    key = (state.st_dev, state.st_ino)
+    if key not in _descriptors:
+        _descriptors[key] = os.open(path, os.O_RDONLY)
+    return os.pread(_descriptors[key], 100, 0)
 
 
 @contextmanager

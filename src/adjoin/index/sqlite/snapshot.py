@@ -318,7 +318,7 @@ class SQLiteSnapshot:
             scales_N[start:end], codes_ND[start:end] = scales_n, codes_nD
             start = end
         if start != len(scales_N):
-            raise ValueError(f"{start} vectors of {len(scales_N)} pieces")  # damage, see damage_as_error
+            raise ValueError("vectors are missing")  # see damage_as_error
         return scales_N, codes_ND
 
     def _read_vectors(self) -> Any:  # noqa: ANN401 - an iterator of pairs of arrays
@@ -343,8 +343,6 @@ class SQLiteSnapshot:
                 waiting = []
         if waiting:
             yield tuple(map(np.concatenate, zip(*waiting, strict=True)))
-
-    # -- conditions ---------------------------------------------------------------------------------------------
 
     def _wanted(self, where: Filter) -> NDArray[np.bool_] | None:
         """Which of the N pieces a filter lets through; None for all."""
