@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from repositories import K, Question, Target
+from repositories import Question, Target
 
 import adjoin.index.search as product
 from adjoin import Encoder
@@ -40,7 +40,7 @@ from adjoin.model.locations import locate_model
 from adjoin.pieces.code import code_pieces
 from adjoin.pieces.piece import LINES, PASSAGE, Piece
 from adjoin.pieces.reading import read_pieces
-from adjoin.ranking.score import WEIGHTS, Weights, rank
+from adjoin.ranking.score import WEIGHTS, Weights
 from adjoin.tally import Tally
 from ranking import Asked, Recorder
 
@@ -252,7 +252,7 @@ class Placed:
 
 def placed(asked: Asked, weights: Weights = WEIGHTS) -> Placed:
     """Rank the candidates of a question and look for its answer."""
-    ranked = [one.candidate for one in rank(asked.query, asked.candidates, K, weights=weights)]
+    ranked = [one.candidate for one in asked.ranked(weights)]
     path = asked.question.targets[0].path
     right = [
         any(one.path == path and one.first_line <= t.last_line and t.first_line <= one.last_line

@@ -33,7 +33,7 @@ from adjoin import Encoder
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.files import write_atomically
 from adjoin.index.refresh import refresh
-from adjoin.index.search import Hit
+from adjoin.index.search import RESERVE, Hit, spread_over_files
 from adjoin.index.searcher import Searcher, load_index
 from adjoin.model.locations import locate_model
 from adjoin.ranking.evidence import Candidate
@@ -51,6 +51,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "words in the folders": {"folders": 0.0},
     "all words in the path": {"stem": 0.0, "exact": 0.0, "folders": 0.0},
     "several good pieces in a file": {"coherence": 0.0},
+    "match three times within a file": {"within": 1.0},
     "half price for further pieces of a file": {"repeated": 1.0},
     "kind of file": {"kinds": NOTHING},
 }
@@ -87,14 +88,18 @@ class Asked:
     query: Query
     candidates: tuple[Candidate, ...]
 
+    def ranked(self, weights: Weights) -> list[Ranked]:
+        """The ten hits that search shows with these numbers."""
+        return spread_over_files(rank(self.query, self.candidates, RESERVE * K, weights=weights), K)
+
     def value(self, weights: Weights) -> float:
         """nDCG@10 of the candidates ranked with these numbers."""
-        ranked = rank(self.query, self.candidates, K, weights=weights)
+        ranked = self.ranked(weights)
         return ndcg([_hit(one.candidate) for one in ranked], self.question.targets)
 
     def is_weak(self) -> bool:
         """Whether the best hit is below the floor."""
-        ranked = rank(self.query, self.candidates, 1)
+        ranked = self.ranked(WEIGHTS)
         return not ranked or ranked[0].weak
 
 
@@ -114,7 +119,7 @@ class Recorder:
         candidates: Sequence[Candidate],
         limit: int,
         *,
-        dense_weight: float | None,
+        dense_weight: float | None = None,
         texts: Callable[[Sequence[int]], Sequence[str]],
     ) -> list[Ranked]:
         """Rank as the product does. What is kept has its texts."""
@@ -223,7 +228,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True, help="folder to write ranking.md to")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these repositories; all by default")
     parser.add_argument("--model", default="code", help="name or folder of the model")
-    parser.add_argument("--choices", type=int, default=200, help="settings to choose from in cross-validation")
+    parser.add_argument("--choices", type=int, default=50, help="settings to choose from in cross-validation")
     arguments = parser.parse_args()
     folders = sorted(path.parent for path in arguments.data.glob("*/queries.json"))
     folders = [folder for folder in folders if not arguments.only or folder.name in arguments.only]

@@ -99,6 +99,7 @@ def test_weak_results_are_said_to_be_weak() -> None:
     both = shown(hit(), hit(weak=True))
     assert NO_GOOD_ANSWER not in both
     assert "\n\nWeak:\nnet/up.py" in both
+    assert shown(hit(weak=True), hit()) == both  # nothing good stands below "Weak:"
     assert shown() == f"{NOTHING}\n"
 
 

@@ -26,6 +26,10 @@ def test_a_gap_of_one_line_is_no_gap() -> None:
     assert chosen_lines(hit(text, name="f"), read_asked("retry c"), 0) == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_context_without_end_is_the_whole_piece() -> None:
+    assert chosen_lines(hit(), Asked(), 10**15, above=1) == [-1, *range(22)]  # counting to it would never end
+
+
 def test_without_matching_words_the_piece_begins_with_its_definition() -> None:
     assert chosen_lines(hit(), Asked()) == [2, 3, 4, 5]
     assert len(chosen_lines(hit(), Asked())) == FEWEST_LINES
@@ -74,6 +78,7 @@ def test_a_line_with_the_name_as_a_whole_word_comes_first() -> None:
     text = "\n".join(["dump_string_TRUNC dump string"] * 20 + ["dump_string(x)"])
     assert 20 in chosen_lines(hit(text, name=""), read_asked("dump_string"))
     assert best_line(hit(text, name=""), read_asked("dump_string")) == 20
+    assert header_of(hit("x = 1\ndump_string(x)", name="gone"), read_asked("dump_string")) == 1
     assert read_asked("how does dump_string cut").names == ("dump_string",)
     assert read_asked("") == Asked()
 

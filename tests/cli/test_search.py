@@ -299,6 +299,25 @@ def test_a_reader_that_has_gone_is_no_error(repo: Path) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_traceback(closed: str, repo: Path) -> None:
+    done = shell(f"ADJOIN search retry_upload {closed}; echo $? > status; ADJOIN search zyzzyva -l {closed}", repo)
+    assert ((repo / "status").read_text(), done.returncode) == ("0\n", 1)
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_within_a_function_that_c_calls(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr("adjoin.index.folders.repositories.Repositories.search", interrupted)
+    status, out, err = run("retry", capsys=capsys)
+    assert (status, out) == (130, "")
+    assert err.startswith("adjoin: interrupted; the index is as it was")
+
+
 def test_piped_output_is_plain_and_whole(repo: Path) -> None:
     (repo / "long.py").write_text(f"weigh_anchor = '{'w' * 500}'\n")
     done = subprocess.run(

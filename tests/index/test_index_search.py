@@ -244,6 +244,8 @@ def test_similar_pieces(searcher: Searcher) -> None:
     assert ("net/retry.py", 1) not in places(searcher.similar("net/retry.py", 2, limit=100))
     with pytest.raises(AdjoinError, match=r"no piece of the index at net/retry.py:99: expected a path"):
         searcher.similar("net/retry.py", 99)
+    with pytest.raises(AdjoinError, match="no piece of the index"):
+        searcher.similar("net/retry.py", 10**30)  # no number that a database holds
 
 
 def test_another_model(folder: Path) -> None:

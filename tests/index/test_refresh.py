@@ -321,6 +321,18 @@ def test_skipped_files_are_counted_and_not_read_again(root: Path, folder: Path, 
     assert found["binary.py"].reason
 
 
+def test_a_file_too_large_to_be_read_is_not_read_for_its_hash(root: Path, folder: Path) -> None:
+    for name in ("weights.bin", "dump.sql"):
+        with (root / name).open("wb") as file:
+            file.truncate(1 << 43)  # 8 terabytes of nothing: hashing them would take hours
+    for _ in range(2):
+        report = refresh(root, folder, BagEncoder())
+        assert report.skipped.counts.total() == 2
+    assert records(folder)["weights.bin"].reason
+    write(root, {"dump.sql": "SELECT name FROM giants;\n"})
+    assert refresh(root, folder, BagEncoder()).added == 1
+
+
 @pytest.mark.parametrize("files", [{}, {"empty.py": ""}, {"digits.py": "1 2 3\n"}])
 def test_nothing_to_index(tmp_path: Path, folder: Path, files: dict[str, str]) -> None:
     root = tmp_path / "bare"

@@ -5,9 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
+from adjoin.model import static
 from adjoin.model.bodies import StaticBody
 from adjoin.model.ensemble import ensemble_tensors
 from adjoin.model.static import (
+    BLOCK_ROWS,
+    LARGE_BLOCK_ROWS,
     WEIGHTED_POSITIONS,
     StaticTable,
     inverse_document_frequency,
@@ -166,3 +169,31 @@ def test_blocks_of_rows_give_what_single_rows_give() -> None:
     blocks = table.embed(rows)
     table._rows_are_alike = False  # type: ignore[misc]
     np.testing.assert_allclose(table.embed(rows), blocks, atol=1e-6)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_many_texts_go_through_the_layer_in_large_blocks_with_the_same_bits(alike: bool) -> None:
+    random = np.random.default_rng(2)
+    table = wide_table(random)
+    table._blocks_are_alike = table._blocks_are_alike and alike  # type: ignore[misc]
+    number = 2 * LARGE_BLOCK_ROWS + 3
+    rows = [random.integers(0, VOCABULARY, length).tolist() for length in random.integers(1, 60, number)]
+    single = np.concatenate([table.embed(ragged([row])) for row in rows])
+    assert np.array_equal(table.embed(ragged(rows)), single)
+
+
+def test_large_blocks_are_used_only_where_they_are_found_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, sizes = static._layer, set()
+
+    def counted(hidden: np.ndarray, output: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        sizes.add(len(rows))
+        added = plain(hidden, output, rows)
+        return added if len(rows) <= BLOCK_ROWS else np.nextafter(added, np.float32(9))
+
+    monkeypatch.setattr(static, "_layer", counted)
+    table = wide_table(np.random.default_rng(3))
+    rows = ragged([[number % VOCABULARY] for number in range(LARGE_BLOCK_ROWS)])
+    assert not table._blocks_are_alike
+    sizes.clear()
+    table.embed(rows)
+    assert LARGE_BLOCK_ROWS not in sizes

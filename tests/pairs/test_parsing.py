@@ -50,6 +50,12 @@ def test_what_does_harm_is_not_parsed_but_counted(name: str) -> None:
     assert (tally.counts, tally.examples) == ({TOO_DEEP: 1}, {TOO_DEEP: ["a"]})
 
 
+@pytest.mark.parametrize("step", [" ", "\t", " \t", "  \\\n "])
+def test_the_first_file_that_is_too_deep_is_refused_and_the_last_that_is_not_is_parsed(step: str) -> None:
+    assert parsed(indented(250, step).encode(), LANGUAGES["python"]) == TOO_DEEP
+    assert parsed(indented(249, step).encode(), LANGUAGES["python"]) != TOO_DEEP
+
+
 def test_pairs_count_a_file_that_is_nested_too_deeply() -> None:
     good = "def open_door(key):\n    '''Open the door with the guard's key.'''\n    key.turn()\n    return key\n\n"
     tally = Tally()

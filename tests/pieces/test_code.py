@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,7 @@ from sample_names import SAMPLES, expected, language_of
 
 from adjoin.pairs import parsing
 from adjoin.pairs.quality import UNPARSABLE
-from adjoin.pieces import code
+from adjoin.pieces import code, cutting
 from adjoin.pieces.code import LONGEST, MERGED, PART, code_pieces
 from adjoin.pieces.grammars import GRAMMARS
 from adjoin.pieces.piece import FUNCTION, LINES, Piece
@@ -171,6 +172,20 @@ def test_a_long_function_is_cut_where_its_statements_begin() -> None:
     assert len(split(short)) == 1
 
 
+def test_a_long_node_without_boundaries_is_cut_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    window_end = cutting._window_end
+
+    def counted(lines: list[str], sizes: list[int], first: int, end: int, size: int) -> int:
+        looked.append(first)
+        return window_end(lines, sizes, first, end, size)
+
+    monkeypatch.setattr(cutting, "_window_end", counted)
+    text = "subroutine a()\ncontains\n" * 2000 + "end subroutine\n" * 2000
+    pieces = split(text, "fortran", "a.f90")
+    assert len(looked) <= 2 * len(pieces)
+
+
 def test_a_long_class_without_members_is_cut_too() -> None:
     pieces = split("struct big {\n" + "  int a_field; // of many\n" * 400 + "};\n", "c", "a.c")
     assert all(len(piece.text) <= PART for piece in pieces)
@@ -213,9 +228,12 @@ def test_a_lone_surrogate_does_not_stop_the_index() -> None:
         ("csharp", "A<" * 3000),
         ("kotlin", "f<a>(b) < " * 3000),
         ("objectivec", "x => " * 3000),
+        ("perl", f"print <<{'A' * 4000};\n"),
+        ("perl", f"print << # name\n'{'é' * 9000}';\n"),
+        ("perl", f"print <<A;\n{'b' * 9000}\nA\n"),
     ],
 )
-def test_what_takes_the_parser_quadratic_memory_is_not_parsed(language: str, text: str) -> None:
+def test_what_crashes_the_parser_or_takes_quadratic_memory_is_not_parsed(language: str, text: str) -> None:
     tally = Tally()
     pieces = code_pieces(f"{text}\nneedle\n", language, "a", tally=tally)
     assert sum(tally.counts.values()) == 1
@@ -250,17 +268,47 @@ def test_time_and_memory_are_the_last_resort(limit: str, value: float, monkeypat
     assert tally.counts == {UNPARSABLE: 1}
 
 
+def test_a_grammar_in_error_does_not_hide_the_definitions_behind() -> None:
+    subs = "".join(f"# Sub {n}.\nsub f{n} {{\n    return {n};\n}}\n\n" for n in range(20))
+    broken = f"package A;\n\nsub g {{ my @x = (((; }} }}\n\n{subs}"
+    pieces = split(broken, "perl", "a.pm")
+    assert {f"f{n}" for n in range(20)} <= {symbol for piece in pieces for symbol in piece.symbols}
+    check_lines(broken, pieces)
+
+
+METHODS = "".join(f"- (void)send{n}:(id)x to:(id)y {{\n    [a b:@selector(c:)];\n}}\n\n" for n in range(9))
+
+
+def test_methods_of_objective_c_behind_an_error_are_found_by_their_selector() -> None:
+    pieces = split(
+        f"@implementation Box\n\n- (void)f {{\n    if (a) {{ {{ {{\n}}\n\n{METHODS}", "objectivec", "a.m"
+    )
+    assert {f"send{n}:to:" for n in range(1, 9)} <= {symbol for piece in pieces for symbol in piece.symbols}
+
+
+def test_a_file_that_the_grammar_gives_up_is_read_by_first_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "_parsed", lambda *_: SimpleNamespace(type="ERROR"))
+    tally = Tally()
+    pieces = code_pieces(f"@implementation Box\n{METHODS}@end\n", "objectivec", "a.m", tally=tally)
+    symbols = {symbol for piece in pieces for symbol in piece.symbols}
+    assert symbols == {"Box", *(f"send{n}:to:" for n in range(9))}
+    assert tally.counts == {}
+
+
 GOOD = "class Store {\n  int add(int sum) {\n    return sum;\n  }\n}\n"
 NEVER_ENDS = "class A { int a = 1; /* lost\n" * 4_000
 DEEP = "def good():\n    return 1\n" + "".join(f"{' ' * level}if x:\n" for level in range(511)) + "x = 's'\n"
 
 
-@pytest.mark.parametrize(("text", "language"), [(GOOD + NEVER_ENDS, "java"), (DEEP, "python")])
-def test_what_is_not_parsed_is_cut_in_windows(text: str, language: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "language", "known"),
+    [(GOOD + NEVER_ENDS, "java", {"Store", "A"}), (DEEP, "python", {"good"})],
+)
+def test_what_is_not_parsed_is_cut_in_windows(text: str, language: str, known: set[str]) -> None:
     tally = Tally()
     pieces = code_pieces(text, language, "a", tally=tally)
     lines = text.split("\n")
-    assert {piece.kind for piece in pieces} == {LINES}
+    assert {symbol for piece in pieces for symbol in piece.symbols} == known
     assert [number for piece in pieces for number in range(piece.first_line, piece.last_line + 1)] == [
         number for number, line in enumerate(lines, 1) if line
     ]

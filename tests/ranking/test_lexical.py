@@ -1,5 +1,6 @@
 import builtins
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -131,3 +132,9 @@ def test_a_missing_package_is_named_with_its_remedy(
         lexical._terms_of["file"] = ("file",)
     with pytest.raises(AdjoinError, match=rf"{named}.*pip install '?adjoin"):
         BM25(["file"])
+
+
+def test_words_of_ascii_are_those_of_the_regular_expression() -> None:
+    every = "".join(f"{chr(a)}x{chr(b)}9" for a in range(128) for b in range(128))
+    for text in (every, f"{every} né_e größe 東京2"):
+        assert lexical._identifiers(text) == re.findall(r"\w+", text)

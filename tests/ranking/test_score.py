@@ -48,6 +48,14 @@ def test_several_good_pieces_lift_a_file() -> None:
     assert hits[0].evidence["coherence"] == pytest.approx(WEIGHTS.coherence * WEIGHTS.dense["words"] * 0.47)
 
 
+def test_within_a_file_the_match_decides_more_than_a_name() -> None:
+    pieces = [piece(1, "a.py", 0.3, symbols=("delete",)), piece(2, "a.py", 0.4), piece(3, "b.py", 0.1)]
+    hits = rank(QUERY, pieces, 10)
+    assert order(hits)[0] == 2
+    assert hits[0].score == pytest.approx(sum(hits[0].evidence.values()))
+    assert order(rank(QUERY, pieces, 10, weights=replace(WEIGHTS, within=1.0)))[0] == 1
+
+
 def test_a_further_piece_of_a_file_has_half_its_price() -> None:
     hits = rank(QUERY, [piece(1, "a.py", 0.5), piece(2, "a.py", 0.5), piece(3, "b.py", 0.35)], 10)
     assert order(hits) == [1, 3, 2]
@@ -60,6 +68,11 @@ def test_a_copy_of_a_text_has_half_its_price() -> None:
     hits = rank(QUERY, pieces, 10)
     assert order(hits) == [1, 3, 2]
     assert hits[2].evidence["repeated"] == 0.5
+
+
+def test_copies_may_keep_their_price() -> None:
+    pieces = [piece(1, "a.py", 0.6, text="same"), piece(2, "b.py", 0.5, text="same"), piece(3, "c.py", 0.4)]
+    assert order(rank(QUERY, pieces, 10, weights=replace(WEIGHTS, repeated=1.0))) == [1, 2, 3]
 
 
 def test_a_near_copy_of_a_hit_has_half_its_price() -> None:
@@ -108,6 +121,23 @@ def test_the_wording_of_a_message_decides() -> None:
 def test_weak_is_a_hit_whose_file_has_little_evidence() -> None:
     hits = rank(QUERY, [piece(1, "sessions.py", 0.6, 0.6), piece(2, "b.py", 0.3)], 10)
     assert [hit.weak for hit in hits] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("ERR_GW_4711", "<pre>ERR_GW_4711 upstream</pre>"),
+        ("drain timeout", ".. option:: --drain-timeout"),
+        ("gatewayctl", "Run GatewayCtl."),
+    ],
+)
+def test_a_text_that_has_the_query_word_for_word_is_not_weak(query: str, text: str) -> None:
+    has, lacks = piece(1, "a.md", 0.1, 0.1, text=text), piece(2, "b.md", 0.1, 0.1, text="ERR_GW_47110 gatewayctls")
+    assert {hit.candidate.id: hit.weak for hit in rank(read_query(query), [has, lacks], 2)} == {1: False, 2: True}
+
+
+def test_a_query_without_words_stands_nowhere() -> None:
+    assert [hit.weak for hit in rank(read_query("->"), [piece(1, "a.py", 0.1, text="a -> b")], 1)] == [True]
 
 
 def test_the_limit_and_the_order_of_equals() -> None:

@@ -9,9 +9,14 @@ LONG = "\n".join(f"    line {number} of the body" for number in range(400))
 
 
 def passage(
-    text: str = "def f():\n    pass", *, file: str = "a.py", weak: bool = False, name: str = "f"
+    text: str = "def f():\n    pass",
+    *,
+    file: str = "a.py",
+    weak: bool = False,
+    name: str = "f",
+    also: str = "",
 ) -> Passage:
-    return Passage(file, 1, 1 + text.count("\n"), name, "python", text, weak)
+    return Passage(file, 1, 1 + text.count("\n"), name, "python", text, weak, also)
 
 
 def test_the_estimate_is_rather_high() -> None:
@@ -36,6 +41,17 @@ def test_a_long_piece_is_cut_at_a_line_and_the_rest_is_named() -> None:
 def test_short_pieces_leave_their_share_to_long_ones() -> None:
     alone, beside = answer([passage(LONG)], 1000), answer([passage(LONG), *[passage()] * 3], 1000)
     assert beside.count("line") > 0.7 * alone.count("line")
+
+
+def test_further_pieces_are_named_if_there_is_room() -> None:
+    also = "also 143-238 find_lib; 240-249 default_search"
+    assert answer([passage(also=also), passage(file="b.py")], 4000) == (
+        f"a.py:1-2 f\n```python\ndef f():\n    pass\n```\n{also}\n\nb.py:1-2 f\n```python\ndef f():\n    pass\n```"
+    )
+    cut = answer([passage(LONG, also=also)], 300)
+    assert estimated_tokens(cut) <= 300
+    assert cut.endswith(f"-400]\n{also}")
+    assert "also" not in answer([passage(LONG, also=also)], FEWEST_TOKENS)
 
 
 def test_what_does_not_fit_is_counted() -> None:
@@ -72,6 +88,7 @@ def test_a_fence_in_the_text_does_not_end_the_code() -> None:
                 st.text(max_size=400), st.text("ab\n`漢", max_size=3000), st.just(LONG), st.just("x" * 9000)
             ),
             weak=st.booleans(),
+            also=st.sampled_from(["", "also 1-2 f", "also " + "1-2 name; " * 40]),
         ),
         max_size=12,
     ),

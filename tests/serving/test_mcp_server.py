@@ -124,6 +124,7 @@ def test_the_budget(repository: Path) -> None:
             assert "long.py:1" in answer
             assert "more lines: read long.py:" in answer or "results are left out" in answer or budget == 4000
             assert estimated_tokens(answer) <= budget
+        assert "\nalso " in answer  # the function is long: it has more pieces
 
     talk(repository, work)
 

@@ -52,7 +52,7 @@ def terminal_width() -> int:
 def write_hits(hits: Sequence[Found], query: str, layout: Layout, write: Callable[[str], object]) -> None:
     """Write the results of a search, best first.
 
-    Weak results, those below the ranking's floor, stand below a line that says so.
+    Weak results, those below the ranking's floor, stand at the end, below a line that says so.
 
     Args:
         hits: the results.
@@ -64,7 +64,7 @@ def write_hits(hits: Sequence[Found], query: str, layout: Layout, write: Callabl
         write(f"{NOTHING}\n")
     asked = read_asked(query)
     weak = False
-    for number, found in enumerate(hits):
+    for number, found in enumerate(sorted(hits, key=lambda found: found.hit.weak)):
         if number:
             write("\n")
         if found.hit.weak and not weak:

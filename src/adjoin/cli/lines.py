@@ -45,7 +45,7 @@ def header_of(hit: Hit, asked: Asked = Asked()) -> int:
 
     It is the first line that names it. A piece of several small definitions has the names of all: then it is the
     line with a name of the query, or else of the definition with most words of the query. Without a name it is the
-    first line that is not empty.
+    first line with a name of the query, or else the first that is not empty.
 
     Args:
         hit: the result.
@@ -57,7 +57,8 @@ def header_of(hit: Hit, asked: Asked = Asked()) -> int:
     lines = hit.text.split("\n")
     headers = sorted({place for name in hit.name.split(",") if (place := _line_naming(name, lines)) is not None})
     if not headers:
-        return next((place for place, line in enumerate(lines) if line.strip()), 0)
+        named = (place for place, line in enumerate(lines) if asked.shared(line)[0])
+        return next(named, next((place for place, line in enumerate(lines) if line.strip()), 0))
     parts = zip(headers, [*headers[1:], len(lines)], strict=True)
     shared = [_shared_by_part(lines[start:end], asked) for start, end in parts]
     return headers[shared.index(max(shared))]
@@ -110,6 +111,7 @@ def chosen_lines(
     matching.sort(key=lambda place: shared[place], reverse=True)
     chosen = {header, *matching[: MOST_LINES - 1]}
     if context is not None:
+        context = min(context, above + len(lines) + below)
         around = (range(place - context, place + context + 1) for place in chosen)
         return _without_small_gaps(
             {place for places in around for place in places if -above <= place < len(lines) + below}

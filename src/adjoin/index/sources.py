@@ -1,14 +1,17 @@
 """What a refresh takes from the rooms before it: the files below a root, and the pieces of one."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adjoin.corpus.read_context import MAX_BYTES
 from adjoin.corpus.tree import TreeFile, list_tree
 from adjoin.pieces import Piece
 from adjoin.tally import Tally
 
-__all__ = ["Listing", "TreeFile", "list_files", "pieces_in"]
+__all__ = ["Listing", "TreeFile", "content_of", "list_files", "pieces_in"]
+NOT_HASHED = "too large to be read"  # the content of files that are not read, whatever they hold
 
 
 @dataclass
@@ -52,6 +55,24 @@ def list_files(root: Path, own: Path, include: Sequence[str] = (), exclude: Sequ
         else:
             listing.files[file.origin] = file
     return listing
+
+
+def content_of(file: TreeFile) -> str:
+    """A hash of a file's bytes, or `NOT_HASHED`.
+
+    A file above `MAX_BYTES` has no pieces, unless it is an archive or compressed. It is not read for its hash
+    either: folders with models or data sets have many gigabytes of them.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if file.size > MAX_BYTES:
+        from adjoin.corpus.formats import archive_kind, plain_name
+
+        if not archive_kind(file.path.name) and plain_name(file.path.name) == file.path.name:
+            return NOT_HASHED
+    with file.path.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def pieces_in(file: TreeFile, skipped: Tally) -> Iterator[Piece]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adjoin.model.bodies import AnyBody
 
 BATCH_TOKENS = 16_384
+STATIC_BATCH_TOKENS = 65_536  # a static table: 30 MB, and a quarter less time than with 16,384
 TEXTS_AT_ONCE = 2_048  # tokenized together, so that memory does not grow with the number of texts
 
 
@@ -176,7 +177,7 @@ class Encoder:
         *,
         role: Role,
         truncate_dim: int | None = None,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
         show_progress: bool = False,
     ) -> NDArray[np.float32]:
         """Encode texts as unit vectors.
@@ -190,7 +191,8 @@ class Encoder:
                 stand between a query's delimiters. A static model weights their tokens by the mean of both roles,
                 whatever their positions. A transformer encodes them as queries.
             truncate_dim: keep only the first `truncate_dim` dimensions, normalised again; None for all D.
-            batch_tokens: maximum number of padded tokens per batch. It changes memory, not the result.
+            batch_tokens: maximum number of padded tokens per batch; None for what suits the model. It changes
+                memory, not the result.
             show_progress: draw a progress bar on the terminal.
 
         Returns:
@@ -212,6 +214,8 @@ class Encoder:
             raise AdjoinError(f"truncate_dim is {truncate_dim}: expected 1 to the model's {self.dimension}")
         delimiters, max_tokens = "query" if symmetric else role, self.description.max_tokens
         vectors_ND = np.empty((len(texts), self.dimension), np.float32)
+        if batch_tokens is None:
+            batch_tokens = STATIC_BATCH_TOKENS if isinstance(self.body, StaticTable) else BATCH_TOKENS
         for start in _with_progress(range(0, len(texts), TEXTS_AT_ONCE), len(texts), show_progress):
             tokens = self.tokenizer.encode(texts[start : start + TEXTS_AT_ONCE], delimiters, max_tokens)
             for rows in micro_batches(tokens.lengths_B, batch_tokens):

@@ -42,6 +42,7 @@ WEIGHTED_POSITIONS = 32  # distinct tokens from this position on share the last 
 # Texts that go through the layer together, filled up with zeros: a product of other sizes may round differently,
 # and a text must not depend on the others. 32 rows take 13% less time a text, but twice as long for one text.
 BLOCK_ROWS = 16
+LARGE_BLOCK_ROWS = 128  # for many texts, where these give the same bits: a quarter less time
 MAX_LOG_SHIFT = 4.0  # bound of what neighbouring tokens add to the logarithm of a token's weight
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -200,10 +201,13 @@ class StaticTable:
             (self.layout.head(head), self._weights(tokens, roles_N, head)) for head in range(self.layout.heads)
         ]
         result_BD = np.empty((len(tokens), self.dimension), np.float32)
-        ends_B = np.cumsum(tokens.lengths_B)
-        for row, (start, end) in enumerate(zip(tokens.starts_B, ends_B, strict=True)):
-            # One matrix product per row is five times as fast as np.add.reduceat over all rows.
-            vectors_ND = self._stored_VD[tokens.ids_N[start:end]].astype(np.float32, copy=False)
+        # One matrix product per row is five times as fast as np.add.reduceat over all rows. One buffer for all
+        # rows stays in the cache: a new array for each takes twice as long.
+        buffer_ND = np.empty((int(tokens.lengths_B.max()), self.dimension), np.float32)
+        ends = np.cumsum(tokens.lengths_B).tolist()
+        for row, (start, end) in enumerate(zip(tokens.starts_B.tolist(), ends, strict=True)):
+            vectors_ND = buffer_ND[: end - start]
+            vectors_ND[...] = self._stored_VD.take(tokens.ids_N[start:end], axis=0)
             for part, weights_N in heads:
                 np.dot(weights_N[start:end], vectors_ND[:, part], out=result_BD[row, part])
         for number, (part, _) in enumerate(heads):
@@ -253,8 +257,14 @@ class StaticTable:
         scaled_BW = unit_BW * np.float32(self.layout.width**0.5)
         rows = BLOCK_ROWS if self._rows_are_alike else 1
         result_BW = np.empty_like(scaled_BW)
+        large = LARGE_BLOCK_ROWS * (len(scaled_BW) // LARGE_BLOCK_ROWS)  # texts in whole large blocks
+        if large and not (rows == BLOCK_ROWS and self._blocks_are_alike):
+            large = 0
+        for start in range(0, large, LARGE_BLOCK_ROWS):
+            part_BW = scaled_BW[start : start + LARGE_BLOCK_ROWS]
+            result_BW[start : start + LARGE_BLOCK_ROWS] = part_BW + _layer(hidden_HW, output_WH, part_BW).T
         block_RW = np.zeros((rows, self.layout.width), np.float32)
-        for start in range(0, len(scaled_BW), rows):
+        for start in range(large, len(scaled_BW), rows):
             part_BW = scaled_BW[start : start + rows]
             block_RW[: len(part_BW)] = part_BW
             block_RW[len(part_BW) :] = 0
@@ -273,6 +283,23 @@ class StaticTable:
         row_W = np.linspace(-1, 1, self.layout.width, dtype=np.float32) ** 3
         outer_WR = _layer(self.hidden_KHW[0], self.output_KWH[0], np.tile(row_W, (BLOCK_ROWS, 1)))
         return bool((outer_WR == outer_WR[:, :1]).all())
+
+    @cached_property
+    def _blocks_are_alike(self) -> bool:
+        """Whether the layer gives the rows of a large block the bits that it gives those of small ones; 10 ms.
+
+        A product adds in an order that depends on its sizes and not on its numbers, so that numbers of any kind
+        show it: 65,000 sums of 1,024 terms that agree in every bit were added in the same order.
+        """
+        assert self.hidden_KHW is not None
+        assert self.output_KWH is not None
+        layer = self.hidden_KHW[0], self.output_KWH[0]
+        shape = LARGE_BLOCK_ROWS, self.layout.width
+        rows_RW = np.sin(np.arange(1, 1 + shape[0] * shape[1], dtype=np.float32).reshape(shape) ** 1.5)
+        small = [
+            _layer(*layer, rows_RW[start : start + BLOCK_ROWS]) for start in range(0, len(rows_RW), BLOCK_ROWS)
+        ]
+        return bool((_layer(*layer, rows_RW) == np.concatenate(small, axis=1)).all())
 
 
 def _layer(

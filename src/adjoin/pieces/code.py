@@ -5,7 +5,8 @@
 - The lines between definitions are pieces of the definition around them.
 - Neighbours inside one definition are merged up to `MERGED` characters. What is longer than `LONGEST` is cut where
   its statements begin.
-- Code without a grammar, or which the bounded parse refuses, becomes windows.
+- Code without a grammar, or which the bounded parse refuses, or whose tree has errors, is cut at lines that look
+  like the first of a definition, and becomes windows.
 
 Every line with a letter is in exactly one piece, so that it can be found.
 """
@@ -24,6 +25,7 @@ from adjoin.pieces.cutting import cut_lines, cut_node
 from adjoin.pieces.definitions import Definition, definitions
 from adjoin.pieces.grammar import Grammar
 from adjoin.pieces.grammars import grammar_for
+from adjoin.pieces.outline import outlined
 from adjoin.pieces.piece import FUNCTION, LINES, Piece
 from adjoin.tally import Tally
 from adjoin.texts import valid_unicode
@@ -69,12 +71,37 @@ def code_pieces(
     grammar = grammar_for(language, path)
     if grammar is not None:
         root = _parsed(source.code, grammar)
-        if not isinstance(root, str):
+        if not isinstance(root, str) and not (root.type == "ERROR" and language in _GUESSED):
             return source.pieces(_Layout(source, grammar, root).parts())
-        if tally is not None:
+        if tally is not None and isinstance(root, str):
             tally.add(root, path)
-    spans = cut_lines(source.lines, source.sizes, 0, len(source.lines), PART)
-    return source.pieces([_Part(first, end, LINES, "", (), index) for index, (first, end) in enumerate(spans)])
+    return source.pieces(list(_windows(source)))
+
+
+# Where a grammar gives up on the whole file, its fragments have wrong names, and first lines tell more.
+_GUESSED = frozenset({"objectivec"})
+
+
+def _windows(source: "_Source") -> Iterator[_Part]:
+    """All lines as parts of at most `PART` characters; only those with a name are merged."""
+    for section in _sections(source, 0, len(source.lines)):
+        spans = cut_lines(source.lines, source.sizes, section.first, section.end, PART)
+        for index, (first, end) in enumerate(spans):
+            known = section.symbols if index == 0 else ()
+            yield _Part(first, end, section.kind, section.name, known, 0 if section.name else first + 1)
+
+
+def _sections(source: "_Source", first: int, end: int, around: Definition | None = None) -> Iterator[_Part]:
+    """Lines that no grammar reads, as one part for each definition whose first line is recognized."""
+    found = outlined(source.lines, source.language, first, end)
+    prefix = f"{around.name}." if around is not None and around.name else ""
+    if around is not None:  # its own first line is none
+        found = [one for one in found if not around.name.endswith(one[2])]
+    rows = [*(row for row, _, _ in found), end]
+    if first < rows[0]:
+        yield _Part(first, rows[0], LINES, prefix[:-1], (), 0)
+    for (row, kind, name), stop in zip(found, rows[1:], strict=True):
+        yield _Part(row, stop, kind, prefix + name, (_unqualified(name),), 0)
 
 
 def _parsed(code: bytes, grammar: Grammar) -> "Node | str":
@@ -201,11 +228,26 @@ class _Layout:
             name, header = around.name, first == around.first
         if around is not None and header:
             kind, symbols = around.kind, _symbols(around, members=False)
+        if self.root.has_error:
+            sections = list(_sections(self.source, first, end, around))
+            if sections[-1].symbols:
+                yield from self._outlined(sections, _Part(first, end, kind, name, symbols, inside, header=header))
+                return
         spans = [(first, end)]
         if self.source.size(first, end) > PART:
             spans = cut_node(node, self.source.lines, self.source.sizes, first, end, PART)
         for index, (start, stop) in enumerate(spans):
             yield _Part(start, stop, kind, name, symbols if index == 0 else (), inside, header=header)
+
+    def _outlined(self, sections: list[_Part], whole: _Part) -> Iterator[_Part]:
+        """Sections as parts of at most `PART` characters; one before the first definition is as `whole`."""
+        for section in sections:
+            spans = cut_lines(self.source.lines, self.source.sizes, section.first, section.end, PART)
+            if not section.symbols:
+                section.kind, section.symbols, section.header = whole.kind, whole.symbols, whole.header
+            for index, (start, stop) in enumerate(spans):
+                known = section.symbols if index == 0 else ()
+                yield _Part(start, stop, section.kind, section.name, known, whole.inside, header=section.header)
 
     def _whole(self, definition: Definition, inside: int) -> Iterator[_Part]:
         """A definition as one part or, if it is long, as several."""
@@ -240,10 +282,16 @@ class _Layout:
 
 def _symbols(definition: Definition, *, members: bool = True) -> tuple[str, ...]:
     """The unqualified names that a definition's lines define."""
-    names = [name for name in _UNQUALIFIED.split(definition.name)[-1].split(", ") if " " not in name]
+    names = [name for name in _unqualified(definition.name).split(", ") if " " not in name]
     for other in [*definition.others, *(definition.members if members else [])]:
         names += _symbols(other)
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _unqualified(name: str) -> str:
+    if name.endswith(":"):  # Objective-C: Box.send:to:
+        return name.rpartition(".")[2]
+    return _UNQUALIFIED.split(name)[-1]
 
 
 _UNQUALIFIED = re.compile(r"[.:#]+(?=.)")

@@ -39,7 +39,7 @@ def cut_node(
             stop = min(fitting, key=lambda row: (boundaries[row], -row))
         else:
             following = bisect_right(rows, max(longest, start))
-            stop = cut_lines(lines, sizes, start, rows[following] if following < len(rows) else end, size)[0][1]
+            stop = _window_end(lines, sizes, start, rows[following] if following < len(rows) else end, size)
         spans.append((start, stop))
         start = stop
     if start < end:
@@ -75,12 +75,18 @@ def cut_lines(lines: list[str], sizes: list[int], first: int, end: int, size: in
     """
     spans = []
     while first < end:
-        stop = first + 1
-        while stop < end and sizes[stop + 1] - sizes[first] <= size and stop - first < _WINDOW_LINES:
-            stop += 1
-        if stop < end:
-            shortest = first + (stop - first) // _SHORTEST
-            stop = next((row for row in range(stop, shortest, -1) if not lines[row - 1].strip()), stop)
+        stop = _window_end(lines, sizes, first, end, size)
         spans.append((first, stop))
         first = stop
     return spans
+
+
+def _window_end(lines: list[str], sizes: list[int], first: int, end: int, size: int) -> int:
+    """The line after the last of a window that begins at `first`."""
+    stop = first + 1
+    while stop < end and sizes[stop + 1] - sizes[first] <= size and stop - first < _WINDOW_LINES:
+        stop += 1
+    if stop < end:
+        shortest = first + (stop - first) // _SHORTEST
+        stop = next((row for row in range(stop, shortest, -1) if not lines[row - 1].strip()), stop)
+    return stop

@@ -139,7 +139,8 @@ _ROWS = (
     ),
     bundled_row(
         "groovy",
-        "function: function_definition function_declaration; class: class_definition; constant: declaration",
+        "function: function_definition function_declaration function_call; class: class_definition; "
+        "constant: declaration",
         "source_file closure",
         above="comment groovy_doc",
         read=scripting.groovy_definition,

@@ -169,6 +169,23 @@ def names_file(query: Query, path: str) -> bool:
     return query.kind == PATH and f"/{path.lower()}".endswith(f"/{query.path.lower()}")
 
 
+def stands_in(query: Query, text: str) -> bool:
+    """Whether a text has the whole query word for word, as one word of it or as several in a row.
+
+    `drain timeout` stands in `--drain-timeout`, and `ERR_4711` in a table. Such a text is never a weak answer,
+    however little else speaks for it: who asks for the word finds it.
+    """
+    wanted = _plain_words(query.text)
+    return bool(wanted.strip()) and wanted in _plain_words(text)
+
+
+def _plain_words(text: str) -> str:
+    return f" {' '.join(_PLAIN_WORD.findall(text.lower()))} "
+
+
+_PLAIN_WORD = re.compile(r"[^\W_]+")
+
+
 def place_evidence(query: Query, candidate: Candidate) -> float:
     """For a path as the query: 1 at the place it names, less elsewhere in the file, 0 in other files."""
     if query.kind != PATH:

@@ -34,7 +34,8 @@ was will with
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 _SMALL = r"[^\W\d_A-Z]"  # a letter other than an ASCII capital: only ASCII is split at case changes
-_identifiers = re.compile(r"\w+").findall
+_words = re.compile(r"\w+").findall
+_ASCII_WORDS = "".join(chr(code) if re.match(r"\w", chr(code)) else " " for code in range(128))
 _case_change = re.compile(r"([a-z0-9])([A-Z])")
 _letters_and_digits = re.compile(r"[a-z0-9]+").findall
 _long_words = re.compile(r"\b\w\w+\b").findall
@@ -103,6 +104,11 @@ def terms(text: str) -> list[str]:
         AdjoinError: PyStemmer is not installed.
     """
     return list(chain.from_iterable(map(_terms_of.__getitem__, _identifiers(text))))
+
+
+def _identifiers(text: str) -> list[str]:
+    r"""What `\w+` finds. In ASCII, which most code is, this takes a third of the regular expression's time."""
+    return text.translate(_ASCII_WORDS).split() if text.isascii() else _words(text)
 
 
 def identifier_parts(text: str) -> list[str]:

@@ -3,7 +3,8 @@
     piece   match  = dense · meaning + (1 - dense) · words
             points = match + the weighted evidence of definition, name, phrase and place
     file    score  = kind · (Σ coherence^i · points of its i-th best piece + the weighted evidence of its path)
-    hit     the file's best piece has the file's score; each further piece, and each near copy of a text that is
+    order   within a file, for a plain question: points with 3 · match
+    hit     the file's first piece has the file's score; each further piece, and each near copy of a text that is
             already there, half of what it would have
 
 Every number is in `Weights`. They were chosen on 13 repositories by leaving repositories out, see docs/ranking.md;
@@ -24,6 +25,7 @@ from adjoin.ranking.evidence import (
     name_evidence,
     phrase_evidence,
     place_evidence,
+    stands_in,
 )
 from adjoin.ranking.paths import (
     BENCHMARK,
@@ -66,9 +68,10 @@ class Weights:
         exact: of a file's name that has no other words.
         folders: of the query's words in the folders.
         coherence: what the next best piece of a file adds, as a share of its points; the third adds the square.
+        within: how many times meaning and words count in the order of a file's pieces, for plain questions.
         repeated: the share of its score that a further piece of a file, or a near copy of a hit, keeps.
         kinds: factor for each kind of file.
-        floor: a hit whose file has less than this is weak.
+        floor: a hit whose file has less than this is weak, unless the query stands in its text word for word.
     """
 
     dense: Mapping[str, float] = field(default_factory=_dense)
@@ -81,6 +84,7 @@ class Weights:
     exact: float = 0.3
     folders: float = 0.3
     coherence: float = 0.3
+    within: float = 3.0
     repeated: float = 0.5
     kinds: Mapping[str, float] = field(default_factory=_kinds)
     floor: float = 0.55
@@ -158,7 +162,7 @@ def rank(
         return _by_one(candidates, limit, mode)
     dense = weights.dense[query.kind] if dense_weight is None else dense_weight
     files = _files(query, candidates, dense, weights, texts)
-    return _hits(files, limit, weights, texts)
+    return _hits(query, files, limit, weights, texts)
 
 
 def _by_one(candidates: Sequence[Candidate], limit: int, mode: str) -> list[Ranked]:
@@ -194,12 +198,13 @@ def _files(
             file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
         stem, exact, folders = wording.evidence(path)
         others = enumerate(file.pieces[1:COHERENT_PIECES], 1)
-        file.evidence = {
-            "coherence": sum(piece[0] * weights.coherence**place for place, piece in others),
-            "path": weights.stem * stem + weights.exact * exact + weights.folders * folders,
-        }
-        file.points = file.pieces[0][0] + sum(file.evidence.values())
+        of_pieces = file.pieces[0][0] + sum(piece[0] * weights.coherence**place for place, piece in others)
+        of_path = weights.stem * stem + weights.exact * exact + weights.folders * folders
+        file.points = of_pieces + of_path
         file.factor = weights.kinds.get(demoted_kind(query, path, file.pieces[0][1].language), 1.0)
+        if query.kind == WORDS:
+            file.pieces.sort(key=lambda piece: -piece[0] - (weights.within - 1) * (piece[2][0] + piece[2][1]))
+        file.evidence = {"coherence": of_pieces - file.pieces[0][0], "path": of_path}
     return list(files.values())
 
 
@@ -210,37 +215,37 @@ def _best_by_words(candidates: Sequence[Candidate], texts: _Texts) -> dict[int, 
     return dict(zip(ids, [one.text for one in best] if texts is None else texts(ids), strict=True))
 
 
-def _hits(files: Sequence[_File], limit: int, weights: Weights, texts: _Texts) -> list[Ranked]:
+def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights, texts: _Texts) -> list[Ranked]:
     """The best pieces of the best files. A near copy of a text that is a hit loses as a further piece does."""
-    queue: list[tuple[float, str, int, int, _File, float]] = []
+    queue: list[tuple[float, str, int, int, _File, bool]] = []
     for file in files:
         share = file.points * file.factor / max(file.pieces[0][0], 1e-9)
         for place, (points, one, _) in enumerate(file.pieces[:limit]):
-            repeated = weights.repeated**place
-            score = share * points * repeated
-            queue.append((-score, one.path, one.first_line, place, file, repeated))
+            score = share * min(points, file.pieces[0][0]) * weights.repeated**place
+            queue.append((-score, one.path, one.first_line, place, file, False))
     heapq.heapify(queue)
     if texts is not None:  # at once, so that they are there when each is looked at
         texts([file.pieces[place][1].id for _, _, _, place, file, _ in heapq.nsmallest(limit, queue)])
     hits: list[Ranked] = []
     shown: list[frozenset[str]] = []  # the words of each hit
     while queue and len(hits) < limit:
-        negative, path, line, place, file, repeated = heapq.heappop(queue)
+        negative, path, line, place, file, is_copy = heapq.heappop(queue)
         _, one, of_piece = file.pieces[place]
-        words = frozenset((one.text if texts is None else texts([one.id])[0]).split())
-        if repeated == weights.repeated**place and any(are_near_copies(words, other) for other in shown):
-            repeated *= weights.repeated
-            heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, repeated))
+        text = one.text if texts is None else texts([one.id])[0]
+        words = frozenset(text.split())
+        if not is_copy and any(are_near_copies(words, other) for other in shown):
+            heapq.heappush(queue, (negative * weights.repeated, path, line, place, file, True))
             continue
         shown.append(words)
         named = dict(zip(OF_PIECE, of_piece, strict=True)) | file.evidence
         parts = {name: value for name, value in named.items() if value}
         if file.factor != 1:
             parts["kind"] = file.factor
-        if repeated != 1:
-            parts["repeated"] = repeated
+        if place or is_copy:
+            parts["repeated"] = weights.repeated ** (place + is_copy)
         also = _also(file) if place == 0 else ()
-        hits.append(Ranked(one, -negative, parts, weak=file.points < weights.floor, also=also))
+        weak = file.points < weights.floor and not stands_in(query, text)
+        hits.append(Ranked(one, -negative, parts, weak=weak, also=also))
     return hits
 
 

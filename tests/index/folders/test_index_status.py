@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from adjoin.corpus.tree import Skipped
 from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.repositories import Repositories
 from adjoin.index.folders.status import dry_run, reasons, status_of
 from adjoin.index.folders.targets import Target
+from adjoin.index.omissions import Omission
 
 CODE = "def open_the_door(key):\n    return key.turn()\n"
 
@@ -50,6 +50,15 @@ def test_what_has_changed(target: Target) -> None:
     assert "changed since: 1 added, 1 changed, 1 removed" in status.lines()
 
 
+def test_files_that_may_not_be_read_are_named(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    (target.root / "secret.py").write_text(CODE)
+    (target.root / "new.py").write_text(CODE)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "secret.py")
+    status = status_of(target)
+    assert status.added == ["new.py"]
+    assert {one.origin: one.reason for one in status.skipped}["secret.py"] == "no permission"
+
+
 def test_a_dry_run_says_what_a_refresh_does(target: Target) -> None:
     listed = {origin: (pieces, reason) for origin, pieces, reason in dry_run(target.root, target.folder, Choice())}
     status = status_of(target)
@@ -62,6 +71,6 @@ def test_a_dry_run_says_what_a_refresh_does(target: Target) -> None:
 
 
 def test_reasons() -> None:
-    skipped = [Skipped("a", "binary"), Skipped("b", "too large"), Skipped("c", "binary")]
+    skipped = [Omission("a", "binary"), Omission("b", "too large"), Omission("c", "binary", 118)]
     assert reasons(skipped) == "2 binary, 1 too large"
     assert reasons([]) == ""

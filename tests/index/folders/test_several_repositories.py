@@ -1,5 +1,6 @@
 """Several indexes searched together, each refreshed before it answers."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_repositories_from_python(tree: Path) -> None:
     (tree / "c" / "other.py").write_text("def retry_print():\n    return paint()\n")
     assert [one.file for one in repositories.search(targets[1:], "retry")] == ["c/other.py"]
     assert len(lines) == 2
+
+
+def test_an_index_that_is_deleted_is_made_again(tree: Path) -> None:
+    (tree / "c" / "file.py").write_text("def retry_download():\n    return fetch()\n")
+    repositories = Repositories()
+    targets = targets_of([Path("c")])
+    for _ in range(2):
+        assert [one.file for one in repositories.search(targets, "retry_download")] == ["c/file.py"]
+        shutil.rmtree(tree / "c" / ".adjoin")
 
 
 def test_without_a_refresh_there_must_be_an_index(tree: Path) -> None:

@@ -14,7 +14,10 @@ def lines_around(found: Found, number: int) -> tuple[list[str], list[str]]:
     """
     hit = found.hit
     try:
-        with (found.root / hit.path).open("rb") as file:
+        path = found.root / hit.path
+        if not path.is_file():  # it may be a pipe by now, which would be waited for
+            return [], []
+        with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         lines = decode(data).removesuffix("\n").split("\n") if len(data) <= MAX_BYTES else []
     except (OSError, ValueError, UnreadableError):  # a name in an archive may hold anything

@@ -172,6 +172,9 @@ class Repositories:
 
     def _refreshed(self, target: Target, searcher: Searcher | None) -> Searcher:
         """Make or refresh the index of a target, and open it."""
+        if searcher is not None and not has_index(target.folder):  # deleted since it was opened
+            searcher.close()
+            searcher = None
         # A database is asked once: by the attempt to open the index.
         if searcher is None and (isinstance(target.folder, StoreAddress) or has_index(target.folder)):
             try:

@@ -1,5 +1,6 @@
 """What an index holds, what of its folder it does not hold and why, and what has changed since."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,8 @@ from adjoin.index.folders.choice import Choice
 from adjoin.index.folders.targets import Target
 from adjoin.index.locating import Location, index_folder, open_store
 from adjoin.index.omissions import Omission, omissions, written
-from adjoin.index.refresh import content_hash
 from adjoin.index.searcher import IndexStatus, Searcher
-from adjoin.index.sources import TreeFile, pieces_in
+from adjoin.index.sources import TreeFile, content_of, pieces_in
 from adjoin.index.store import FileRecord
 from adjoin.tally import Tally
 
@@ -140,12 +140,17 @@ def status_of(target: Target) -> FolderStatus:
     omitted = [Omission(one.origin, one.reason) for one in tree.skipped]
     for record in known.values():
         omitted += omissions(record.path, record.reason, record.pieces)
+    added = there.keys() - known.keys()
+    unread = {
+        path for path in added if not os.access(there[path].path, os.R_OK)
+    }  # a refresh keeps no record of them
+    omitted += [Omission(path, "no permission") for path in unread]
     return FolderStatus(
         root=target.root,
         folder=target.folder,
         index=index,
         index_bytes=open_store(target.folder).size(),
-        added=sorted(there.keys() - known.keys()),
+        added=sorted(added - unread),
         changed=sorted(path for path in there.keys() & known.keys() if _is_changed(there[path], known[path])),
         removed=sorted(known.keys() - there.keys()),
         skipped=sorted(omitted, key=lambda one: (one.origin, one.reason)),
@@ -189,6 +194,6 @@ def _is_changed(file: Any, record: FileRecord) -> bool:  # noqa: ANN401 - a file
     if file.size != record.size:
         return True
     try:
-        return content_hash(file.path) != record.content
+        return content_of(file) != record.content
     except OSError:
         return True

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.store import FORMAT, IndexDescription
+from adjoin.locks import LOCK
 
 DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
@@ -58,18 +59,57 @@ def database_errors(folder: Path, doing: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last for a name in a damaged schema
+        if not isinstance(error, (sqlite3.OperationalError, OSError)):
             remedy = f"its files are damaged: {REMEDY_READING}"
         raise AdjoinError(f"cannot {doing} the index {folder}: {first_line(error)}; {remedy}") from error
+
+
+@contextmanager
+def damage_as_error(connection: sqlite3.Connection, folder: Path) -> Iterator[None]:
+    """Turn an error that a damaged database caused into an `AdjoinError` of one line. Others pass.
+
+    SQLite notices most damage itself, but not a value that is another one. The database is checked after an error
+    only: reading all of it takes long.
+
+    Raises:
+        AdjoinError: something failed, and the database is damaged.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+        if not _is_damaged(connection):
+            raise
+        raise AdjoinError(f"cannot read the index {folder}: its files are damaged: {REMEDY_READING}") from error
+
+
+def _is_damaged(connection: sqlite3.Connection) -> bool:
+    try:
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            return True
+        return any(connection.execute(query).fetchone() != (0,) for query in _CONTRADICTIONS)
+    except (sqlite3.Error, UnicodeDecodeError):
+        return True
+
+
+_CONTRADICTIONS = (
+    "SELECT count(*) FROM blocks LEFT JOIN vectors USING(first) LEFT JOIN texts USING(first)"
+    " WHERE ifnull(length(lengths) != 4 * number OR length(scales) != 4 * number OR data IS NULL OR codes IS NULL"
+    " OR length(codes) != number * (SELECT value FROM meta WHERE key = 'dimension'), 1)",
+    "SELECT total(number) != (SELECT count(*) FROM blocks JOIN pieces ON id BETWEEN first AND first + number - 1)"
+    " FROM blocks",
+    "SELECT count(*) FROM blocks LEFT JOIN files ON files.id = file WHERE path IS NULL",
+)
 
 
 def connect(path: Path, options: str = "") -> sqlite3.Connection:
     """Connect to a database file; `options` are those of SQLite's URI, such as "mode=ro"."""
     address = f"{path.resolve().as_uri()}?{options}"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         address, uri=True, isolation_level=None, timeout=WAITING_SECONDS, check_same_thread=False
     )
+    connection.execute("PRAGMA trusted_schema = OFF")  # a repository may come with an index of a stranger
+    return connection
 
 
 def description_in(connection: sqlite3.Connection, folder: Path, *, unfinished: bool = False) -> IndexDescription:
@@ -90,6 +130,7 @@ def description_in(connection: sqlite3.Connection, folder: Path, *, unfinished: 
             raise AdjoinError(
                 f"the index {folder} has format {form}, this version reads {FORMAT}: run `adjoin index` again"
             )
+        _check_schema(connection, folder)
         values = dict(connection.execute("SELECT key, value FROM meta"))
     try:
         root, model, fingerprint, adjoin = (str(values[key]) for key in ("root", "model", "fingerprint", "adjoin"))
@@ -115,20 +156,68 @@ def check_is_ours(connection: sqlite3.Connection, folder: Path) -> None:
         )
 
 
+def _check_schema(connection: sqlite3.Connection, folder: Path) -> None:
+    """Refuse tables, views and triggers that Adjoin did not make: they may never end, or change what is read."""
+    made = {
+        " ".join(sql.split()) for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql != ''")
+    }
+    if made != _STATEMENTS:
+        raise AdjoinError(f"the index {folder} holds tables that Adjoin did not make: {REMEDY_READING}")
+
+
+_STATEMENTS = frozenset(
+    " ".join(" ".join(line for line in part.splitlines() if not line.startswith("--")).split())
+    for part in SCHEMA.split(";")
+) - {""}
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse an index whose files are symbolic links: one from a stranger could name any file of the user's.
+
+    Raises:
+        AdjoinError: one of them is.
+    """
+    logs = (DATABASE + suffix for suffix in ("", "-wal", "-shm", "-journal", "-new"))
+    for name in (*logs, PENDING, SKETCH, IGNORE, LOCK):
+        if (folder / name).is_symlink():
+            raise AdjoinError(f"{folder / name} is a symbolic link, expected a file: {REMEDY_READING}")
+
+
 def refuse_what_is_cut_short(path: Path) -> None:
     """Refuse a file that is no SQLite database, or shorter than its own header says.
 
     Raises:
         AdjoinError: it is. SQLite itself notices a missing page only when it is read.
     """
-    with path.open("rb") as file:
-        header = file.read(100)
+    header = _header_of(path)
     if not header.startswith(b"SQLite format 3\0") or len(header) < 100:
         raise AdjoinError(f"{path} is damaged or not an index of Adjoin: {REMEDY_READING}")
     page = int.from_bytes(header[16:18], "big")
     pages = int.from_bytes(header[28:32], "big")
     if path.stat().st_size < (1 << 16 if page == 1 else page) * pages:
         raise AdjoinError(f"{path} is damaged, its end is missing: {REMEDY_READING}")
+
+
+_descriptors: dict[tuple[int, int], int] = {}  # device and inode of a database → its open file
+
+
+def _header_of(path: Path) -> bytes:
+    """The first 100 bytes of a file, which stays open.
+
+    POSIX drops all locks of a process on a file when the process closes any descriptor of it. SQLite's connections
+    in this process would lose theirs, and another process would delete the log that they read.
+    """
+    if not hasattr(os, "pread"):  # Windows, whose locks belong to a descriptor
+        with path.open("rb") as file:
+            return file.read(100)
+    for key, descriptor in list(_descriptors.items()):
+        if not os.fstat(descriptor).st_nlink:  # deleted: nobody opens it again
+            os.close(_descriptors.pop(key))
+    state = path.stat()
+    key = (state.st_dev, state.st_ino)
+    if key not in _descriptors:
+        _descriptors[key] = os.open(path, os.O_RDONLY)
+    return os.pread(_descriptors[key], 100, 0)
 
 
 @contextmanager
@@ -148,6 +237,7 @@ def open_to_read(folder: Path) -> Iterator[sqlite3.Connection]:
         )
     with ExitStack() as stack:
         with database_errors(folder, "open", REMEDY_READING):
+            refuse_links(folder)
             refuse_what_is_cut_short(path)
             connection = stack.enter_context(_readable(path))
             connection.execute("PRAGMA query_only = 1")

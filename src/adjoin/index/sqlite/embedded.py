@@ -15,6 +15,7 @@ from adjoin.index.sqlite.database import (
     SKETCH,
     database_errors,
     open_to_read,
+    refuse_links,
 )
 from adjoin.index.sqlite.snapshot import SQLiteSnapshot, open_snapshot
 from adjoin.index.sqlite.writer import SQLiteWriter
@@ -70,6 +71,7 @@ class SQLiteStore:
         A folder that is made for it and in which nothing is published is removed again.
         """
         is_new = not self.folder.exists()
+        refuse_links(self.folder)
         with exclusive(self.folder):
             try:
                 self._hide_from_git()

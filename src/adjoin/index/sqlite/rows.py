@@ -2,11 +2,13 @@
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
 
+from adjoin.blas import one_thread
 from adjoin.errors import AdjoinError
 from adjoin.index.store import FileRecord, IndexedFile
 from adjoin.pieces import Piece
@@ -100,3 +102,22 @@ def unpacked_file(record: str, pieces: bytes, scales: bytes, codes: bytes, dimen
         np.frombuffer(codes, np.int8).reshape(-1, dimension),
         np.frombuffer(scales, np.float32),
     )
+
+
+def cosines_of(
+    chunks: Iterable[tuple[NDArray[np.float32], NDArray[np.int8]]], number: int, vector_D: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The cosines of a vector and N = `number` vectors, which come in parts: scales (n,) and codes (n, D)."""
+    cosines_N = np.empty(number, np.float32)
+    buffer_nD = np.empty((0, len(vector_D)), np.float32)  # one for all parts: it stays in the cache
+    start = 0
+    with one_thread():
+        for scales_n, codes_nD in chunks:
+            if len(codes_nD) > len(buffer_nD):
+                buffer_nD = np.empty(codes_nD.shape, np.float32)
+            part_nD, own_n = buffer_nD[: len(codes_nD)], cosines_N[start : start + len(codes_nD)]
+            part_nD[...] = codes_nD
+            np.dot(part_nD, vector_D, out=own_n)
+            own_n *= scales_n
+            start += len(codes_nD)
+    return cosines_N

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.blas import one_thread
 from adjoin.index.sqlite.approximate import Sketch, read_sketch
-from adjoin.index.sqlite.database import REMEDY_READING, database_errors, description_in
-from adjoin.index.sqlite.rows import symbol_key
+from adjoin.index.sqlite.database import REMEDY_READING, damage_as_error, database_errors, description_in
+from adjoin.index.sqlite.rows import cosines_of, symbol_key
 from adjoin.index.sqlite.stored_rows import NO_IDS, StoredRows, marks
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.ranking.evidence import Candidate
@@ -214,14 +213,7 @@ class SQLiteSnapshot(StoredRows):
         """The cosines of all N pieces; those of the last vector are kept."""
         if self._last_vector is vector_D:
             return self._last_cosines_N
-        cosines_N = np.empty(len(self._ids_N), np.float32)
-        start = 0
-        with one_thread():
-            for scales_n, codes_nD in self._vector_chunks():
-                end = start + len(scales_n)
-                np.dot(codes_nD.astype(np.float32), vector_D, out=cosines_N[start:end])
-                cosines_N[start:end] *= scales_n
-                start = end
+        cosines_N = cosines_of(self._vector_chunks(), len(self._ids_N), vector_D)
         self._last_vector, self._last_cosines_N = vector_D, cosines_N
         return cosines_N
 
@@ -267,6 +259,8 @@ class SQLiteSnapshot(StoredRows):
             end = start + len(scales_n)
             scales_N[start:end], codes_ND[start:end] = scales_n, codes_nD
             start = end
+        if start != len(scales_N):
+            raise ValueError("vectors are missing")  # see damage_as_error
         return scales_N, codes_ND
 
     def _read_vectors(self) -> Any:  # noqa: ANN401 - an iterator of pairs of arrays
@@ -299,7 +293,8 @@ def open_snapshot(connection: sqlite3.Connection, folder: Path) -> Iterator[SQLi
     with database_errors(folder, "read", REMEDY_READING):
         connection.execute("BEGIN")
     try:
-        yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
+        with damage_as_error(connection, folder):
+            yield SQLiteSnapshot(connection, folder, description_in(connection, folder))
     finally:
         if connection.in_transaction:
             connection.rollback()

@@ -23,6 +23,7 @@ from adjoin.index.sqlite.database import (
     TABLES,
     check_is_ours,
     connect,
+    damage_as_error,
     database_errors,
     description_in,
     refuse_what_is_cut_short,
@@ -70,12 +71,17 @@ class SQLiteWriter:
                     self.description = found if found.version else None
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
         self._pending.close()
         if self._connection is not None:
             if self._connection.in_transaction:
                 self._connection.rollback()
-            self._connection.close()  # the last to close it takes the log back into the database
+            try:
+                if error is not None:
+                    with damage_as_error(self._connection, self.folder):
+                        raise error
+            finally:
+                self._connection.close()  # the last to close it takes the log back into the database
 
     _unfinished: IndexDescription | None = None
 

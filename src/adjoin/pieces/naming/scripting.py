@@ -84,6 +84,12 @@ def groovy_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str]
             (kind, text_of(name or node.child_by_field_name("name"), source)) if node.named_child_count else None
         )
     name = node.child_by_field_name("name") or node.child_by_field_name("function")
+    if node.type == "function_call":
+        around = node.parent.parent if node.parent is not None else None
+        if around is None or around.type != "class_definition" or not source.endswith(b"}", 0, node.end_byte):
+            return None
+        if groovy_definition(around, source, "class") != ("class", text_of(name, source)):
+            return None
     return (kind, text_of(name, source)) if name is not None else None
 
 
