@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,17 @@ def test_candidates_have_exact_evidence(corpus: Path) -> None:
             assert candidate.cosine == pytest.approx(cosines[candidate.id], abs=1e-6)
             assert candidate.bm25 == pytest.approx(scores.get(candidate.id, 0) / best, abs=1e-6)
             assert candidate.bm25 < 1
+
+
+def test_candidates_without_texts_are_otherwise_the_same(corpus: Path) -> None:
+    query_D = BagEncoder(512).encode_query(["bamo tuna"])[0]
+    with SQLiteStore(corpus).reading() as snapshot:
+        ids = snapshot._ids_N[[5, 3, 77]]
+        whole = snapshot.candidates(ids, query_D, ["bamo"])
+        bare = snapshot.candidates(ids, query_D, ["bamo"], with_texts=False)
+        assert [one.text for one in whole] == snapshot.texts(ids) == [one.text for one in snapshot.pieces(ids)]
+        assert all(one.text for one in whole)
+        assert [replace(one, text="") for one in whole] == bare
 
 
 def places(hits: list[Hit]) -> list[tuple[str, int]]:

@@ -215,3 +215,37 @@ def test_a_full_disk_costs_the_sketch_only(
         written(tmp_path, clustered(1000))
     assert "No space left" in caplog.text
     assert len(nearest(tmp_path, clustered(1)[0], 10)) == 10
+
+
+def test_scores_order_as_dot_products_with_the_bits_do() -> None:
+    """A component of the query in four bits is wrong by a thirtieth of their range at most."""
+    vectors_ND, query_D = clustered(500), clustered(1, seed=4)[0]
+    sketch = Sketch.of(np.arange(500), DIMENSION, lambda ids_K: vectors_ND[ids_K])
+    places_K = np.arange(0, 500, 3)
+    bits_KD = vectors_ND[places_K] > 0
+    wrong_K = np.abs(sketch.scores(places_K, query_D) - bits_KD @ query_D)
+    assert (wrong_K <= bits_KD.sum(axis=1) * np.ptp(query_D) / 30 + 1e-5).all()
+
+
+@pytest.mark.usefixtures("small")
+def test_large_and_small_blocks_give_the_same_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors_ND = clustered(700)
+    written(tmp_path, vectors_ND)
+    with SQLiteStore(tmp_path).reading() as snapshot:
+        ids_K = snapshot.ids_N[[5, 699, 5, 17, 300, 16]]
+        monkeypatch.setattr("adjoin.index.sqlite.snapshot.CUT_FROM", 1000)
+        cut_KD = snapshot.vectors(ids_K)
+        monkeypatch.setattr("adjoin.index.sqlite.snapshot.CUT_FROM", 0)
+        assert np.array_equal(snapshot.vectors(ids_K), cut_KD)
+        codes_ND, scales_N = quantized(vectors_ND)
+        expected_ND = codes_ND.astype(np.float32) * scales_N[:, None]
+        assert np.array_equal(cut_KD, expected_ND[[5, 699, 5, 17, 300, 16]])
+        assert snapshot.vectors([]).shape == (0, DIMENSION)
+
+
+def test_two_threads_count_the_same_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns_WN = np.random.default_rng(0).integers(0, 2**64, (5, 1001), dtype=np.uint64)
+    alone_N = hamming(columns_WN, columns_WN[:, 7])
+    monkeypatch.setattr(approximate, "THREADS_FROM", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert np.array_equal(hamming(columns_WN, columns_WN[:, 7]), alone_N)

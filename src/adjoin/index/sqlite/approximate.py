@@ -50,7 +50,7 @@ QUERY_BITS = 4  # of a component of the query in step 3; more gain nothing, with
 _PLACES = np.float32(2) ** np.arange(QUERY_BITS, dtype=np.float32)
 _FORMAT = 2
 _HEADER_BYTES = 512
-_SCANNED_AT_ONCE = 1 << 16  # pieces: bits of one word, 512 KB, stay in the cache
+_SCANNED_AT_ONCE = 1 << 17  # pieces: bits of one word, 1 MB, stay in the cache
 _SCORED_AT_ONCE = 1 << 14
 _BUILT_AT_ONCE = 4096
 
