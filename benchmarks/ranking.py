@@ -51,6 +51,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "words in the folders": {"folders": 0.0},
     "all words in the path": {"stem": 0.0, "exact": 0.0, "folders": 0.0},
     "several good pieces in a file": {"coherence": 0.0},
+    "match three times within a file": {"within": 1.0},
     "half price for further pieces of a file": {"repeated": 1.0},
     "kind of file": {"kinds": NOTHING},
 }
@@ -219,7 +220,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True, help="folder to write ranking.md to")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these repositories; all by default")
     parser.add_argument("--model", default="code", help="name or folder of the model")
-    parser.add_argument("--choices", type=int, default=200, help="settings to choose from in cross-validation")
+    parser.add_argument("--choices", type=int, default=50, help="settings to choose from in cross-validation")
     arguments = parser.parse_args()
     folders = sorted(path.parent for path in arguments.data.glob("*/queries.json"))
     folders = [folder for folder in folders if not arguments.only or folder.name in arguments.only]

@@ -48,6 +48,14 @@ def test_several_good_pieces_lift_a_file() -> None:
     assert hits[0].evidence["coherence"] == pytest.approx(WEIGHTS.coherence * WEIGHTS.dense["words"] * 0.47)
 
 
+def test_within_a_file_the_match_decides_more_than_a_name() -> None:
+    pieces = [piece(1, "a.py", 0.3, symbols=("delete",)), piece(2, "a.py", 0.4), piece(3, "b.py", 0.1)]
+    hits = rank(QUERY, pieces, 10)
+    assert order(hits)[0] == 2
+    assert hits[0].score == pytest.approx(sum(hits[0].evidence.values()))
+    assert order(rank(QUERY, pieces, 10, weights=replace(WEIGHTS, within=1.0)))[0] == 1
+
+
 def test_a_further_piece_of_a_file_has_half_its_price() -> None:
     hits = rank(QUERY, [piece(1, "a.py", 0.5), piece(2, "a.py", 0.5), piece(3, "b.py", 0.35)], 10)
     assert order(hits) == [1, 3, 2]

@@ -3,7 +3,8 @@
     piece   match  = dense · meaning + (1 - dense) · words
             points = match + the weighted evidence of definition, name, phrase and place
     file    score  = kind · (Σ coherence^i · points of its i-th best piece + the weighted evidence of its path)
-    hit     the file's best piece has the file's score; each further piece, and each near copy of a text that is
+    order   within a file, for a plain question: points with 3 · match
+    hit     the file's first piece has the file's score; each further piece, and each near copy of a text that is
             already there, half of what it would have
 
 Every number is in `Weights`. They were chosen on 13 repositories by leaving repositories out, see docs/ranking.md;
@@ -66,6 +67,7 @@ class Weights:
         exact: of a file's name that has no other words.
         folders: of the query's words in the folders.
         coherence: what the next best piece of a file adds, as a share of its points; the third adds the square.
+        within: how many times meaning and words count in the order of a file's pieces, for plain questions.
         repeated: the share of its score that a further piece of a file, or a near copy of a hit, keeps.
         kinds: factor for each kind of file.
         floor: a hit whose file has less than this is weak, unless the query stands in its text word for word.
@@ -81,6 +83,7 @@ class Weights:
     exact: float = 0.3
     folders: float = 0.3
     coherence: float = 0.3
+    within: float = 3.0
     repeated: float = 0.5
     kinds: Mapping[str, float] = field(default_factory=_kinds)
     floor: float = 0.55
@@ -188,12 +191,13 @@ def _files(query: Query, candidates: Sequence[Candidate], dense: float, weights:
         file.pieces.sort(key=lambda piece: (-piece[0], piece[1].first_line))
         stem, exact, folders = wording.evidence(path)
         others = enumerate(file.pieces[1:COHERENT_PIECES], 1)
-        file.evidence = {
-            "coherence": sum(piece[0] * weights.coherence**place for place, piece in others),
-            "path": weights.stem * stem + weights.exact * exact + weights.folders * folders,
-        }
-        file.points = file.pieces[0][0] + sum(file.evidence.values())
+        of_pieces = file.pieces[0][0] + sum(piece[0] * weights.coherence**place for place, piece in others)
+        of_path = weights.stem * stem + weights.exact * exact + weights.folders * folders
+        file.points = of_pieces + of_path
         file.factor = weights.kinds.get(demoted_kind(query, path, file.pieces[0][1].language), 1.0)
+        if query.kind == WORDS:
+            file.pieces.sort(key=lambda piece: -piece[0] - (weights.within - 1) * (piece[2][0] + piece[2][1]))
+        file.evidence = {"coherence": of_pieces - file.pieces[0][0], "path": of_path}
     return list(files.values())
 
 
@@ -209,7 +213,7 @@ def _hits(query: Query, files: Sequence[_File], limit: int, weights: Weights) ->
     for file in files:
         share = file.points * file.factor / max(file.pieces[0][0], 1e-9)
         for place, (points, one, _) in enumerate(file.pieces[:limit]):
-            score = share * points * weights.repeated**place
+            score = share * min(points, file.pieces[0][0]) * weights.repeated**place
             queue.append((-score, one.path, one.first_line, place, file, False))
     heapq.heapify(queue)
     hits: list[Ranked] = []
