@@ -150,7 +150,8 @@ def name_evidence(words: frozenset[str], number: int, symbols: Sequence[str]) ->
     best = 0.0
     for symbol in symbols:
         stems = name_stems(symbol)
-        if shared := len(words.intersection(stems)):
+        if not words.isdisjoint(stems):  # most have nothing in common: no set is made
+            shared = len(words.intersection(stems))
             best = max(best, shared * shared / (len(stems) * number))
     return best
 

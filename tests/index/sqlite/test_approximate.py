@@ -56,7 +56,7 @@ def nearest(
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes at which each step of a search leaves something out: the first half of the bits keeps 400 pieces, the last 150."""
+    """Sizes at which each step of a search leaves something out."""
     monkeypatch.setattr(approximate, "APPROXIMATE_FROM", 500)
     monkeypatch.setattr("adjoin.index.sqlite.writer.APPROXIMATE_FROM", 500)
     monkeypatch.setattr(approximate, "WHOLE_CHOICE", 400)

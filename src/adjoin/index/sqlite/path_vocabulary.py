@@ -49,7 +49,7 @@ class NamedFiles:
         self.rows_of = rows_of
 
     def best(self, words: Sequence[str], number: int, allowed: Ids | None = None) -> Ids:
-        """The ids of the `number` files that the words name best: the sum of the words' weights, then the lower id.
+        """The ids of the `number` files that the words name best, by the sum of the words' weights, then by id.
 
         Args:
             words: words of a query, each once.
