@@ -16,8 +16,8 @@ DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", 
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
 APPLICATION = 0x41646A6E  # "Adjn": SQLite's application_id of our files
 PAGE_BYTES = 8192
-# A reader maps a large file: scattered vectors are read several times as fast. A small one is as fast without, and a
-# file that is cut short while it is mapped ends the process.
+# A reader maps a large file: scattered vectors are read several times as fast. A small one is as fast without, and
+# what cuts a mapped file short ends the process.
 MAPPED_FROM, MAPPED_BYTES = 1 << 29, 1 << 33
 WAITING_SECONDS = 10.0  # for locks that SQLite itself holds for moments, such as to recover a log
 REMEDY_WRITING = "the previous version still answers; free disk space, then run `adjoin index` again to continue"
