@@ -97,3 +97,10 @@ def test_prose_is_a_kind() -> None:
 def test_a_question_names_the_kinds_it_asks_for() -> None:
     assert kinds_asked_for(("how", "are", "uploads", "tested")) == {TEST}
     assert kinds_asked_for(("upload", "retry")) == frozenset()
+
+
+def test_a_module_of_rust_is_named_by_its_folder() -> None:
+    assert path_words("src/extract/mod.rs").stem == path_words("src/extract.rs").stem
+    assert path_words("src/extract/mod.rs").name == path_words("src/extract.rs").name
+    assert kind_of_file("src/extract/mod.rs", "rust") == ""
+    assert path_words("mod.rs").stem == ("mod",)

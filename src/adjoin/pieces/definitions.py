@@ -98,7 +98,7 @@ def definitions(root: "Node", source: bytes, grammar: Grammar) -> list[Definitio
                 _note_above(child, source, above)
             elif found[0] is TAIL:
                 _add_tail(child, place.members)
-            elif (inside := _define(child, found, place)) is not None:
+            elif (inside := _define(child, found, place, grammar)) is not None:
                 stack.append(inside)
     return _in_order(top, above, 0, grammar)
 
@@ -111,7 +111,7 @@ def _inside(child: "Node", place: _Place, grammar: Grammar) -> _Place:
     return _Place(child, place.members, place.prefix, place.wrapper or child, statement, place.depth)
 
 
-def _define(child: "Node", found: tuple[str, str], place: _Place) -> _Place | None:
+def _define(child: "Node", found: tuple[str, str], place: _Place, grammar: Grammar) -> _Place | None:
     """Add a definition to its place. Returns its inside if that is to be searched."""
     kind, name = found
     outer = place.wrapper or child
@@ -119,7 +119,7 @@ def _define(child: "Node", found: tuple[str, str], place: _Place) -> _Place | No
         kind, place.prefix + name, outer.start_point[0], _end(outer), child, place.statement or child
     )
     place.members.append(definition)
-    if kind in LEAVES or place.depth >= DEEPEST:
+    if kind in LEAVES or child.type in grammar.leaves or place.depth >= DEEPEST:
         return None
     return _Place(
         child, definition.members, definition.name + "." if name else place.prefix, depth=place.depth + 1

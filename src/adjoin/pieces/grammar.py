@@ -34,6 +34,7 @@ class Grammar:
         above: comments and annotations; those directly above a definition belong to it.
         read: takes a definition's node, the source and its kind. Returns the kind and the unqualified name, or
             None if this node defines nothing. Its lines then belong to what is around it.
+        leaves: those of `kinds` whose inside is not searched for definitions.
         tails: nodes that belong to the definition before them: in Dart, a function's body.
         clauses: whether functions of one name that follow each other are one function.
         documentation: takes a function's node, the nodes above it and the source. Returns the nodes of its
@@ -50,6 +51,7 @@ class Grammar:
     statements: frozenset[str] = frozenset()
     above: frozenset[str] = frozenset({"comment"})
     read: Reader = by_field
+    leaves: frozenset[str] = frozenset()
     tails: frozenset[str] = frozenset()
     clauses: bool = False
     documentation: Callable[["Node", Sequence["Node"], bytes], list["Node"]] = lines_above
@@ -97,6 +99,7 @@ def bundled_row(
     wrappers: str = "",
     above: str = "comment",
     read: Reader = by_field,
+    leaves: str = "",
     tails: str = "",
     clauses: bool = False,
     documentation: Callable[["Node", Sequence["Node"], bytes], list["Node"]] = lines_above,
@@ -111,6 +114,7 @@ def bundled_row(
         around,
         above=_types(above),
         read=read,
+        leaves=_types(leaves),
         tails=_types(tails),
         clauses=clauses,
         documentation=documentation,

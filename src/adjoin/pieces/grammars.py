@@ -135,6 +135,7 @@ _ROWS = (
         "program class_body extension_body enum_body",
         above="comment documentation_comment annotation",
         read=scripting.dart_definition,
+        leaves="declaration",
         tails="function_body",
     ),
     bundled_row(

@@ -9,6 +9,8 @@ from adjoin.ranking.names import joined, name_stems
 SHORTEST_PREFIX = 3  # letters; "arg" stands for "argument", "co" for too much
 _CACHED = 1 << 15  # paths
 _CACHED_MATCHES = 1 << 16  # words of one question by the words of a repository's paths, which repeat
+# Rust's module `extract` is `extract.rs` or `extract/mod.rs`.
+_NAMED_BY_FOLDER = re.compile(r"mod\.rs").fullmatch
 _NO_VOWEL = re.compile(r"[^aeiou\W\d]{3,}").fullmatch
 
 
@@ -44,6 +46,8 @@ def path_words(path: str) -> PathWords:
     *folders, file = path.replace("!", "/").split("/")
     stem = file.lstrip(".").rpartition(".")[0] or file  # "SqlMapper.Identity.cs" is more than "SqlMapper"
     parent = folders[-1] if folders else ""
+    if _NAMED_BY_FOLDER(file) and parent:
+        stem = parent
     inner = tuple(dict.fromkeys(word for folder in folders for word in name_stems(folder)))
     return PathWords(name_stems(stem), name_stems(parent), inner, joined(stem))
 
@@ -88,7 +92,7 @@ _FILE_KINDS = (
     (BENCHMARK, r"bench(?:mark)?[_.-].*|.*[_.-]bench(?:mark)?\.\w+|.*[a-z0-9]Benchmarks?\.\w+"),
     (OLD, r"_?(?:compat|compatibility|legacy|deprecated)(?:[_.-].*)?"),
     (DECLARATION, r".*\.d\.[mc]?ts|.*\.min\.(?:js|css)|.*\.pyi|.*[._](?:pb|pb2|generated|gen)\.\w+"),
-    (DOOR, r"__init__\.pyi?|mod\.rs|package-info\.java|index\.(?:[mc]?[jt]sx?)|doc\.go"),
+    (DOOR, r"__init__\.pyi?|package-info\.java|index\.(?:[mc]?[jt]sx?)|doc\.go"),
 )
 _FILE_PATTERNS = tuple((kind, re.compile(pattern).fullmatch) for kind, pattern in _FILE_KINDS)
 _PROSE = frozenset({"text", "markdown", "rst", "asciidoc", "org", "html", "latex"})

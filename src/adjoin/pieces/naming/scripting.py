@@ -84,12 +84,10 @@ def groovy_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str]
             (kind, text_of(name or node.child_by_field_name("name"), source)) if node.named_child_count else None
         )
     name = node.child_by_field_name("name") or node.child_by_field_name("function")
-    if node.type == "function_call":
-        around = node.parent.parent if node.parent is not None else None
-        if around is None or around.type != "class_definition" or not source.endswith(b"}", 0, node.end_byte):
-            return None
-        if groovy_definition(around, source, "class") != ("class", text_of(name, source)):
-            return None
+    if node.type == "function_call" and not (
+        text_of(name, source)[:1].isupper() and source.endswith(b"}", 0, node.end_byte)
+    ):
+        return None  # no constructor
     return (kind, text_of(name, source)) if name is not None else None
 
 
@@ -98,20 +96,17 @@ _DART = named_by(
     "operator_signature binary_operator", "type_identifier",
 )  # fmt: skip
 _DART_LISTS = ("initialized_identifier_list", "static_final_declaration_list")
-_DART_PARTS = frozenset({*_DART_LISTS, "function_signature", "getter_signature", "setter_signature"})
 
 
 def dart_definition(node: "Node", source: bytes, kind: str) -> tuple[str, str] | None:
     """Read a definition of Dart: a declaration in a class is one of functions, fields or a constructor."""
-    if node.type in _DART_PARTS and node.parent is not None and node.parent.type == "declaration":
-        return None  # the declaration is the definition
     for part in node.named_children:
         if part.type.endswith("constructor_signature"):  # of `Box.empty()`, the last name
             kind = "declaration" if kind == "constant" else kind
             names = [text_of(word, source) for word in part.named_children if word.type == "identifier"]
             return (kind, names[-1]) if names else None
-    several = node if node.type in _DART_PARTS else child_of(node, *_DART_LISTS)
-    if several is not None and several.type in _DART_LISTS:
+    several = node if node.type in _DART_LISTS else child_of(node, *_DART_LISTS)
+    if several is not None:
         parts = [text_of(child_of(part, "identifier"), source) for part in several.named_children]
         return kind, ", ".join(filter(None, parts))
     found = _DART(node, source, kind)
