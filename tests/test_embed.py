@@ -220,9 +220,9 @@ def test_reading_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("import os\n\n\ndef f():\n    return 1\n")
     (tmp_path / "b.py").write_bytes(b"\0")
     texts = read_texts(tmp_path)
-    assert list(texts) == [("a.py:1-1", "import os"), ("a.py:4-5", "def f():\n    return 1")]
+    assert list(texts) == [("a.py:1-5", "import os\ndef f():\n    return 1")]
     assert texts.skipped.counts.total() == 1
-    assert embed_texts(texts, LetterEncoder(), tmp_path / "out").rows == 2
+    assert embed_texts(texts, LetterEncoder(), tmp_path / "out").rows == 1
 
 
 @pytest.mark.parametrize(

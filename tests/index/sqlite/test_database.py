@@ -1,5 +1,6 @@
 """An index that a stranger made, or that is damaged: refused in one line, and nothing of it runs."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -109,3 +110,34 @@ def test_a_second_opening_takes_no_lock_from_the_first(root: Path) -> None:
         )
         subprocess.run([sys.executable, "-c", f"{script}; c.commit(); c.close()", str(database)], check=True)
         assert database.with_name(f"{DATABASE}-wal").exists()
+
+
+CUT_SHORT = """
+import os, sys
+from bag_encoder import BagEncoder
+from adjoin.errors import AdjoinError
+from adjoin.index.searcher import Searcher
+from pathlib import Path
+folder = Path(sys.argv[1])
+searcher = Searcher(folder, BagEncoder())
+os.truncate(folder / "index.sqlite", 8192)
+try:
+    searcher.search("function that returns")
+except AdjoinError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_is_cut_short_under_a_reader_does_not_end_it(root: Path) -> None:
+    for number in range(40):
+        (root / f"f{number}.py").write_text(f"def function{number}():\n    return {number}\n" * 20)
+    refresh(root, None, BagEncoder())
+    here = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_SHORT, str(root / ".adjoin")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([here, *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

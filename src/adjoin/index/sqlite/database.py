@@ -16,7 +16,9 @@ DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", 
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
 APPLICATION = 0x41646A6E  # "Adjn": SQLite's application_id of our files
 PAGE_BYTES = 8192
-MAPPED_BYTES = 1 << 33  # a reader maps the file: large blobs are read three times as fast
+# A reader maps a large file: scattered vectors are read several times as fast. A small one is as fast without, and
+# what cuts a mapped file short ends the process.
+MAPPED_FROM, MAPPED_BYTES = 1 << 29, 1 << 33
 WAITING_SECONDS = 10.0  # for locks that SQLite itself holds for moments, such as to recover a log
 REMEDY_WRITING = "the previous version still answers; free disk space, then run `adjoin index` again to continue"
 REMEDY_READING = "remove the folder and run `adjoin index` again"
@@ -241,7 +243,8 @@ def open_to_read(folder: Path) -> Iterator[sqlite3.Connection]:
             refuse_what_is_cut_short(path)
             connection = stack.enter_context(_readable(path))
             connection.execute("PRAGMA query_only = 1")
-            connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+            if path.stat().st_size >= MAPPED_FROM:
+                connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
         yield connection
 
 

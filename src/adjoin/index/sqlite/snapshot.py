@@ -1,5 +1,6 @@
 """One version of an index in SQLite, for reading."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from adjoin.index.sqlite.approximate import Sketch, read_sketch
 from adjoin.index.sqlite.database import REMEDY_READING, damage_as_error, database_errors, description_in
-from adjoin.index.sqlite.rows import cosines_of, symbol_key
-from adjoin.index.sqlite.stored_rows import NO_IDS, StoredRows, marks
+from adjoin.index.sqlite.rows import BLOCK_PIECES, cosines_of, symbol_key
+from adjoin.index.sqlite.stored_rows import NO_IDS, StoredRows
 from adjoin.index.store import EVERYTHING, FileRecord, Filter, Ids, IndexDescription, Scores, StoredPiece
 from adjoin.ranking.evidence import Candidate
 from adjoin.ranking.order import best_first
@@ -21,7 +22,7 @@ from adjoin.ranking.order import best_first
 KEPT_BYTES = 256 << 20  # vectors of an index up to this size stay in memory between searches
 # Of int8 vectors that are made float32 at a time: their 2 MB fit the cache, 16 MB take 2.5 times as long.
 CHUNK_BYTES = 512 << 10
-ROWS_AT_ONCE = 500  # of a statement with a list of ids
+CUT_FROM = 64  # pieces of a block: vectors are cut out of smaller ones; of larger ones, all are read
 PIECES_OF_A_PATH = 4  # candidates that a file gives for the words in its path
 
 _KEPT = ("_blocks", "_by_file", "_words", "_codes", "_file_paths", "_texts", "_named_files", "_sketch", "_masks")
@@ -190,24 +191,43 @@ class SQLiteSnapshot(StoredRows):
         if "_codes" in self.__dict__:
             scales_N, codes_ND = self._codes
             return codes_ND[positions_K].astype(np.float32) * scales_N[positions_K, None]
-        ids_K, size = np.asarray(ids, np.int64), self.description.dimension
-        places: dict[int, list[int]] = {}  # in the result, by the block's first id
-        for place, first in enumerate(self._blocks[0][self._block_of(ids_K)].tolist()):
-            places.setdefault(first, []).append(place)
-        numbers, scales, codes = ids_K.tolist(), [b""] * len(ids_K), [b""] * len(ids_K)
-        distinct = sorted(places)
-        for start in range(0, len(distinct), ROWS_AT_ONCE):
-            some = distinct[start : start + ROWS_AT_ONCE]
-            query = f"SELECT first, scales, codes FROM vectors WHERE first IN ({marks(some)})"
-            with database_errors(self._folder, "read", REMEDY_READING):
-                for first, own_scales, own_codes in self._connection.execute(query, some):  # one blob at a time
-                    for place in places[first]:
-                        inside = numbers[place] - first
-                        scales[place] = own_scales[4 * inside : 4 * inside + 4]
-                        codes[place] = own_codes[size * inside : size * (inside + 1)]
-        vectors_KD = np.frombuffer(b"".join(codes), np.int8).reshape(-1, size).astype(np.float32)
-        vectors_KD *= np.frombuffer(b"".join(scales), np.float32)[:, None]
+        ids_K = np.asarray(ids, np.int64)
+        block_K = self._block_of(ids_K)
+        firsts_K, is_small_K = self._blocks[0][block_K], self._blocks[2][block_K] <= CUT_FROM
+        found: list[tuple[bytes, bytes]] = [(b"", b"")] * len(ids_K)
+        for read, chosen_K in ((self._cut_vectors, is_small_K), (self._vectors_of_blocks, ~is_small_K)):
+            places = np.flatnonzero(chosen_K)
+            rows = read(firsts_K[places].tolist(), (ids_K - firsts_K)[places].tolist()) if len(places) else []
+            for place, row in zip(places.tolist(), rows, strict=True):
+                found[place] = row
+        codes = np.frombuffer(b"".join(codes for _, codes in found), np.int8)
+        vectors_KD = codes.reshape(len(ids_K), self.description.dimension).astype(np.float32)
+        vectors_KD *= np.frombuffer(b"".join(scale for scale, _ in found), np.float32)[:, None]
         return vectors_KD
+
+    def _cut_vectors(self, firsts: Sequence[int], inside: Sequence[int]) -> list[tuple[bytes, bytes]]:
+        """Scales and codes, given the block of each and its place there, in this order. SQLite cuts them out."""
+        size = self.description.dimension
+        wanted = [first * BLOCK_PIECES + place for first, place in zip(firsts, inside, strict=True)]
+        query = (
+            "SELECT substr(scales, 4 * (value % ?) + 1, 4), substr(codes, ? * (value % ?) + 1, ?)"
+            " FROM json_each(?) CROSS JOIN vectors ON first = value / ?"
+        )
+        return self._rows(query, (BLOCK_PIECES, size, BLOCK_PIECES, size, json.dumps(wanted), BLOCK_PIECES))
+
+    def _vectors_of_blocks(self, firsts: Sequence[int], inside: Sequence[int]) -> list[tuple[bytes, bytes]]:
+        """The same, but each block is read once: a large one would be read whole for every piece."""
+        size = self.description.dimension
+        places: dict[int, list[int]] = {}
+        for place, first in enumerate(firsts):
+            places.setdefault(first, []).append(place)
+        found = [(b"", b"")] * len(firsts)
+        for first, own in places.items():
+            for scales, codes in self._rows("SELECT scales, codes FROM vectors WHERE first = ?", (first,)):
+                for place in own:
+                    at = inside[place]
+                    found[place] = scales[4 * at : 4 * at + 4], codes[size * at : size * (at + 1)]
+        return found
 
     def _all_cosines(self, vector_D: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosines of all N pieces; those of the last vector are kept."""
