@@ -22,6 +22,7 @@ from adjoin.pieces.piece import encoded_text
 from adjoin.tally import Tally
 
 refresh_module: Any = import_module("adjoin.index.refresh")
+readahead: Any = import_module("adjoin.index.readahead")
 
 FILES = {
     "a.py": "def alpha():\n    return 'first'\n\n\ndef beta():\n    return 'second'\n",
@@ -61,18 +62,18 @@ def records(folder: Path) -> dict[str, FileRecord]:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files whose bytes a refresh reads, to hash or to split them."""
     origins: list[str] = []
-    hash_of, pieces_of = refresh_module._Refresh._hash, refresh_module.pieces_in
+    hash_of, pieces_of = readahead.content_of, readahead.pieces_in
 
-    def noting_hash(self: object, file: TreeFile) -> str | None:
+    def noting_hash(file: TreeFile) -> str:
         origins.append(f"hash {file.origin}")
-        return hash_of(self, file)
+        return hash_of(file)
 
     def noting_pieces(file: TreeFile, tally: Tally) -> Iterator[Piece]:
         origins.append(f"read {file.origin}")
         return pieces_of(file, tally)
 
-    monkeypatch.setattr(refresh_module._Refresh, "_hash", noting_hash)
-    monkeypatch.setattr(refresh_module, "pieces_in", noting_pieces)
+    monkeypatch.setattr(readahead, "content_of", noting_hash)
+    monkeypatch.setattr(readahead, "pieces_in", noting_pieces)
     return origins
 
 
@@ -397,7 +398,7 @@ def test_a_file_that_changes_after_it_was_hashed_is_read_again(
             file.path.write_text("def after(): pass\n")
         return iter(pieces)
 
-    monkeypatch.setattr(refresh_module, "pieces_in", meddle)
+    monkeypatch.setattr(readahead, "pieces_in", meddle)
     refresh(root, folder, BagEncoder())
     monkeypatch.undo()
     assert refresh(root, folder, BagEncoder()).changed == 1

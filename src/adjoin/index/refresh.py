@@ -18,7 +18,8 @@ from adjoin.errors import AdjoinError
 from adjoin.index.embedder import Embedder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
 from adjoin.index.omissions import count, omissions, written
-from adjoin.index.sources import Listing, TreeFile, content_of, list_files, pieces_in
+from adjoin.index.readahead import Reading, readings
+from adjoin.index.sources import Listing, TreeFile, list_files
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
@@ -180,10 +181,18 @@ class _Refresh:
         fingerprint = fingerprint_of(self.encoder, stamp, known)
         self.known = self.writer.begin(fingerprint, self.encoder.dimension)
         files = self.listing.files
-        for number, file in enumerate(files.values()):
-            self._take(file)
-            if not self.batch:
-                self.progress(number, len(files))
+        changed = [(file, self._content(file)) for file in files.values() if not self._is_known(file)]
+        reading = readings(changed)
+        try:
+            for number, file in enumerate(files.values()):
+                if self._is_known(file):
+                    self._keep(self.known[file.origin])
+                else:
+                    self._take(file, next(reading))
+                if not self.batch:
+                    self.progress(number, len(files))
+        finally:
+            reading.close()
         self._stage()
         removed = sorted(self.known.keys() - self.kept.keys())
         self.report.removed += sum(self.known[path].pieces > 0 for path in removed)
@@ -208,15 +217,21 @@ class _Refresh:
             where, model, stamp=getattr(self.encoder, "stamp", ""), removed=removed, restated=self.restated
         )
 
-    def _take(self, file: TreeFile) -> None:
-        """Take one file: nothing to do, or into the next batch."""
+    def _is_known(self, file: TreeFile) -> bool:
         record = self.known.get(file.origin)
-        if record is not None and _same_file(record, file):
-            self._keep(record)
-            return
-        content = self._hash(file)
+        return record is not None and _same_file(record, file)
+
+    def _content(self, file: TreeFile) -> str:
+        record = self.known.get(file.origin)
+        return record.content if record is not None else ""
+
+    def _take(self, file: TreeFile, reading: Reading) -> None:
+        """Take one file that was read: nothing to do, or into the next batch."""
+        content, pieces, skipped = reading.content, reading.pieces, reading.skipped
         if content is None:
+            self.report.skipped.add("unreadable", f"{file.origin}: {reading.error}")
             return
+        record = self.known.get(file.origin)
         trusted = file.mtime_ns if file.mtime_ns < self.listed_ns - TICK_NS else UNTRUSTED
         if record is not None and record.content == content:
             current = replace(record, size=file.size, mtime_ns=trusted, inode=file.inode)
@@ -224,8 +239,6 @@ class _Refresh:
                 self.restated.append(current)
             self._keep(record)
             return
-        skipped = Tally()
-        pieces = list(pieces_in(file, skipped))
         if not pieces and not skipped.counts:
             skipped.add("nothing to find in it", file.origin)
         reason = written(skipped, file.origin)
@@ -250,14 +263,6 @@ class _Refresh:
             self.report.added += 1
         elif had_pieces:
             self.report.removed += 1
-
-    def _hash(self, file: TreeFile) -> str | None:
-        """Hash of the bytes, taken before the file is read: the next run notices later edits."""
-        try:
-            return content_of(file)
-        except OSError as error:
-            self.report.skipped.add("unreadable", f"{file.origin}: {error.strerror}")
-            return None
 
     def _stage(self) -> None:
         """Embed the batch and put it aside."""
