@@ -1,6 +1,9 @@
 """Repositories with a file that once ended a run: index, mine and embed process the other files."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -85,3 +88,18 @@ def test_code_that_is_nested_too_deeply(tmp_path: Path, capsys: pytest.CaptureFi
     pairs, counts = mined(tmp_path)
     assert (pairs, counts["nested too deeply"]) == (2, 2)
     assert len(np.load(tmp_path / "out" / "vectors" / "vectors.npy")) > 4
+
+
+def test_no_module_of_the_searched_folder_is_imported(tmp_path: Path) -> None:
+    for name in ("signal.py", "numpy.py", "json.py", "sqlite3.py"):
+        (tmp_path / name).write_text('raise SystemExit("imported from the searched folder")\n')
+    (tmp_path / "door.py").write_text(GOOD)
+    done = subprocess.run(
+        [sys.executable, "-m", "adjoin", "search", "open_the_door", "-l"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "door.py\n"), done.stderr
