@@ -1,7 +1,7 @@
 """`python -m adjoin` is the `adjoin` command.
 
-Python puts the current folder in front of the modules' path for `-m`. Nothing is imported from it: a folder that is
-searched may have a `signal/` or a `json.py` of its own.
+Python puts the current folder in front of the path of modules for `-m`. Nothing is imported from it: a folder that
+is searched may have a `signal/` or a `json.py` of its own.
 """
 
 import sys
