@@ -1,7 +1,7 @@
 """The search index of a folder of code and prose, refreshed file by file, searched by meaning and by words.
 
-Piece -> refresh.py (embeds what changed) -> store.py (the interface), sqlite.py (one file on disk)
-      -> search.py (query to evidence, ranked in the room `ranking`) -> searcher.py -> display.py
+files -> readahead.py (pieces) -> refresh.py (embeds what changed) -> store.py (the interface), sqlite/, postgres/
+      -> search.py (query to evidence, ranked in the room `ranking`) -> searcher.py
 """
 
 from adjoin.index.embedder import Embedder
