@@ -187,3 +187,9 @@ def test_imports_are_light(statement: str, absent: list[str]) -> None:
     code = f"import sys; {statement}; print([name for name in {absent!r} if name in sys.modules])"
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert completed.stdout.strip() == "[]"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Tests are no packages: pytest cannot import two files of one name."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py")]
+    assert sorted(names) == sorted(set(names))
