@@ -247,7 +247,7 @@ def _index(package: Path, result: DemoReport, reporter: Reporter) -> None:
 
 def _search(result: DemoReport, reporter: Reporter) -> None:
     reporter.section("6  Ask three questions")
-    reporter.say("A question becomes a vector too. The nearest functions answer it.")
+    reporter.say("Meaning, words, names and paths decide which piece answers.")
     searcher = load_index(result.index)
     for question in QUESTIONS:
         reporter.say(f"\n? {question}")
