@@ -1,10 +1,8 @@
 """The files below a folder: as git lists them, and what git has no say in."""
 
 import os
-import shutil
 import socket
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,52 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adjoin.corpus.tree import Tree, check_root, list_tree
-from adjoin.errors import AdjoinError
-
-needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-needs_any_bytes = pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux alone")
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, so that the user's own excludes change nothing."""
-    folder = tmp_path_factory.mktemp("home")
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    return folder
-
-
-def git(folder: Path, *arguments: str, data: bytes = b"") -> bytes:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "protocol.file.allow=always"]
-    run = subprocess.run(["git", *identity, *arguments], cwd=folder, input=data, capture_output=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
-def listed_by_git(folder: Path) -> set[str]:
-    names = git(folder, "ls-files", "-co", "--exclude-standard", "-z").split(b"\0")
-    return {name.decode("utf-8", "backslashreplace") for name in names if name}
-
-
-def write(root: Path, files: dict[str, str | bytes]) -> None:
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def origins(tree: Tree) -> list[str]:
-    return [file.origin for file in tree.files]
-
-
-def reasons(tree: Tree) -> dict[str, str]:
-    assert len({one.origin for one in tree.skipped}) == len(tree.skipped)
-    return {one.origin: one.reason for one in tree.skipped}
-
+from adjoin.corpus.tree import check_root, list_tree
+from trees import git, listed_by_git, needs_any_bytes, needs_git, origins, reasons, write
 
 # -- as git -----------------------------------------------------------------------------------------------------
 
@@ -391,92 +345,3 @@ def test_a_file_costs_one_stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         )
     list_tree(tmp_path)
     assert sum(calls.values()) < 100  # for 200 files: the stat of an entry of a scan is no call of os.stat
-
-
-# -- roots and patterns -----------------------------------------------------------------------------------------
-
-
-def test_a_file_as_the_root(tmp_path: Path) -> None:
-    write(tmp_path, {".gitignore": "*", "a.py": "abc"})
-    tree = list_tree(tmp_path / "a.py")
-    assert [(file.path, file.origin, file.size) for file in tree.files] == [(tmp_path / "a.py", "a.py", 3)]
-    (tmp_path / "link").symlink_to(tmp_path)
-    assert origins(list_tree(tmp_path / "link")) == []
-
-
-def test_roots_that_cannot_be_listed(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "loop").symlink_to("loop")
-    for name, said in {
-        "absent": "no such file or folder",
-        "pipe": "neither a folder nor a file",
-        "loop": "cannot read",
-        "a" * 300: "cannot read",
-        "a\0b": "cannot read",
-    }.items():
-        with pytest.raises(AdjoinError, match=said) as raised:
-            list_tree(tmp_path / name)
-        assert "\n" not in str(raised.value)
-
-
-FILES = [
-    "a.py",
-    "docs/a.md",
-    "docs/b.py",
-    "node_modules/left/i.js",
-    "node_modules/right/i.js",
-    "out/a.py",
-    "src/x/a.ts",
-]
-
-
-@pytest.mark.parametrize(
-    ("include", "exclude", "listed"),
-    [
-        ([], [], ["a.py", "docs/a.md", "docs/b.py", "src/x/a.ts"]),
-        (["*.py"], [], ["a.py", "docs/b.py"]),
-        (["*.py", "src/**/*.ts"], [], ["a.py", "docs/b.py", "src/x/a.ts"]),
-        (["docs/"], [], ["docs/a.md", "docs/b.py"]),
-        (["./docs/"], ["*.md"], ["docs/b.py"]),
-        ([], ["docs/", "/a.py"], ["src/x/a.ts"]),
-        ([], ["docs/**"], ["a.py", "src/x/a.ts"]),
-        ([], ["/x"], ["a.py", "docs/a.md", "docs/b.py", "src/x/a.ts"]),
-        ([], ["*"], []),
-        (["node_modules/left/"], [], ["node_modules/left/i.js"]),
-        (["node_modules"], ["right"], ["node_modules/left/i.js"]),
-        (["node_modules/*/i.js", "*.ts"], [], ["node_modules/left/i.js", "node_modules/right/i.js", "src/x/a.ts"]),
-        (["/out/"], [], ["out/a.py"]),
-        (["out/*.py"], [], ["out/a.py"]),
-        ([".git/", ".gitignore"], [], [".gitignore"]),
-    ],
-)
-def test_patterns_of_the_user(tmp_path: Path, include: list[str], exclude: list[str], listed: list[str]) -> None:
-    write(tmp_path, {**dict.fromkeys(FILES, ""), ".gitignore": "out/\n", ".git/config": ""})
-    for root in (tmp_path, Path(os.path.relpath(tmp_path))):
-        tree = list_tree(root, include=include, exclude=exclude)
-        assert [origin for origin in origins(tree) if include or origin != ".gitignore"] == listed
-    assert len(reasons(tree)) == len(tree.skipped)
-
-
-@needs_git
-def test_patterns_of_the_user_go_from_the_root_and_not_from_the_repository(tmp_path: Path) -> None:
-    git(tmp_path, "init", "--quiet")
-    write(
-        tmp_path,
-        {".gitignore": "sub/b.py", "sub/a.py": "", "sub/b.py": "", "sub/sub/a.py": "", "sub/sub/b.py": ""},
-    )
-    assert origins(list_tree(tmp_path / "sub", exclude=["/sub/a.py"])) == ["a.py", "sub/b.py"]
-    assert origins(list_tree(tmp_path / "sub", include=["/b.py", "sub/sub/*"])) == ["b.py"]
-
-
-@pytest.mark.parametrize("glob", ["", "/", "[a", "!a.py", "a\0b", "a\\", "\ud800"])
-def test_patterns_that_are_none(tmp_path: Path, glob: str) -> None:
-    for option in ("include", "exclude"):
-        with pytest.raises(AdjoinError, match=f"--{option} .* is no pattern") as raised:
-            list_tree(tmp_path, **{option: ["*.py", glob]})
-        assert "\n" not in str(raised.value)
-
-
-def test_a_pattern_of_many_stars(tmp_path: Path) -> None:
-    write(tmp_path, {"a" * 200: "", "a" * 100 + "b": ""})
-    assert origins(list_tree(tmp_path, exclude=["*a" * 60 + "b"])) == ["a" * 200]
