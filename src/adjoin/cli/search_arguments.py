@@ -44,7 +44,7 @@ def _add_filters(verb: argparse.ArgumentParser) -> None:
         dest="globs",
         action="append",
         metavar="GLOB",
-        help="only files that match, as in .gitignore; !GLOB leaves them out; may be repeated",
+        help="only files whose path matches, or a folder above; !GLOB leaves out; may be repeated",
     )
     group.add_argument(
         "--exclude", action="append", metavar="GLOB", help="leave out files that match; may be repeated"
@@ -150,7 +150,7 @@ def index(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--include",
         action="append",
         metavar="GLOB",
-        help="index files that match, even if they are ignored; may be repeated",
+        help="index only files that match, ignored ones too; may be repeated",
     )
     verb.add_argument(
         "--exclude", action="append", metavar="GLOB", help="leave out files that match; may be repeated"
