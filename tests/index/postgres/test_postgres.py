@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psycopg
 import pytest
 from bag_encoder import BagEncoder, write
 
 from adjoin.errors import AdjoinError
 from adjoin.index.locating import open_store
-from adjoin.index.postgres import connecting
+from adjoin.index.postgres import connecting, store
 from adjoin.index.postgres.address import StoreAddress
 from adjoin.index.postgres.rows import key_of
 from adjoin.index.refresh import refresh
@@ -131,6 +132,22 @@ def test_another_format_is_made_anew(postgres: "Server", root: Path) -> None:
         Searcher(address, None)
     refresh(root, address, BagEncoder())
     assert len(Searcher(address, None)) == 3
+
+
+def test_the_lock_is_given_up_before_the_connection_is(
+    postgres: "Server", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = StoreAddress.parse(postgres.url(index="given-up"))
+    kept: list[psycopg.Connection[Any]] = []
+    close = psycopg.Connection.close
+    monkeypatch.setattr(store, "TRIES", 1)
+    monkeypatch.setattr(psycopg.Connection, "close", lambda connection: kept.append(connection))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), open_store(address).writing():
+            raise KeyboardInterrupt
+    for connection in kept:
+        close(connection)
+    assert len(kept) == 2
 
 
 def end_connections(server: "Server") -> None:

@@ -7,11 +7,12 @@ new:
 - `embeddings` holds the vectors of a large index as pgvector's type, under an HNSW index (approximate.py).
 
 A refresh is one transaction. A search reads in a transaction of its own (REPEATABLE READ), so it sees one version,
-and nobody waits for anybody. An advisory lock, which the server gives up when its client is gone, keeps a second
-writer away.
+and nobody waits for anybody. An advisory lock keeps a second writer away; the server also gives it up a moment
+after its client is gone.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from adjoin.index.postgres.writer import PostgresWriter
 
 OLDEST_SERVER = 140000  # PostgreSQL 14: `client_connection_check_interval`
+TRIES = 10  # for the lock of a client that was killed: its server process ends a moment after it
+PAUSE = 0.1  # seconds between two tries
 
 
 class PostgresStore:
@@ -62,6 +65,7 @@ class PostgresStore:
                 yield writer
             finally:
                 writer.abandon()
+                _unlock(connection)
 
     def exists(self) -> bool:
         """Whether there is an index, which may be unfinished.
@@ -196,5 +200,17 @@ def _refuse_old_servers(connection: "Connection", address: StoreAddress) -> None
 def _lock(connection: "Connection", address: StoreAddress) -> None:
     digest = hashlib.blake2b(address.schema.encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "big", signed=True)
-    if not one_row(connection, "SELECT pg_try_advisory_lock(%s)", (number,))[0]:
-        raise AdjoinError(f"another process is writing to {address}: wait until it has ended, then run again")
+    for _ in range(TRIES):
+        if one_row(connection, "SELECT pg_try_advisory_lock(%s)", (number,))[0]:
+            return
+        time.sleep(PAUSE)
+    raise AdjoinError(f"another process is writing to {address}: wait until it has ended, then run again")
+
+
+def _unlock(connection: "Connection") -> None:
+    """Give the lock up now: after a mere close, the next writer would find it taken for some milliseconds."""
+    import psycopg
+
+    with suppress(psycopg.Error):
+        connection.rollback()
+        connection.execute("SELECT pg_advisory_unlock_all()")
