@@ -6,9 +6,9 @@
     def test_it_survives() -> None:
         fuzz(one_case)
 
-`one_case` is a function at the top of its test module. It returns, or raises `AdjoinError`: that is how bad input is
-told. Anything else fails the test with its traceback. Inputs are drawn by hypothesis without a random seed, so each run
-draws the same ones. From the shell: `python tests/fuzzing.py MODULE FUNCTION --cases 100`.
+`one_case` is a function at the top of its test module. It returns, or raises `AdjoinError`, which is how bad input
+is told. Anything else fails the test with its traceback. Inputs are drawn by hypothesis without a random seed, so
+each run draws the same ones. From the shell: `python tests/fuzzing.py MODULE FUNCTION --cases 100`.
 """
 
 import argparse
@@ -42,8 +42,8 @@ def fuzz(one_case: Callable[..., None], cases: int = CASES, *, memory: int = MEM
         memory: the bytes that the process may hold at its peak.
 
     Raises:
-        AssertionError: an input crashed the process, took too long or too much memory, or raised something that is no
-            `AdjoinError`. It shows the input.
+        AssertionError: an input crashed the process, took too long or too much memory, or raised something else
+            than `AdjoinError`. It shows the input.
     """
     file = Path(str(sys.modules[one_case.__module__].__file__))
     with TemporaryDirectory() as folder:

@@ -4,11 +4,11 @@ import os
 import re
 
 import pytest
-from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoin.errors import AdjoinError
+from fuzzing import fuzz
 
 NUMBERS = st.integers(0, 255)
 
