@@ -96,7 +96,7 @@ def _largest_entry(file: IO[bytes], start: int, header: dict[int, Any], column: 
 
     unpacked, packed = header[2], header[3]
     if column.physical_type != "BYTE_ARRAY":
-        return min(unpacked, _WIDEST_NUMBER)
+        return _WIDEST_NUMBER
     if unpacked > MAX_DICTIONARY or packed > MAX_DICTIONARY:  # it is refused anyway
         return int(unpacked)
     file.seek(start)
