@@ -28,7 +28,7 @@ def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
     console = output_console() if ranks.is_main else Console(quiet=True)
     try:
         with training_display(console) as watch:
-            yield console, {"ranks": ranks, "say": console.print, "watch": watch}
+            yield console, {"ranks": ranks, "say": ConsoleReporter(console).say, "watch": watch}
     finally:
         ranks.close()
 
