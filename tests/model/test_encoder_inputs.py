@@ -250,6 +250,7 @@ def texts_of_any_kind(texts: Any, method: str) -> None:  # noqa: ANN401
     plain = None
     if isinstance(texts, tuple) and len(texts) == 2 and isinstance(texts[1], list):
         plain, texts = texts[1], built(*texts)
+        plain = texts.tolist() if isinstance(texts, np.ndarray) else plain  # NumPy drops a NUL at the end
     vectors = getattr(encoder, method)(texts)
     assert vectors.dtype == np.float32
     assert vectors.ndim == 2
