@@ -18,12 +18,12 @@ from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model, stamp_of
-from adjoin.model.mapped import map_tensors
 from adjoin.model.start import Start
-from adjoin.model.static import StaticTable, read_tensors
+from adjoin.model.static import StaticTable
+from adjoin.model.table_file import map_table, read_table
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import ROLES, SYMMETRIC, Role, Tokenizer
-from adjoin.vectors import unit_rows
+from adjoin.vectors import check_rows, unit_rows
 
 if TYPE_CHECKING:
     from adjoin.model.bodies import AnyBody
@@ -104,7 +104,7 @@ class Encoder:
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
-            body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = StaticTable(map_table(folder / WEIGHTS_FILE))
         else:
             body = _load_transformer_body(folder)
         _check_parts_fit(folder, body, tokenizer, description)
@@ -129,7 +129,7 @@ class Encoder:
         if start.is_static and start.checkpoint is not None:
             return cls.load(start.checkpoint)
         if start.is_static:
-            body: EmbeddingModel = build_untrained_table(start, tokenizer, read_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = build_untrained_table(start, tokenizer, read_table(folder / WEIGHTS_FILE))
             description = replace(description, dimension=body.dimension)  # an ensemble began as one table
         else:
             body = _on_gpu_if_any(build_body(start, tokenizer, max_tokens=description.max_tokens))
@@ -199,7 +199,8 @@ class Encoder:
             An array (N, D), or (N, truncate_dim), of dtype float32. Each row has length 1.
 
         Raises:
-            AdjoinError: the role is unknown, `texts` is a string, or `truncate_dim` is not between 1 and D.
+            AdjoinError: the role is unknown, `texts` is a string, `truncate_dim` is not between 1 and D, or a text
+                gets a vector that is zero or not finite.
 
         Example:
             >>> Encoder.load("text").encode(["a cat", "a dog"], role="symmetric", truncate_dim=256).shape
@@ -220,6 +221,8 @@ class Encoder:
             tokens = self.tokenizer.encode(texts[start : start + TEXTS_AT_ONCE], delimiters, max_tokens)
             for rows in micro_batches(tokens.lengths_B, batch_tokens):
                 vectors_ND[start + rows] = self.body.embed(tokens.take(rows), symmetric=symmetric)
+            block = slice(start, start + TEXTS_AT_ONCE)
+            check_rows(vectors_ND[block, :truncate_dim], texts[block], self._folder or "the model", start)
         if truncate_dim is None:
             return vectors_ND
         return unit_rows(vectors_ND[:, :truncate_dim])
@@ -308,6 +311,17 @@ def _check_parts_fit(folder: Path, body: EmbeddingModel, tokenizer: Tokenizer, d
             f" {description.dimension}: they are not of one model; copy both again"
         )
     tokenizer.check_fits(body.vocabulary_size, folder)
+    if isinstance(body, StaticTable) and body.openings and body.openings != tokenizer.openings:
+        raise AdjoinError(
+            f"{folder}: the weights have the opening delimiters {body.openings}, {TOKENIZER_FILE} has"
+            f" {tokenizer.openings}: they are not of one model; copy both again"
+        )
+    longest = getattr(body, "longest", description.max_tokens)
+    if description.max_tokens > longest:
+        raise AdjoinError(
+            f"{folder}: {DESCRIPTION_FILE} has max_tokens {description.max_tokens:,}, the weights have positions"
+            f" for {longest:,}: they are not of one model; copy both again"
+        )
 
 
 def _load_transformer_body(folder: Path) -> EmbeddingModel:
