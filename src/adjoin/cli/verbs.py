@@ -157,6 +157,7 @@ def evaluate(options: argparse.Namespace) -> None:
         baselines=options.beside or BASELINES,
         cache=None if options.no_cache else options.cache or default_cache(),
         faiss=options.faiss,
+        dense_weight=options.dense_weight,
         seed=options.seed,
     )
     run(evaluation, ConsoleReporter())
