@@ -163,9 +163,11 @@ def read_reports(folders: Sequence[Path]) -> dict[str, Report]:
     """Read the reports of several evaluations, under names that are as short as they can be.
 
     Raises:
-        AdjoinError: a folder is named twice, or holds no report.
+        AdjoinError: there are fewer than two folders, a folder is named twice, or holds no report.
     """
     paths = [str(folder) for folder in folders]
+    if len(paths) < 2:
+        raise AdjoinError(f"nothing to compare in {len(paths)} report: expected two runs or more")
     if len(set(paths)) < len(paths):
         raise AdjoinError(f"got the reports {', '.join(paths)}: expected different folders")
     return {name: Report.read(Path(path)) for name, path in zip(short_names(paths), paths, strict=True)}

@@ -260,7 +260,11 @@ class Report:
             AdjoinError: there is no report, or it is damaged.
         """
         if not (folder / REPORT_FILE).is_file():
-            raise AdjoinError(f"no report at {folder}: expected a folder that `adjoin evaluate --report` wrote")
+            below = [each for each in ("report", "training/report") if (folder / each / REPORT_FILE).is_file()]
+            hint = f" (did you mean {folder / below[0]}?)" if below else ""
+            raise AdjoinError(
+                f"no report at {folder}{hint}: expected a folder that `adjoin evaluate --report` wrote"
+            )
         content = read_json(folder / REPORT_FILE, "report")
         try:
             rows = {MODEL: content["results"], **content["baselines"]}
