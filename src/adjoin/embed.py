@@ -282,10 +282,13 @@ def _embed_chunk(
 ) -> _EmbeddingState:
     """Embed the next chunk. Its rows are on the disk before the state counts them."""
     number = min(state.chunk_rows, state.rows - state.rows_done)
-    chunk = [text for _, text in islice(remaining, number)]
+    names, chunk = [], []
+    for name, text in islice(remaining, number):
+        names.append(f"text {name}")
+        chunk.append(text)
     if len(chunk) < number:
         raise AdjoinError(f"the input of {out} became shorter while it was read: {_EMBED_AGAIN}")
-    vectors.append(encode(encoder, chunk, state.role))
+    vectors.append(encode(encoder, chunk, state.role, names))
     state = replace(state, rows_done=vectors.rows)
     if state.rows_done == state.rows:
         vectors.finish()

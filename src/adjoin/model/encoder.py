@@ -19,13 +19,13 @@ from adjoin.errors import AdjoinError
 from adjoin.model.description import Description
 from adjoin.model.encode_options import EncodeOptions, as_vectors, check_options, check_role
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model, stamp_of
-from adjoin.model.mapped import map_tensors
 from adjoin.model.start import Start
-from adjoin.model.static import StaticTable, read_tensors
+from adjoin.model.static import StaticTable
+from adjoin.model.table_file import map_table, read_table
 from adjoin.texts import number_of, text_parts
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import SYMMETRIC, Role, Tokenizer
-from adjoin.vectors import unit_rows
+from adjoin.vectors import check_rows, unit_rows
 
 if TYPE_CHECKING:
     from adjoin.model.bodies import AnyBody
@@ -106,7 +106,7 @@ class Encoder:
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
-            body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = StaticTable(map_table(folder / WEIGHTS_FILE))
         else:
             body = _load_transformer_body(folder)
         _check_parts_fit(folder, body, tokenizer, description)
@@ -131,7 +131,7 @@ class Encoder:
         if start.is_static and start.checkpoint is not None:
             return cls.load(start.checkpoint)
         if start.is_static:
-            body: EmbeddingModel = build_untrained_table(start, tokenizer, read_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = build_untrained_table(start, tokenizer, read_table(folder / WEIGHTS_FILE))
             description = replace(description, dimension=body.dimension)  # an ensemble began as one table
         else:
             body = _on_gpu_if_any(build_body(start, tokenizer, max_tokens=description.max_tokens))
@@ -193,7 +193,8 @@ class Encoder:
 
         Raises:
             AdjoinError: `texts` is no list of texts (the message names the place, such as texts[3]), the role is
-                unknown, an option is unknown, `truncate_dim` is not between 1 and D, or `batch_tokens` is below 1.
+                unknown, an option is unknown, `truncate_dim` is not between 1 and D, `batch_tokens` is below 1, or
+                a text gets a vector that is zero or not finite.
 
         Example:
             >>> Encoder.load("text").encode(["a cat", "a dog"], role="symmetric", truncate_dim=256).shape
@@ -218,6 +219,8 @@ class Encoder:
                 )
             for rows_B in micro_batches(tokens.lengths_B, batch_tokens):
                 vectors_ND[rows + rows_B] = self.body.embed(tokens.take(rows_B), symmetric=symmetric)
+            block_BD = vectors_ND[rows : rows + len(part), :truncate_dim]
+            check_rows(block_BD, part, self._folder or "the model", rows)
             rows += len(part)
         vectors_ND.resize((rows, self.dimension), refcheck=False)
         return vectors_ND if truncate_dim is None else unit_rows(vectors_ND[:, :truncate_dim])
@@ -313,6 +316,17 @@ def _check_parts_fit(folder: Path, body: EmbeddingModel, tokenizer: Tokenizer, d
             f" {description.dimension}: they are not of one model; copy both again"
         )
     tokenizer.check_fits(body.vocabulary_size, folder)
+    if isinstance(body, StaticTable) and body.openings and body.openings != tokenizer.openings:
+        raise AdjoinError(
+            f"{folder}: the weights have the opening delimiters {body.openings}, {TOKENIZER_FILE} has"
+            f" {tokenizer.openings}: they are not of one model; copy both again"
+        )
+    longest = getattr(body, "longest", description.max_tokens)
+    if description.max_tokens > longest:
+        raise AdjoinError(
+            f"{folder}: {DESCRIPTION_FILE} has max_tokens {description.max_tokens:,}, the weights have positions"
+            f" for {longest:,}: they are not of one model; copy both again"
+        )
 
 
 def _load_transformer_body(folder: Path) -> EmbeddingModel:
