@@ -1,7 +1,7 @@
 """The weight files of a transformers checkpoint: all headers, and a bound of what is built for them.
 
-    check_checkpoint   config.json and the headers of model.safetensors or its shards, before anything is built
-    building_bounded   ends the building of a model that grows far beyond its weights
+check_checkpoint   config.json and the headers of model.safetensors or its shards, before anything is built
+building_bounded   ends the building of a model that grows far beyond its weights
 """
 
 import json

@@ -1,6 +1,6 @@
 """The header of a safetensors file: names, types and shapes of its tensors, read and checked without their bytes.
 
-    8 bytes: length of the header;  the header, a JSON object;  the bytes of the tensors, end to end
+8 bytes: length of the header;  the header, a JSON object;  the bytes of the tensors, end to end
 """
 
 import json
