@@ -6,6 +6,7 @@ A static model needs NumPy and tokenizers only. A transformer runs on the GPU if
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,14 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.description import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model, stamp_of
+from adjoin.model.locations import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    fingerprint_of,
+    locate_model,
+    stamp_of,
+    unchanged,
+)
 from adjoin.model.mapped import map_tensors
 from adjoin.model.start import Start
 from adjoin.model.static import StaticTable, read_tensors
@@ -82,6 +90,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.description = description
         self._folder = folder
+        self._loaded = ""  # the stamp of the files when they were loaded
 
     @classmethod
     def load(cls, path: str | Path) -> "Encoder":
@@ -101,14 +110,17 @@ class Encoder:
             576
         """
         folder = locate_model(path)
-        description = Description.read(folder)
-        tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
-        if description.kind == "static":
-            body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
-        else:
-            body = _load_transformer_body(folder)
-        _check_parts_fit(folder, body, tokenizer, description)
-        return cls(body, tokenizer, description, folder)
+        with unchanged(folder):
+            description = Description.read(folder)
+            tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+            if description.kind == "static":
+                body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
+            else:
+                body = _load_transformer_body(folder)
+            _check_parts_fit(folder, body, tokenizer, description)
+            encoder = cls(body, tokenizer, description, folder)
+            encoder._loaded = encoder.stamp
+        return encoder
 
     @classmethod
     def load_untrained(cls, path: str | Path) -> "Encoder":
@@ -151,11 +163,15 @@ class Encoder:
         """A hash of weights and tokenizer, 16 hexadecimal digits; compare vectors only if theirs are equal.
 
         Raises:
-            AdjoinError: the model was not loaded from a folder.
+            AdjoinError: the model was not loaded from a folder, or its files are others by now.
         """
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
-        return fingerprint_of(self._folder)
+        with suppress(OSError):  # its files are gone: the next line says which
+            if self._loaded and stamp_of(self._folder) != self._loaded:
+                raise AdjoinError(f"the model {self._folder} changed since it was loaded: load it again")
+        with unchanged(self._folder):
+            return fingerprint_of(self._folder)
 
     @cached_property
     def stamp(self) -> str:

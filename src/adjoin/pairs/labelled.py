@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from adjoin.errors import AdjoinError
-from adjoin.files import folder_in_one_piece, numbered_lines, wrong_types
-from adjoin.pairs.dataset import MANIFEST, NEGATIVES, write_manifest, write_shards
+from adjoin.files import folder_in_one_piece, numbered_lines, refuse_special, wrong_types
+from adjoin.outputs import replaced_folder
+from adjoin.pairs.dataset import DATASET, NEGATIVES, write_manifest, write_shards
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.tally import Tally
 from adjoin.texts import valid_unicode
@@ -41,12 +42,11 @@ def import_labelled(file: Path, out: Path) -> dict[str, Any]:
         AdjoinError: the file is missing or has no pairs, a line is malformed, or `out` is not a dataset.
         OSError: the disk is full or `out` cannot be written.
     """
-    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AdjoinError(f"{out} exists and is not a dataset of pairs; choose another --out")
+    refuse_special(file, "file of labelled pairs")
     if not file.is_file():
         raise AdjoinError(f"no labelled pairs at {file}: expected a file with lines such as {_EXAMPLE}")
     tally = Tally()
-    with folder_in_one_piece(out) as folder:
+    with replaced_folder(out, DATASET, inputs=[file]) as place, folder_in_one_piece(place) as folder:
         shards = write_shards(_pairs(file, tally), folder, negatives=True)
         if not shards:
             counts = tally.summary() or "it is empty"

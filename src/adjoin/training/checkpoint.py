@@ -25,6 +25,7 @@ from adjoin.ranks import Ranks
 from adjoin.training import shards
 from adjoin.training.average import Average
 from adjoin.training.recipe import with_current_names
+from adjoin.unfinished import remove_folder
 
 TENSORS, STATE, SHARDS = "state.safetensors", "state.json", "shards"
 
@@ -92,8 +93,6 @@ def save(folder: Path, state: TrainingState, progress: TrainingProgress) -> None
 
 def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress, parts: Path | None) -> None:
     target = folder / f"step-{progress.step:08d}"
-    for unfinished in folder.glob(".step-*"):  # of a writer that was killed
-        shutil.rmtree(unfinished, ignore_errors=True)
     with folder_in_one_piece(target) as unfinished:
         with full_disk_is_os_error(target):
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / TENSORS)
@@ -109,7 +108,7 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress,
         write_json(unfinished / STATE, content)
     flush_to_disk(folder)  # the name of the new checkpoint, before the old ones are removed
     for older in _all(folder)[:-1]:
-        shutil.rmtree(older)
+        remove_folder(older)
 
 
 def _unsharded_tensors(state: TrainingState) -> dict[str, Tensor]:

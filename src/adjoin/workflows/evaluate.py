@@ -15,6 +15,7 @@ from adjoin.evaluation.report.display import write_report
 from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, SUITES, UNTRAINED, Report
 from adjoin.evaluation.run import EvaluatedSystem, Settings, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
+from adjoin.outputs import filled_folder
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 if TYPE_CHECKING:
@@ -90,20 +91,23 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
         limit=options.limit,
         seed=options.seed,
     )
-    settings = Settings(
-        seed=options.seed, result_cache=options.cache / "figures" if options.cache else None, faiss=options.faiss
-    )
-    with reporter.evaluation() as watch:
-        report = run_evaluation(jobs, systems, options.system, date=today(), settings=settings, progress=watch)
-    report.environment |= facts
-    if options.limit is not None:
-        report.environment["limit"] = options.limit
-    for suite in report.suites():
-        reporter.scores(report, suite)
-        for comparison in report.comparisons(suite, report.metric_of(suite), BM25_NAME):
-            reporter.say(comparison.sentence())
-    write_report(folder, report)  # last: if it cannot be written, the scores have at least been shown
-    reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
+    with filled_folder(folder, apart=[options.data]) as held:
+        settings = Settings(
+            seed=options.seed,
+            result_cache=options.cache / "figures" if options.cache else None,
+            faiss=options.faiss,
+        )
+        with reporter.evaluation() as watch:
+            report = run_evaluation(jobs, systems, options.system, date=today(), settings=settings, progress=watch)
+        report.environment |= facts
+        if options.limit is not None:
+            report.environment["limit"] = options.limit
+        for suite in report.suites():
+            reporter.scores(report, suite)
+            for comparison in report.comparisons(suite, report.metric_of(suite), BM25_NAME):
+                reporter.say(comparison.sentence())
+        write_report(held, report)  # last: if it cannot be written, the scores have at least been shown
+        reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
     return report
 
 

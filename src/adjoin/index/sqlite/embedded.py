@@ -1,6 +1,5 @@
 """The embedded store: the index in a folder, for reading and for writing."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,8 @@ from adjoin.index.sqlite.database import (
 from adjoin.index.sqlite.snapshot import SQLiteSnapshot, open_snapshot
 from adjoin.index.sqlite.writer import SQLiteWriter
 from adjoin.locks import LOCK, exclusive
+from adjoin.outputs import checked_folder
+from adjoin.unfinished import remove_folder, sweep
 
 
 class SQLiteStore:
@@ -70,17 +71,19 @@ class SQLiteStore:
 
         A folder that is made for it and in which nothing is published is removed again.
         """
+        checked_folder(self.folder)
         is_new = not self.folder.exists()
         refuse_links(self.folder)
         with exclusive(self.folder):
             try:
+                sweep(self.folder)
                 self._hide_from_git()
                 with SQLiteWriter(self.folder) as writer:
                     yield writer
                     writer.keep_sketch()
             finally:
                 if is_new and not (self.folder / DATABASE).exists():
-                    shutil.rmtree(self.folder, ignore_errors=True)
+                    remove_folder(self.folder)
 
     def _hide_from_git(self) -> None:
         """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
