@@ -32,7 +32,8 @@ from adjoin.npy import GrowingArray
 from adjoin.outputs import Owner, filled_folder
 from adjoin.pieces.splitting import pieces_of
 from adjoin.tally import Tally
-from adjoin.tokens import Role
+from adjoin.texts import check_text, described, meant
+from adjoin.tokens import ROLES, Role
 from adjoin.unfinished import new_file
 
 FORMAT = 1
@@ -152,7 +153,13 @@ def embed_texts(
             input, role or model, or other files; another process is writing to `out`.
         OSError: the disk is full. Free space and run again to resume.
     """
-    if iter(texts) is texts:
+    try:
+        once = iter(texts) is texts
+    except TypeError:
+        raise AdjoinError(f"texts is {described(texts)}, expected a list of pairs (id, text)") from None
+    if role not in ROLES:
+        raise AdjoinError(f"unknown role {role!r:.40}: expected one of {', '.join(ROLES)}{meant(role, ROLES)}")
+    if once:
         raise AdjoinError(
             "the texts can be read only once: expected a list or `read_texts(path)`, not a generator"
         )
@@ -287,7 +294,7 @@ def _hash_chunks(
     Returns:
         The hash of the input up to the end of each chunk, and the number of texts.
     """
-    hashed, hashes = _HashedTexts(texts), []
+    hashed, hashes = _HashedTexts(_checked_pairs(texts)), []
     while chunk := hashed.take(chunk_rows):
         hashes.append(hashed.hash())
         if ids is not None:
@@ -295,6 +302,14 @@ def _hash_chunks(
     if not hashes:
         raise AdjoinError("nothing to embed: the input holds no text; give another file or folder")
     return hashes, hashed.rows
+
+
+def _checked_pairs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The pairs, each looked at: a list of texts without ids, or a table, would be unpacked as something else."""
+    for place, pair in enumerate(texts):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise AdjoinError(f"texts[{place}] is {described(pair)}, expected a pair (id, text)")
+        yield check_text(pair[0], f"the id of texts[{place}]"), check_text(pair[1], f"the text of texts[{place}]")
 
 
 def _read_state(out: Path) -> _EmbeddingState:
@@ -319,13 +334,14 @@ def _embed_chunk(
 ) -> _EmbeddingState:
     """Embed the next chunk. Its rows are on the disk before the state counts them."""
     number = min(state.chunk_rows, state.rows - state.rows_done)
-    chunk = [text for _, text in remaining.take(number)]
+    taken = remaining.take(number)
+    names, chunk = [f"text {name}" for name, _ in taken], [text for _, text in taken]
     is_last = state.rows_done + number == state.rows
     if len(chunk) < number:
         raise AdjoinError(f"the input of {out} became shorter while it was read: {_EMBED_AGAIN}")
     if remaining.hash() != hashes[state.rows_done // state.chunk_rows] or (is_last and not remaining.is_at_end()):
         raise AdjoinError(f"the input of {out} changed while it was read: {_EMBED_AGAIN}")
-    vectors.append(encode(encoder, chunk, state.role))
+    vectors.append(encode(encoder, chunk, state.role, names))
     state = replace(state, rows_done=vectors.rows)
     if is_last:
         vectors.finish()

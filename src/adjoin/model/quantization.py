@@ -20,7 +20,8 @@ from adjoin.model.locations import (
     unchanged,
 )
 from adjoin.model.quantized_weights import PRECISIONS, write_quantized
-from adjoin.model.static import StaticTable, quantize_table, read_tensors
+from adjoin.model.static import StaticTable, quantize_table
+from adjoin.model.table_file import read_table
 from adjoin.outputs import replaced_folder
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
@@ -98,7 +99,7 @@ def _quantize(model: Path, folder: Path, precision: str | None) -> QuantizationR
 def _quantize_static(model: Path, folder: Path, precision: str) -> QuantizationReport:
     from safetensors.numpy import save
 
-    tensors = read_tensors(model / WEIGHTS_FILE)
+    tensors = read_table(model / WEIGHTS_FILE)
     table, quantized = StaticTable(tensors), quantize_table(tensors, LEVELS[precision])
     sequences = _random_sequences(len(tensors["vectors"]))
     cosines = (table.embed(sequences) * StaticTable(quantized).embed(sequences)).sum(axis=1)
