@@ -10,10 +10,12 @@ moment, in a fresh copy of the work folder:
 2. for every second moment it is killed once more, at another one;
 3. it runs to its end: the result and the names of all files are those of a run that was never killed.
 
+Then the same with a full disk: no file may grow above a limit. The verb says so in one line and ends with 1.
+
 Every attempt is a fork of this process, which has imported all and computed nothing, so that it starts at once.
 The case is an object: "work" (a folder with the state before), "out" (below it), "command" (words after `adjoin`),
-"moments" (how many to try), "result" (which files of `out` are the result; patterns), "volatile" (keys of JSON
-files that differ between runs), "import" (modules to import first).
+"moments" (how many to try), "limits" (bytes of a file), "result" (which files of `out` are the result; patterns),
+"volatile" (keys of JSON files that differ between runs), "import" (modules to import first).
 """
 
 import importlib
@@ -21,6 +23,7 @@ import json
 import mmap
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -94,7 +97,7 @@ class Case:
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.copytree(self.start, self.work, symlinks=True)
 
-    def run(self, last: int = -1) -> int:
+    def run(self, last: int = -1, limit: int = resource.RLIM_INFINITY) -> int:
         """Run the verb in a fork; gives its exit status, or -9."""
         child = os.fork()
         if child == 0:
@@ -102,6 +105,7 @@ class Case:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
                 Moments(self.work, last, self.counted)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
                 try:
                     status = adjoin(self.command)
                 except BaseException as error:  # the fork must not run on as its parent
@@ -155,12 +159,31 @@ def main() -> None:
             assert case.content() in (old, new), f"{where}: neither the old nor the new result is there"
         if number % 2:
             case.run(draw.randrange(1, moment + 1))
-        status = case.run()
-        assert status == 0, f"after {where} the next run fails: {status}\n{case.log.read_text()}"
-        assert case.content() == new, f"after {where} the next run has another result"
-        litter = sorted({*case.names()} ^ {*names})
-        assert not litter, f"after {where} and another run these files are left or missing: {litter}"
-    sys.stdout.write(f"{len(moments)} of {total} moments\n")
+        finish(case, where, new, names)
+    failed = 0
+    for limit in values["limits"]:
+        case.fresh()
+        where = f"a disk of {limit} bytes a file"
+        status, said = case.run(limit=limit), case.log.read_text()
+        assert status in (0, 1), f"{where}: {status}\n{said}"
+        assert "Traceback" not in said, f"{where}: {said}"
+        if status:
+            failed += 1
+            last = said.splitlines()[-1]
+            assert last.startswith("adjoin: "), f"{where}: {said}"
+        if old:
+            assert case.content() in (old, new), f"{where}: neither the old nor the new result is there"
+        finish(case, where, new, names)
+    sys.stdout.write(f"{len(moments)} of {total} moments, {failed} of {len(values['limits'])} limits\n")
+
+
+def finish(case: Case, where: str, new: dict[str, object], names: list[str]) -> None:
+    """Run the verb to its end, which must be that of a run that nothing had stopped."""
+    status = case.run()
+    assert status == 0, f"after {where} the next run fails: {status}\n{case.log.read_text()}"
+    assert case.content() == new, f"after {where} the next run has another result"
+    litter = sorted({*case.names()} ^ {*names})
+    assert not litter, f"after {where} and another run these files are left or missing: {litter}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from adjoin.cli import main
 
 SMALL = ["--dimension", "8", "--batch", "16", "--vocabulary", "600", "--steps", "3", "--max-tokens", "32"]
 NANO = ["--preset", "nano", "--batch", "4", "--vocabulary", "600", "--steps", "2", "--max-tokens", "32"]
+LIMITS = [2_000, 9_000, 30_000, 90_000]  # bytes
 TIMES = ["seconds", "date", "pairs_per_second"]
 SCRIPT = Path(__file__).with_name("killed_verbs.py")
 TRAIN = ["adjoin.training.contrast", "adjoin.cli.verbs", "matplotlib.pyplot"]
@@ -21,7 +22,8 @@ MINE = ["adjoin.mining", "adjoin.mining.verify", "pyarrow.parquet", "adjoin.cli.
 
 def killed(base: Path, moments: int, **case: Any) -> None:  # noqa: ANN401
     """Run the script on a case, and show what it says if it fails."""
-    (base / "case.json").write_text(json.dumps({"work": str(base / "work"), "moments": moments, **case}))
+    case |= {"work": str(base / "work"), "moments": moments, "limits": LIMITS if moments > 6 else LIMITS[1:2]}
+    (base / "case.json").write_text(json.dumps(case))
     done = subprocess.run(
         [sys.executable, SCRIPT, base / "case.json"], capture_output=True, text=True, check=False
     )

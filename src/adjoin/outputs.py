@@ -85,7 +85,7 @@ def replaced_folder(out: Path, owner: Owner, *, inputs: Sequence[Path] = ()) -> 
     owner.check(folder)
     with exclusive_beside(folder):
         recover(folder)
-        sweep(folder.parent, folder.name)
+        sweep(folder.parent, folder.name, alone=True)
         owner.check(folder)
         yield folder
 
@@ -115,7 +115,7 @@ def filled_folder(
         owner.check(folder)
     with exclusive(folder):
         if owner is None:
-            sweep(folder)
+            sweep(folder, alone=True)
         else:
             owner.check(folder)
             sweep_below(folder)

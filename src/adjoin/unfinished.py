@@ -12,7 +12,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SUFFIX = ".unfinished"
@@ -58,9 +59,30 @@ def new_folder(target: Path) -> tuple[int, Path]:
     raise OSError(errno.EAGAIN, "another process keeps deleting unfinished folders", str(target))
 
 
+@contextmanager
+def temporary_folder(target: Path | str) -> Iterator[Path]:
+    """Yield an empty folder that is deleted at the end; if the process is killed, by the next one that makes such.
+
+    Args:
+        target: the folder is beside it, and named after it. A name alone, such as "adjoin-model", is one in the
+            system's folder of temporary files.
+
+    Raises:
+        OSError: the folder above may not be written to.
+    """
+    path = Path(tempfile.gettempdir()) / target
+    sweep(path.parent, path.name)
+    descriptor, folder = new_folder(path)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
 def _is_held(descriptor: int, path: Path) -> bool:
     """Lock what was just created; False if `sweep` of another process was faster and deletes it."""
-    if not _lock(descriptor):
+    if _lock(descriptor) is False:
         return False
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
@@ -68,16 +90,16 @@ def _is_held(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock an open file or folder; False if another process holds it. A system without locks gives True."""
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file or folder; False if another process holds it, None where there are no such locks."""
     try:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except (ImportError, OSError):  # Windows; a network file system without locks
-        return True
+    except (ImportError, OSError):  # Windows; a network file system
+        return None
     return True
 
 
@@ -86,12 +108,14 @@ def is_unfinished(name: str) -> bool:
     return _ANY.fullmatch(name) is not None
 
 
-def sweep(folder: Path, name: str | None = None) -> None:
+def sweep(folder: Path, name: str | None = None, *, alone: bool = False) -> None:
     """Delete what killed processes left unfinished in a folder. What has a living writer stays.
 
     Args:
         folder: the folder. Folders below it are not looked into.
         name: only what was to become this entry; None for all.
+        alone: whether the caller's lock keeps other writers away. Otherwise what cannot be locked stays: on a
+            network file system nobody can tell whether it has a writer.
     """
     wanted = _ANY if name is None else re.compile(rf"\.{re.escape(name)}\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
     try:
@@ -100,28 +124,29 @@ def sweep(folder: Path, name: str | None = None) -> None:
     except OSError:
         return
     for path in left:
-        _delete_unless_held(path)
+        _delete_unless_held(path, alone=alone)
 
 
 def sweep_below(folder: Path) -> None:
-    """Delete what killed processes left unfinished in a folder and in those below it. Links are not followed."""
+    """Delete what killed processes left unfinished in a folder that is held, and in those below it."""
     for above, _, _ in os.walk(folder):
-        sweep(Path(above))
+        sweep(Path(above), alone=True)
 
 
-def _delete_unless_held(path: Path) -> None:
+def _delete_unless_held(path: Path, *, alone: bool) -> None:
     with suppress(OSError):
         is_folder = stat.S_ISDIR(path.lstat().st_mode)
         if path.is_symlink() or not (is_folder or path.is_file()):
             return  # not ours: we make neither links nor devices
         try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(path, (0 if is_folder else os.O_RDWR) | getattr(os, "O_NOFOLLOW", 0))
         except PermissionError:  # Windows opens no folders; elsewhere a file of another user
             if sys.platform == "win32":
                 shutil.rmtree(path, ignore_errors=True)
             return
         try:
-            if not _lock(descriptor):
+            is_free = _lock(descriptor)
+            if is_free is False or (is_free is None and not alone):
                 return
             if is_folder:
                 shutil.rmtree(path, ignore_errors=True)

@@ -38,6 +38,7 @@ def mine(
     options: MiningOptions,
     *,
     engine: Engine | None = None,
+    own: Sequence[Path] = (),
     progress: MiningProgress | None = None,
 ) -> dict[str, Any]:
     """Mine pairs from everything below `roots` into the dataset `out`.
@@ -50,18 +51,20 @@ def mine(
         out: folder of the dataset.
         options: what to mine and what to leave out.
         engine: where the work runs; None for one worker process per CPU core.
+        own: folders besides `out` that are no input, though they may lie below a root.
         progress: called after each task.
 
     Returns:
         The manifest.
 
     Raises:
-        AdjoinError: a root is missing, `out` is something else than a dataset, or no pair was found.
+        AdjoinError: a root is missing, `out` is something else than a dataset or holds a root, another process is
+            writing to it, or no pair was found.
         OSError: the disk is full or `out` may not be written.
     """
     tally = Tally()
     with replaced_folder(out, DATASET, inputs=[*roots, *options.decontaminate]) as folder:
-        sources = find_sources(roots, tally, exclude=options.exclude, own=[folder])
+        sources = find_sources(roots, tally, exclude=options.exclude, own=[folder, *own])
         tasks = tasks_of(inputs_of(sources))
         plan = plan_of(stamps_of(tasks), options, versions())
         with open_mining(folder, options, plan, engine or Engine()) as mining:

@@ -139,8 +139,8 @@ def open_work(folder: Path, plan: str) -> bool:
         AdjoinError: there is a folder of this name with other things in it.
         OSError: the disk is full, or the folder may not be written.
     """
-    sweep(folder.parent, folder.name)
-    sweep(folder)
+    sweep(folder.parent, folder.name, alone=True)
+    sweep(folder, alone=True)
     if (folder / PLAN).exists() and not folder.is_symlink():
         try:
             known = read_json(folder / PLAN, "plan of mining")

@@ -93,6 +93,8 @@ def save(folder: Path, state: TrainingState, progress: TrainingProgress) -> None
 
 def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress, parts: Path | None) -> None:
     target = folder / f"step-{progress.step:08d}"
+    for unfinished in folder.glob(".step-*"):  # of a writer that was killed
+        shutil.rmtree(unfinished, ignore_errors=True)
     with folder_in_one_piece(target) as unfinished:
         with full_disk_is_os_error(target):
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / TENSORS)

@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, SUITES, UN
 from adjoin.evaluation.run import EvaluatedSystem, Settings, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
 from adjoin.outputs import filled_folder
+from adjoin.unfinished import temporary_folder
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _folder_of(spec: str, stack: ExitStack) -> str:
         return spec
     from adjoin.training.saving import write_model_of
 
-    model = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+    model = stack.enter_context(temporary_folder("adjoin-model")) / "model"
     write_model_of(Path(spec), model)
     return str(model)
 

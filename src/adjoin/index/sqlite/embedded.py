@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from adjoin.files import write_atomically
 from adjoin.index.sqlite.database import (
     DATABASE,
     IGNORE,
@@ -21,6 +22,8 @@ from adjoin.index.sqlite.writer import SQLiteWriter
 from adjoin.locks import LOCK, exclusive
 from adjoin.outputs import checked_folder
 from adjoin.unfinished import remove_folder, sweep
+
+CHOICE = "choice.json"  # what of the folder is indexed, see `adjoin.index.folders.choice`
 
 
 class SQLiteStore:
@@ -76,7 +79,7 @@ class SQLiteStore:
         refuse_links(self.folder)
         with exclusive(self.folder):
             try:
-                sweep(self.folder)
+                sweep(self.folder, alone=True)
                 self._hide_from_git()
                 with SQLiteWriter(self.folder) as writer:
                     yield writer
@@ -89,11 +92,11 @@ class SQLiteStore:
         """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
         if (self.folder / IGNORE).exists():
             return
-        own = (LOCK, SKETCH, *OF_LANCE)
+        own = (LOCK, SKETCH, CHOICE, *OF_LANCE)
         names = [path.name for path in self.folder.iterdir()]
         if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):
-                (self.folder / IGNORE).write_text("*\n")
+                write_atomically(self.folder / IGNORE, "*\n")
 
 
 class SQLiteReader:
