@@ -33,6 +33,7 @@ from typing import Any
 
 from adjoin import unfinished
 from adjoin.cli import main as adjoin
+from adjoin.locks import LOCK
 
 WRITING = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "os.chmod"}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -117,7 +118,8 @@ class Case:
 
     def content(self) -> dict[str, object]:
         """The result: name → content, without what differs between any two runs."""
-        paths = sorted({path for pattern in self.result for path in self.out.glob(pattern) if path.is_file()})
+        found = {path for pattern in self.result for path in self.out.glob(pattern) if path.is_file()}
+        paths = sorted(path for path in found if path.name != LOCK and not unfinished.is_unfinished(path.name))
         return {path.relative_to(self.out).as_posix(): self._of(path) for path in paths}
 
     def _of(self, path: Path) -> object:

@@ -184,6 +184,8 @@ def test_an_output_in_its_input_is_not_read(source_tree: Path, tmp_path: Path) -
         assert main([*command, str(root / "pairs")]) == 0
         for path in (tmp_path / "beside").iterdir():
             assert (root / "pairs" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert main([*command, str(root / "pairs"), "--verify"]) == 0
+    assert sorted(path.name for path in root.iterdir() if path.name.startswith(".")) == []
 
 
 def test_a_dataset_is_not_mined_over_itself(
