@@ -29,6 +29,7 @@ from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 from adjoin.unfinished import remove_folder
 from adjoin.workflows.evaluate import EvaluationOptions, default_cache, evaluate
+from adjoin.workflows.evaluation_checks import check_measurement
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 PAIRS = "pairs"
@@ -134,13 +135,23 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
         AdjoinError: the recipe is wrong, a download fails, or a step refuses its input.
     """
     reporter = reporter or SilentReporter()
-    recipe = ModelRecipe.read(reproduction.recipe)
-    inputs = [reproduction.recipe, reproduction.data, *reproduction.also]
-    with filled_folder(reproduction.out, _REPRODUCTION, inputs=inputs):
-        return _reproduce(recipe, reproduction, reporter)
+    recipe, out = ModelRecipe.read(reproduction.recipe), reproduction.out
+    options = EvaluationOptions(
+        system=str(out / "model"),
+        data=reproduction.data,
+        report=out / "report",
+        suites=recipe.suites,
+        baselines=recipe.beside,
+        cache=default_cache(),
+    )
+    check_measurement(options)  # here, and not hours later
+    with filled_folder(out, _REPRODUCTION):
+        return _reproduce(recipe, reproduction, options, reporter)
 
 
-def _reproduce(recipe: ModelRecipe, reproduction: Reproduction, reporter: Reporter) -> Report:
+def _reproduce(
+    recipe: ModelRecipe, reproduction: Reproduction, options: EvaluationOptions, reporter: Reporter
+) -> Report:
     out = reproduction.out
     reporter.section("1  Corpus")
     for number, folder in enumerate(recipe.corpora):
@@ -155,14 +166,6 @@ def _reproduce(recipe: ModelRecipe, reproduction: Reproduction, reporter: Report
         weights = f"{packed.after / 1e6:,.1f} MB of weights in {packed.precision}"
         reporter.say(f"{weights}; cosine to the original vectors at least {packed.cosine:.5f}")
     reporter.section("4  Evaluation")
-    options = EvaluationOptions(
-        system=str(out / "model"),
-        data=reproduction.data,
-        report=out / "report",
-        suites=recipe.suites,
-        baselines=recipe.beside,
-        cache=default_cache(),
-    )
     return evaluate(options, reporter)
 
 
