@@ -59,9 +59,7 @@ def test_tokens_are_not_rebuilt_under_a_training_that_reads_them(pairs_folder: P
 
     def watch(report: StepReport) -> None:
         if report.step == 1:
-            with pytest.raises(
-                AdjoinError, match=r"another process is using .*tokens, which would"
-            ):
+            with pytest.raises(AdjoinError, match=r"another process is using .*tokens, which would"):
                 train(pairs_folder, tmp_path / "other", recipe(2, vocabulary=700), tokens=tokens)
             train(pairs_folder, tmp_path / "same", recipe(2), tokens=tokens)
             ends.append(report.step)
