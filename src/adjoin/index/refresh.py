@@ -21,6 +21,7 @@ from adjoin.index.omissions import count, omissions, written
 from adjoin.index.readahead import Reading, readings
 from adjoin.index.sources import Listing, TreeFile, list_files
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
+from adjoin.outputs import checked_folder
 from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
 
@@ -103,6 +104,8 @@ def refresh(
             another process is refreshing it; the disk is full or may not be written to; its files are damaged.
     """
     folder = folder or root / FOLDER
+    if isinstance(folder, Path):
+        checked_folder(folder, inputs=[root])  # what an index holds is not indexed
     listed_ns = time.time_ns()
     own = folder if isinstance(folder, Path) else root / FOLDER
     listing = list_files(root, own, include, exclude)
@@ -231,6 +234,9 @@ class _Refresh:
         if content is None:
             self.report.skipped.add("unreadable", f"{file.origin}: {reading.error}")
             return
+        if not reading.is_settled:  # never trusted, so that the next refresh reads it again
+            self.report.skipped.add("changed while it was read", file.origin)
+            file = replace(file, mtime_ns=self.listed_ns)
         record = self.known.get(file.origin)
         trusted = file.mtime_ns if file.mtime_ns < self.listed_ns - TICK_NS else UNTRUSTED
         if record is not None and record.content == content:
@@ -269,11 +275,13 @@ class _Refresh:
         if not self.batch:
             return
         texts = [encoded_text(piece) for _, pieces in self.batch for piece in pieces]
+        places = [f"{piece.path}:{piece.first_line}" for _, pieces in self.batch for piece in pieces]
         codes_ND = np.empty((len(texts), self.encoder.dimension), np.int8)
         scales_N = np.empty(len(texts), np.float32)
         for start in range(0, len(texts), BATCH_PIECES):
             part = slice(start, start + BATCH_PIECES)
-            codes_ND[part], scales_N[part] = quantized(encode(self.encoder, texts[part], "document"))
+            vectors_ND = encode(self.encoder, texts[part], "document", places[part])
+            codes_ND[part], scales_N[part] = quantized(vectors_ND)
         staged, start = [], 0
         for record, pieces in self.batch:
             part = slice(start, start + len(pieces))

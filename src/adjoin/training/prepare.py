@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,7 +13,8 @@ from torch import nn
 from adjoin.batches.cache import TokenCache
 from adjoin.batches.sampler import Sampler
 from adjoin.errors import AdjoinError
-from adjoin.files import write_atomically
+from adjoin.files import refuse_special, write_atomically
+from adjoin.locks import in_use
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import AnyBody, TransformerBody
 from adjoin.model.build import build_body, checkpoint_body
@@ -22,8 +24,9 @@ from adjoin.model.presets import preset_named
 from adjoin.model.static import inverse_document_frequency
 from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
+from adjoin.outputs import checked_folder
 from adjoin.pairs.dataset import PairDataset
-from adjoin.pairs.labelled import import_labelled
+from adjoin.pairs.labelled import counts_of, import_labelled
 from adjoin.ranks import Ranks
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
@@ -36,6 +39,7 @@ from adjoin.training.execution import (
     start_execution,
 )
 from adjoin.training.loop import Run, Say
+from adjoin.training.negatives import NegativesWatch, check_negatives
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 from adjoin.training.setup import LABELLED, TOKENS, check_length, claim_folder, make_run
@@ -63,12 +67,23 @@ class ContrastiveTraining:
 
 
 def prepare(
-    pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, tokens: Path | None, say: Say
+    pairs: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    *,
+    ranks: Ranks,
+    resume: bool,
+    tokens: Path | None,
+    hold: ExitStack,
+    say: Say,
 ) -> ContrastiveTraining:
-    """Set up a training, from its last checkpoint if there is one; arguments and errors as `train`."""
+    """Set up a training, from its last checkpoint if there is one; arguments and errors as `train`.
+
+    The folders that it writes and reads are held until the stack `hold` is closed.
+    """
     _check_pairs(pairs, recipe, ranks)
     dense_weight = dense_weight_after(recipe)
-    folder = claim_folder(out, ranks, resume=resume)
+    folder = claim_folder(out, ranks, resume=resume, hold=hold, inputs=pairs)
     datasets = open_pairs(pairs, folder.path, ranks)
     batch_size = recipe.batch_for(sum(map(len, datasets)), ranks.size)
     if recipe.shard and ranks.size == 1:
@@ -79,14 +94,18 @@ def prepare(
 
     resuming = folder.latest is not None
     tokenizer, init_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, resuming=resuming)
-    cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, say)
-    progress.facts = {
+    cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, hold, say)
+    check_negatives(cache)
+    progress.facts |= {
         "batch": batch_size,
         "pairs": len(cache),
         "ranks": ranks.size,
         "texts": cache.encoded,
         "texts_truncated": cache.truncated,
     }
+    labelled = [dataset for dataset, path in zip(datasets, pairs, strict=True) if is_labelled(path)]
+    if labelled:
+        progress.facts["labelled"] = [counts_of(dataset.manifest) for dataset in labelled]
 
     start_body = init_body or _build_body(recipe, tokenizer, cache)
     body, temperature, execution = _place_on_device(start_body, recipe, ranks, progress)
@@ -103,6 +122,12 @@ def prepare(
         workers=execution.workers,
         ranks=ranks,
     )
+    negatives = NegativesWatch(step, progress, say)
+
+    def after_step() -> None:
+        temperature.clamp()
+        negatives.look()
+
     run = make_run(
         folder,
         recipe,
@@ -114,7 +139,7 @@ def prepare(
         sampler=_sampler(cache, batch_size, recipe, ranks, say),
         batch_size=batch_size,
         say=say,
-        after_step=temperature.clamp,
+        after_step=after_step,
         logit_scale=lambda: float(temperature.logit_scale.detach()),
     )
     return ContrastiveTraining(run, cache, body, temperature, dense_weight)
@@ -123,9 +148,15 @@ def prepare(
 def _check_pairs(paths: Sequence[Path], recipe: Recipe, ranks: Ranks) -> None:
     """Find mistakes before anything is written."""
     for path in paths:
-        if path.suffix == ".jsonl" and not path.is_file():
+        if is_labelled(path):
+            refuse_special(path, "file of labelled pairs")
+        if is_labelled(path) and not path.is_file():
             raise AdjoinError(f"no labelled pairs at {path}: the file is missing")
-    datasets = [PairDataset.open(path) for path in paths if path.suffix != ".jsonl"]
+        if path.is_file() and not is_labelled(path):
+            raise AdjoinError(
+                f"{path} is a file: expected a folder made by `adjoin mine`, or labelled pairs in .jsonl"
+            )
+    datasets = [PairDataset.open(path) for path in paths if not is_labelled(path)]
     if len(datasets) == len(paths):
         recipe.batch_for(sum(map(len, datasets)), ranks.size)
 
@@ -139,10 +170,15 @@ def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDa
     datasets = []
     for number, path in enumerate(paths):
         imported = folder / f"{LABELLED}-{number}"
-        if path.suffix == ".jsonl":
+        if is_labelled(path):
             ranks.on_main_rank(partial(_import, path, imported))
-        datasets.append(PairDataset.open(imported if path.suffix == ".jsonl" else path))
+        datasets.append(PairDataset.open(imported if is_labelled(path) else path))
     return datasets
+
+
+def is_labelled(path: Path) -> bool:
+    """Whether a path of pairs is a file of labelled ones; all others are folders."""
+    return path.suffix.lower() == ".jsonl"
 
 
 def _import(file: Path, out: Path) -> None:
@@ -201,13 +237,20 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
 
 
 def _tokenize(
-    datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, ranks: Ranks, say: Say
+    datasets: Sequence[PairDataset],
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    folder: Path,
+    ranks: Ranks,
+    hold: ExitStack,
+    say: Say,
 ) -> TokenCache:
-    """Tokenize the pairs into a memory-mapped cache; an existing cache is reused."""
+    """Tokenize the pairs into a memory-mapped cache, which is held; an existing cache is reused."""
 
     def build() -> None:
         say(f"tokenizing {sum(map(len, datasets)):,} pairs")
-        cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder)
+        use = hold.enter_context(in_use(checked_folder(folder)))
+        cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder, use=use)
         say(f"{cache.truncated:,} of {cache.encoded:,} texts are cut at {recipe.max_tokens} tokens")
 
     ranks.on_main_rank(build)
