@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +233,7 @@ XML = [
 ]
 
 
-@cache
+@lru_cache(500)
 def _zipped(members: tuple[tuple[str, bytes], ...], method: int) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
@@ -242,7 +242,7 @@ def _zipped(members: tuple[tuple[str, bytes], ...], method: int) -> bytes:
     return buffer.getvalue()
 
 
-@cache
+@lru_cache(500)
 def _tarred(members: tuple[tuple[str, bytes], ...], form: int) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
@@ -272,10 +272,13 @@ def _ar(*parts: tuple[bytes, bytes]) -> bytes:
 def archives(draw: st.DrawFn, kind: str) -> tuple[str, bytes]:
     """An archive of one kind, with some of the same members, damaged or not."""
     if kind == "epub":
-        pages = [
-            (name, data if draw(st.integers(0, 3)) else draw(st.sampled_from(XML)) + data) for name, data in BOOK
-        ]
-        return "a.epub", draw(mutated(_zipped(tuple(pages), zipfile.ZIP_DEFLATED)))
+        changed = draw(st.integers(0, len(BOOK)))  # this page of the book, or the whole file
+        pages = []
+        for number, (name, data) in enumerate(BOOK):
+            start = draw(st.sampled_from([b"", *XML])) if number == changed else b""
+            pages.append((name, draw(mutated(start + data)) if number == changed else data))
+        data = _zipped(tuple(pages), zipfile.ZIP_DEFLATED)
+        return "a.epub", draw(mutated(data)) if changed == len(BOOK) else data
     members = tuple(draw(st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=4, unique=True)))
     if kind == "zip":
         method = draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]))
