@@ -209,7 +209,7 @@ def _wordnet(head: str, text: str, first: int) -> Iterator[Definition]:
 
 
 def _without_examples(text: str) -> str:
-    """The text before the first example, which stands in quotation marks, and before the mark that announces it."""
+    """The text before the first example, which stands in quotation marks, and before the mark in front of it."""
     before, quote, _ = text.partition('"')
     if not quote:
         return text
