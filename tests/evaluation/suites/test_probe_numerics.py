@@ -14,9 +14,10 @@ from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
 from adjoin.evaluation.suites import probe as module
 from adjoin.evaluation.suites.probe import embedded, probe, turns
+from adjoin.evaluation.threads import one_thread_of_all
 
 
-@module._one_thread()
+@one_thread_of_all()
 def full_protocol(x_NF: NDArray[np.float32], labels_N: NDArray[np.int64]) -> NDArray[np.bool_]:
     """SentEval's nested 10 x 10 cross-validation, with scikit-learn's own folds, defaults and cold starts."""
     from sklearn.linear_model import LogisticRegression
@@ -48,7 +49,7 @@ def test_the_short_cuts_equal_the_full_protocol() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
-@module._one_thread()
+@one_thread_of_all()
 def test_warm_starts_and_the_early_end_choose_as_well_as_the_whole_grid_fitted_cold(kind: str) -> None:
     from sklearn.linear_model import LogisticRegression
 
@@ -120,7 +121,7 @@ def test_the_grid_ends_after_a_rise_and_a_fall_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
-@module._one_thread()
+@one_thread_of_all()
 def test_vectors_that_differ_little_get_a_weak_penalty_and_noise_a_strong_one(kind: str) -> None:
     labels = (np.random.default_rng(0).random(400) < 0.2).astype(np.int64)
     task = labelled_task(kind, 400, labels=labels)
