@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -232,3 +234,20 @@ def test_fits_that_end_early_are_said_to(
     (result,) = probe(labelled_task("all"), Planted(1.5))
     assert result.notes == ("10 of 10 fits ended after 1 steps, before they converged",)
     assert not [warning for warning in recwarn if "converge" in str(warning.message)]
+
+
+@pytest.mark.parametrize("kind", ["all", "test"])
+def test_fits_side_by_side_equal_those_one_after_the_other(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, threads = labelled_task(kind), set()
+    expected = [result.estimate.value for result in probe(task, Planted(1.5))]
+    fit = module._fit
+
+    def spy(*arguments: Any) -> None:  # noqa: ANN401
+        threads.add(threading.get_ident())
+        fit(*arguments)
+
+    monkeypatch.setattr(module, "_fit", spy)
+    monkeypatch.setattr(module, "_LARGE", 0)
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    assert [result.estimate.value for result in probe(task, Planted(1.5))] == expected
+    assert len(threads) >= 2
