@@ -14,6 +14,7 @@ PACKAGE = Path(adjoin.__file__).parent
 
 # Each room may import itself, the floor that all stand on, and the rooms named here.
 FLOOR = {"errors", "tally", "files", "texts", "vectors", "blas", "npy", "locks", "arrow", "interrupts", "workers"}
+FLOOR |= {"sandbox"}
 ROOMS = {
     "corpus": set(),
     "pairs": {"corpus"},

@@ -160,8 +160,8 @@ def test_an_interrupted_refresh_ends_the_process_and_is_continued(
     readers = []
 
     class Noted(readahead._Reader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, *, careful: bool) -> None:
+            super().__init__(careful=careful)
             readers.append(self)
 
     def interrupt(done: int, total: int) -> None:

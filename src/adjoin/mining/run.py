@@ -26,6 +26,7 @@ from adjoin.mining.sharding import add_definition_pairs, make_shard, shard_tasks
 from adjoin.mining.work import MiningTask, inputs_of, open_work, plan_of, stamps_of, tasks_of
 from adjoin.pairs.dataset import MANIFEST, write_manifest
 from adjoin.pairs.definitions import KIND as DEFINITION_DEFINITION
+from adjoin.sandbox import PARSERS
 from adjoin.tally import Tally
 
 MiningProgress = Callable[[int, int, int], None]  # bytes of sources done, bytes in total, pairs so far
@@ -117,6 +118,7 @@ class Mining:
             done += job.task.size
             if progress:
                 progress(done, total, self.pairs)
+        PARSERS.close()
 
     def finish(self, out: Path, skipped: Tally, roots: list[str]) -> dict[str, Any]:
         """Merge all parts, write the dataset and return its manifest.
