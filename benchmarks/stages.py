@@ -25,7 +25,8 @@ from adjoin.index.searcher import load_index
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.build import random_transformer
 from adjoin.model.start import Start
-from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
+from adjoin.objective.contrastive import Temperature, contrastive_loss
+from adjoin.objective.identity import Identity
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged, Tokenizer

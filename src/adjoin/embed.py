@@ -30,7 +30,8 @@ from adjoin.locks import LOCK, exclusive
 from adjoin.npy import GrowingArray
 from adjoin.pieces.splitting import pieces_of
 from adjoin.tally import Tally
-from adjoin.tokens import Role
+from adjoin.texts import check_text, described, meant
+from adjoin.tokens import ROLES, Role
 
 FORMAT = 1
 VECTORS, IDS, STATE = "vectors.npy", "ids.jsonl", "embedding.json"
@@ -144,7 +145,13 @@ def embed_texts(
             another process is writing to `out`.
         OSError: the disk is full. Free space and run again to resume.
     """
-    if iter(texts) is texts:
+    try:
+        once = iter(texts) is texts
+    except TypeError:
+        raise AdjoinError(f"texts is {described(texts)}, expected a list of pairs (id, text)") from None
+    if role not in ROLES:
+        raise AdjoinError(f"unknown role {role!r:.40}: expected one of {', '.join(ROLES)}{meant(role, ROLES)}")
+    if once:
         raise AdjoinError(
             "the texts can be read only once: expected a list or `read_texts(path)`, not a generator"
         )
@@ -232,7 +239,7 @@ def _count_and_hash(texts: Iterable[tuple[str, str]], ids: Path | None) -> tuple
     digest = hashlib.blake2b(digest_size=16)
     rows = 0
     with (ids or Path(os.devnull)).open("wb") as file:
-        for name, text in texts:
+        for name, text in _checked_pairs(texts):
             for part in (name, text):
                 data = part.encode("utf-8", "surrogatepass")
                 digest.update(len(data).to_bytes(8, "big"))  # so that ("ab", "c") is not ("a", "bc")
@@ -244,6 +251,14 @@ def _count_and_hash(texts: Iterable[tuple[str, str]], ids: Path | None) -> tuple
     if ids is not None:
         flush_to_disk(ids)
     return rows, digest.hexdigest()
+
+
+def _checked_pairs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The pairs, each looked at: a list of texts without ids, or a table, would be unpacked as something else."""
+    for place, pair in enumerate(texts):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise AdjoinError(f"texts[{place}] is {described(pair)}, expected a pair (id, text)")
+        yield check_text(pair[0], f"the id of texts[{place}]"), check_text(pair[1], f"the text of texts[{place}]")
 
 
 def _read_state(out: Path) -> _EmbeddingState:
@@ -267,10 +282,13 @@ def _embed_chunk(
 ) -> _EmbeddingState:
     """Embed the next chunk. Its rows are on the disk before the state counts them."""
     number = min(state.chunk_rows, state.rows - state.rows_done)
-    chunk = [text for _, text in islice(remaining, number)]
+    names, chunk = [], []
+    for name, text in islice(remaining, number):
+        names.append(f"text {name}")
+        chunk.append(text)
     if len(chunk) < number:
         raise AdjoinError(f"the input of {out} became shorter while it was read: {_EMBED_AGAIN}")
-    vectors.append(encode(encoder, chunk, state.role))
+    vectors.append(encode(encoder, chunk, state.role, names))
     state = replace(state, rows_done=vectors.rows)
     if state.rows_done == state.rows:
         vectors.finish()

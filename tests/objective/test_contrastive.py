@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from adjoin.objective.contrastive import MAX_LOGIT_SCALE, Identity, Temperature, contrastive_loss
+from adjoin.objective.contrastive import MAX_LOGIT_SCALE, Temperature, contrastive_loss
+from adjoin.objective.identity import Identity
 
 
 def plain_loss(
@@ -20,15 +21,24 @@ def plain_loss(
     """For each pair and each direction: minus its own logit, plus the log of the sum over what it may see."""
     total = torch.zeros((), dtype=x.dtype)
     for i in range(len(x)):
-        for mine, others in ((x[i], y), (y[i], x)):
-            seen = [mine @ others[i] * scale]
-            for j in range(len(x)):
-                if j != i and not any(identity[k, i] == identity[k, j] for k in range(3)):
-                    seen.append(mine @ others[j] * scale)
-            if others is y:
-                seen += [mine @ z[k] * scale for k in range(len(z)) if negative_hash[k] != identity[1, i]]
+        rows, columns = [x[i] @ y[i] * scale], [x[i] @ y[i] * scale]
+        for j in range(len(x)):
+            if j != i and not is_answer(identity, i, identity[1, j], identity[2, j]):
+                rows.append(x[i] @ y[j] * scale)
+            if j != i and not is_answer(identity, j, identity[1, i], identity[2, i]):
+                columns.append(x[j] @ y[i] * scale)
+        rows += [x[i] @ z[k] * scale for k in range(len(z)) if not is_answer(identity, i, negative_hash[k], None)]
+        for seen in (rows, columns):
             total = total - seen[0] + torch.logsumexp(torch.stack(seen), 0)
     return total / (2 * len(x))
+
+
+def is_answer(identity: np.ndarray, i: int, text: int, group: int | None) -> bool:
+    """Whether the batch knows a text as an answer of query i: some pair ties them, by its texts or its group."""
+    return any(
+        (same_x == identity[0, i] or same_group == identity[2, i]) and (own_y == text or same_group == group)
+        for same_x, own_y, same_group in identity.T
+    )
 
 
 def vectors(rows: int, seed: int, dimension: int = 5) -> Tensor:

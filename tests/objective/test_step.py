@@ -11,7 +11,8 @@ from adjoin.errors import AdjoinError
 from adjoin.model.bodies import StaticBody, TransformerBody
 from adjoin.model.build import random_transformer
 from adjoin.model.start import Start
-from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
+from adjoin.objective.contrastive import Temperature, contrastive_loss
+from adjoin.objective.identity import Identity
 from adjoin.objective.step import ContrastiveStep
 from adjoin.tokens import Ragged
 from objective.small_steps import EVERYTHING, VOCABULARY, assert_close, double_body, gradients, random_batch

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.tokens import Role
+from adjoin.vectors import UnusableVector, check_rows
 
 
 class Embedder(Protocol):
@@ -43,34 +44,40 @@ def fingerprint_of(encoder: Embedder, stamp: str, fingerprint: str) -> str:
     return fingerprint if stamp and getattr(encoder, "stamp", "") == stamp else encoder.fingerprint
 
 
-def encode(encoder: Embedder, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+def encode(
+    encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence[str] = ()
+) -> NDArray[np.float32]:
     """Embed texts in a role and check the vectors before they are stored.
 
     Args:
         encoder: the model.
         texts: N texts.
         role: "query", "document" or "symmetric". Encoders without `encode_text` embed symmetric texts as queries.
+        places: where each text is from, such as "docs/guide.md:12", for messages; empty if that is not known.
 
     Returns:
         Vectors, C-contiguous float32, shape (N, D).
 
     Raises:
-        AdjoinError: the vectors have another shape than (N, D), or one of them is not finite.
+        AdjoinError: the vectors have another shape than (N, D), or one of them is zero or not finite.
     """
     method = encoder.encode_document if role == "document" else encoder.encode_query
     if role == "symmetric":
         method = getattr(encoder, "encode_text", method)
-    vectors_ND = np.ascontiguousarray(method(list(texts)), dtype=np.float32)
+    try:
+        return _checked(encoder, np.ascontiguousarray(method(list(texts)), dtype=np.float32), texts)
+    except UnusableVector as error:
+        if not places:
+            raise
+        raise AdjoinError(f"{places[error.row]}: {error}") from None
+
+
+def _checked(encoder: Embedder, vectors_ND: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
     expected = (len(texts), encoder.dimension)
     if vectors_ND.shape != expected:
         raise AdjoinError(
             f"the encoder gave vectors of shape {vectors_ND.shape} for {len(texts)} texts, expected {expected}: "
             "its `dimension` does not match its output; correct the encoder"
         )
-    broken = np.flatnonzero(~np.isfinite(vectors_ND).all(axis=1))
-    if broken.size:
-        raise AdjoinError(
-            f"the encoder gave a vector that is not finite for {texts[int(broken[0])][:60]!r}, expected a unit "
-            "vector: the model's weights are damaged; use another checkpoint"
-        )
+    check_rows(vectors_ND, texts, "the model")
     return vectors_ND

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from adjoin.errors import AdjoinError
 from adjoin.index.postgres.address import StoreAddress, is_address
 from adjoin.index.store import Store
+from adjoin.texts import described
 
 NAME = ".adjoin"
 Location: TypeAlias = Path | StoreAddress  # `str()` of either may be shown: an address shows no password
@@ -27,9 +28,11 @@ def location_of(text: str | Path) -> Location:
     """Read where an index is, as a user gives it: a folder, or postgresql://USER@HOST/DATABASE?index=NAME.
 
     Raises:
-        AdjoinError: the URL is malformed, or names no index.
+        AdjoinError: it is neither a path nor a URL, the URL is malformed, or names no index.
     """
-    if isinstance(text, Path) or not is_address(text):
+    if not isinstance(text, str | os.PathLike):
+        raise AdjoinError(f"the index is {described(text)}, expected a folder or a postgresql:// URL")
+    if not isinstance(text, str) or not is_address(text):
         return Path(text)
     address = StoreAddress.parse(text)
     if not address.name:

@@ -271,11 +271,13 @@ class _Refresh:
         if not self.batch:
             return
         texts = [encoded_text(piece) for _, pieces in self.batch for piece in pieces]
+        places = [f"{piece.path}:{piece.first_line}" for _, pieces in self.batch for piece in pieces]
         codes_ND = np.empty((len(texts), self.encoder.dimension), np.int8)
         scales_N = np.empty(len(texts), np.float32)
         for start in range(0, len(texts), BATCH_PIECES):
             part = slice(start, start + BATCH_PIECES)
-            codes_ND[part], scales_N[part] = quantized(encode(self.encoder, texts[part], "document"))
+            vectors_ND = encode(self.encoder, texts[part], "document", places[part])
+            codes_ND[part], scales_N[part] = quantized(vectors_ND)
         staged, start = [], 0
         for record, pieces in self.batch:
             part = slice(start, start + len(pieces))

@@ -7,6 +7,7 @@ ranking decide.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from adjoin.index.store import EVERYTHING, Filter, Ids, Scores, Snapshot
 from adjoin.ranking.evidence import Candidate, names_file
 from adjoin.ranking.query import Query, read_query
 from adjoin.ranking.score import Ranked, rank
+from adjoin.texts import check_text, described, meant
 
 Mode = Literal["hybrid", "dense", "lexical"]
 CANDIDATES = 200  # taken from the vectors, from the words, and by path; a limit above raises it
@@ -82,7 +84,7 @@ def search_snapshot(
     dense_weight: float | None = None,
 ) -> list[Hit]:
     """Return the pieces that best answer a query, best first. `Searcher.search` describes the arguments."""
-    _check(query, limit, mode, dense_weight)
+    _check(query, limit, mode, where, dense_weight)
     if mode != "lexical":
         encoder = _checked(encoder, snapshot)
     _check_languages(where, snapshot)
@@ -172,15 +174,33 @@ def similar_in(
     return _single(snapshot, ids_K[others_K][:limit], cosines_K[others_K][:limit], "vector")
 
 
-def _check(query: str, limit: int, mode: Mode, dense_weight: float | None) -> None:
-    if not query.strip():
+def _check(query: str, limit: int, mode: Mode, where: Filter, dense_weight: float | None) -> None:
+    if isinstance(query, list | tuple):
+        raise AdjoinError(f"query is {described(query)}, expected one text (str): search once for each")
+    if not check_text(query, "query").strip():
         raise AdjoinError("the query is empty: expected some words, such as 'where do we retry an upload'")
-    if limit < 1:
-        raise AdjoinError(f"limit is {limit}, expected at least 1; ask for 10")
-    if mode not in get_args(Mode):
-        raise AdjoinError(f"mode is {mode!r}, expected one of {', '.join(get_args(Mode))}")
-    if dense_weight is not None and (mode != "hybrid" or not 0 <= dense_weight <= 1):
+    check_limit(limit)
+    if not isinstance(mode, str) or mode not in get_args(Mode):
+        known = get_args(Mode)
+        raise AdjoinError(f"mode is {mode!r:.40}, expected one of {', '.join(known)}{meant(mode, known)}")
+    if not isinstance(where, Filter):
+        raise AdjoinError(f"where is {described(where)}, expected a Filter, such as Filter(languages=('go',))")
+    if dense_weight is None:
+        return
+    if isinstance(dense_weight, bool) or not isinstance(dense_weight, Real):
+        raise AdjoinError(f"dense_weight is {dense_weight!r:.40}, expected a number from 0 to 1")
+    if mode != "hybrid" or not 0 <= dense_weight <= 1:
         raise AdjoinError(f"dense_weight is {dense_weight} in mode {mode!r}, expected 0 to 1 in mode 'hybrid'")
+
+
+def check_limit(limit: object) -> None:
+    """Check a number of hits.
+
+    Raises:
+        AdjoinError: it is no integer, or below 1.
+    """
+    if not isinstance(limit, Integral) or isinstance(limit, bool) or limit < 1:
+        raise AdjoinError(f"limit is {limit!r:.40}, expected an integer of at least 1; ask for 10")
 
 
 def _check_languages(where: Filter, snapshot: Snapshot) -> None:

@@ -28,9 +28,9 @@ from adjoin.model.static import (
     Layout,
     StaticTable,
     Tensors,
-    read_tensors,
     start_vectors,
 )
+from adjoin.model.table_file import read_table
 from adjoin.model.vocabulary_transfer import transferred_vectors
 from adjoin.tokens import DELIMITERS, Tokenizer
 
@@ -237,7 +237,7 @@ def _static_body(
 
 
 def _static_checkpoint(name: str) -> dict[str, NDArray[Any]]:
-    return read_tensors(locate_model(name) / WEIGHTS_FILE)
+    return read_table(locate_model(name) / WEIGHTS_FILE)
 
 
 def _static_dimension(start: Start) -> int:

@@ -102,6 +102,8 @@ class TrainingRecord:
         ranks: processes of the training.
         texts: texts that were tokenized.
         texts_truncated: texts longer than the maximum sequence length.
+        labelled: what was counted while files of labelled pairs were read, one entry a file.
+        batches_without_negatives: batches in which all pairs were false negatives of each other.
     """
 
     recipe: Mapping[str, Any]
@@ -113,6 +115,8 @@ class TrainingRecord:
     ranks: int | None = None
     texts: int | None = None
     texts_truncated: int | None = None
+    labelled: Sequence[Mapping[str, Any]] | None = None
+    batches_without_negatives: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of `Description.training`."""
@@ -126,6 +130,8 @@ class TrainingRecord:
             "ranks": self.ranks,
             "texts": self.texts,
             "texts_truncated": self.texts_truncated,
+            "labelled": None if self.labelled is None else list(self.labelled),
+            "batches_without_negatives": self.batches_without_negatives,
         }
         return {name: value for name, value in content.items() if value is not None}
 

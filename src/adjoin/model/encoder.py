@@ -5,11 +5,11 @@ transformers opens the folder. A quantized transformer has its weights in other 
 A static model needs NumPy and tokenizers only. A transformer runs on the GPU if there is one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.description import Description
+from adjoin.model.encode_options import EncodeOptions, as_vectors, check_options, check_role
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model, stamp_of
-from adjoin.model.mapped import map_tensors
 from adjoin.model.start import Start
-from adjoin.model.static import StaticTable, read_tensors
+from adjoin.model.static import StaticTable
+from adjoin.model.table_file import map_table, read_table
+from adjoin.texts import number_of, text_parts
 from adjoin.tokens import FILE as TOKENIZER_FILE
-from adjoin.tokens import ROLES, SYMMETRIC, Role, Tokenizer
-from adjoin.vectors import unit_rows
+from adjoin.tokens import SYMMETRIC, Role, Tokenizer
+from adjoin.vectors import check_rows, unit_rows
 
 if TYPE_CHECKING:
     from adjoin.model.bodies import AnyBody
@@ -104,7 +106,7 @@ class Encoder:
         description = Description.read(folder)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if description.kind == "static":
-            body: EmbeddingModel = StaticTable(map_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = StaticTable(map_table(folder / WEIGHTS_FILE))
         else:
             body = _load_transformer_body(folder)
         _check_parts_fit(folder, body, tokenizer, description)
@@ -129,7 +131,7 @@ class Encoder:
         if start.is_static and start.checkpoint is not None:
             return cls.load(start.checkpoint)
         if start.is_static:
-            body: EmbeddingModel = build_untrained_table(start, tokenizer, read_tensors(folder / WEIGHTS_FILE))
+            body: EmbeddingModel = build_untrained_table(start, tokenizer, read_table(folder / WEIGHTS_FILE))
             description = replace(description, dimension=body.dimension)  # an ensemble began as one table
         else:
             body = _on_gpu_if_any(build_body(start, tokenizer, max_tokens=description.max_tokens))
@@ -171,115 +173,114 @@ class Encoder:
             raise AdjoinError("this model has no stamp: it was not loaded from a folder")
         return stamp_of(self._folder)
 
-    def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        role: Role,
-        truncate_dim: int | None = None,
-        batch_tokens: int | None = None,
-        show_progress: bool = False,
-    ) -> NDArray[np.float32]:
+    def encode(self, texts: Iterable[str], *, role: Role, **options: Unpack[EncodeOptions]) -> NDArray[np.float32]:
         """Encode texts as unit vectors.
 
         The vector of a text does not depend on the other texts of the call. Texts longer than
         `description.max_tokens` are truncated and counted in `tokenizer.truncated`.
 
         Args:
-            texts: a list of N texts. A single string is refused.
+            texts: N texts in an order: a list, a tuple, an array of strings, a column of a table (pandas, polars,
+                Arrow, datasets), or a generator, whose texts are not kept. Refused are one string, a whole table,
+                sets, dictionaries, and anything inside that is no `str`, such as None, NaN or bytes.
             role: "query", "document", or "symmetric" for texts that are compared with each other. Symmetric texts
                 stand between a query's delimiters. A static model weights their tokens by the mean of both roles,
                 whatever their positions. A transformer encodes them as queries.
-            truncate_dim: keep only the first `truncate_dim` dimensions, normalised again; None for all D.
-            batch_tokens: maximum number of padded tokens per batch; None for what suits the model. It changes
-                memory, not the result.
-            show_progress: draw a progress bar on the terminal.
+            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `EncodeOptions`.
 
         Returns:
             An array (N, D), or (N, truncate_dim), of dtype float32. Each row has length 1.
 
         Raises:
-            AdjoinError: the role is unknown, `texts` is a string, or `truncate_dim` is not between 1 and D.
+            AdjoinError: `texts` is no list of texts (the message names the place, such as texts[3]), the role is
+                unknown, an option is unknown, `truncate_dim` is not between 1 and D, `batch_tokens` is below 1, or
+                a text gets a vector that is zero or not finite.
 
         Example:
             >>> Encoder.load("text").encode(["a cat", "a dog"], role="symmetric", truncate_dim=256).shape
             (2, 256)
         """
-        if isinstance(texts, str):
-            raise AdjoinError("encode takes a list of texts, got one string: write encode([text], ...)")
-        if role not in ROLES:
-            raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, ROLES))}")
-        symmetric = role == SYMMETRIC
-        if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
-            raise AdjoinError(f"truncate_dim is {truncate_dim}: expected 1 to the model's {self.dimension}")
-        delimiters, max_tokens = "query" if symmetric else role, self.description.max_tokens
-        vectors_ND = np.empty((len(texts), self.dimension), np.float32)
-        if batch_tokens is None:
-            batch_tokens = STATIC_BATCH_TOKENS if isinstance(self.body, StaticTable) else BATCH_TOKENS
-        for start in _with_progress(range(0, len(texts), TEXTS_AT_ONCE), len(texts), show_progress):
-            tokens = self.tokenizer.encode(texts[start : start + TEXTS_AT_ONCE], delimiters, max_tokens)
-            for rows in micro_batches(tokens.lengths_B, batch_tokens):
-                vectors_ND[start + rows] = self.body.embed(tokens.take(rows), symmetric=symmetric)
-        if truncate_dim is None:
-            return vectors_ND
-        return unit_rows(vectors_ND[:, :truncate_dim])
+        check_role(role)
+        return self._encode(texts, role, options)
 
-    def encode_query(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
+    def _encode(self, texts: Iterable[str], role: Role, options: EncodeOptions) -> NDArray[np.float32]:
+        default = STATIC_BATCH_TOKENS if isinstance(self.body, StaticTable) else BATCH_TOKENS
+        truncate_dim, batch_tokens, show_progress = check_options(options, self.dimension, default)
+        parts = text_parts(texts, TEXTS_AT_ONCE)
+        number = number_of(texts)
+        symmetric = role == SYMMETRIC
+        delimiters, max_tokens = "query" if symmetric else role, self.description.max_tokens
+        vectors_ND, rows = np.empty((number or 0, self.dimension), np.float32), 0
+        for part in _with_progress(parts, number, show_progress):
+            tokens = self.tokenizer.encode(part, delimiters, max_tokens)
+            if len(vectors_ND) < rows + len(part):  # a generator does not say how many texts come
+                vectors_ND.resize(
+                    (max(rows + len(part), len(vectors_ND) * 3 // 2), self.dimension), refcheck=False
+                )
+            for rows_B in micro_batches(tokens.lengths_B, batch_tokens):
+                vectors_ND[rows + rows_B] = self.body.embed(tokens.take(rows_B), symmetric=symmetric)
+            block_BD = vectors_ND[rows : rows + len(part), :truncate_dim]
+            check_rows(block_BD, part, self._folder or "the model", rows)
+            rows += len(part)
+        vectors_ND.resize((rows, self.dimension), refcheck=False)
+        return vectors_ND if truncate_dim is None else unit_rows(vectors_ND[:, :truncate_dim])
+
+    def encode_query(self, texts: Iterable[str], **options: Unpack[EncodeOptions]) -> NDArray[np.float32]:
         """Encode search queries as unit vectors.
 
         Args:
-            texts: a list of N texts, which are put between `[` and `]`.
-            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `encode`.
+            texts: N texts, as for `encode`, which are put between `[` and `]`.
+            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `EncodeOptions`.
 
         Returns:
             Unit vectors (N, D), float32.
 
         Raises:
-            AdjoinError: `texts` is a single string, or `truncate_dim` is not between 1 and D.
+            AdjoinError: `texts` is no list of texts, or an option is wrong, see `encode`.
 
         Example:
             >>> Encoder.load("code").encode_query(["open a file"]).shape
             (1, 1024)
         """
-        return self.encode(texts, role="query", **options)
+        return self._encode(texts, "query", options)
 
-    def encode_document(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
+    def encode_document(self, texts: Iterable[str], **options: Unpack[EncodeOptions]) -> NDArray[np.float32]:
         """Encode documents, the texts to search, such as passages or functions.
 
         Args:
-            texts: a list of N texts, which are put between `{` and `}`.
-            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `encode`.
+            texts: N texts, as for `encode`, which are put between `{` and `}`.
+            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `EncodeOptions`.
 
         Returns:
             Unit vectors (N, D), float32.
 
         Raises:
-            AdjoinError: `texts` is a single string, or `truncate_dim` is not between 1 and D.
+            AdjoinError: `texts` is no list of texts, or an option is wrong, see `encode`.
 
         Example:
             >>> Encoder.load("code").encode_document(["def read(path): ..."]).shape
             (1, 1024)
         """
-        return self.encode(texts, role="document", **options)
+        return self._encode(texts, "document", options)
 
-    def encode_text(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:  # noqa: ANN401
+    def encode_text(self, texts: Iterable[str], **options: Unpack[EncodeOptions]) -> NDArray[np.float32]:
         """Encode texts of one kind that are compared with each other, clustered or classified.
 
         Args:
-            texts: a list of N texts, encoded in the role "symmetric", see `encode`.
-            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `encode`.
+            texts: N texts, as for `encode`, in the role "symmetric".
+            options: `truncate_dim`, `batch_tokens` and `show_progress`, see `EncodeOptions`.
 
         Returns:
             Unit vectors (N, D), float32.
 
         Raises:
-            AdjoinError: `texts` is a single string, or `truncate_dim` is not between 1 and D.
+            AdjoinError: `texts` is no list of texts, or an option is wrong, see `encode`.
 
         Example:
             >>> Encoder.load("text").encode_text(["a cat", "a dog"]).shape
             (2, 576)
         """
-        return self.encode(texts, role=SYMMETRIC, **options)
+        return self._encode(texts, SYMMETRIC, options)
 
     @staticmethod
     def similarity(x_MD: NDArray[np.float32], y_ND: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -290,14 +291,21 @@ class Encoder:
             y_ND: N unit vectors of the same dimension, such as those of documents.
 
         Raises:
-            ValueError: the dimensions differ.
+            AdjoinError: they are no arrays of numbers, or their dimensions differ.
 
         Example:
             >>> encoder = Encoder.load("text")
             >>> encoder.similarity(encoder.encode_query(["a cat"]), encoder.encode_document(["cats purr"])).shape
             (1, 1)
         """
-        return x_MD @ y_ND.T
+        x, y = (as_vectors(side, name) for side, name in ((x_MD, "x_MD"), (y_ND, "y_ND")))
+        if x.shape[-1] != y.shape[-1]:
+            raise AdjoinError(
+                f"x_MD has vectors of {x.shape[-1]} dimensions, y_ND of {y.shape[-1]}: encode both with one model"
+                " and one truncate_dim"
+            )
+        products: NDArray[np.float32] = x @ y.T
+        return products
 
 
 def _check_parts_fit(folder: Path, body: EmbeddingModel, tokenizer: Tokenizer, description: Description) -> None:
@@ -308,6 +316,17 @@ def _check_parts_fit(folder: Path, body: EmbeddingModel, tokenizer: Tokenizer, d
             f" {description.dimension}: they are not of one model; copy both again"
         )
     tokenizer.check_fits(body.vocabulary_size, folder)
+    if isinstance(body, StaticTable) and body.openings and body.openings != tokenizer.openings:
+        raise AdjoinError(
+            f"{folder}: the weights have the opening delimiters {body.openings}, {TOKENIZER_FILE} has"
+            f" {tokenizer.openings}: they are not of one model; copy both again"
+        )
+    longest = getattr(body, "longest", description.max_tokens)
+    if description.max_tokens > longest:
+        raise AdjoinError(
+            f"{folder}: {DESCRIPTION_FILE} has max_tokens {description.max_tokens:,}, the weights have positions"
+            f" for {longest:,}: they are not of one model; copy both again"
+        )
 
 
 def _load_transformer_body(folder: Path) -> EmbeddingModel:
@@ -329,9 +348,11 @@ def _on_gpu_if_any(body: "AnyBody") -> Any:  # noqa: ANN401 - the body that was 
     return body.to("cuda") if torch.cuda.is_available() else body
 
 
-def _with_progress(steps: range, texts: int, show: bool) -> Iterable[int]:
+def _with_progress(parts: Iterator[list[str]], texts: int | None, show: bool) -> Iterable[list[str]]:
     if not show:
-        return steps
+        return parts
     from rich.progress import track
 
-    return track(steps, description=f"Encoding {texts:,} texts", total=len(steps))
+    steps = None if texts is None else -(-texts // TEXTS_AT_ONCE)
+    number = "" if texts is None else f"{texts:,} "
+    return track(parts, description=f"Encoding {number}texts", total=steps)

@@ -16,7 +16,8 @@ from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
 from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model
-from adjoin.model.static import OPENINGS, START_WEIGHTS, VECTORS, Layout, StaticTable, Tensors, read_tensors
+from adjoin.model.static import OPENINGS, START_WEIGHTS, VECTORS, Layout, StaticTable, Tensors
+from adjoin.model.table_file import read_table
 from adjoin.tokens import FILE as TOKENIZER_FILE
 
 
@@ -42,7 +43,7 @@ def make_ensemble(models: Sequence[Path], out: Path) -> Description:
         if not is_static_model(model):
             raise AdjoinError(f"{model} is not a static model: an ensemble consists of static models")
     descriptions = [Description.read(model) for model in models]
-    tables = [read_tensors(model / WEIGHTS_FILE) for model in models]
+    tables = [read_table(model / WEIGHTS_FILE) for model in models]
     tokenizer = (models[0] / TOKENIZER_FILE).read_bytes()
     for model, description, table in zip(models[1:], descriptions[1:], tables[1:], strict=True):
         if (model / TOKENIZER_FILE).read_bytes() != tokenizer:

@@ -34,7 +34,8 @@ from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_mod
 from adjoin.model.presets import Preset, transformer_config
 from adjoin.model.pretrained import library_quiet
 from adjoin.model.start import Start
-from adjoin.model.static import MAX_LOG_SHIFT, StaticTable, read_tensors
+from adjoin.model.static import MAX_LOG_SHIFT, StaticTable
+from adjoin.model.table_file import read_table
 from adjoin.tokens import DELIMITERS, Tokenizer
 from adjoin.tokens import FILE as TOKENIZER_FILE
 
@@ -103,7 +104,7 @@ def grow(model: Path, out: Path, *, layers: int = 4, dimension: int = 256, seed:
     if dimension % HEAD or dimension < MIN_DIMENSION:
         raise AdjoinError(f"dimension is {dimension}: expected a multiple of {HEAD}, {MIN_DIMENSION} or more")
     description, tokenizer = Description.read(model), Tokenizer.load(model / TOKENIZER_FILE)
-    table = StaticTable(read_tensors(model / WEIGHTS_FILE))
+    table = StaticTable(read_table(model / WEIGHTS_FILE))
     if len(table.openings) != len(DELIMITERS):
         raise AdjoinError(f"{model} has one set of token weights for both roles: train a model with two")
     body, kept = transformer_of(table, tokenizer, layers, dimension, description.max_tokens, seed)

@@ -9,10 +9,12 @@ A checkpoint inside a Python package is named by the package, so that a recipe f
 
 import hashlib
 from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json
+from adjoin.texts import described
 
 DESCRIPTION_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "adjoin.json", "model.safetensors", "tokenizer.json"
 BUNDLED = ("code", "text")
@@ -28,8 +30,10 @@ def locate_model(model: str | Path) -> Path:
             path. Give a folder of your own that is named code as `./code`, or as a Path.
 
     Raises:
-        AdjoinError: no package of that name is installed.
+        AdjoinError: no package of that name is installed, or `model` is neither a path nor a name.
     """
+    if not isinstance(model, str | PathLike):
+        raise AdjoinError(f"model is {described(model)}, expected a path, or one of {', '.join(BUNDLED)}")
     if isinstance(model, str) and model in BUNDLED:
         return _FOLDER / model
     if isinstance(model, str) and model.startswith(PACKAGE):

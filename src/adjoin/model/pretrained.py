@@ -4,17 +4,25 @@ Nothing is downloaded and no remote code is run. Weights are returned in float32
 """
 
 import io
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from adjoin.errors import AdjoinError, first_line
-from adjoin.model.locations import WEIGHTS_FILE, locate_model, quantized_files
+from adjoin.errors import AdjoinError
+from adjoin.model.locations import locate_model, quantized_files
 from adjoin.model.quantized_weights import read_quantized
 from adjoin.model.start import Start
+from adjoin.model.stored.checkpoint import building_bounded, check_checkpoint, check_types
+from adjoin.model.stored.config import read_config
+from adjoin.model.stored.gguf_header import read_gguf_header
+from adjoin.model.stored.safetensors_header import StoredTensor
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
+
+# Asks transformers for a report of the weights, also of those of another shape, which it would raise an error for.
+_TOLD: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 
 
 @contextmanager
@@ -43,27 +51,24 @@ def load_transformer(folder: Path) -> Any:  # noqa: ANN401 - a transformers mode
     import torch
     from transformers import AutoConfig, AutoModel
 
-    quantized = quantized_files(folder)
-    if not quantized and not (folder / WEIGHTS_FILE).is_file():
-        raise AdjoinError(f"no weights at {folder / WEIGHTS_FILE}: the file is missing")
+    tensors = check_checkpoint(folder)
     try:
-        with library_quiet():
-            if quantized:
+        with library_quiet(), _bounded(folder, tensors):
+            if quantized_files(folder):
                 model = AutoModel.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
-                model.load_state_dict(read_quantized(folder))
-                return model.eval()
-            model, info = AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
+                info = _set_quantized(model, folder)
+            else:
+                model, info = AutoModel.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, **_TOLD
+                )
     except AdjoinError:
         raise
     except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors
-        raise AdjoinError(
-            f"the model {folder} is damaged or cut short: {first_line(error)}; copy it again"
-        ) from None
-    if missing := _missing_weights(info, ""):
-        raise AdjoinError(f"the model {folder} is damaged: {missing}; copy it again")
-    return model
+        raise AdjoinError(f"the model {folder} is damaged or cut short: {_reason(error)}; copy it again") from None
+    check_types(folder, tensors, dict(model.named_parameters()))
+    if wrong := _wrong_weights(info, "") or _wrong_numbers(model):
+        raise AdjoinError(f"the model {folder} is damaged: {wrong}; copy it again")
+    return model.eval()
 
 
 def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokenizer]:
@@ -85,22 +90,24 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     if not path.exists():
         raise AdjoinError(f"no checkpoint at {path}: expected a transformers folder or a .gguf file")
     arguments = _arguments_for(path)
+    tensors = check_checkpoint(path) if path.is_dir() else read_gguf_header(path)
     try:
-        with library_quiet():
+        with library_quiet(), _bounded(path, tensors):
             if quantized_files(path):
                 loaded, info = _load_quantized_generative(path)
             else:
-                loaded, info = AutoModelForCausalLM.from_pretrained(
-                    **arguments, dtype=torch.float32, output_loading_info=True
-                )
+                loaded, info = AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32, **_TOLD)
+        with library_quiet():
             tokenizer = _load_tokenizer(path, arguments)
-        if missing := _missing_weights(info, f"{loaded.base_model_prefix}."):
-            raise AdjoinError(f"the checkpoint {path} is damaged: {missing}; download it again")
+        if path.is_dir():
+            check_types(path, check_checkpoint(path), dict(loaded.named_parameters()))
+        if wrong := _wrong_weights(info, f"{loaded.base_model_prefix}.") or _wrong_numbers(loaded):
+            raise AdjoinError(f"the checkpoint {path} is damaged: {wrong}; download it again")
         tokenizer.check_fits(loaded.get_input_embeddings().num_embeddings, path)
     except AdjoinError:
         raise
     except Exception as error:  # as in `load_transformer`
-        raise AdjoinError(f"the checkpoint {path} cannot be opened: {first_line(error)}") from None
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {_reason(error)}") from None
     config = loaded.config
     if layers is not None:
         _keep_layers(config, layers, path)
@@ -122,6 +129,10 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
 
     path = locate_model(start.checkpoint or "")
     arguments = _arguments_for(path)
+    if path.is_dir():
+        read_config(path)
+    else:
+        read_gguf_header(path)
     try:
         with library_quiet():
             config = AutoConfig.from_pretrained(**{n: v for n, v in arguments.items() if n != "use_safetensors"})
@@ -129,25 +140,75 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     except AdjoinError:
         raise
     except Exception as error:  # as in `load_transformer`
-        raise AdjoinError(f"the checkpoint {path} cannot be opened: {first_line(error)}") from None
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {_reason(error)}") from None
     if start.layers is not None:
         _keep_layers(config, start.layers, path)
     return config, tokenizer
 
 
 def _load_quantized_generative(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """A quantized model of ours under a head, and its missing weights in the form transformers reports them."""
+    """A quantized model of ours under a head, and its wrong weights in the form transformers reports them."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
-    missing = model.base_model.load_state_dict(read_quantized(folder), strict=False).missing_keys
-    return model, {"missing_keys": {f"{model.base_model_prefix}.{name}" for name in missing}}
+    return model, _set_quantized(model.base_model, folder, f"{model.base_model_prefix}.")
 
 
-def _missing_weights(info: dict[str, Any], prefix: str) -> str:
-    """The body's weights that a checkpoint lacks; transformers would fill them with random numbers."""
+def _set_quantized(body: Any, folder: Path, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 - a transformers model
+    """Set the weights of a body to those of a quantized model, and report as transformers does."""
+    weights, expected = read_quantized(folder), body.state_dict()
+    shapes = {name: (weights[name].shape, expected[name].shape) for name in weights.keys() & expected.keys()}
+    wrong = {name: both for name, both in shapes.items() if both[0] != both[1]}
+    right = {name: weights[name] for name in shapes.keys() - wrong.keys()}
+    missing = body.load_state_dict(right, strict=False).missing_keys
+    return {
+        "missing_keys": {prefix + name for name in missing if name not in wrong},
+        "mismatched_keys": {(prefix + name, *both) for name, both in wrong.items()},
+        "unexpected_keys": {prefix + name for name in weights.keys() - expected.keys()},
+    }
+
+
+def _wrong_weights(info: dict[str, Any], prefix: str) -> str:
+    """How a checkpoint's weights differ from the body that its config.json declares; empty if they do not.
+
+    transformers fills what is missing or of another shape with random numbers, and leaves out what is too much.
+
+    Args:
+        info: the report of transformers.
+        prefix: what the names of the body's weights begin with.
+    """
     missing = sorted(name for name in info["missing_keys"] if name.startswith(prefix))
-    return f"{len(missing)} weights are missing, such as {missing[0]}" if missing else ""
+    if missing:
+        return f"{len(missing)} weights are missing, such as {missing[0]}"
+    for name, stored, declared in sorted(info.get("mismatched_keys", ()), key=lambda entry: str(entry[0])):
+        return f"{name} has the shape {tuple(stored)}, config.json declares {tuple(declared)}"
+    extra = sorted(info.get("unexpected_keys", ()))
+    if extra and not prefix:  # a model of ours has its own weights only
+        return f"{len(extra)} weights are not of this model, such as {extra[0]}"
+    beyond = [name for name in extra if re.search(r"\b(layers|h|blocks)\.\d+\.", name)]
+    return f"{len(beyond)} weights are of layers that config.json does not declare, such as {beyond[0]}" if beyond else ""
+
+
+def _wrong_numbers(model: Any) -> str:  # noqa: ANN401 - a transformers model
+    """What is wrong with the numbers of a model's weights: one that is not finite, or a table of zeros."""
+    for name, weight in model.named_parameters():
+        if not weight.sum().isfinite() and not (finite := weight.isfinite()).all():
+            return f"{name} has {int((~finite).sum()):,} numbers that are not finite"
+    return "" if model.get_input_embeddings().weight.any() else "the token embeddings are all zero"
+
+
+def _bounded(path: Path, tensors: "dict[str, StoredTensor] | tuple[int, int]") -> AbstractContextManager[None]:
+    """Bound what is built for a checkpoint by its tensors, or by their number and that of their numbers."""
+    if isinstance(tensors, tuple):
+        return building_bounded(path, *tensors)
+    return building_bounded(path, len(tensors), sum(tensor.numbers for tensor in tensors.values()))
+
+
+def _reason(error: Exception) -> str:
+    """One line for an error of transformers, whose messages may have several lines, or only a name."""
+    words = " ".join(str(error).split())
+    kind = "" if " " in words else f"{type(error).__name__} "
+    return f"{kind}{words:.300}"
 
 
 def _keep_layers(config: Any, layers: int, path: Path) -> None:  # noqa: ANN401 - a transformers config

@@ -13,7 +13,8 @@ from adjoin.model.description import Description
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, quantized_files
 from adjoin.model.quantized_weights import PRECISIONS, write_quantized
-from adjoin.model.static import StaticTable, quantize_table, read_tensors
+from adjoin.model.static import StaticTable, quantize_table
+from adjoin.model.table_file import read_table
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
 
@@ -81,7 +82,7 @@ def quantize(model: Path, out: Path, precision: str | None = None) -> Quantizati
 def _quantize_static(model: Path, out: Path, precision: str) -> QuantizationReport:
     from safetensors.numpy import save
 
-    tensors = read_tensors(model / WEIGHTS_FILE)
+    tensors = read_table(model / WEIGHTS_FILE)
     table, quantized = StaticTable(tensors), quantize_table(tensors, LEVELS[precision])
     sequences = _random_sequences(len(tensors["vectors"]))
     cosines = (table.embed(sequences) * StaticTable(quantized).embed(sequences)).sum(axis=1)

@@ -3,8 +3,9 @@
     logits = x @ y.T * exp(tau)
     loss = (cross_entropy(logits, diagonal) + cross_entropy(logits.T, diagonal)) / 2
 
-Two pairs of a batch that share their x, their y or their group are not negatives of each other: their logits are
-masked in both sums. Explicit negatives are additional columns, so they enter the sums over rows only.
+Two pairs of a batch that share their x, their y or their group are not negatives of each other, nor is any other
+text that the batch knows as an answer of x (identity.py): their logits are masked in both sums. Explicit negatives
+are additional columns, so they enter the sums over rows only.
 
 The M x M matrix of logits is never stored. A few rows at a time are computed, first for the log-sum-exps R over
 rows and C over columns, and a second time for the gradient:
@@ -16,15 +17,13 @@ of the documents' embeddings.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adjoin.objective.identity import Identity
 from adjoin.ranks import ALONE, Ranks
 
 MAX_LOGIT_SCALE = 100.0  # exp(tau) stays below it, as in CLIP (arXiv 2103.00020, section 2.5)
@@ -53,55 +52,6 @@ class Temperature(nn.Module):
     def clamp(self) -> None:
         """Limit the logit scale to 100; called after each optimizer step, so that tau still gets gradients."""
         self.tau.clamp_(max=math.log(MAX_LOGIT_SCALE))
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Integers that tell the false negatives of a batch: a query and a column that share one are masked.
-
-    Attributes:
-        rows_3M: ids of each query's x, of its document's y, and of its group.
-        columns_3N: likewise for the M documents, then the explicit negatives; those have the id of their text
-            only.
-        shared_M: mask of the queries that share an id with a column other than their own.
-    """
-
-    rows_3M: Tensor
-    columns_3N: Tensor
-    shared_M: Tensor
-
-    @classmethod
-    def of(cls, identity_3M: NDArray[np.int64], negative_hash_K: NDArray[np.int64] | None = None) -> "Identity":
-        """Replace the hashes of a batch, see `Batch`, by small integers."""
-        pairs = identity_3M.shape[1]
-        negatives = np.zeros(0, np.int64) if negative_hash_K is None else negative_hash_K
-        columns_3N = np.full((3, pairs + len(negatives)), -1, np.int32)
-        shared_M = np.zeros(pairs, np.bool_)
-        for key, hashes in enumerate(identity_3M):
-            values = np.concatenate([hashes, negatives]) if key == 1 else hashes  # key 1 is the hash of y
-            _, ids, counts = np.unique(values, return_inverse=True, return_counts=True)
-            columns_3N[key, : len(values)] = ids
-            shared_M |= counts[ids[:pairs]] > 1
-        columns = torch.from_numpy(columns_3N)
-        return cls(columns[:, :pairs], columns, torch.from_numpy(shared_M))
-
-    def to(self, device: torch.device) -> "Identity":
-        """Return a copy on a device."""
-        return Identity(self.rows_3M.to(device), self.columns_3N.to(device), self.shared_M.to(device))
-
-    def hide(self, logits_RN: Tensor, first: int) -> None:
-        """Set the logits of false negatives to -inf, in place.
-
-        Args:
-            logits_RN: R rows of logits, already scaled: the gradient of -inf times a scale would be NaN.
-            first: index of the first of these rows in the batch.
-        """
-        rows = torch.nonzero(self.shared_M[first : first + len(logits_RN)]).flatten()
-        if not len(rows):
-            return
-        same = (self.rows_3M[:, first + rows, None] == self.columns_3N[:, None, :]).any(0)
-        same[torch.arange(len(rows), device=rows.device), first + rows] = False
-        logits_RN[rows] = logits_RN[rows].masked_fill_(same, float("-inf"))
 
 
 def contrastive_loss(

@@ -24,7 +24,8 @@ from torch import Tensor
 from adjoin.batches.batch import Batch, micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import Body
-from adjoin.objective.contrastive import Identity, Temperature, contrastive_loss
+from adjoin.objective.contrastive import Temperature, contrastive_loss
+from adjoin.objective.identity import Identity
 from adjoin.objective.oom import clear_gradients, within_memory
 from adjoin.objective.replicas import Replicas
 from adjoin.ranks import ALONE, Ranks
@@ -42,12 +43,14 @@ class StepResult:
         tokens: tokens of this rank's sequences, without padding.
         padded: tokens with padding, each counted once.
         recomputed: share of `padded` that was embedded a second time.
+        has_negatives: whether some query of the batch has a negative. If not, the loss is 0 and teaches nothing.
     """
 
     loss: float
     tokens: int
     padded: int
     recomputed: float
+    has_negatives: bool
 
 
 class _RandomState:
@@ -88,6 +91,7 @@ class ContrastiveStep:
     Attributes:
         token_budget: padded tokens per micro-batch; halved each time memory runs out.
         kept_tokens: padded tokens whose graphs are kept; reduced each time memory runs out.
+        without_negatives: batches so far in which no query had a negative.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class ContrastiveStep:
         self.body, self.temperature = body, temperature
         self.token_budget, self.kept_tokens, self.autocast = token_budget, kept_tokens, autocast
         self.dimensions, self.matmul_dtype, self.ranks = dimensions, matmul_dtype, ranks
+        self.without_negatives = 0
         self._replicas = Replicas(body, workers)
 
     def __call__(self, batch: Batch) -> StepResult:
@@ -135,6 +140,7 @@ class ContrastiveStep:
         while (result := self._run_step(batch)) is None:
             self._back_off()
             random_state.restore()
+        self.without_negatives += not result.has_negatives
         return result
 
     def _run_step(self, batch: Batch) -> StepResult | None:
@@ -145,7 +151,8 @@ class ContrastiveStep:
         embedded = self._within_memory(lambda: self.embed_all(sequences, groups, kept))
         if embedded is None:
             return None
-        loss, gradient_BD = self.gradient_of_vectors(embedded.vectors_BD, batch)
+        identity = Identity.of(batch.identity_3M, batch.negative_hash_K)
+        loss, gradient_BD = self.gradient_of_vectors(embedded.vectors_BD, batch, identity)
         if self._within_memory(lambda: self.backpropagate(sequences, embedded, gradient_BD)) is None:
             return None
         self._reduce()
@@ -155,6 +162,7 @@ class ContrastiveStep:
             int(sequences.lengths_B.sum()),
             sum(padded),
             sum(padded[: len(groups) - kept]) / sum(padded),
+            identity.has_negatives(),
         )
 
     def groups(self, lengths_B: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -204,7 +212,7 @@ class ContrastiveStep:
         self._replicas.each(range(len(groups)), embed)
         return _Embedded(vectors_BD, list(groups), graphs, states)
 
-    def gradient_of_vectors(self, vectors_BD: Tensor, batch: Batch) -> tuple[float, Tensor]:
+    def gradient_of_vectors(self, vectors_BD: Tensor, batch: Batch, identity: Identity) -> tuple[float, Tensor]:
         """Pass 2: compute the loss and its gradient for each embedding (B, D); tau gets its `.grad`."""
         pairs = len(batch.x)
         # Each part is a leaf: the gradient of a slice would be as large as the whole.
@@ -214,7 +222,7 @@ class ContrastiveStep:
             sides[0],
             sides[1],
             self.temperature.logit_scale,
-            identity=Identity.of(batch.identity_3M, batch.negative_hash_K).to(vectors_BD.device),
+            identity=identity.to(vectors_BD.device),
             negatives_KD=sides[2],
             dimensions=self.dimensions,
             ranks=self.ranks,

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from adjoin.batches.batch import Batch
 from adjoin.model.bodies import AnyBody, TransformerBody
+from adjoin.objective.identity import Identity
 from adjoin.planning.costs import BatchLayout, any_tokens, step_of
 from adjoin.planning.estimate import BACKWARD, FORWARD, LOSS, OPTIMIZER, RECOMPUTE
 from adjoin.tokens import Ragged
@@ -134,7 +135,8 @@ def _loss(body: AnyBody, recipe: Recipe, execution: ExecutionConfig, pairs: int)
     dtype = torch.promote_types(parameter.dtype, torch.float32)
 
     def work() -> None:
-        step.gradient_of_vectors(vectors_BD.to(dtype, copy=True), batch)
+        identity = Identity.of(batch.identity_3M, batch.negative_hash_K)
+        step.gradient_of_vectors(vectors_BD.to(dtype, copy=True), batch, identity)
 
     seconds_of(work, parameter.device)
     return seconds_of(work, parameter.device) * (pairs / timed) ** 2

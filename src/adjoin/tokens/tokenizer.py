@@ -13,14 +13,14 @@ library's alone.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from adjoin.errors import AdjoinError, first_line
-from adjoin.texts import valid_unicode
+from adjoin.texts import text_list, text_parts, valid_unicode
 from adjoin.tokens.byte_pairs import WORD_BOUNDARY, WORDS, BytePairs, is_ours
 from adjoin.tokens.ragged import Ragged
 from adjoin.tokens.words import Tokens, WordCache
@@ -166,11 +166,11 @@ class Tokenizer:
         """Return the content of tokenizer.json."""
         return self.backend.to_str(pretty=False)
 
-    def encode(self, texts: Sequence[str], role: str, max_tokens: int) -> Ragged:
+    def encode(self, texts: Iterable[str], role: str, max_tokens: int) -> Ragged:
         """Tokenize texts and put them between the delimiters of a role.
 
         Args:
-            texts: B texts.
+            texts: B texts in any of the forms that `Encoder.encode` takes.
             role: "query" or "document".
             max_tokens: maximum sequence length, delimiters included. Longer texts are truncated and counted in
                 `truncated`.
@@ -179,12 +179,13 @@ class Tokenizer:
             B sequences with their delimiters.
 
         Raises:
-            AdjoinError: the role is unknown, or `max_tokens` is less than 3.
+            AdjoinError: the role is unknown, `max_tokens` is less than 3, or `texts` is no list of texts.
         """
         if role not in DELIMITERS:
             raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, DELIMITERS))}")
         if max_tokens < 3:
             raise AdjoinError(f"max_tokens is {max_tokens}: expected at least 3: one token between two delimiters")
+        texts = text_list(texts)
         opening, closing = self._delimiters[role]
         ids_N, found_B = self._tokenize(texts, max_tokens - 2)
         kept_B = np.minimum(found_B, max_tokens - 2)
@@ -242,8 +243,4 @@ def encode_all(
     tokenizer: Tokenizer, texts: Iterable[str], role: str, max_tokens: int, rows: int = 4_096
 ) -> Ragged:
     """Tokenize a stream of texts, `rows` at a time; other arguments and errors as for `Tokenizer.encode`."""
-    remaining = iter(texts)
-    parts = []
-    while batch := list(islice(remaining, rows)):
-        parts.append(tokenizer.encode(batch, role, max_tokens))
-    return Ragged.concatenate(parts)
+    return Ragged.concatenate([tokenizer.encode(part, role, max_tokens) for part in text_parts(texts, rows)])

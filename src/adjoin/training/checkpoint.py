@@ -39,14 +39,14 @@ class TrainingProgress:
         identity: recipe and data; a checkpoint of another identity is refused.
         execution: the execution config as JSON. It moves the last bits of a result (threads, micro-batches), so a
             resumed training keeps it.
-        facts: figures for the model's description (batch, pairs, ranks, texts); they are not compared.
+        facts: figures for the model's description (batch, pairs, ranks, texts, labelled); they are not compared.
     """
 
     step: int
     elapsed: float
     identity: dict[str, Any]
     execution: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

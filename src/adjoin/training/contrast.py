@@ -13,10 +13,12 @@ from pathlib import Path
 from adjoin.files import write_atomically, write_json
 from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE
+from adjoin.pairs.labelled import summary_of
 from adjoin.ranks import ALONE, Ranks
 from adjoin.training import shards
 from adjoin.training.log import Watch, draw_curve
 from adjoin.training.loop import Say, run_training
+from adjoin.training.negatives import summary_of_negatives
 from adjoin.training.prepare import ContrastiveTraining, prepare
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import describe, write_snapshot, write_weights
@@ -75,7 +77,7 @@ def train(
     best = evaluations.best() if evaluations is not None else None
     if best is not None and best.step != run.progress.step:
         say(f"the model is that of step {best.step:,}: {best.score} was {best.value:.3f}, the highest")
-        ranks.on_main_rank(lambda: _finish_with(best, out, training))
+        ranks.on_main_rank(lambda: _finish_with(best, out, training, say))
         return Description.read(out)
     description = describe(training)
     with run.average.swapped() if run.average is not None else nullcontext():
@@ -83,7 +85,7 @@ def train(
 
         def finish() -> None:
             write_weights(out, training.body, weights)
-            _finish(description, out, training)
+            _finish(description, out, training, say)
 
         ranks.on_main_rank(finish)
     return description
@@ -103,7 +105,7 @@ def _validate(training: ContrastiveTraining, evaluations: Evaluations, say: Say)
     return validate
 
 
-def _finish_with(best: BestCheckpoint, out: Path, training: ContrastiveTraining) -> None:
+def _finish_with(best: BestCheckpoint, out: Path, training: ContrastiveTraining, say: Say) -> None:
     """Make the best model the result of the training."""
     description = Description.read(best.folder)
     for path in sorted(best.folder.iterdir()):
@@ -114,12 +116,16 @@ def _finish_with(best: BestCheckpoint, out: Path, training: ContrastiveTraining)
         "value": best.value,
         "of_steps": training.run.progress.step,
     }
-    _finish(description, out, training)
+    _finish(description, out, training, say)
 
 
-def _finish(description: Description, out: Path, training: ContrastiveTraining) -> None:
+def _finish(description: Description, out: Path, training: ContrastiveTraining, say: Say) -> None:
     run = training.run
     title = f"{'/'.join(out.resolve().parts[-2:])}: {len(training.cache):,} pairs, batch {run.batch_size:,}"
+    for counts in run.progress.facts.get("labelled", []):
+        say(summary_of(counts))
+    if told := summary_of_negatives(run.progress):
+        say(told)
     draw_curve(run.folder / "log.jsonl", run.folder / "curve.png", title)
     write_json(out / DESCRIPTION_FILE, description.as_json())  # last: a folder without it is no model
     remove_temporary_data(run.folder)

@@ -23,7 +23,7 @@ from adjoin.model.static import inverse_document_frequency
 from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.pairs.dataset import PairDataset
-from adjoin.pairs.labelled import import_labelled
+from adjoin.pairs.labelled import counts_of, import_labelled
 from adjoin.ranks import Ranks
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
@@ -36,6 +36,7 @@ from adjoin.training.execution import (
     start_execution,
 )
 from adjoin.training.loop import Run, Say
+from adjoin.training.negatives import NegativesWatch, check_negatives
 from adjoin.training.optimizers import optimizer_for
 from adjoin.training.recipe import Recipe
 from adjoin.training.setup import LABELLED, TOKENS, check_length, claim_folder, make_run
@@ -80,13 +81,17 @@ def prepare(
     resuming = folder.latest is not None
     tokenizer, init_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, resuming=resuming)
     cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, say)
-    progress.facts = {
+    check_negatives(cache)
+    progress.facts |= {
         "batch": batch_size,
         "pairs": len(cache),
         "ranks": ranks.size,
         "texts": cache.encoded,
         "texts_truncated": cache.truncated,
     }
+    labelled = [dataset for dataset, path in zip(datasets, pairs, strict=True) if is_labelled(path)]
+    if labelled:
+        progress.facts["labelled"] = [counts_of(dataset.manifest) for dataset in labelled]
 
     start_body = init_body or _build_body(recipe, tokenizer, cache)
     body, temperature, execution = _place_on_device(start_body, recipe, ranks, progress)
@@ -103,6 +108,12 @@ def prepare(
         workers=execution.workers,
         ranks=ranks,
     )
+    negatives = NegativesWatch(step, progress, say)
+
+    def after_step() -> None:
+        temperature.clamp()
+        negatives.look()
+
     run = make_run(
         folder,
         recipe,
@@ -114,7 +125,7 @@ def prepare(
         sampler=_sampler(cache, batch_size, recipe, ranks, say),
         batch_size=batch_size,
         say=say,
-        after_step=temperature.clamp,
+        after_step=after_step,
         logit_scale=lambda: float(temperature.logit_scale.detach()),
     )
     return ContrastiveTraining(run, cache, body, temperature, dense_weight)
@@ -123,9 +134,13 @@ def prepare(
 def _check_pairs(paths: Sequence[Path], recipe: Recipe, ranks: Ranks) -> None:
     """Find mistakes before anything is written."""
     for path in paths:
-        if path.suffix == ".jsonl" and not path.is_file():
+        if is_labelled(path) and not path.is_file():
             raise AdjoinError(f"no labelled pairs at {path}: the file is missing")
-    datasets = [PairDataset.open(path) for path in paths if path.suffix != ".jsonl"]
+        if path.is_file() and not is_labelled(path):
+            raise AdjoinError(
+                f"{path} is a file: expected a folder made by `adjoin mine`, or labelled pairs in .jsonl"
+            )
+    datasets = [PairDataset.open(path) for path in paths if not is_labelled(path)]
     if len(datasets) == len(paths):
         recipe.batch_for(sum(map(len, datasets)), ranks.size)
 
@@ -139,10 +154,15 @@ def open_pairs(paths: Sequence[Path], folder: Path, ranks: Ranks) -> list[PairDa
     datasets = []
     for number, path in enumerate(paths):
         imported = folder / f"{LABELLED}-{number}"
-        if path.suffix == ".jsonl":
+        if is_labelled(path):
             ranks.on_main_rank(partial(_import, path, imported))
-        datasets.append(PairDataset.open(imported if path.suffix == ".jsonl" else path))
+        datasets.append(PairDataset.open(imported if is_labelled(path) else path))
     return datasets
+
+
+def is_labelled(path: Path) -> bool:
+    """Whether a path of pairs is a file of labelled ones; all others are folders."""
+    return path.suffix.lower() == ".jsonl"
 
 
 def _import(file: Path, out: Path) -> None:

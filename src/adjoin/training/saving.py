@@ -25,6 +25,8 @@ from adjoin.training.average import Average
 from adjoin.training.prepare import ContrastiveTraining, dense_weight_after
 from adjoin.training.recipe import Recipe, with_current_names
 
+_FACTS = ("pairs", "ranks", "texts", "texts_truncated", "labelled", "batches_without_negatives")
+
 
 def write_weights(out: Path, body: AnyBody, weights: dict[str, Any] | None = None) -> None:
     """Write the files of a trained body into a model's folder, each atomically and in float32.
@@ -82,7 +84,7 @@ def _description(
         steps=progress.step,
         seconds=progress.elapsed,
         execution=progress.execution,
-        **{name: facts.get(name) for name in ("pairs", "ranks", "texts", "texts_truncated")},
+        **{name: facts.get(name) for name in _FACTS},
     )
     return describe_model(
         recipe.start,

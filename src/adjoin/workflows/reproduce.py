@@ -28,6 +28,7 @@ from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 from adjoin.workflows.evaluate import EvaluationOptions, default_cache, evaluate
+from adjoin.workflows.evaluation_checks import check_measurement
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 PAIRS = "pairs"
@@ -133,6 +134,15 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
     """
     reporter = reporter or SilentReporter()
     recipe, out = ModelRecipe.read(reproduction.recipe), reproduction.out
+    options = EvaluationOptions(
+        system=str(out / "model"),
+        data=reproduction.data,
+        report=out / "report",
+        suites=recipe.suites,
+        baselines=recipe.beside,
+        cache=default_cache(),
+    )
+    check_measurement(options)  # here, and not hours later
     out.mkdir(parents=True, exist_ok=True)
     reporter.section("1  Corpus")
     for number, folder in enumerate(recipe.corpora):
@@ -146,14 +156,6 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
         weights = f"{packed.after / 1e6:,.1f} MB of weights in {packed.precision}"
         reporter.say(f"{weights}; cosine to the original vectors at least {packed.cosine:.5f}")
     reporter.section("4  Evaluation")
-    options = EvaluationOptions(
-        system=str(out / "model"),
-        data=reproduction.data,
-        report=out / "report",
-        suites=recipe.suites,
-        baselines=recipe.beside,
-        cache=default_cache(),
-    )
     return evaluate(options, reporter)
 
 

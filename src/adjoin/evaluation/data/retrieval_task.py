@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from adjoin.errors import AdjoinError
+from adjoin.texts import text_list
 
 CODE = "code"
 RETRIEVAL = "retrieval"
@@ -27,7 +28,8 @@ class RetrievalTask:
             in BEIR, the document with the query's own id, unless that document is judged relevant.
 
     Raises:
-        AdjoinError: lists differ in length, there is no query, ids repeat, or a judgment names no document.
+        AdjoinError: a document or query is no text, lists differ in length, there is no query, ids repeat, or a
+            judgment names no document.
     """
 
     name: str
@@ -40,6 +42,8 @@ class RetrievalTask:
     excluded: list[int | None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.documents = text_list(self.documents, f"documents of task {self.name}")
+        self.queries = text_list(self.queries, f"queries of task {self.name}")
         self._check()
         index_of = {document_id: index for index, document_id in enumerate(self.document_ids)}
         self.excluded = []

@@ -12,7 +12,6 @@ from adjoin.evaluation.report.render import render_html, render_markdown, write_
 from adjoin.evaluation.report.report import (
     BIAS,
     BM25_NAME,
-    HYBRID,
     JUDGED,
     MODEL,
     PROBE,
@@ -42,7 +41,6 @@ ROWS = {
     MODEL: "the evaluated model",
     UNTRAINED: "the same model before training",
     BM25_NAME: "lexical search, Okapi BM25",
-    HYBRID: "the sum of the z-scores of model and BM25",
 }
 
 
@@ -74,7 +72,8 @@ def report_page(report: Report) -> Page:
         "Each figure has a 95 % bootstrap interval over the items of its task. The best system of a task is in"
         " bold. Search, similarity and classification are different uses, so they are not averaged."
     ]
-    lead += [" ".join(f"{name}: {what}." for name, what in ROWS.items() if name in report.systems)]
+    explained = {**ROWS, **{row: hybrid.explained() for row, hybrid in report.hybrids.items()}}
+    lead += [" ".join(f"{name}: {explained[name]}." for name in report.systems if name in explained)]
     sections = [Section("At a glance", (glance,))] if (glance := _overview(report)).rows else []
     sections += [_section(report, suite) for suite in report.suites()]
     if report.environment:
