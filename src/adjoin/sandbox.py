@@ -170,6 +170,9 @@ _is_expendable = False
 
 def serve() -> None:
     """Answer calls on the standard input until it is closed."""
+    import gc
+
+    gc.set_threshold(100_000)  # what a call makes has no cycles, and is much
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may write between the answers
     be_expendable()
