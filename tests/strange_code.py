@@ -15,13 +15,14 @@ LONGEST = 20_000  # characters
 
 # What opens something in one language or another, and often something else in the next.
 _OPENERS = r"""
-    ( [ { < <( $( ${ #{ \( `` ` " ' \""" ''' f" f''' r#" R"x( $" $@" @" q( qq{ m{ s{ tr/ %w( %q{ ~s( <<A <<-A <<~A
-    <<'A' <<< @' [[ [==[ --[[ /* /** // # -- {- (* #= #| /*/ <!-- <![CDATA[ {| {%a| [| $x$ do begin if then else
-    elif case of let where in while for loop function fn fun def class struct module namespace enum interface trait impl
-    object lambda \ -> => <- |> :: = == ++ - ! ~ + * & && | ^ % ? ?. ?? : ; , . ... @ @interface #if #else #define
-    #[ #![ A< A<B< A::< template< a<b> <a> </a> <% <?php ?> return a( a[ a? if(a) if(a){}else try{ match when
-    unless switch(a){ new sizeof( await yield import from select( begin; $function$ subroutine program interface call
-    repeat local augroup let =<<trim =pod =cut format __END__ BEGIN{ 0x 1e \u \N{ } ) ] > end #end #endif
+    ( [ { < <( $( ${ #{ \( `` ` " ' \""" ''' f" f''' r#" R"x( $" $@" @" q( qq{ m{ s{ tr/ %w( %q{ ~s( <<A
+    <<-A <<~A <<'A' <<< @' [[ [==[ --[[ /* /** // # -- {- (* #= #| /*/ <!-- <![CDATA[ {| {%a| [| $x$ do
+    begin if then else elif case of let where in while for loop function fn fun def class struct module
+    namespace enum interface trait impl object lambda \ -> => <- |> :: = == ++ - ! ~ + * & && | ^ % ? ?. ??
+    : ; , . ... @ @interface #if #else #define #[ #![ A< A<B< A::< template< a<b> <a> </a> <% <?php ?>
+    return a( a[ a? if(a) if(a){}else try{ match when unless switch(a){ new sizeof( await yield import from
+    select( begin; $function$ subroutine program interface call repeat local augroup let =<<trim =pod =cut
+    format __END__ BEGIN{ 0x 1e \u \N{ } ) ] > end #end #endif
 """
 _BLANKS = ("\n", "\n\n", " ", "\t", "\r", "\f", "\0", "\\\n", "\n ", "\ufeff", "\u2028", "\udc80", "é")
 _LONG = ("a" * 1100, "9" * 700, "\u00e9" * 600)
