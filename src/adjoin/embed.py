@@ -354,7 +354,7 @@ def _embed_chunk(
 def _read_folder(folder: Path, skipped: Tally, own: list[Path]) -> Iterator[tuple[str, str]]:
     for source in find_sources([folder], skipped, streams=False, own=own):
         for document in read_source(source, skipped):
-            for piece in pieces_of(document):
+            for piece in pieces_of(document, skipped):
                 yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.embedded
 
 
