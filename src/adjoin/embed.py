@@ -112,8 +112,8 @@ def read_texts(path: Path) -> Texts:
     Args:
         path: one of three. A JSONL file has one object per line with "_id" or "id", "text" and optionally
             "title", which is prepended to the text. Any other file has one text per line; empty lines are skipped
-            and the line number is the id. A folder gives the pieces of its index, with ids "path:first-last". Files
-            may be compressed (.gz).
+            and the line number is the id. A folder gives the pieces of its index, with ids "path:first-last".
+            Files may be compressed (.gz).
 
     Raises:
         AdjoinError: `path` does not exist, or is a pipe or a device, which cannot be read twice. During iteration:
