@@ -24,13 +24,13 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError, first_line
 from adjoin.files import numbered_lines, read_as, refuse_special, write_atomically, write_json
 from adjoin.index.embedder import Embedder, encode
+from adjoin.index.refresh import FOLDER
+from adjoin.index.sources import list_files, pieces_in
 from adjoin.npy import GrowingArray
 from adjoin.outputs import Owner, filled_folder
-from adjoin.pieces.splitting import pieces_of
 from adjoin.tally import Tally
 from adjoin.texts import check_text, described, meant
 from adjoin.tokens import ROLES, Role
@@ -112,7 +112,7 @@ def read_texts(path: Path) -> Texts:
     Args:
         path: one of three. A JSONL file has one object per line with "_id" or "id", "text" and optionally
             "title", which is prepended to the text. Any other file has one text per line; empty lines are skipped
-            and the line number is the id. A folder gives the pieces of its documents with ids "path:first-last".
+            and the line number is the id. A folder gives the pieces of its index, with ids "path:first-last".
             Files may be compressed (.gz).
 
     Raises:
@@ -352,9 +352,14 @@ def _embed_chunk(
 
 
 def _read_folder(folder: Path, skipped: Tally, own: list[Path]) -> Iterator[tuple[str, str]]:
-    for source in find_sources([folder], skipped, streams=False, own=own):
-        for document in read_source(source, skipped):
-            for piece in pieces_of(document):
+    """The pieces of all files of a folder, as the index cuts them."""
+    listing = list_files(folder, folder / FOLDER)
+    skipped.merge(listing.skipped)
+    hidden = [f"{path.parent.resolve()}/.{path.name}." for path in own]  # what is kept beside them for a while
+    written = (*(f"{path.resolve()}/" for path in own), *hidden)
+    for file in listing.files.values():
+        if not os.path.realpath(file.path).startswith(written):
+            for piece in pieces_in(file, skipped):
                 yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.embedded
 
 

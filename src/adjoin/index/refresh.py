@@ -23,6 +23,7 @@ from adjoin.index.sources import Listing, TreeFile, list_files
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.outputs import checked_folder
 from adjoin.pieces import Piece, encoded_text
+from adjoin.sandbox import PARSERS
 from adjoin.tally import Tally
 
 BATCH_PIECES = 1024  # lost at most if the process is killed: a second or two of work on a CPU
@@ -196,6 +197,7 @@ class _Refresh:
                     self.progress(number, len(files))
         finally:
             reading.close()
+            PARSERS.close()
         self._stage()
         removed = sorted(self.known.keys() - self.kept.keys())
         self.report.removed += sum(self.known[path].pieces > 0 for path in removed)
