@@ -199,3 +199,54 @@ it is «="john doe"@firm.org»
 联系«=zhang@firma.cn»谢谢
 «=ana@startup.construction»;
 """.strip().split("\n")
+
+# Written after the rules were frozen.
+LATER = """
+DISCORD_TOKEN = "«=N|alnum:23|=.|alnum:6|=.|url:27»"
+# telegram: «digits:10|=:AA|url:33»
+spaces key «=dop_v1_|hex:64» expires in May
+HEROKU_API_TOKEN=«uuid»
+    "private_key_id" : "«hex:40»" ,
+SECRET_KEY = 'django-insecure-«django:50»'
+headers = {"Authorization": "Basic «login:ops:grapefruit9»"}
+export RESTIC_PASSWORD=«=walrus42»
+the wifi password is «=sunfl0wer!»
+mysql_pwd: «=turtle71»
+smtp password «=m1ckeyf1nn» was rotated? No: password: "«=m1ckeyf1nn»"
+conn = psycopg.connect("host=db user=app password=«=cobalt99»")
+git remote add o https://oauth2:«=glpat-|url:20»@gitlab.test/a.git
+// API key: «alnum:40»
+const token = '«=ghp_|alnum:36»';
+api.key=«alnum:32»
+{"api_token": "«hex:40»"}
+SLACK_BOT_TOKEN=«=xoxb-|digits:11|=-|digits:13|=-|alnum:24»
+# sk: «=sk-ant-api03-|url:95»
+vault: «=hvs.CAESI|url:90»
+$password = '«=Fr4mboise»';
+password => "«=p4ssion-fruit»",
+<property name="password" value="«=l1ghth0use»"/>
+spring.datasource.password=«=n3ptune88»
+credentials: root / «=b4nanaboat»
+ldap bind: cn=admin,dc=test -w x; LDAP_PASSWD='«=T1gerlily»'
+docker login -u ci -p x; docker login --username ci --password «=f0xglove12»
+wg: PresharedKey = «base64:43|==»
+«=AGE-SECRET-KEY-1|UPPER:58» # age-keygen
+-u deploy:«=sn0wdrop3»
+totp: secret=«base32:32»
+AWS_SECRET_KEY: «base64:40»
+x-api-key: «alnum:40»
+ftp://backup:«=c4rgo.ship»@files.test/
+sftp://joe:«=w@ter-mel0n»@files.test/
+jwt_secret: "«alnum:48»"
+session_secret = "«url:40»"
+The new passphrase is «=Kr4kat0a-1883».
+login with user joe, password «=magn0lia7».
+«=shpat_|hex:32»
+contact «=erika@kanzlei.rechtsanwalt.example», «=t.m@agentur.photography»
+«=pedro@correo.gob.mx»; «=ngozi@shop.com.ng»
+«=наталья@пример.рф»
+«=ops@[10.0.0.7]»
+«=lee@회사.한국»
+«=anna.k@verein.koeln»
+«=j.r+tag@mail.bücher-laden.de»
+""".strip().split("\n")

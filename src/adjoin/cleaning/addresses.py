@@ -28,10 +28,8 @@ _NUMBER = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _LITERAL = re.compile(rf"\[(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|IPv6:[0-9A-Fa-f:.]{{2,45}})\]")
 _AT_IN_BRACKETS = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
 _BRACKETED = re.compile(  # jane.doe [at] example [dot] org
-    r"(?<![\w.%+-])[\w%+-][\w.%+-]{0,62}[ ]?(?:\[[ ]?at[ ]?\]|\([ ]?at[ ]?\)|\{[ ]?at[ ]?\}|<at>)[ ]?"
-    r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
-    r"(?:[ ]?(?:\.|\[[ ]?(?:dot|\.)[ ]?\]|\([ ]?(?:dot|\.)[ ]?\)|\{[ ]?dot[ ]?\}"
-    r"|<dot>)[ ]?[A-Za-z0-9-]{1,63}){1,4}",
+    r"(?<![\w.%+-])[\w%+-][\w.%+-]{0,62} ?(?:\[ ?at ?\]|\( ?at ?\)|\{ ?at ?\}|<at>) ?[A-Za-z0-9][A-Za-z0-9-]{0,62}"
+    r"(?:(?:\.| ?(?:\[ ?(?:dot|\.) ?\]|\( ?(?:dot|\.) ?\)|\{ ?dot ?\}|<dot>) ?)[A-Za-z0-9-]{1,63}){1,4}",
     re.IGNORECASE,
 )
 # Endings of file names in code. A second label of a country's registry, as in site.com.py, makes them a domain.

@@ -8,7 +8,7 @@ from adjoin.cleaning.secret_values import is_dummy, is_password, is_random, is_t
 
 Span = tuple[int, int]
 
-_IN_URL = re.compile(r"://(?P<user>[^\s/?#:@\"'<>`]{0,100}):(?P<secret>[^\s/@\"'<>`]{1,200})@(?=[\w\[{$%])")
+_IN_URL = re.compile(r"://(?P<user>[^\s/?#:@\"'<>`]{0,100}):(?P<secret>[^\s/\"'<>`]{1,200})@(?=[\w\[{$%])")
 _PLAIN_SECRET = re.compile(r"[^:/?#\[\]@!$&'()*+,;=\s{}%]+")  # what needs no %XX in a URL
 _USER_URL = re.compile(r"https?://(?P<secret>[\w.~-]{20,200})@(?=\w)")
 _THIN = re.compile(r"\bjdbc:oracle:\w+:\w+/(?P<secret>[^\s/@\"']{4,100})@")
@@ -35,7 +35,7 @@ _CALL = re.compile(
     r"(?:auth|Auth|AUTH|login|credentials?)\w{0,12}\s?=?\s?\(\s?[\"'][^\"'\s]{1,64}[\"'],\s?[\"'](?P<secret>"
     r"[^\"'\s]{6,100})[\"']\s?\)"
 )
-_SAID = re.compile(  # the password is hunter2; password "hunter2"; password of the server was: hunter2
+_SAID = re.compile(  # the password is ...; password of the server was: ...
     r"\b(?:pass(?:word|wd|phrase|code)?|pwd|pw|passwort|kennwort)\b"
     r"(?:\s(?:for|of|to|on|at|in)(?:\s[\w.@/-]{1,40}){1,4}?)?"
     r"(?:\s(?:is|was|are|be|to|remains|set to|changed to|reset to|now|still|currently|ist|lautet"
@@ -49,11 +49,10 @@ _QUOTED_IN_PROSE = re.compile(
     re.IGNORECASE,
 )
 _BARE_IN_PROSE = re.compile(
-    r"\b(?:with|using|use|and|the|/)\s?(?:the\s)?(?:pass(?:word|phrase|code)|pwd"
-    r"|pw)\s(?P<secret>[^\s\"'`,;:()<>=|]{6,64})",
-    re.IGNORECASE,
+    r"(?:^|[\s,(/])(?:pass(?:word|phrase|code)|pwd|pw)\s(?P<secret>[^\s\"'`,;:()<>=|/\\]{6,64})(?=[\s,;.)!]|\Z)",
+    re.IGNORECASE | re.MULTILINE,
 )
-_PAIR = re.compile(  # user/password: admin/hunter2, login: admin / hunter2, credentials are root:hunter2
+_PAIR = re.compile(  # user/password: NAME/..., login: NAME / ..., credentials are NAME:...
     r"(?<![\w/])(?:user(?:name)?\s?[/:&]\s?pass(?:word)?|login|logins?|credentials?|creds|user"
     r"|account)(?:\s(?:is|are|with|as|data))?\s?[:=]?\s?"
     r"[\"'`]?[\w.@+-]{2,40}[\"'`]?\s?[/:]\s?[\"'`]?(?P<secret>[^\s\"'`,;()<>|/]{6,64})",

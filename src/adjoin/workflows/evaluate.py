@@ -15,6 +15,7 @@ from adjoin.evaluation.report.display import write_report
 from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, SUITES, UNTRAINED, Report
 from adjoin.evaluation.run import EvaluatedSystem, Settings, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
+from adjoin.redaction import redacted
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
     settings = Settings(
         seed=options.seed, result_cache=options.cache / "figures" if options.cache else None, faiss=options.faiss
     )
+    name = redacted(options.system)  # a part of a server's address may be a key
     with reporter.evaluation() as watch:
-        report = run_evaluation(jobs, systems, options.system, date=today(), settings=settings, progress=watch)
+        report = run_evaluation(jobs, systems, name, date=today(), settings=settings, progress=watch)
     report.environment |= facts
     if options.limit is not None:
         report.environment["limit"] = options.limit
