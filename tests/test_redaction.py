@@ -22,6 +22,8 @@ KEY = "q7" + "Zt4Kp9Vw2Xm5Rb8Nc3Yd6Hf"
         ("http://h/%3Fapi-key%3DK", "http://h/%3Fapi-key%3D***"),
         ("ftp://u:p/w@x@host/a", "ftp://***@host/a"),
         ("http:/user:pw@host", "http:/***@host"),
+        ("http://user:pw%40host/v1", "http://***@host/v1"),
+        (f"http://host/v1?{KEY}#m", "http://host/v1?***#m"),
         ("postgresql://joe:pw@db/main?sslpassword=x", "postgresql://***@db/main?sslpassword=***"),
         ("socks5://u:p@127.0.0.1:9 fails", "socks5://***@127.0.0.1:9 fails"),
         (f"https://gateway.test/{KEY}/v1#m", "https://gateway.test/***/v1#m"),

@@ -1,5 +1,6 @@
 """Keys and passwords of servers: refused in addresses, and kept out of messages, logs, reports and caches."""
 
+import contextlib
 import json
 import logging
 import threading
@@ -95,17 +96,15 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(
     (tmp_path / "tasks.tsv").write_text("a door\tdoors\na key\tkeys\n" * 20)
     report = str(tmp_path / "report")
     for words in (
-        ["evaluate", given, str(tmp_path / "tasks.tsv"), "--report", report],
-        ["evaluate", "random", str(tmp_path / "tasks.tsv"), "--report", report, "--beside", given],
+        ["evaluate", given, "--data", str(tmp_path), "--report", report],
+        ["evaluate", "random", "--data", str(tmp_path), "--report", report, "--beside", given],
         ["embed", given, str(tmp_path / "tasks.tsv"), "--out", report],
         ["index", str(tmp_path), "--model", given, "--out", report],
         ["compare", given],
         ["status", f"--no-such={given}"],
     ):
-        try:
+        with contextlib.suppress(SystemExit):
             assert main(words) != 0
-        except SystemExit as stop:
-            assert stop.code != 0
         assert_hidden("".join(capsys.readouterr()), key)
     assert not [path for path in tmp_path.rglob("*") if key in str(path)]
 
@@ -138,14 +137,15 @@ def test_a_key_in_the_path_stands_in_no_file(
     address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = "Kp9vW2xM5rB8nC3yD6hF7jL4"
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "doors.tsv").write_text(
-        "".join(f"a door {n}\tdoors\nmy key {n}\tkeys\n" for n in range(30))
-    )
-    status = main(
-        ["evaluate", f"{address}/{key}/v1#org/model", str(tmp_path / "tasks"), "--report", str(tmp_path / "report"),
-         "--suite", "probe", "--beside", "random", "--cache", str(tmp_path / "cache")]
-    )  # fmt: skip
+    task = tmp_path / "tasks" / "classification" / "doors"
+    task.mkdir(parents=True)
+    (task / "labels.tsv").write_text("label\tname\n0\tdoors\n1\tkeys\n")
+    for part in ("train", "test"):
+        lines = "".join(f"0\ta door {number} of {part}\n1\tmy key {number} {part}\n" for number in range(30))
+        (task / f"{part}.tsv").write_text(f"label\ttext\n{lines}")
+    places = {"--data": "tasks", "--report": "report", "--cache": "cache"}
+    words = ["evaluate", f"{address}/{key}/v1#org/model", "--suite", "probe", "--beside", "random"]
+    status = main([*words, *(word for option, name in places.items() for word in (option, str(tmp_path / name)))])
     printed = "".join(capsys.readouterr())
     assert status == 0, printed
     assert_hidden(printed, key)
