@@ -33,7 +33,7 @@ def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
     console = output_console() if ranks.is_main else SafeConsole(quiet=True)
     try:
         with training_display(console) as watch:
-            yield console, {"ranks": ranks, "say": console.print, "watch": watch}
+            yield console, {"ranks": ranks, "say": ConsoleReporter(console).say, "watch": watch}
     finally:
         ranks.close()
 
@@ -162,6 +162,7 @@ def evaluate(options: argparse.Namespace) -> None:
         baselines=options.beside or BASELINES,
         cache=None if options.no_cache else options.cache or default_cache(),
         faiss=options.faiss,
+        dense_weight=options.dense_weight,
         seed=options.seed,
     )
     run(evaluation, ConsoleReporter())
@@ -169,12 +170,19 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Run `adjoin compare` with the parsed options."""
-    from adjoin.evaluation.report.compare import render_comparison, write_comparison
+    from adjoin.evaluation.choices import require_packages
+    from adjoin.evaluation.report.compare import render_comparison, summary, write_comparison
     from adjoin.workflows.evaluate import read_reports
+    from adjoin.workflows.evaluation_checks import check_writable
 
+    if options.report:
+        require_packages("the page of a comparison", "jinja2", "matplotlib")
+        check_writable(options.report, "--report")
     reports, reporter = read_reports(options.runs), ConsoleReporter()
     for table in render_comparison(reports):
         reporter.console.print(table)
+    for line in summary(reports):
+        reporter.say(line)
     if options.report:
         write_comparison(options.report, reports)
         reporter.say(f"With figures: {options.report / 'comparison.html'}")
