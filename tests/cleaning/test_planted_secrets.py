@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from planted_secrets import ADDRESSES, LATER, SECRETS, filled
+from planted_secrets import ADDRESSES, FINAL, LAST, LATER, SECRETS, filled
 
 from adjoin.cleaning.masking import EMAILS, WHAT, masked
 from adjoin.mining import MiningOptions, mine
@@ -11,7 +11,7 @@ from adjoin.pairs.dataset import PairDataset
 from growth import assert_linear
 
 
-@pytest.mark.parametrize("template", [*SECRETS, *ADDRESSES, *LATER])
+@pytest.mark.parametrize("template", [*SECRETS, *ADDRESSES, *LATER, *LAST, *FINAL])
 def test_no_planted_secret_is_left(template: str) -> None:
     for seed in range(3):  # other random digits
         text, secrets = filled(template, seed)
@@ -26,7 +26,7 @@ def test_no_planted_secret_is_left(template: str) -> None:
 
 def test_few_random_secrets_look_like_words() -> None:
     left, number = [], 0
-    for template in [*SECRETS, *LATER]:
+    for template in [*SECRETS, *LATER, *LAST, *FINAL]:
         for seed in range(3, 23):
             text, secrets = filled(template, seed)
             result = masked(text, WHAT)[0]

@@ -25,7 +25,10 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _ASCII_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})+")
 _AFTER_DOMAIN = re.compile(r"(?![A-Za-z0-9_(@]|\.\w|-\w)")
 _NUMBER = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_LITERAL = re.compile(rf"\[(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|IPv6:[0-9A-Fa-f:.]{{2,45}})\]")
+_LITERAL = re.compile(
+    rf"\[(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|IPv6:[0-9A-Fa-f:.]{{2,45}}"
+    r"|(?=[^\]]*[0-9A-Fa-f]{4})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\]"
+)
 _AT_IN_BRACKETS = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
 _BRACKETED = re.compile(  # jane.doe [at] example [dot] org
     r"(?<![\w.%+-])[\w%+-][\w.%+-]{0,62} ?(?:\[ ?at ?\]|\( ?at ?\)|\{ ?at ?\}|<at>) ?[A-Za-z0-9][A-Za-z0-9-]{0,62}"

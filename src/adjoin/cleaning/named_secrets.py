@@ -181,6 +181,8 @@ def _is_plain(text: str, begin: int, first: int, last: int, value: str) -> bool:
         and _ENVIRONMENT.match(lead)
     ):
         return True
+    if _VARIABLE.fullmatch(text[start:first]):  # before a command: PGPASSWORD=... psql
+        return True
     if _ENDS_SETTING.search(text[begin - 1 : begin] + text[last : last + 1]) and _CONNECTION.search(
         text, start, stop
     ):
@@ -194,6 +196,7 @@ def _is_plain(text: str, begin: int, first: int, last: int, value: str) -> bool:
     return False
 
 
+_VARIABLE = re.compile(r"\s*(?:[A-Z0-9_]+=\S+ ){0,5}[A-Z][A-Z0-9_]*=")
 _ENDS_SETTING = re.compile(r"[;\"']")
 _CONNECTION = re.compile(
     r"(?i)jdbc:|\b(?:server|host|data source|uid|user(?: id|name)?|dsn|database|driver|initial catalog"
