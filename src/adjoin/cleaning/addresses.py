@@ -27,7 +27,7 @@ _AFTER_DOMAIN = re.compile(r"(?![A-Za-z0-9_(@]|\.\w|-\w)")
 _NUMBER = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _LITERAL = re.compile(
     rf"\[(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|IPv6:[0-9A-Fa-f:.]{{2,45}}"
-    r"|(?=[^\]]*[0-9A-Fa-f]{4})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\]"
+    r"|(?=[^\]]{0,45}[0-9A-Fa-f]{4})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\]"
 )
 _AT_IN_BRACKETS = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
 _BRACKETED = re.compile(  # jane.doe [at] example [dot] org
