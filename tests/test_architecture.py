@@ -14,7 +14,7 @@ PACKAGE = Path(adjoin.__file__).parent
 
 # Each room may import itself, the floor that all stand on, and the rooms named here.
 FLOOR = {
-    *("errors", "tally", "files", "unfinished", "outputs", "locks", "texts"),
+    *("redaction", "errors", "tally", "files", "unfinished", "outputs", "locks", "texts"),
     *("vectors", "blas", "npy", "arrow", "interrupts", "workers"),
 }
 ROOMS = {

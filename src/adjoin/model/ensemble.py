@@ -91,7 +91,8 @@ def _sizes(table: Tensors) -> Layout:
 
 def _describe_ensemble(descriptions: Sequence[Description]) -> Description:
     first, trainings = descriptions[0], [description.training for description in descriptions]
-    seconds = sum(float(training.get("seconds", 0)) for training in trainings)
+    times = [training.get("seconds", 0) for training in trainings]
+    seconds = sum(float(time) for time in times if isinstance(time, int | float))
     return replace(
         first,
         dimension=sum(description.dimension for description in descriptions),

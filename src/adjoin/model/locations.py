@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json
@@ -20,6 +21,7 @@ from adjoin.outputs import Owner
 from adjoin.texts import described
 
 DESCRIPTION_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "adjoin.json", "model.safetensors", "tokenizer.json"
+MOST_BYTES = 16_000_000  # of adjoin.json, which keeps the recipes of all members of an ensemble
 BUNDLED = ("code", "text")
 MODEL = Owner(
     "a model alone",
@@ -127,6 +129,23 @@ def portable_name(model: str | Path) -> str:
     return str(model) if is_portable else str(Path(model).resolve())
 
 
+def read_description(folder: Path) -> Any:  # noqa: ANN401 - JSON is any value; `Description.read` checks it
+    """Read adjoin.json of a model folder, unchecked.
+
+    Raises:
+        AdjoinError: the file is missing, too large, or not JSON.
+    """
+    path = folder / DESCRIPTION_FILE
+    if path.exists() and not path.is_file():
+        raise AdjoinError(f"cannot read the model description {path}: it is no file; copy the model again")
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise AdjoinError(
+            f"cannot read the model description {path}: it has {path.stat().st_size:,} bytes, expected at most"
+            f" {MOST_BYTES:,}; copy the model again"
+        )
+    return read_json(path, "model description")
+
+
 def is_static_model(folder: Path) -> bool:
     """Return whether a folder is a static model of Adjoin.
 
@@ -136,5 +155,5 @@ def is_static_model(folder: Path) -> bool:
     path = folder / DESCRIPTION_FILE
     if not path.is_file():
         return False
-    description = read_json(path, "model description")
+    description = read_description(folder)
     return isinstance(description, dict) and description.get("kind") == "static"

@@ -127,10 +127,10 @@ class _Seen:
         if len(first) < len(answers_M):
             repeated = np.setdiff1d(np.arange(len(answers_M)), first, assume_unique=True)
             for place in repeated[:EXAMPLES_PER_REASON]:
-                tally.add("repeated pair, kept", f"{file}:{self._lines[place]}", 0)
-            tally.add("repeated pair, kept", number=len(repeated))
+                tally.add("repeated, kept", f"{file}:{self._lines[place]}", 0)
+            tally.add("repeated, kept", number=len(repeated))
         if contradicted := int(np.isin(negatives_K, answers_M).sum()):
-            tally.add("negative that another line has as an answer of its x, kept", number=contradicted)
+            tally.add("negative that is an answer in another line, kept", number=contradicted)
 
 
 def _combined(x_hash: int, y_hash: int) -> int:
