@@ -85,6 +85,18 @@ _SPECIAL = {
 }
 
 
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes whenever a file is written or replaced; () if it is not there.
+
+    Take it before the first reading and after the last: if both are equal, all of them read the same.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def refuse_special(path: Path, what: str) -> None:
     """Refuse to read a folder, a pipe, a socket or a device: some would never end.
 

@@ -20,6 +20,7 @@ from signal import SIG_IGN, SIGINT, signal
 from typing import IO, Any
 
 from adjoin.corpus.read_context import MAX_BYTES
+from adjoin.files import state_of
 from adjoin.index.sources import TreeFile, content_of, pieces_in
 from adjoin.pieces import Piece
 from adjoin.sandbox import CRASHED, be_expendable, receive, send
@@ -65,21 +66,12 @@ def read(file: TreeFile, known: str) -> Reading:
         known: the hash of the content that the index holds of it; empty if it holds none.
     """
     for _ in range(TRIES):
-        before = _state_of(file)
+        before = state_of(file.path)
         reading = _read_once(file, known)
-        if _state_of(file) == before:
+        if state_of(file.path) == before:
             return reading
     # No hash that a file can have: the next refresh takes the file for changed.
     return reading if reading.content is None else replace(reading, content=UNSETTLED, is_settled=False)
-
-
-def _state_of(file: TreeFile) -> tuple[int, ...]:
-    """What changes when a file is written or replaced; () if it is not there."""
-    try:
-        status = file.path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read_once(file: TreeFile, known: str) -> Reading:
