@@ -186,11 +186,7 @@ def _wrong_weights(info: dict[str, Any], prefix: str) -> str:
     if extra and not prefix:  # a model of ours has its own weights only
         return f"{len(extra)} weights are not of this model, such as {extra[0]}"
     beyond = [name for name in extra if re.search(r"\b(layers|h|blocks)\.\d+\.", name)]
-    return (
-        f"{len(beyond)} weights are of layers that config.json does not declare, such as {beyond[0]}"
-        if beyond
-        else ""
-    )
+    return f"{len(beyond)} weights are of layers that config.json does not declare, such as {beyond[0]}" if beyond else ""
 
 
 def _wrong_numbers(model: Any) -> str:  # noqa: ANN401 - a transformers model

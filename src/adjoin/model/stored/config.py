@@ -19,16 +19,7 @@ LARGEST_NUMBER = 1 << 53  # more than any size, and the largest that every JSON 
 
 # What a causal model has by one of these names: whole numbers of 1 or more.
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "decoder_layers")
-_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "n_embd",
-    "d_model",
-    "num_attention_heads",
-    "n_head",
-    "n_heads",
-    "num_heads",
-)
+_SIZES = ("vocab_size", "hidden_size", "n_embd", "d_model", "num_attention_heads", "n_head", "n_heads", "num_heads")
 # Keys by which transformers may run a function that a hub provides.
 _CODE = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
 _COUNT = re.compile(r"(num|n)_\w+|\w+_(layers|heads|size|dim)|d_\w+")
@@ -73,9 +64,7 @@ def check_layers(folder: Path, config: dict[str, Any], tensors: int) -> None:
 def _read(path: Path) -> dict[str, Any]:
     prefix = f"the checkpoint {path.parent} cannot be opened: {path.name}"
     if path.is_dir() or not path.is_file():
-        raise AdjoinError(
-            f"{prefix} is {'a folder' if path.is_dir() else 'missing'}; expected a transformers folder"
-        )
+        raise AdjoinError(f"{prefix} is {'a folder' if path.is_dir() else 'missing'}; expected a transformers folder")
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
@@ -113,7 +102,9 @@ def _wrong_kind(config: dict[str, Any]) -> str:
     quantized = config.get("quantization_config")
     if quantized is not None:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else quantized
-        return f"quantization_config is of the kind {method!r:.60}: give the checkpoint with plain weights, or as GGUF"
+        return (
+            f"quantization_config is of the kind {method!r:.60}: give the checkpoint with plain weights, or as GGUF"
+        )
     return ""
 
 
