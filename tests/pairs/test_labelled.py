@@ -103,8 +103,12 @@ def test_no_file_no_pairs_and_a_foreign_folder_are_one_line(tmp_path: Path) -> N
         import_labelled(tmp_path / "nowhere.jsonl", tmp_path / "out")
     with pytest.raises(AdjoinError, match=r"no pairs in .*1 empty side"):
         import_labelled(written(tmp_path / "empty.jsonl", [{"x": "", "y": "a"}]), tmp_path / "out")
-    with pytest.raises(AdjoinError, match="is not a dataset"):
-        import_labelled(written(tmp_path / "good.jsonl", LINES), tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("precious")
+    with pytest.raises(AdjoinError, match=r"something else than a dataset of pairs, notes.txt"):
+        import_labelled(written(tmp_path / "good.jsonl", LINES), other)
+    assert (other / "notes.txt").read_text() == "precious"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.model.locations import WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named, transformer_config
-from adjoin.model.pretrained import describe_checkpoint, load_generative
+from adjoin.model.pretrained import describe_checkpoint, load_generative, one_line
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.start import Start
 from adjoin.model.static import (
@@ -111,7 +111,10 @@ def build_random_body(
         config.vocab_size = vocabulary_size
         if hasattr(config, "quantization_config"):
             del config.quantization_config
-        body = TransformerBody(AutoModel.from_config(config, dtype=torch.float32))
+        try:
+            body = TransformerBody(AutoModel.from_config(config, dtype=torch.float32))
+        except Exception as error:  # as in `load_generative`
+            raise AdjoinError(f"the checkpoint {start.checkpoint} cannot be opened: {one_line(error)}") from None
     return _with_lora(body, lora, start.seed)
 
 
@@ -229,7 +232,9 @@ def _static_body(
     from adjoin.model.bodies import StaticBody
 
     if start.checkpoint is not None:
-        return StaticBody.from_tensors(_static_checkpoint(start.checkpoint))
+        tensors = _static_checkpoint(start.checkpoint)
+        tokenizer.check_fits(len(tensors[VECTORS]), locate_model(start.checkpoint))
+        return StaticBody.from_tensors(tensors)
     vectors_VD = first_vectors(tokenizer, start, _static_dimension(start))
     if weights_V is None:
         weights_V = np.ones(len(vectors_VD), np.float32)
