@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
+from adjoin.texts import described
 from adjoin.tokens import Role
 from adjoin.vectors import UnusableVector, check_rows
 
@@ -42,6 +43,16 @@ def fingerprint_of(encoder: Embedder, stamp: str, fingerprint: str) -> str:
         fingerprint: the fingerprint of that model.
     """
     return fingerprint if stamp and getattr(encoder, "stamp", "") == stamp else encoder.fingerprint
+
+
+def check_encoder(encoder: object) -> None:
+    """Check that something is a model.
+
+    Raises:
+        AdjoinError: it has no `encode_document`, such as the name of a model.
+    """
+    if not hasattr(encoder, "encode_document"):
+        raise AdjoinError(f"encoder is {described(encoder)}, expected a model, such as Encoder.load('text')")
 
 
 def encode(encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence[str] = ()) -> NDArray[np.float32]:

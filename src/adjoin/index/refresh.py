@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.index.embedder import Embedder, encode, fingerprint_of
+from adjoin.index.embedder import Embedder, check_encoder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
 from adjoin.index.omissions import count, omissions, written
 from adjoin.index.readahead import Reading, readings
@@ -104,6 +104,7 @@ def refresh(
         AdjoinError: there is nothing to index in `root`; the index belongs to another folder that still exists;
             another process is refreshing it; the disk is full or may not be written to; its files are damaged.
     """
+    check_encoder(encoder)
     folder = folder or root / FOLDER
     if isinstance(folder, Path):
         checked_folder(folder, inputs=[root])  # what an index holds is not indexed
