@@ -1,5 +1,7 @@
 """The exception for user errors, and the line that quotes an error of a library."""
 
+from collections.abc import Iterable
+
 
 class AdjoinError(Exception):
     """A wrong argument or a broken input.
@@ -7,6 +9,19 @@ class AdjoinError(Exception):
     The message is one line that names the offending value, what was expected and what to do next. The
     command line prints it without a traceback and exits with a non-zero status.
     """
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return the question whether a known name was meant, such as ", did you mean 'steps'?"; empty if none is near.
+
+    Args:
+        name: a name that is not known.
+        known: the names that are.
+    """
+    from difflib import get_close_matches
+
+    meant = get_close_matches(str(name)[:100], list(known), 1, 0.7)
+    return f", did you mean {meant[0]!r}?" if meant else ""
 
 
 def first_line(error: BaseException) -> str:

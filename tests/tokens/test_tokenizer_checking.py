@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from adjoin.errors import AdjoinError
-from adjoin.tokens import Tokenizer
-from adjoin.tokens import checking
+from adjoin.tokens import Tokenizer, checking
 from adjoin.tokens.checking import wrong_rule
 from small_tokenizers import KINDS
 

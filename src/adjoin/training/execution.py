@@ -79,7 +79,9 @@ class ExecutionConfig:
             wrong = f"precision is {content['precision']!r:.60}, expected {', '.join(_DTYPES)}"
         elif not wrong:
             numbers = {name: value for name, value in content.items() if name != "precision"}
-            wrong = ", ".join(f"{n} is {v}, expected 1 or more" for n, v in numbers.items() if v < (n != "kept_tokens"))
+            wrong = ", ".join(
+                f"{n} is {v}, expected 1 or more" for n, v in numbers.items() if v < (n != "kept_tokens")
+            )
         if wrong:
             raise AdjoinError(
                 f"the execution config in the checkpoint's state.json is damaged: {wrong}; take another --out and"

@@ -207,7 +207,9 @@ def test_what_config_asks_for_beside_the_states_changes_nothing(
 def test_a_text_without_a_vector_is_told(change: Change, kind: str, model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model, tmp_path / "m")
     change(folder)
-    with pytest.raises(AdjoinError, match=rf"text 1 \('open a file'\) gets a vector that is {kind}: .*{folder}"):
+    with pytest.raises(
+        AdjoinError, match=rf"texts\[0\] \('open a file'\) gets a vector that is {kind}: .*{folder}"
+    ):
         Encoder.load(folder).encode_query(["open a file"])
 
 
