@@ -12,7 +12,7 @@ class AdjoinError(Exception):
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """Return the question whether a known name was meant, such as ", did you mean 'steps'?"; empty if none is near.
+    """Return a question such as ", did you mean 'steps'?" about a misspelt name; empty if no known one is near.
 
     Args:
         name: a name that is not known.

@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[Callable[[Arrays], Arrays], str]] = {
     "no hidden": (without("hidden"), "one of hidden and output is missing"),
     "one more": (lambda t: {**t, "head": t["weights"]}, "unknown tensor 'head'"),
     "int32 vectors": (with_("vectors", lambda x: (x * 100).astype(np.int32)), "vectors are int32 without scales"),
-    "int8 without scales": (with_("vectors", lambda x: (x * 9).astype(np.int8)), "vectors are int8 without scales"),
+    "int8 without scales": (with_("vectors", lambda x: (x * 9).astype(np.int8)), "vectors are int8 without scales"),  # noqa: E501
     "bool vectors": (with_("vectors", lambda x: x > 0), "vectors are bool"),
     "int32 weights": (with_("weights", lambda x: x.astype(np.int32)), "weights are int32"),
     "int places": (with_("places", lambda x: x.astype(np.int64)), "places are int64"),

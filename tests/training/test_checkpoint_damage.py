@@ -146,7 +146,7 @@ DAMAGED: dict[str, tuple[Callable[[Tensors], object], str]] = {
     "no weights": (lambda t: t.pop(VECTORS), f"{VECTORS} is missing"),
     "one more": (lambda t: t.update({"module.body.x": torch.ones(1)}), "module.body.x is unknown"),
     "integers": (lambda t: t.update({VECTORS: t[VECTORS].int()}), f"{VECTORS} is torch.int32 of shape"),
-    "another shape": (lambda t: t.update({VECTORS: t[VECTORS][1:].clone()}), f"{VECTORS} is torch.float32 of shape"),
+    "another shape": (lambda t: t.update({VECTORS: t[VECTORS][1:].clone()}), f"{VECTORS} is torch.float32 of shape"),  # noqa: E501
     "not finite": (lambda t: t.update({VECTORS: t[VECTORS] * torch.nan}), f"{VECTORS} has numbers that are not"),
     "moments": (lambda t: t.update({"optimizer.0.exp_avg": torch.ones(3)}), "optimizer.0.exp_avg is"),
     "moments of nothing": (lambda t: t.update({"optimizer.99.exp_avg": torch.ones(3)}), "optimizer.99.exp_avg is"),

@@ -1,4 +1,4 @@
-"""Recipes of trainings and of corpora, with pieces changed, doubled, cut and of other types: one line, or a recipe."""
+"""Recipes of trainings and of corpora, with pieces changed, doubled, cut and of other types: one line, or a recipe."""  # noqa: E501
 
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,36 +28,57 @@ words = st.sampled_from(
 texts = st.one_of(words, st.text(max_size=12)).map(
     lambda text: '"' + text.encode("utf-8", "replace").decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
 )
-plain = st.one_of(numbers, texts, st.sampled_from(["true", "false", "nan", "inf", "-inf", "1979-05-27", "0x_f", "'", "[["]))
+plain = st.one_of(
+    numbers, texts, st.sampled_from(["true", "false", "nan", "inf", "-inf", "1979-05-27", "0x_f", "'", "[["])
+)
 values = st.recursive(
     plain,
     lambda inner: st.one_of(
         st.lists(inner, max_size=4).map(lambda parts: f"[{', '.join(parts)}]"),
-        st.lists(inner, max_size=2).map(lambda parts: "{" + ", ".join(f"k{n} = {v}" for n, v in enumerate(parts)) + "}"),
+        st.lists(inner, max_size=2).map(
+            lambda parts: "{" + ", ".join(f"k{n} = {v}" for n, v in enumerate(parts)) + "}"
+        ),
     ),
     max_leaves=6,
 )
 lines = st.tuples(st.sampled_from(NAMES), values).map(" = ".join)
 likely = st.sampled_from(
-    ["steps = 3", "epochs = 1.5", 'preset = "nano"', "batch = 16", "seed = 0", 'init = "code"', "layers = 2", "lora = 4",
+    ["steps = 3", "epochs = 1.5", 'preset = "nano"', "batch = 16", "seed = 0", 'init = "code"', "layers = 2", "lora = 4",  # noqa: E501
      "prune = true", "dimensions = [4, 8]", "hidden = 16", 'optimizer = "muon"', "shard = true", "warmup = 0.1"]
 )  # fmt: skip
 rows = st.one_of(
     st.sampled_from([f"networkx 3.5 100 {HASH}", "networkx", "a 1", f"a 1 9 {HASH} {HASH}", f"-x 1 9 {HASH}", ""]),
     st.text(max_size=30),
-).map(lambda row: '"' + row.encode("utf-8", "replace").decode().replace("\\", "").replace('"', "").replace("\n", " ") + '"')
+).map(
+    lambda row: (
+        '"' + row.encode("utf-8", "replace").decode().replace("\\", "").replace('"', "").replace("\n", " ") + '"'
+    )
+)
 groups = st.builds(
-    lambda registry, inside, more: f"[[group]]\nregistry = {registry}\nlanguage = \"Python\"\npackages = [{', '.join(inside)}]\n{more}\n",
+    lambda registry, inside, more: (
+        f'[[group]]\nregistry = {registry}\nlanguage = "Python"\npackages = [{", ".join(inside)}]\n{more}\n'
+    ),
     st.sampled_from(['"pypi"', '"debian"', '"npm"', '"crates"', "5"]),
     st.lists(rows, max_size=3),
-    st.one_of(st.just(""), lines, st.sampled_from(['leave_out = ["*"]', 'licence = "MIT"', "packages = 3", "language = 1"])),
+    st.one_of(
+        st.just(""),
+        lines,
+        st.sampled_from(['leave_out = ["*"]', 'licence = "MIT"', "packages = 3", "language = 1"]),
+    ),
 )
 mined = st.lists(
     st.tuples(st.sampled_from([*MiningOptions.__dataclass_fields__, "colour"]), values).map(" = ".join), max_size=3
 )
 corpora = st.builds(
     lambda head, table, parts: head + "\n[mine]\n" + "\n".join(table) + "\n" + "\n".join(parts),
-    st.sampled_from(['name = "x"\nabout = "y"', 'name = "x"', "name = 5\nabout = 1", 'name = "x"\nabout = "y"\ndebian = "bookworm"']),
+    st.sampled_from(
+        [
+            'name = "x"\nabout = "y"',
+            'name = "x"',
+            "name = 5\nabout = 1",
+            'name = "x"\nabout = "y"\ndebian = "bookworm"',
+        ]
+    ),
     mined,
     st.lists(groups, max_size=3),
 )

@@ -227,7 +227,8 @@ def _toml(value: object) -> str:
 def _check_keys(values: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(values.keys() - known):
         meant = nearest(unknown[0], known)
-        raise ValueError(f"unknown key {unknown[0]!r:.60} in {what}{meant or ';'} expected {', '.join(sorted(known))}")
+        expected = ", ".join(sorted(known))
+        raise ValueError(f"unknown key {unknown[0]!r:.60} in {what}{meant or ';'} expected {expected}")
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

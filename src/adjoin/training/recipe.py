@@ -184,7 +184,8 @@ class Recipe:
         declared = {field.name: field.type for field in fields(cls)}
         if unknown := sorted(set(given) - declared.keys()):
             names, meant = ", ".join(f"{name:.60}" for name in unknown[:6]), nearest(unknown[0], declared)
-            raise AdjoinError(f"unknown recipe option {names}{meant or ':'} expected {', '.join(sorted(declared))}")
+            expected = ", ".join(sorted(declared))
+            raise AdjoinError(f"unknown recipe option {names}{meant or ':'} expected {expected}")
         if wrong := wrong_types(given, declared):
             raise AdjoinError(f"wrong recipe option: {wrong}")
         for name, value in given.items():

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from adjoin.collecting import CorpusRecipe
 from adjoin.errors import AdjoinError, nearest
@@ -82,22 +83,9 @@ class ModelRecipe:
             ({"corpus", "train", "report"} - content.keys()) | (content.keys() - {*_TABLES, _HEADS, _PRECISION})
         ):
             meant = nearest(missing[0], _TABLES) if missing[0] in content else ""
-            raise AdjoinError(
-                f"{path}: missing or unknown {missing[0]!r:.60}{meant or ','} expected {', '.join(sorted(_TABLES))}"
-            )
-        for name, known in _KEYS.items():
-            table = content[name]
-            if not isinstance(table, dict):
-                raise AdjoinError(f"{path}: {name} is {table!r:.60}, expected a table [{name}]")
-            if known and (unknown := sorted(table.keys() - known)):
-                meant = nearest(unknown[0], known)
-                raise AdjoinError(
-                    f"{path}: unknown key {unknown[0]!r:.60} in [{name}]{meant or ','} expected {', '.join(known)}"
-                )
-            for key in known:
-                value = table.get(key, [])
-                if not (key == "recipe" and isinstance(value, str)) and not _is_list_of_texts(value):
-                    raise AdjoinError(f"{path}: {key} is {value!r:.60}, expected a list of strings")
+            named, expected = f"{missing[0]!r:.60}{meant or ','}", ", ".join(sorted(_TABLES))
+            raise AdjoinError(f"{path}: missing or unknown {named} expected {expected}")
+        _check_tables(content, path)
         corpus, report, heads = content["corpus"], content["report"], content.get(_HEADS, 1)
         if type(heads) is not int or not 1 <= heads <= _MOST_HEADS:
             raise AdjoinError(f"{path}: heads is {heads!r:.80}, expected a whole number from 1 to {_MOST_HEADS}")
@@ -123,6 +111,27 @@ class ModelRecipe:
         if heads > 1 and not training.start.is_static:
             raise AdjoinError(f"{path}: heads is {heads}: only static models can be joined")
         return cls(corpora, licences, kinds, training, heads, precision, suites, beside)
+
+
+def _check_tables(content: dict[str, Any], path: Path) -> None:
+    """Check the names and types of the entries in [corpus] and [report]; the options of [train] are `Recipe`'s.
+
+    Raises:
+        AdjoinError: naming the file, the table and the key.
+    """
+    for name, known in _KEYS.items():
+        table = content[name]
+        if not isinstance(table, dict):
+            raise AdjoinError(f"{path}: {name} is {table!r:.60}, expected a table [{name}]")
+        if known and (unknown := sorted(table.keys() - known)):
+            meant = nearest(unknown[0], known)
+            raise AdjoinError(
+                f"{path}: unknown key {unknown[0]!r:.60} in [{name}]{meant or ','} expected {', '.join(known)}"
+            )
+        for key in known:
+            value = table.get(key, [])
+            if not (key == "recipe" and isinstance(value, str)) and not _is_list_of_texts(value):
+                raise AdjoinError(f"{path}: {key} is {value!r:.60}, expected a list of strings")
 
 
 def _is_list_of_texts(value: object) -> bool:
