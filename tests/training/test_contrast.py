@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,7 +94,14 @@ def test_a_checkpoint_of_the_first_version_is_resumed(pairs_folder: Path, tmp_pa
 def test_smaller_micro_batches_after_memory_ran_out_are_kept(pairs_folder: Path, tmp_path: Path) -> None:
     recipe = RECIPES["nano"]
     training = prepare(
-        [pairs_folder], tmp_path / "m", recipe, ranks=ALONE, resume=False, tokens=None, say=lambda _: None
+        [pairs_folder],
+        tmp_path / "m",
+        recipe,
+        ranks=ALONE,
+        resume=False,
+        tokens=None,
+        hold=ExitStack(),
+        say=lambda _: None,
     )
     step = training.run.step
     step.token_budget, step.kept_tokens = 100, 50  # type: ignore[attr-defined]

@@ -39,6 +39,7 @@ _AFTER_NAME = re.compile(  # matches after the name: `_old: str = "..."`, `'] = 
     r"|(?P<sign>:=|=>|={1,3}|:|->|!==?)\s{0,24}(?:Some\()?|(?P<comma>,)\s{0,24}|(?P<tag>>)\s{0,4}"
     r"|(?P<attribute>\s{1,4}(?:value|Value|content)=)|(?P<blank>[ \t]))"
 )
+_LONG_RUN = re.compile(r"[^\s\"'`,;<>()\[\]{}|&]{64,}")
 _CLOSED_NAME = re.compile(r"(?:[_-][A-Za-z]{1,20}){0,3}\\{0,3}[\"'`]")
 _QUOTED = re.compile(
     rf"(?:[@bBuUrRfLS]{{0,2}})(?P<quote>\\{{0,3}}[\"'`])(?P<value>(?:(?!(?P=quote)|[\s\"'`])[^\n]"
@@ -66,6 +67,9 @@ def named_secrets(text: str) -> Iterator[Span]:
                 span = _value_after(text, position, end, name)
                 if span is not None:
                     yield span
+                    end = span[1]
+                elif run := _LONG_RUN.match(text, end):  # its names are looked at together, or it takes too long
+                    end = run.end()
             position = folded.find(name, end)
 
 

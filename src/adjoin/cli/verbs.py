@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from adjoin.cli.reporter import ConsoleReporter, counting, error_console, output_console, training_display
+from adjoin.cli.reporter import (
+    ConsoleReporter,
+    SafeConsole,
+    counting,
+    error_console,
+    output_console,
+    training_display,
+)
 from adjoin.errors import AdjoinError
 
 if TYPE_CHECKING:
@@ -20,15 +27,13 @@ if TYPE_CHECKING:
 @contextmanager
 def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
     """The terminal, and what a training needs of its ranks and its display; only the main rank prints."""
-    from rich.console import Console
-
     from adjoin.ranks import Ranks
 
     ranks = Ranks.of_environment()
-    console = output_console() if ranks.is_main else Console(quiet=True)
+    console = output_console() if ranks.is_main else SafeConsole(quiet=True)
     try:
         with training_display(console) as watch:
-            yield console, {"ranks": ranks, "say": console.print, "watch": watch}
+            yield console, {"ranks": ranks, "say": ConsoleReporter(console).say, "watch": watch}
     finally:
         ranks.close()
 
@@ -79,7 +84,7 @@ def plan(options: argparse.Namespace) -> None:
     with error_console().status("planning") as status:
         planned = plan_training(options.pairs, recipe, gpus=options.gpus, gpu=options.gpu, say=status.update)
     if options.json:
-        sys.stdout.write(json.dumps(planned.as_json(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(planned.as_json(), indent=2).replace("\x7f", "\\u007f") + "\n")
         return
     for table in plan_tables(planned):
         console.print(table)

@@ -8,6 +8,8 @@ A checkpoint inside a Python package is named by the package, so that a recipe f
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -15,11 +17,19 @@ from typing import Any
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json
+from adjoin.outputs import Owner
 from adjoin.texts import described
 
 DESCRIPTION_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "adjoin.json", "model.safetensors", "tokenizer.json"
 MOST_BYTES = 16_000_000  # of adjoin.json, which keeps the recipes of all members of an ensemble
 BUNDLED = ("code", "text")
+MODEL = Owner(
+    "a model alone",
+    r"(adjoin|tokenizer|config|generation_config)\.json|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
+    r"|packed-\d+-of-\d+\.safetensors",
+    r"adjoin\.json",
+)
+"""What the folder of a model holds that was not trained in it. One that was trained also has `training/`."""
 PACKAGE = "package:"  # prefix of a file in an installed package
 _FOLDER = Path(__file__).resolve().parents[1] / "bundled"
 
@@ -87,6 +97,26 @@ def stamp_of(folder: Path) -> str:
         line = f"{path}\0{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+@contextmanager
+def unchanged(folder: Path) -> Iterator[None]:
+    """Read a model within the block, so that all that is read is of one model.
+
+    Raises:
+        AdjoinError: its files changed meanwhile.
+    """
+    before = _stamp_if_any(folder)
+    yield
+    if _stamp_if_any(folder) != before:
+        raise AdjoinError(f"the model {folder} changed while it was read: run again")
+
+
+def _stamp_if_any(folder: Path) -> str:
+    try:
+        return stamp_of(folder)
+    except OSError:
+        return ""
 
 
 def _hashed_files(folder: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from adjoin.ranks import Ranks
 from adjoin.training import shards
 from adjoin.training.average import Average
 from adjoin.training.recipe import with_current_names
+from adjoin.unfinished import remove_folder
 
 MOST_SHOWN = 6  # differences that a message names
 TENSORS, STATE, SHARDS = "state.safetensors", "state.json", "shards"
@@ -110,7 +111,7 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress,
         write_json(unfinished / STATE, content)
     flush_to_disk(folder)  # the name of the new checkpoint, before the old ones are removed
     for older in _all(folder)[:-1]:
-        shutil.rmtree(older)
+        remove_folder(older)
 
 
 def _unsharded_tensors(state: TrainingState) -> dict[str, Tensor]:

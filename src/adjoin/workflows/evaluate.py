@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from adjoin.evaluation.report.display import write_report
 from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, UNTRAINED, Report
 from adjoin.evaluation.run import EvaluatedSystem, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
+from adjoin.outputs import filled_folder
+from adjoin.unfinished import temporary_folder
 from adjoin.workflows.evaluation_checks import (
     CHECKPOINT_FILE,
     REFERENCE_NAME,
@@ -86,16 +87,24 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
         The report, as it was written.
 
     Raises:
-        AdjoinError: no such system or data, two systems of one name, or no place for the report.
+        AdjoinError: no such system or data, two systems of one name, no place for the report, or another process
+            is writing there.
         OSError: the report cannot be written.
     """
-    reporter = reporter or SilentReporter()
     check_options(options)
+    folder = report_folder(options)
+    with filled_folder(folder, apart=[options.data]) as held:
+        report = _evaluate(options, held, reporter or SilentReporter())
+        if reporter is not None:
+            reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
+    return report
+
+
+def _evaluate(options: EvaluationOptions, folder: Path, reporter: Reporter) -> Report:
     with ExitStack() as stack:  # a checkpoint's model is in memory before its temporary folder goes
         model = _folder_of(options.system, stack)
         systems = _systems(model, options, reporter, stack)
         facts = facts_of(Path(model))
-    folder = report_folder(options)
     jobs = find_jobs(
         options.data,
         suites=suites_of(options.suites, JUDGED),
@@ -115,7 +124,6 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
         for comparison in report.comparisons(suite, report.metric_of(suite), BM25_NAME):
             reporter.say(comparison.sentence())
     write_report(folder, report)  # last: if it cannot be written, the scores have at least been shown
-    reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
     return report
 
 
@@ -193,7 +201,7 @@ def _folder_of(spec: str, stack: ExitStack) -> str:
         return spec
     from adjoin.training.saving import write_model_of
 
-    model = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+    model = stack.enter_context(temporary_folder("adjoin-model")) / "model"
     write_model_of(Path(spec), model)
     return str(model)
 

@@ -20,11 +20,13 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.data.folders import name_of, task_folders
 from adjoin.evaluation.data.retrieval_task import RetrievalTask
 from adjoin.files import folder_in_one_piece, numbered_lines
+from adjoin.outputs import Owner, replaced_folder
 
 __all__ = ["RetrievalTask", "load_task", "load_tasks", "write_task"]
 
 logger = logging.getLogger(__name__)
 
+TASK = Owner("a search task", r"(corpus|queries)\.jsonl(\.gz)?|qrels")
 HEADER = ("query-id", "corpus-id", "score")
 EXAMPLES = 3  # ids shown in a message
 
@@ -126,7 +128,7 @@ def write_task(folder: Path, task: RetrievalTask) -> None:
     lines = ["\t".join(HEADER)]
     for query_id, relevant in zip(task.query_ids, task.relevant, strict=True):
         lines += [f"{query_id}\t{task.document_ids[i]}\t{_number(grade)}" for i, grade in relevant.items()]
-    with folder_in_one_piece(folder) as unfinished:
+    with replaced_folder(folder, TASK) as place, folder_in_one_piece(place) as unfinished:
         (unfinished / "corpus.jsonl.gz").write_bytes(_gzipped(_json_lines(corpus)))
         (unfinished / "queries.jsonl").write_bytes(_json_lines(queries))
         (unfinished / "qrels").mkdir()

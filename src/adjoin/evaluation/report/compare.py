@@ -24,9 +24,11 @@ from adjoin.evaluation.report.display import (
     setting,
 )
 from adjoin.evaluation.report.figures import batch_figure, number_in, size_figure, steps_figure
+from adjoin.evaluation.report.folder import written_together
 from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
 from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import JUDGED, MODEL, TITLES, Report
+from adjoin.outputs import filled_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +43,7 @@ FIGURES = {
 
 
 def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
-    """Write comparison.md and comparison.html into a folder. Files are written atomically.
+    """Write comparison.md and comparison.html into a folder, both together.
 
     Args:
         folder: the folder to write to.
@@ -52,8 +54,9 @@ def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
         OSError: the folder is not writable.
     """
     page = compare(reports)
-    write_text(folder / MARKDOWN_FILE, render_markdown(page))
-    write_text(folder / PAGE_FILE, render_html(page))
+    with filled_folder(folder) as held, written_together(held, (MARKDOWN_FILE, PAGE_FILE)) as unfinished:
+        write_text(unfinished / MARKDOWN_FILE, render_markdown(page))
+        write_text(unfinished / PAGE_FILE, render_html(page))
 
 
 def compare(reports: Mapping[str, Report]) -> Page:

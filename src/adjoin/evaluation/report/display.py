@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL
 from adjoin.evaluation.report.figures import scores_figure
+from adjoin.evaluation.report.folder import written_together
 from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
 from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import (
@@ -15,6 +17,8 @@ from adjoin.evaluation.report.report import (
     JUDGED,
     MODEL,
     PROBE,
+    REPLICATES_FILE,
+    REPORT_FILE,
     SIMILARITY,
     SPACE,
     TITLES,
@@ -48,9 +52,9 @@ Values = dict[str, Estimate | None]  # system → estimate
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write report.json and the replicates, then report.md and report.html. Files are written atomically.
+    """Write report.json, the replicates, report.md and report.html together: all are old or all are new.
 
-    The page comes last, so that all figures are kept if it cannot be drawn.
+    The figures are kept if the page cannot be drawn.
 
     Args:
         folder: the folder to write to.
@@ -60,10 +64,17 @@ def write_report(folder: Path, report: Report) -> None:
         AdjoinError: jinja2 or matplotlib is not installed.
         OSError: the folder is not writable.
     """
-    report.write(folder)
-    page = report_page(report)
-    write_text(folder / MARKDOWN_FILE, render_markdown(page))
-    write_text(folder / PAGE_FILE, render_html(page))
+    failure: AdjoinError | None = None
+    with written_together(folder, (REPLICATES_FILE, REPORT_FILE, MARKDOWN_FILE, PAGE_FILE)) as unfinished:
+        report.write(unfinished)
+        try:
+            page = report_page(report)
+            write_text(unfinished / MARKDOWN_FILE, render_markdown(page))
+            write_text(unfinished / PAGE_FILE, render_html(page))
+        except AdjoinError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def report_page(report: Report) -> Page:
