@@ -222,6 +222,7 @@ def test_some_changed_models_encode_or_are_refused(case: Any) -> None:  # noqa: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # configurations take 160 CPU-s, which may be many minutes beside other work
 @pytest.mark.parametrize("case", CASES)
 def test_many_changed_models_encode_or_are_refused(case: Any) -> None:  # noqa: ANN401
     fuzz(case, 5_000)
