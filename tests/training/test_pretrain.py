@@ -144,7 +144,7 @@ def test_other_documents_are_refused_until_they_are_what_they_were(source_tree: 
     before = weights(out)
     (root / "later.py").write_text("later = 1\n")
     for _ in range(2):
-        with pytest.raises(AdjoinError, match="another training: data was [0-9a-f]{8}, is [0-9a-f]{8}:"):
+        with pytest.raises(AdjoinError, match=r"another training: data was [0-9a-f]{8}, is [0-9a-f]{8}:"):
             pretrain.pretrain(reading, out, FEW_STEPS, resume=True)
     (root / "later.py").unlink()
     pretrain.pretrain(reading, out, FEW_STEPS, resume=True)

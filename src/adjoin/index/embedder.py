@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.texts import described
 from adjoin.tokens import Role
-from adjoin.vectors import UnusableVector, check_rows
+from adjoin.vectors import UnusableVectorError, check_rows
 
 
 class Embedder(Protocol):
@@ -75,7 +75,7 @@ def encode(encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence
         method = getattr(encoder, "encode_text", method)
     try:
         return _checked(encoder, np.ascontiguousarray(method(list(texts)), dtype=np.float32), texts)
-    except UnusableVector as error:
+    except UnusableVectorError as error:
         if not places:
             raise
         raise AdjoinError(f"{places[error.row]}: {error}") from None

@@ -114,8 +114,8 @@ class Tokenizer:
         token, highest = max(ids.items(), key=lambda entry: entry[1])
         if highest >= rows:
             raise AdjoinError(
-                f"{folder}: {FILE} has the token id {highest:,} ({token!r:.40}), the weights have {rows:,} rows: they"
-                " are not of one model; copy both again"
+                f"{folder}: {FILE} has the token id {highest:,} ({token!r:.40}), the weights have {rows:,} rows:"
+                " they are not of one model; copy both again"
             )
 
     @property
