@@ -6,8 +6,9 @@ speed, or over that of the datasheet.
 """
 
 import importlib
+import logging
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from adjoin.errors import AdjoinError
+from adjoin.model.stored.layers import one_line
 from adjoin.planning.calibration import calibrate
 from adjoin.planning.costs import (
     Activations,
@@ -217,17 +219,57 @@ def _measure(device: torch.device, precision: str, threads: int, free: float) ->
     return Machine(name, device.type, flops, float32_flops, memory_bandwidth(device), free, UNCALIBRATED, True)
 
 
-def _fake() -> AbstractContextManager[object]:
+@contextmanager
+def _grouped_products() -> Iterator[None]:
+    """Let mixtures of experts use transformers' own operator, whose shapes are known without numbers in float32."""
+    from transformers.integrations import moe
+
+    usual = moe._can_use_grouped_mm
+    moe._can_use_grouped_mm = lambda *_: False
+    try:
+        yield
+    finally:
+        moe._can_use_grouped_mm = usual
+
+
+@contextmanager
+def _fake() -> Iterator[None]:
     """A context in which tensors have shapes and no content."""
     from torch._subclasses.fake_tensor import FakeTensorMode  # takes seconds to import
 
-    return FakeTensorMode(allow_non_fake_inputs=True)
+    log = logging.getLogger(FakeTensorMode.__module__)  # it prints the trace of an error that is handled
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True), _grouped_products():
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _on_fake_tensors(
     recipe: Recipe, lengths: Lengths, batch: int, ranks: int, machine: Machine, precision: str, threads: int
 ) -> StepEstimate:
-    """Count the costs of a body that need not fit into memory."""
+    """Count the costs of a body that need not fit into memory.
+
+    Raises:
+        AdjoinError: the checkpoint cannot be opened, or its pass depends on numbers, which fake tensors lack.
+    """
+    try:
+        return _count(recipe, lengths, batch, ranks, machine, precision, threads)
+    except AdjoinError:
+        raise
+    except Exception as error:  # architectures raise anything without numbers
+        name = recipe.init or recipe.preset
+        raise AdjoinError(
+            f"{name} cannot be planned: its forward pass does not run on tensors without numbers:"
+            f" {one_line(error)}"
+        ) from None
+
+
+def _count(
+    recipe: Recipe, lengths: Lengths, batch: int, ranks: int, machine: Machine, precision: str, threads: int
+) -> StepEstimate:
     body = untrained_body(recipe, lengths.vocabulary)
     body.sharded = recipe.shard
     weights = sum(p.numel() * p.element_size() for p in body.parameters()) / (ranks if recipe.shard else 1)
