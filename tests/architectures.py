@@ -24,7 +24,9 @@ _USUAL: dict[str, Any] = {
     "pad_token_id": 0,
 }
 _GPT: dict[str, Any] = {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 128, "vocab_size": ROWS}
-_FALCON = {name: _USUAL[name] for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")}
+_FALCON = {
+    name: _USUAL[name] for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+}
 _OPT = {**_FALCON, "ffn_dim": 64, "max_position_embeddings": 128}
 _MIXTURE: dict[str, Any] = {**_USUAL, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 _WINDOW: dict[str, Any] = {**_USUAL, "sliding_window": 8}
@@ -44,7 +46,12 @@ _LATENT: dict[str, Any] = {
     "topk_group": 1,
     "first_k_dense_replace": 1,
 }
-_LINEAR = {"linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8}
+_LINEAR = {
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+}
 _VISION: dict[str, Any] = {
     "hidden_size": 16,
     "intermediate_size": 16,
@@ -122,7 +129,14 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "biogpt": ("biogpt", _USUAL),
     "xglm": (
         "xglm",
-        {"d_model": 32, "ffn_dim": 64, "num_layers": 3, "attention_heads": 4, "vocab_size": ROWS, "max_position_embeddings": 128},
+        {
+            "d_model": 32,
+            "ffn_dim": 64,
+            "num_layers": 3,
+            "attention_heads": 4,
+            "vocab_size": ROWS,
+            "max_position_embeddings": 128,
+        },
     ),
     "ctrl": ("ctrl", {"n_embd": 32, "n_layer": 3, "n_head": 4, "dff": 64, "n_positions": 128, "vocab_size": ROWS}),
     "modernbert-decoder": ("modernbert-decoder", {**_USUAL, "local_attention": 8}),

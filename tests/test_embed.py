@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -118,11 +119,68 @@ def test_resumed_is_uninterrupted_bit_for_bit(tmp_path: Path, chunk: int) -> Non
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_killed_before_the_first_state(tmp_path: Path) -> None:
+def test_killed_before_the_ids_had_their_name(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    embed_texts(TEXTS, LetterEncoder(), out, chunk_rows=5)
+    whole = contents(out)
+    state = json.loads((out / "embedding.json").read_text())
+    (out / "embedding.json").write_text(json.dumps(state | {"rows_done": 0}))
+    (out / "ids.jsonl").rename(out / ".ids.jsonl.abcd1234.unfinished")
+    (out / "vectors.npy").unlink()
+    embed_texts(TEXTS, LetterEncoder(), out)
+    assert contents(out) == whole
+
+
+def test_ids_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "ids.jsonl").write_text('"half')
-    embed_texts(TEXTS, LetterEncoder(), tmp_path / "out")
-    assert load_vectors(tmp_path / "out")[0][0] == "id 0\n"
+    (tmp_path / "out" / "ids.jsonl").write_text("precious")
+    with pytest.raises(AdjoinError, match=r"something else than a folder of vectors, ids.jsonl"):
+        embed_texts(TEXTS, LetterEncoder(), tmp_path / "out")
+    assert (tmp_path / "out" / "ids.jsonl").read_text() == "precious"
+
+
+def test_input_that_changes_between_the_two_readings(tmp_path: Path) -> None:
+    """What is embedded is what was hashed: the same number of texts, and another one among them."""
+
+    class Changing:
+        readings = 0
+
+        def __iter__(self) -> Iterator[tuple[str, str]]:
+            self.readings += 1
+            return iter([*TEXTS[:17], ("id 17\n", f"reading {self.readings}"), *TEXTS[18:]])
+
+    out = tmp_path / "out"
+    with pytest.raises(AdjoinError, match=r"the input of .*out changed while it was read: remove the folder"):
+        embed_texts(Changing(), LetterEncoder(), out, chunk_rows=5)
+    assert json.loads((out / "embedding.json").read_text())["rows_done"] == 15
+
+
+def test_input_that_grows_between_the_two_readings(tmp_path: Path) -> None:
+    class Growing:
+        readings = 0
+
+        def __iter__(self) -> Iterator[tuple[str, str]]:
+            self.readings += 1
+            return iter([*TEXTS, *((f"more {n}", "text") for n in range(9))][: len(TEXTS) + self.readings])
+
+    with pytest.raises(AdjoinError, match=r"the input of .*out changed while it was read"):
+        embed_texts(Growing(), LetterEncoder(), tmp_path / "out", chunk_rows=5)
+
+
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero", "/dev/null"])
+def test_what_cannot_be_read_twice(target: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "x.jsonl").symlink_to(tmp_path / target)
+    with pytest.raises(AdjoinError, match=r"x.jsonl is a (named pipe|device), expected a file") as error:
+        read_texts(tmp_path / "x.jsonl")
+    assert "\n" not in str(error.value)
+
+
+def test_vectors_below_their_input_are_not_read_again(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def f():\n    return 1\n")
+    for _ in range(2):
+        report = embed_texts(read_texts(tmp_path), LetterEncoder(), tmp_path / "vectors")
+        assert report.rows == 1
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -164,7 +222,7 @@ def test_other_input_role_or_model(tmp_path: Path) -> None:
 
 def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "vectors.npy").write_bytes(b"mine")
-    with pytest.raises(AdjoinError, match=r"is not ours.*choose another --out"):
+    with pytest.raises(AdjoinError, match=r"else than a folder of vectors, vectors.npy: choose another --out"):
         embed_texts(TEXTS, LetterEncoder(), tmp_path)
     assert (tmp_path / "vectors.npy").read_bytes() == b"mine"
 

@@ -5,12 +5,13 @@
       ids.jsonl       line i is the id of text i, a JSON string
       embedding.json  the model, a hash of the input, and the number of rows that are done
 
-The texts are read twice: once to count and hash them, once to embed them. Rows reach the disk before
-embedding.json counts them.
+The texts are read twice: once to count and hash them, once to embed them. Each chunk is hashed again before it is
+embedded, so that vectors are of the input that embedding.json names. Rows reach the disk before it counts them.
 """
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import zlib
@@ -18,24 +19,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError, first_line
-from adjoin.files import flush_to_disk, numbered_lines, read_as, write_json
+from adjoin.files import numbered_lines, read_as, refuse_special, write_atomically, write_json
 from adjoin.index.embedder import Embedder, encode
-from adjoin.locks import LOCK, exclusive
 from adjoin.npy import GrowingArray
+from adjoin.outputs import Owner, filled_folder
 from adjoin.pieces.splitting import pieces_of
 from adjoin.tally import Tally
 from adjoin.texts import check_text, described, meant
 from adjoin.tokens import ROLES, Role
+from adjoin.unfinished import new_file
 
 FORMAT = 1
 VECTORS, IDS, STATE = "vectors.npy", "ids.jsonl", "embedding.json"
-OWN = (VECTORS, IDS, STATE, LOCK)
+VECTOR_FOLDER = Owner("a folder of vectors", r"vectors\.npy|ids\.jsonl|embedding\.json", r"embedding\.json")
 CHUNK_ROWS = 1024  # lost at most if the process is killed: a few seconds of work on a CPU
 _EMBED_AGAIN = "remove the folder and embed again"
 
@@ -87,16 +90,18 @@ class Texts:
     Attributes:
         path: the file or folder.
         skipped: counts of the files that the last iteration over a folder skipped, with reasons.
+        own: folders that are not read, though they may lie in the folder: those that this run writes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.skipped = Tally()
+        self.own: list[Path] = []
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         self.skipped = Tally()
         if self.path.is_dir():
-            return _read_folder(self.path, self.skipped)
+            return _read_folder(self.path, self.skipped, self.own)
         name = self.path.name.lower().removesuffix(".gz")
         return _read_jsonl(self.path) if name.endswith((".jsonl", ".ndjson")) else _read_lines(self.path)
 
@@ -111,8 +116,11 @@ def read_texts(path: Path) -> Texts:
             Files may be compressed (.gz).
 
     Raises:
-        AdjoinError: `path` does not exist. During iteration: a line is malformed or the file cannot be read.
+        AdjoinError: `path` does not exist, or is a pipe or a device, which cannot be read twice. During iteration:
+            a line is malformed or the file cannot be read.
     """
+    if not path.is_dir():
+        refuse_special(path, "input")
     if not path.exists():
         raise AdjoinError(f"no texts at {path}: expected a JSONL or text file, or a folder")
     return Texts(path)
@@ -141,8 +149,8 @@ def embed_texts(
         progress: called with (rows done, rows in total).
 
     Raises:
-        AdjoinError: there are no texts; `out` holds vectors of another input, role or model, or other files;
-            another process is writing to `out`.
+        AdjoinError: there are no texts, or they changed between the two readings; `out` holds vectors of another
+            input, role or model, or other files; another process is writing to `out`.
         OSError: the disk is full. Free space and run again to resume.
     """
     try:
@@ -155,20 +163,21 @@ def embed_texts(
         raise AdjoinError(
             "the texts can be read only once: expected a list or `read_texts(path)`, not a generator"
         )
-    if isinstance(texts, Texts) and texts.path.resolve().parent == out.resolve() and texts.path.name in OWN:
-        raise AdjoinError(f"{texts.path} is the input and would be overwritten: choose another --out")
+    if isinstance(texts, Texts):
+        texts.own = [out]
     if chunk_rows < 1:
         raise AdjoinError(f"chunk_rows is {chunk_rows}, expected at least 1; leave it at {CHUNK_ROWS}")
     report = progress or (lambda done, total: None)
-    with exclusive(out):
-        state = _begin(texts, encoder, out, role, chunk_rows)
+    with filled_folder(out, VECTOR_FOLDER, inputs=[texts.path] if isinstance(texts, Texts) else []) as folder:
+        state, hashes = _begin(texts, encoder, folder, role, chunk_rows)
         done_before = state.rows_done
         report(state.rows_done, state.rows)
         if state.rows_done < state.rows:
-            with _open_vectors(out / VECTORS, state) as vectors:
-                remaining = islice(iter(texts), state.rows_done, None)
+            with _open_vectors(folder / VECTORS, state) as vectors:
+                remaining = _HashedTexts(texts)
+                remaining.take(state.rows_done)
                 while state.rows_done < state.rows:
-                    state = _embed_chunk(remaining, encoder, vectors, out, state)
+                    state = _embed_chunk(remaining, hashes, encoder, vectors, folder, state)
                     report(state.rows_done, state.rows)
     return EmbedReport(state.rows, state.dimension, state.rows - done_before)
 
@@ -202,22 +211,62 @@ def load_vectors(out: Path) -> tuple[list[str], NDArray[np.float32]]:
     return ids, vectors_ND
 
 
+class _HashedTexts:
+    """Texts that are hashed as they are taken.
+
+    Attributes:
+        rows: the number of texts so far.
+    """
+
+    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
+        self.rows = 0
+        self._texts = iter(texts)
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def take(self, number: int) -> list[tuple[str, str]]:
+        """Take the next (id, text) pairs, or as many as there are."""
+        taken = list(islice(self._texts, number))
+        for pair in taken:
+            for part in pair:
+                data = part.encode("utf-8", "surrogatepass")
+                self._digest.update(len(data).to_bytes(8, "big"))  # so that ("ab", "c") is not ("a", "bc")
+                self._digest.update(data)
+        self.rows += len(taken)
+        return taken
+
+    def hash(self) -> str:
+        """The hash of ids and texts so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def is_at_end(self) -> bool:
+        """Whether there are no more. Nothing can be taken afterwards."""
+        return next(self._texts, None) is None
+
+
 def _begin(
     texts: Iterable[tuple[str, str]], encoder: Embedder, out: Path, role: Role, chunk_rows: int
-) -> _EmbeddingState:
-    """The state to continue from: that of `out` if it has the same input, role and model, or a new one."""
+) -> tuple[_EmbeddingState, list[str]]:
+    """The state to continue from: that of `out` if it has the same input, role and model, or a new one.
+
+    Returns:
+        The state, and the hash of the input up to the end of each chunk.
+    """
     if not (out / STATE).exists():
-        if (out / VECTORS).exists():
-            raise AdjoinError(f"{out / VECTORS} is not ours: there is no {STATE} beside it; choose another --out")
-        unfinished = out / f".{IDS}"
+        descriptor, unfinished = new_file(out / IDS)
         try:
-            rows, content = _count_and_hash(texts, unfinished)
-            unfinished.replace(out / IDS)
+            with os.fdopen(descriptor, "wb") as ids:
+                hashes, rows = _hash_chunks(texts, chunk_rows, ids)
+                ids.flush()
+                os.fsync(ids.fileno())
+                unfinished.chmod(0o644)
+            state = _EmbeddingState(
+                FORMAT, encoder.fingerprint, role, rows, encoder.dimension, hashes[-1], chunk_rows, 0
+            )
+            write_json(out / STATE, asdict(state))
+            unfinished.replace(out / IDS)  # after the state: ids alone may be a file of the user's
         finally:
             unfinished.unlink(missing_ok=True)
-        state = _EmbeddingState(FORMAT, encoder.fingerprint, role, rows, encoder.dimension, content, chunk_rows, 0)
-        write_json(out / STATE, asdict(state))
-        return state
+        return state, hashes
     state = _read_state(out)
     remedy = "choose another --out, or remove that folder"
     if state.fingerprint != encoder.fingerprint:
@@ -226,31 +275,33 @@ def _begin(
         )
     if state.role != role:
         raise AdjoinError(f"{out} holds vectors of the role {state.role}, not {role}: {remedy}")
-    rows, content = _count_and_hash(texts, None)
-    if content != state.input:
+    names = io.BytesIO()
+    hashes, rows = _hash_chunks(texts, state.chunk_rows, None if (out / IDS).exists() else names)
+    if hashes[-1] != state.input:
         raise AdjoinError(
             f"{out} holds vectors of another input ({state.rows:,} texts; there are {rows:,} now): {remedy}"
         )
-    return state
+    if not (out / IDS).exists():  # killed before the ids had their name
+        write_atomically(out / IDS, names.getvalue())
+    return state, hashes
 
 
-def _count_and_hash(texts: Iterable[tuple[str, str]], ids: Path | None) -> tuple[int, str]:
-    """Count the texts, hash ids and texts, and write the ids to a file if one is given."""
-    digest = hashlib.blake2b(digest_size=16)
-    rows = 0
-    with (ids or Path(os.devnull)).open("wb") as file:
-        for name, text in _checked_pairs(texts):
-            for part in (name, text):
-                data = part.encode("utf-8", "surrogatepass")
-                digest.update(len(data).to_bytes(8, "big"))  # so that ("ab", "c") is not ("a", "bc")
-                digest.update(data)
-            file.write(json.dumps(name).encode() + b"\n")
-            rows += 1
-    if not rows:
+def _hash_chunks(
+    texts: Iterable[tuple[str, str]], chunk_rows: int, ids: IO[bytes] | None
+) -> tuple[list[str], int]:
+    """Hash and count the texts, and write the ids to a file if one is given.
+
+    Returns:
+        The hash of the input up to the end of each chunk, and the number of texts.
+    """
+    hashed, hashes = _HashedTexts(_checked_pairs(texts)), []
+    while chunk := hashed.take(chunk_rows):
+        hashes.append(hashed.hash())
+        if ids is not None:
+            ids.write(b"".join(json.dumps(name).encode() + b"\n" for name, _ in chunk))
+    if not hashes:
         raise AdjoinError("nothing to embed: the input holds no text; give another file or folder")
-    if ids is not None:
-        flush_to_disk(ids)
-    return rows, digest.hexdigest()
+    return hashes, hashed.rows
 
 
 def _checked_pairs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -274,7 +325,8 @@ def _open_vectors(path: Path, state: _EmbeddingState) -> GrowingArray:
 
 
 def _embed_chunk(
-    remaining: Iterator[tuple[str, str]],
+    remaining: _HashedTexts,
+    hashes: list[str],
     encoder: Embedder,
     vectors: GrowingArray,
     out: Path,
@@ -282,15 +334,16 @@ def _embed_chunk(
 ) -> _EmbeddingState:
     """Embed the next chunk. Its rows are on the disk before the state counts them."""
     number = min(state.chunk_rows, state.rows - state.rows_done)
-    names, chunk = [], []
-    for name, text in islice(remaining, number):
-        names.append(f"text {name}")
-        chunk.append(text)
+    taken = remaining.take(number)
+    names, chunk = [f"text {name}" for name, _ in taken], [text for _, text in taken]
+    is_last = state.rows_done + number == state.rows
     if len(chunk) < number:
         raise AdjoinError(f"the input of {out} became shorter while it was read: {_EMBED_AGAIN}")
+    if remaining.hash() != hashes[state.rows_done // state.chunk_rows] or (is_last and not remaining.is_at_end()):
+        raise AdjoinError(f"the input of {out} changed while it was read: {_EMBED_AGAIN}")
     vectors.append(encode(encoder, chunk, state.role, names))
     state = replace(state, rows_done=vectors.rows)
-    if state.rows_done == state.rows:
+    if is_last:
         vectors.finish()
     else:
         vectors.flush()
@@ -298,8 +351,8 @@ def _embed_chunk(
     return state
 
 
-def _read_folder(folder: Path, skipped: Tally) -> Iterator[tuple[str, str]]:
-    for source in find_sources([folder], skipped, streams=False):
+def _read_folder(folder: Path, skipped: Tally, own: list[Path]) -> Iterator[tuple[str, str]]:
+    for source in find_sources([folder], skipped, streams=False, own=own):
         for document in read_source(source, skipped):
             for piece in pieces_of(document):
                 yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.embedded

@@ -1,19 +1,25 @@
 """The exception for user errors, and the line that quotes an error of a library."""
 
+from adjoin.redaction import redacted
+
 
 class AdjoinError(Exception):
     """A wrong argument or a broken input.
 
     The message is one line that names the offending value, what was expected and what to do next. The
-    command line prints it without a traceback and exits with a non-zero status.
+    command line prints it without a traceback and exits with a non-zero status. Passwords and keys in the URLs
+    that it quotes are hidden.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, to be quoted in an `AdjoinError`.
 
     Libraries such as Arrow, safetensors and tokenizers put details, and sometimes a traceback, on further lines.
-    An error without a message gives the name of its class.
+    An error without a message gives the name of its class. Passwords and keys in URLs are hidden.
     """
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return redacted(lines[0]) if lines else type(error).__name__

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, fields
@@ -14,6 +14,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from adjoin.errors import AdjoinError
+from adjoin.unfinished import new_file, new_folder, put_in_place, recover, sweep
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -35,47 +36,95 @@ def flush_to_disk(path: Path) -> None:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file atomically: a reader sees the old content or the new one.
 
+    A killed writer leaves a file .NAME.xxxxxxxx.unfinished, which `adjoin.unfinished.sweep` deletes. A symbolic
+    link is replaced, not followed.
+
     Raises:
+        AdjoinError: the path is a folder, a pipe, a socket or a device.
         OSError: the disk is full or the file may not be written. The old content is unchanged.
     """
+    if kind := special_kind(path):
+        raise AdjoinError(f"{path} is {kind}, expected a file: choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    unfinished = Path(name)
+    descriptor, unfinished = new_file(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.chmod(0o644)  # mkstemp makes files private
-        unfinished.replace(path)
+            unfinished.chmod(0o644)  # files in the making are private
+            if os.name == "posix":
+                unfinished.replace(path)  # while it is held, so that nobody takes it for litter
+        if os.name != "posix":  # Windows renames no open file
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def special_kind(path: Path, *, follow: bool = False) -> str:
+    """What a path is, such as "a named pipe", unless it is a regular file or missing; then "".
+
+    Args:
+        path: the path.
+        follow: whether a symbolic link is what it leads to; otherwise it counts as a file.
+    """
+    try:
+        mode = (path.stat() if follow else path.lstat()).st_mode
+    except OSError:
+        return ""
+    return _SPECIAL.get(stat.S_IFMT(mode), "")
+
+
+_SPECIAL = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def refuse_special(path: Path, what: str) -> None:
+    """Refuse to read a folder, a pipe, a socket or a device: some would never end.
+
+    Args:
+        path: the file; a link is what it leads to. A missing file is not refused.
+        what: what the file is, for error messages ("recipe").
+
+    Raises:
+        AdjoinError: it is one of these.
+    """
+    if kind := special_kind(path, follow=True):
+        raise AdjoinError(f"the {what} {path} is {kind}, expected a file that can be read again: give another one")
 
 
 @contextmanager
 def folder_in_one_piece(path: Path) -> Iterator[Path]:
     """Yield an empty folder to fill. It replaces `path` when the block ends without an error.
 
-    Until then, and after an error, `path` is unchanged.
+    Until then, and after an error, `path` is unchanged. A reader finds the old folder or the new one at every
+    moment (`put_in_place`). All in the old one is deleted: check before that it is ours, as `outputs` does. What
+    killed writers of the same folder have left is deleted.
+
+    Raises:
+        OSError: the disk is full, or the folder may not be written or replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    sweep(path.parent, path.name)
+    recover(path)
+    descriptor, unfinished = new_folder(path)
     try:
         yield unfinished
         for file in sorted(unfinished.rglob("*")):
             flush_to_disk(file)
-        unfinished.chmod(0o755)  # mkdtemp makes folders private
-        if path.exists():
-            outdated = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            path.replace(outdated / path.name)
-            unfinished.replace(path)
-            shutil.rmtree(outdated)
-        else:
-            unfinished.replace(path)
+        unfinished.chmod(0o755)  # folders in the making are private
+        put_in_place(unfinished, path)
         flush_to_disk(path.parent)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        if unfinished.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -95,6 +144,7 @@ def read_json(path: Path, what: str) -> Any:  # noqa: ANN401 - JSON is any value
     Raises:
         AdjoinError: the file is missing, unreadable or not JSON.
     """
+    refuse_special(path, what)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -148,6 +198,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     """
     import tomllib  # 6 ms, which a search need not spend
 
+    refuse_special(path, what)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

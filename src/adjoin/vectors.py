@@ -20,7 +20,8 @@ def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
     """
     unit_ND: NDArray[np.float32] = np.array(vectors_ND, dtype=np.float32)
     lengths_N1 = np.linalg.norm(unit_ND, axis=1, keepdims=True)
-    np.divide(unit_ND, lengths_N1, out=unit_ND, where=lengths_N1 > 0)
+    with np.errstate(invalid="ignore"):  # of a row that is not finite, see `check_rows`
+        np.divide(unit_ND, lengths_N1, out=unit_ND, where=lengths_N1 > 0)
     return unit_ND
 
 

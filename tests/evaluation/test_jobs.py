@@ -4,38 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation_folder import data
 from small_tasks import RandomEmbedder, task_of
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation import write_task
 from adjoin.evaluation.jobs import find_jobs, search_jobs
+from adjoin.evaluation.report.report import JUDGED
 
-WORDS = ["good", "fine", "great", "bad", "poor", "awful"]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """One small task of every suite."""
-    folder = tmp_path / "eval"
-    probe = folder / "classification" / "MOOD"
-    probe.mkdir(parents=True)
-    (probe / "labels.tsv").write_text("label\tname\n0\tnegative\n1\tpositive\n")
-    rows = [f"{int(i % 6 < 3)}\tthis is {WORDS[i % 6]} number {i}" for i in range(60)]
-    (probe / "all.tsv").write_text("\n".join(["label\ttext", *rows]) + "\n")
-    similar = folder / "sts" / "STS99"
-    similar.mkdir(parents=True)
-    rows = [f"{i % 6}.0\ttext {i}\ttext {i + i % 6}" for i in range(30)]
-    (similar / "news.tsv").write_text("\n".join(["score\ttext1\ttext2", *rows]) + "\n")
-    for suite, name, language in (("retrieval", "letters", ""), ("code", "functions", "go")):
-        task = task_of(
-            [{i: 1.0} for i in range(40)],
-            [f"document {i} of {name}" for i in range(40)],
-            name=name,
-            queries=[f"query {i} for {name}" for i in range(40)],
-            languages=[language] * 40,
-        )
-        write_task(folder / suite / name, task)
-    return folder
+__all__ = ["data"]
 
 
 def names(jobs: list) -> list[tuple[str, str]]:
@@ -101,9 +78,9 @@ def test_each_job_measures(data: Path) -> None:
 
 
 def test_mistakes_are_one_line(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(AdjoinError, match="unknown suite 'probes': expected probe, similarity"):
+    with pytest.raises(AdjoinError, match=r"unknown suite 'probes' .did you mean probe.*: expected probe, sim"):
         find_jobs(data, suites=["probes"])
-    with pytest.raises(AdjoinError, match=r"no task 'CR' in .*: expected MOOD"):
+    with pytest.raises(AdjoinError, match=r"unknown task 'CR' in .*: expected MOOD"):
         find_jobs(data, tasks=["CR"])
     with pytest.raises(AdjoinError, match="a limit of 0 texts"):
         find_jobs(data, limit=0)
@@ -119,3 +96,30 @@ def test_search_tasks_in_memory_are_jobs_too() -> None:
     task = task_of([{0: 1.0}], ["a", "b"], name="small")
     (job,) = search_jobs([task])
     assert (job.suite, job.task, job.texts, job.search) == ("retrieval", "small", 3, task)
+
+
+def settings_by_name(folder: Path) -> dict[str, tuple[str, str]]:
+    return {job.task: (job.digest, job.settings) for job in find_jobs(folder, suites=JUDGED)}
+
+
+def test_the_digest_is_of_the_data_and_not_of_its_name(data: Path) -> None:
+    before = settings_by_name(data)
+    names = {"MOOD": "mine", "STS99": "yours", "letters": "texts", "functions": "calls"}
+    for path in [*data.glob("*/*")]:
+        path.rename(path.with_name(names[path.name]))
+    after = settings_by_name(data)
+    assert {names[name]: digest for name, digest in before.items()} == after
+
+
+def test_a_name_that_changes_the_label_texts_is_measured_again(data: Path) -> None:
+    """Zero-shot classification asks for "a negative movie review" where the task is named SST2."""
+    before = settings_by_name(data)["MOOD"]
+    (data / "classification" / "MOOD").rename(data / "classification" / "SST2")
+    after = settings_by_name(data)["SST2"]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_a_linked_folder_has_the_name_of_its_link(data: Path) -> None:
+    (data / "sts" / "STS100").symlink_to(data / "sts" / "STS99")
+    assert names(find_jobs(data, suites=["similarity"])) == [("similarity", "STS100"), ("similarity", "STS99")]

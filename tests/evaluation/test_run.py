@@ -1,5 +1,6 @@
 """A whole evaluation of small systems."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ from small_tasks import FixedRows, RandomEmbedder, task_of
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.jobs import Job, search_jobs
-from adjoin.evaluation.report.report import BM25_NAME, HYBRID, MODEL, Report
+from adjoin.evaluation.report.report import BM25_NAME, MODEL, Hybrid, Report
 from adjoin.evaluation.result import Result
-from adjoin.evaluation.run import Settings, run_evaluation
+from adjoin.evaluation.run import Settings, hybrids_of, run_evaluation
 from adjoin.evaluation.suites.retrieval import evaluate_task
 from adjoin.evaluation.systems.cache import CachedSystem
-from adjoin.evaluation.systems.scorers import BM25Scorer, DenseScorer, Embedder
+from adjoin.evaluation.systems.scorers import REFERENCE, BM25Scorer, DenseScorer, Embedder
 from adjoin.evaluation.systems.system import Named
+from adjoin.ranking.fusion import z_score_fusion
 
 DOCUMENTS = [
     f"{verb} {noun}" for verb in ("open", "close", "read") for noun in ("file", "socket", "table", "queue")
@@ -58,12 +60,22 @@ def systems_with(model: RandomEmbedder) -> dict:
 def test_every_system_on_every_job_it_can_do() -> None:
     systems = systems_with(RandomEmbedder())
     report = run_evaluation(jobs(), systems, "mine", date="2026-01-02")
-    assert list(report.systems) == [MODEL, "other", BM25_NAME, HYBRID, "fit"]
+    assert list(report.systems) == [
+        MODEL,
+        "other",
+        "other hybrid 0.5",
+        BM25_NAME,
+        "hybrid 0.5",
+        "fit",
+        "fit hybrid 0.5",
+    ]
     assert {row: {f.suite for f in results} for row, results in report.systems.items()} == {
         MODEL: {"code", "probe"},
         "other": {"code", "probe"},
         BM25_NAME: {"code"},
-        HYBRID: {"code"},
+        "hybrid 0.5": {"code"},
+        "other hybrid 0.5": {"code"},
+        "fit hybrid 0.5": {"code"},
         "fit": {"code", "probe"},
     }
     assert systems["fit"].fitted == [12, 2]
@@ -94,7 +106,7 @@ def test_cached_results_are_not_measured_again(tmp_path: Path) -> None:
     assert third_model.calls
     assert third.to_json()["results"] != first.to_json()["results"]
     assert third.to_json()["baselines"]["other"] == first.to_json()["baselines"]["other"]
-    assert third.find(HYBRID, "code", "verbs", "mrr") is not None
+    assert third.find("hybrid 0.5", "code", "verbs", "mrr") is not None
 
 
 class Weighted(RandomEmbedder):
@@ -106,7 +118,8 @@ class Weighted(RandomEmbedder):
 
 
 def hybrid_of(report: Report) -> dict[str, float]:
-    return {result.metric: result.estimate.value for result in report.systems[HYBRID]}
+    (row,) = [row for row, hybrid in report.hybrids.items() if hybrid.dense == MODEL]
+    return {result.metric: result.estimate.value for result in report.systems[row]}
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
@@ -174,9 +187,131 @@ def test_differences_are_item_by_item() -> None:
 
 
 def test_mistakes_are_one_line() -> None:
-    with pytest.raises(AdjoinError, match="expected at least one, and no two of one suite and name"):
+    with pytest.raises(AdjoinError, match="nothing to evaluate: expected at least one task"):
         run_evaluation([], systems_with(RandomEmbedder()), "m", date="d")
-    with pytest.raises(AdjoinError, match="no two of one suite and name"):
+    with pytest.raises(
+        AdjoinError, match="two tasks of the suite code are named verbs: expected no two of one suite and name"
+    ):
         run_evaluation(jobs() * 2, systems_with(RandomEmbedder()), "m", date="d")
     with pytest.raises(AdjoinError, match="no 'model' among bm25"):
         run_evaluation(jobs(), {BM25_NAME: BM25Scorer()}, "m", date="d")
+
+
+def measured_twice(tmp_path: Path, before: Job, after: Job) -> tuple[Report, Report, RandomEmbedder]:
+    """The same systems on a job, then on another with the same cache; and the model of the second run."""
+    settings = Settings(result_cache=tmp_path)
+    first = run_evaluation([before], systems_with(RandomEmbedder()), "m", date="d", settings=settings)
+    model = RandomEmbedder()
+    return first, run_evaluation([after], systems_with(model), "m", date="d", settings=settings), model
+
+
+def test_a_renamed_task_has_its_new_name_in_what_the_cache_gives(tmp_path: Path) -> None:
+    first, second, model = measured_twice(tmp_path, jobs()[0], replace(jobs()[0], task="calls"))
+    assert not model.calls
+    assert second.tasks("code") == ["calls"]
+    assert second.data == {"code/calls": first.data["code/verbs"]}
+    for row, results in first.systems.items():
+        values = [(result.metric, result.estimate.value) for result in second.systems[row]]
+        assert values == [(result.metric, result.estimate.value) for result in results]
+
+
+def test_two_tasks_of_the_same_content_have_a_name_each(tmp_path: Path) -> None:
+    twins = [jobs()[0], replace(jobs()[0], task="copy")]
+    for _ in range(2):
+        settings = Settings(result_cache=tmp_path)
+        report = run_evaluation(twins, systems_with(RandomEmbedder()), "m", date="d", settings=settings)
+        assert report.tasks("code") == ["verbs", "copy"]
+        for row in report.systems:
+            assert {result.task for result in report.systems[row]} == {"verbs", "copy"}
+
+
+def test_what_else_the_figures_depend_on_is_part_of_the_key(tmp_path: Path) -> None:
+    _, _, model = measured_twice(tmp_path, jobs()[1], replace(jobs()[1], settings="other label texts"))
+    assert model.calls
+
+
+def test_rows_of_the_cache_may_change_places(tmp_path: Path) -> None:
+    """The system beside becomes the measured one: its figures stand in the model's row, and in no other."""
+    settings = Settings(result_cache=tmp_path)
+    first = run_evaluation(jobs(), systems_with(RandomEmbedder()), "m", date="d", settings=settings)
+    systems = {MODEL: Named(one := RandomEmbedder(seed=1), "o", "22"), "mine": Named(RandomEmbedder(), "m", "11")}
+    second = run_evaluation(jobs(), systems, "o", date="d", settings=settings)
+    assert not one.calls
+    for row, before in ((MODEL, "other"), ("mine", MODEL)):
+        assert [r.estimate.value for r in second.systems[row]] == [r.estimate.value for r in first.systems[before]]
+
+
+def test_another_baseline_of_the_same_name_is_measured_again(tmp_path: Path) -> None:
+    class Small(Fit):
+        fingerprint = "dimension 4"
+
+    settings, again = Settings(result_cache=tmp_path), Small()
+    for baseline in (Fit(), again):
+        systems = {MODEL: baseline, BM25_NAME: BM25Scorer()}
+        run_evaluation(jobs(), systems, "m", date="d", settings=settings)
+    assert again.fitted == [12, 2]
+
+
+@pytest.mark.parametrize("given", [None, 0.25])
+def test_every_dense_system_has_a_hybrid_row_of_its_own_weight_or_of_the_one_that_is_given(
+    given: float | None,
+) -> None:
+    (task,) = [job.search for job in jobs() if job.search]
+    systems = {
+        "lsa": Fit(),
+        MODEL: Named(Weighted(0.9), "m", "11"),
+        BM25_NAME: BM25Scorer(),
+        "bm25-reference": BM25Scorer("bm25-reference", REFERENCE),
+        "other": Named(RandomEmbedder(seed=1), "o", "22"),
+    }
+    report = run_evaluation(jobs(), systems, "m", date="d", settings=Settings(dense_weight=given))
+    weights = (
+        {"lsa": 0.5, MODEL: 0.9, "other": 0.5} if given is None else dict.fromkeys(("lsa", MODEL, "other"), given)
+    )
+    assert report.hybrids == {
+        f"{'' if dense == MODEL else dense + ' '}hybrid {weight:g}": Hybrid(dense, BM25_NAME, weight)
+        for dense, weight in weights.items()
+    }
+    assert report.environment["dense weight"] == f"{weights[MODEL]:g}"
+    parts = DenseScorer("other", RandomEmbedder(seed=1)), BM25Scorer()
+    rows = [
+        z_score_fusion(pair, [weights["other"], 1 - weights["other"]])
+        for pair in zip(*(part.scores(task) for part in parts), strict=True)
+    ]
+    expected = {metric: values.mean() for metric, values in evaluate_task(task, FixedRows(rows)).items()}
+    shown = report.systems[f"other hybrid {weights['other']:g}"]
+    assert {result.metric: result.estimate.value for result in shown} == pytest.approx(expected)
+
+
+def test_beside_a_measured_bm25_a_dense_system_has_its_hybrid() -> None:
+    systems = {MODEL: BM25Scorer(), "other": Named(RandomEmbedder(), "o", "22")}
+    report = run_evaluation(jobs(), systems, "bm25", date="d")
+    assert report.hybrids == {"other hybrid 0.5": Hybrid("other", MODEL, 0.5)}
+    assert "dense weight" not in report.environment
+
+
+def test_without_our_bm25_there_is_no_hybrid() -> None:
+    for lexical in ({}, {BM25_NAME: BM25Scorer(BM25_NAME, REFERENCE)}):
+        assert not hybrids_of({MODEL: Named(RandomEmbedder(), "m", "11"), **lexical})
+
+
+def test_a_system_named_as_a_hybrid_row() -> None:
+    systems = systems_with(RandomEmbedder()) | {"hybrid 0.5": Named(RandomEmbedder(), "o", "22")}
+    with pytest.raises(AdjoinError, match=r"a system is named hybrid 0.5, as a hybrid row is"):
+        run_evaluation(jobs(), systems, "m", date="d")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"dense_weight": 1.5}, "--dense-weight 1.5: expected 0"),
+        ({"dense_weight": float("nan")}, "--dense-weight nan"),
+        ({"dense_weight": -0.1}, "--dense-weight -0.1"),
+        ({"faiss": 0}, "--faiss 0"),
+        ({"distractors": 0}, "0 distractors"),
+        ({"distractors": 9}, "9 distractors"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_measured(wrong: dict, expected: str) -> None:
+    with pytest.raises(AdjoinError, match=expected):
+        Settings(**wrong)

@@ -420,6 +420,6 @@ def test_an_index_of_the_first_version_is_replaced(root: Path, folder: Path) -> 
         Searcher(folder, None)
     assert "\n" not in str(error.value)
     refresh(root, folder, BagEncoder())
-    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "index.sqlite", "lock"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "index.sqlite"]
     assert len(Searcher(folder, None))
     shutil.rmtree(folder)

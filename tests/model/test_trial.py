@@ -64,9 +64,7 @@ def writing(body: TransformerBody, states_BTD: Tensor) -> Tensor:
         (lambda _, states_BTD: states_BTD[:, :20], "a text of 64 tokens, as --max-tokens allows, fails"),
     ],
 )
-def test_a_body_of_no_use_is_one_line(
-    change: Callable[[TransformerBody, Tensor], Tensor], reason: str
-) -> None:
+def test_a_body_of_no_use_is_one_line(change: Callable[[TransformerBody, Tensor], Tensor], reason: str) -> None:
     with pytest.raises(AdjoinError, match=reason) as error:
         check_body(broken(change), "some/checkpoint", 64)
     assert "\n" not in str(error.value)
@@ -92,7 +90,9 @@ def test_a_body_that_would_lose_a_training_is_one_line(
     body = small_body()
     body.model.embed_tokens.padding = 1.0  # no weight, so it is not saved
     handle = body.model.register_forward_hook(
-        lambda _, inputs, output: output.__setitem__("last_hidden_state", change(body, output["last_hidden_state"]))
+        lambda _, inputs, output: output.__setitem__(
+            "last_hidden_state", change(body, output["last_hidden_state"])
+        )
     )
     with pytest.raises(AdjoinError, match=reason) as error:
         check_training(body, "some/checkpoint", tmp_path)
@@ -132,7 +132,9 @@ def test_the_last_block_runs_whole_where_its_parts_need_it() -> None:
     expected = body.embed(tokens)
     block = body.model.h[-1]
     mlp = block.mlp.forward
-    block.mlp.forward = lambda states_BTD: mlp(states_BTD) + states_BTD.mean(1, keepdim=True) * 0  # needs no length
+    block.mlp.forward = lambda states_BTD: (
+        mlp(states_BTD) + states_BTD.mean(1, keepdim=True) * 0
+    )  # needs no length
     assert np.allclose(TransformerBody(body.model).embed(tokens), expected, atol=1e-5)
     block.mlp.forward = lambda states_BTD: mlp(states_BTD) + states_BTD[:, :1]  # the first token, which EOS is not
     plain = body.model(torch.from_numpy(tokens.take(np.array([0])).padded())).last_hidden_state[:, -1]

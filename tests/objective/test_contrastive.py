@@ -147,7 +147,7 @@ def test_false_negatives_share_x_or_y_or_group() -> None:
     logits = torch.ones(4, 6)
     identity.hide(logits[1:], 1)  # the first row is of another chunk
     identity.hide(logits[:1], 0)
-    assert torch.nonzero(logits.isinf()).tolist() == [[0, 3], [1, 2], [2, 1], [3, 0], [3, 4]]
+    assert torch.nonzero(logits.isinf()).tolist() == [[0, 3], [0, 4], [1, 2], [2, 1], [3, 0], [3, 4]]
     assert not Identity.of(np.arange(9).reshape(3, 3)).shared_M.any()
 
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from adjoin import files
+from adjoin import files, unfinished
 from adjoin.training import checkpoint
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
@@ -25,9 +25,9 @@ MOMENTS = (
     ("before its tensors", checkpoint, "save_file", "before", 1),
     ("after its tensors", checkpoint, "save_file", "after", 0),
     ("before its state", checkpoint, "write_json", "before", 2),
-    ("before its name", files.Path, "replace", "before", 6),
+    ("before its name", files, "put_in_place", "before", 1),
     ("after its name", checkpoint, "flush_to_disk", "before", 1),
-    ("amid forgetting the older one", checkpoint.shutil, "rmtree", "before", 1),
+    ("amid forgetting the older one", unfinished.shutil, "rmtree", "before", 1),
 )
 ANYWHERE = 6
 

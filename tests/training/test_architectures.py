@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from architecture_trials import check_cached_step, check_encoding, trained
-from architectures import CONFIGS, made
 
 from adjoin.errors import AdjoinError
 from adjoin.model.build import checkpoint_body
@@ -20,6 +18,8 @@ from adjoin.planning.plan import plan
 from adjoin.tokens import Tokenizer
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from architecture_trials import check_cached_step, check_encoding, trained
+from architectures import CONFIGS, made
 
 # A dozen that differ most: side-by-side and one-after-the-other blocks, narrow states, patterns of layers, states in
 # place of attention, mixtures of experts, windows, and other parts than text.
@@ -74,7 +74,9 @@ def test_an_architecture_is_planned_or_refused(architecture: str, tokenizer: Tok
             with pytest.raises(AdjoinError, match="takes no adapters"):
                 plan([], recipe, gpus=1)
         else:
-            assert plan([], recipe, gpus=1).sizes.layers == options.get("layers", 4 if architecture == "gpt_neo" else 3)
+            assert plan([], recipe, gpus=1).sizes.layers == options.get(
+                "layers", 4 if architecture == "gpt_neo" else 3
+            )
 
 
 def test_the_text_part_of_a_multimodal_checkpoint_is_trained(

@@ -24,6 +24,7 @@ from adjoin.batches import tokenizing
 from adjoin.batches.columns import open_column
 from adjoin.batches.writing import OFFSETS, CacheState, read_state, rows_of_source
 from adjoin.errors import AdjoinError
+from adjoin.locks import FolderUse
 from adjoin.pairs.dataset import PairDataset
 from adjoin.tokens import Ragged, Tokenizer
 
@@ -93,13 +94,14 @@ class TokenCache:
         folder: Path,
         *,
         workers: int | None = None,
+        use: FolderUse | None = None,
         progress: tokenizing.ProgressCallback | None = None,
     ) -> "TokenCache":
         """Tokenize datasets: x as queries, y and explicit negatives as documents.
 
         A killed build is resumed. A finished cache of the same datasets, tokenizer and length is opened. Any other
-        cache in the folder is overwritten. The files do not depend on `workers`. Only one process at a time may
-        build in a folder.
+        cache in the folder is overwritten. The files do not depend on `workers`. While one process builds in a
+        folder or reads from it, no other one may build there.
 
         Args:
             datasets: the pairs, in order.
@@ -107,10 +109,13 @@ class TokenCache:
             max_tokens: maximum sequence length, delimiters included.
             folder: folder of the cache; made if it is missing.
             workers: number of processes; None for one per CPU core.
+            use: holds the folder for reading, as long as the caller reads the cache; None to hold it for the build
+                only.
             progress: called with (pairs done, pairs in all).
 
         Raises:
-            AdjoinError: a shard is damaged, or a worker was killed.
+            AdjoinError: a shard is damaged or changed while it was read, a worker was killed, another process is
+                building in the folder or reading another cache there, or it holds other files.
             OSError: the disk is full.
         """
         tokenizing.build(
@@ -119,6 +124,7 @@ class TokenCache:
             max_tokens,
             folder,
             workers=workers,
+            use=use,
             progress=progress or (lambda done, pairs: None),
         )
         return cls.open(folder)

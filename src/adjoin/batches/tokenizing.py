@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.batches.writing import FORMAT, CacheState, TokenizedPart, Writer
+from adjoin.batches.writing import CACHE, FORMAT, CacheState, TokenizedPart, Writer, is_built
 from adjoin.files import write_atomically
+from adjoin.locks import FolderUse, in_use
 from adjoin.pairs.dataset import NEGATIVES, PairDataset, Part
 from adjoin.pairs.pair import text_hash
 from adjoin.tokens import FILE as TOKENIZER
 from adjoin.tokens import Ragged, Tokenizer, encode_all
+from adjoin.unfinished import sweep
 from adjoin.workers import in_order
 
 TEXTS_AT_ONCE = 1_024  # the tokenizers library holds about 50 bytes per token while it works
@@ -31,6 +33,7 @@ def build(
     folder: Path,
     *,
     workers: int | None,
+    use: FolderUse | None,
     progress: ProgressCallback,
 ) -> None:
     """Tokenize datasets into the columns of `folder`; arguments and errors as for `TokenCache.build`."""
@@ -39,16 +42,32 @@ def build(
     vocabulary = max(tokenizer.vocabulary_size, 1 + max(tokenizer.backend.get_vocab().values()))
     negatives = any(dataset.has_negatives for dataset in datasets)
     hashes = [dataset.hash for dataset in datasets]
-    folder.mkdir(parents=True, exist_ok=True)
     pairs = sum(map(len, datasets))
-    with closing(Writer(folder, CacheState(FORMAT, hashes, digest, vocabulary, max_tokens, negatives))) as writer:
+    work = CacheState(FORMAT, hashes, digest, vocabulary, max_tokens, negatives)
+    with nullcontext(use) if use is not None else in_use(folder) as held:
+        while not is_built(folder, work):  # another process may build another cache before this one reads it
+            with held.writing():
+                CACHE.check(folder)
+                sweep(folder)
+                _build(datasets, content, work, folder, workers, progress)
+        progress(pairs, pairs)
+
+
+def _build(
+    datasets: Sequence[PairDataset],
+    content: str,
+    work: CacheState,
+    folder: Path,
+    workers: int | None,
+    progress: ProgressCallback,
+) -> None:
+    pairs, digest = sum(map(len, datasets)), work.tokenizer
+    with closing(Writer(folder, work)) as writer:
         progress(writer.state.pairs, pairs)
-        if writer.state.complete:
-            return
         path = folder / TOKENIZER  # for the workers: at several megabytes it is too large to send with each task
         write_atomically(path, content)
         tasks = [
-            _TokenizingTask(part, path, digest, max_tokens, vocabulary)
+            _TokenizingTask(part, path, digest, work.max_tokens, work.vocabulary)
             for dataset in datasets
             for part in dataset.parts()
         ]
@@ -56,6 +75,8 @@ def build(
             for part in tokenized:
                 writer.append(part)
                 progress(writer.state.pairs, pairs)
+        for dataset in datasets:
+            dataset.check_unchanged()
         writer.finish()
 
 

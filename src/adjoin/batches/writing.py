@@ -11,13 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adjoin.batches.columns import open_column
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json, write_json, wrong_types
 from adjoin.npy import GrowingArray
+from adjoin.outputs import Owner
 
 FORMAT = 2
 STATE = "cache.json"
 PARTS_PER_SAVE = 8  # 65,536 pairs
+CACHE = Owner(
+    "a token cache",
+    r"cache\.json|tokenizer\.json|(x|y|negative)_(ids|offsets)\.npy|(identity|counts)\.npy|rows-\d{5,}\.npy"
+    r"|negative_(hash|bounds)\.npy",
+)
 
 # Column of offsets → the column that it divides. It has one row more than elements, from 0 to the other's length.
 OFFSETS = {
@@ -109,6 +116,24 @@ def read_state(folder: Path) -> CacheState:
     return state
 
 
+def is_built(folder: Path, work: CacheState) -> bool:
+    """Whether a folder holds the finished cache of a build, with all its columns.
+
+    Args:
+        folder: the cache's folder.
+        work: state of the build before its first part.
+    """
+    try:
+        state = read_state(folder)
+        if not state.complete or state.fresh() != work:
+            return False
+        for name, rows in state.rows.items():
+            open_column(folder / f"{name}.npy", rows)
+    except AdjoinError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class TokenizedPart:
     """The token columns of one part of a dataset.
@@ -136,7 +161,7 @@ class Writer:
     """
 
     def __init__(self, folder: Path, work: CacheState) -> None:
-        """Resume the build in `folder` if its inputs are the same, else start again.
+        """Resume the unfinished build in `folder` if its inputs are the same, else start again.
 
         Args:
             folder: the cache's folder.
@@ -151,7 +176,7 @@ class Writer:
     def _begin(self, work: CacheState) -> CacheState:
         try:
             state = read_state(self._folder)
-            if state.fresh() == work:
+            if state.fresh() == work and not state.complete:
                 self._open(state)
                 return state
         except (AdjoinError, ValueError, OSError):  # fewer rows than cache.json says: the machine crashed
@@ -164,8 +189,7 @@ class Writer:
 
     def _open(self, state: CacheState) -> None:
         for name, (dtype, row_shape) in state.columns().items():
-            if not state.complete:
-                self._open_column(name, dtype, row_shape, state.rows.get(name, 0))
+            self._open_column(name, dtype, row_shape, state.rows.get(name, 0))
 
     def _open_column(self, name: str, dtype: str, row_shape: tuple[int, ...], rows: int) -> None:
         column = GrowingArray(self._folder / f"{name}.npy", dtype, row_shape, rows=rows)

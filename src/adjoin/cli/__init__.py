@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
@@ -29,8 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 for success, 1 for an error (one line on standard error), 130 after Ctrl-C. `search` has
         grep's: 0 if something was found, 1 if not, 2 for an error. Wrong usage raises SystemExit with status 2.
     """
-    logging.basicConfig(format="adjoin: %(message)s", level=logging.WARNING)
     _prepare_outputs()
+    from adjoin.cli.terminal import clean_outputs
+
+    with clean_outputs(), _shown_warnings():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] and words[0] in _OF_SEARCH:
         _import_numpy()
@@ -85,6 +91,29 @@ def _import_numpy() -> None:
         del os.environ[_BLAS_THREADS]
 
 
+@contextlib.contextmanager
+def _shown_warnings() -> Iterator[None]:
+    """Show what is logged as one line on standard error, without keys and control characters."""
+    from adjoin.cli.terminal import safe
+    from adjoin.redaction import redacted
+
+    class OneLine(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return safe(redacted(" ".join(super().format(record).split())))
+
+    root = logging.getLogger()
+    if root.handlers:  # a program that calls `main` logs as it likes
+        yield
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("adjoin: %(message)s"))
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
 def _prepare_outputs() -> None:
     """Let nothing that is printed end the program."""
     if sys.stdout is None:  # closed, as by `>&-`: what is written goes nowhere, the exit status still tells
@@ -103,7 +132,8 @@ def _forget_output() -> None:
 
 def _fail(message: str, status: int = 1) -> int:
     from adjoin.cli.terminal import safe
+    from adjoin.redaction import redacted
 
-    one_line = safe(" ".join(message.split()))  # it may name a file
+    one_line = safe(redacted(" ".join(message.split())))  # it may name a file, or quote a URL
     sys.stderr.write(f"adjoin: {one_line}\n")
     return status

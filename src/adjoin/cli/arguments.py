@@ -50,7 +50,11 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line; the whole usage is a --help away."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"adjoin: {' '.join(message.split())}; see `{self.prog} --help`\n")
+        from adjoin.cli.terminal import safe  # here, since they take time to import
+        from adjoin.redaction import redacted
+
+        one_line = safe(redacted(" ".join(message.split())))
+        self.exit(2, f"adjoin: {one_line}; see `{self.prog} --help`\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
         """Let options stand between arguments of a verb that says so by `mixed=True`, as in `QUERY -l PATH`."""

@@ -38,7 +38,7 @@ def as_json(found: Found) -> dict[str, Any]:
 
 def json_text(hits: Sequence[Found]) -> str:
     """A JSON list of the results, best first. Control characters, and all beyond ASCII, are escaped."""
-    return json.dumps([as_json(found) for found in hits], indent=2) + "\n"
+    return json.dumps([as_json(found) for found in hits], indent=2).replace("\x7f", "\\u007f") + "\n"
 
 
 def vimgrep_text(hits: Sequence[Found], query: str) -> str:

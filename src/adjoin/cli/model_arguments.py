@@ -41,6 +41,12 @@ def evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--beside", nargs="+", metavar="SYSTEM", help="baselines to measure alongside (default: bm25 untrained)"
     )
     verb.add_argument(
+        "--dense-weight",
+        type=float,
+        metavar="W",
+        help="weight of the vectors in the hybrid rows, 0 to 1; BM25 has the rest (default: the model's, or 0.5)",
+    )
+    verb.add_argument(
         "--faiss",
         type=int,
         metavar="N",

@@ -1,12 +1,12 @@
 """Terminal output of workflows: `ConsoleReporter`, and the progress displays that the verbs share."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,8 +15,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from adjoin.cli.terminal import safe
 
 if TYPE_CHECKING:
     from adjoin.evaluation import Report
@@ -26,14 +29,29 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 15.0  # where there is no terminal to redraw
 
 
+class SafeConsole(Console):
+    """A console that shows texts as they are, but without control characters.
+
+    Brackets are no markup, and colons no emoji. The codes of rich itself, such as colours, are not part of a text.
+    """
+
+    def __init__(self, *, stderr: bool = False, quiet: bool = False) -> None:
+        super().__init__(stderr=stderr, quiet=quiet, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render an object to segments, whose texts have U+FFFD for each control character."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=safe(segment.text))
+
+
 def output_console() -> Console:
-    """Standard output. Text is shown as it is: brackets are no markup, and colons no emoji."""
-    return Console(markup=False, emoji=False)
+    """Standard output."""
+    return SafeConsole()
 
 
 def error_console() -> Console:
     """Standard error, for progress that is not part of the result."""
-    return Console(stderr=True, markup=False, emoji=False)
+    return SafeConsole(stderr=True)
 
 
 class ConsoleReporter:

@@ -133,7 +133,9 @@ def _write(options: argparse.Namespace, query: str, hits: "Sequence[Found]") -> 
         write_hits(hits, query, layout, sys.stdout.write)
     else:
         if options.form == "files":
-            sys.stdout.write(formats.files_text(hits, options.limit, null=options.null))
+            # With -0 the names go to a program, which needs them as they are.
+            stream = getattr(sys.stdout, "unchecked", sys.stdout) if options.null else sys.stdout
+            stream.write(formats.files_text(hits, options.limit, null=options.null))
         else:
             sys.stdout.write(formats.vimgrep_text(hits, query))
         if hits and all(found.hit.weak for found in hits):
@@ -201,7 +203,7 @@ def _index(options: argparse.Namespace, folder: "Location", choice: "Choice", *,
         )
     sys.stdout.write("".join(f"{safe(line)}\n" for line in lines))
     if not quiet:
-        sys.stdout.write(f'Next:\n  adjoin search "what you look for" {_shell_words(options)}\n')
+        sys.stdout.write(f'Next:\n  adjoin search "what you look for" {one_line(_shell_words(options))}\n')
     sys.stdout.flush()
 
 
@@ -222,10 +224,10 @@ def _dry_run(root: Path, folder: "Location", choice: "Choice") -> None:
     for origin, number, reason in dry_run(root, folder, choice):
         if number:
             files, pieces = files + 1, pieces + number
-            sys.stdout.write(f"in   {one_line(origin)}: {number:,} pieces{reason and f', {reason}'}\n")
+            sys.stdout.write(one_line(f"in   {origin}: {number:,} pieces{reason and f', {reason}'}") + "\n")
         else:
             left_out += 1
-            sys.stdout.write(f"out  {one_line(origin)}: {reason}\n")
+            sys.stdout.write(one_line(f"out  {origin}: {reason}") + "\n")
     sys.stdout.write(f"{files:,} files with {pieces:,} pieces would be indexed, {left_out:,} left out\n")
 
 
@@ -244,7 +246,7 @@ def _watch(options: argparse.Namespace, folder: "Location", choice: "Choice") ->
                 raise
             sys.stderr.write(f"adjoin: {one_line(first_line(error))}\n")
         if is_first:
-            sys.stderr.write(f"adjoin: watching {options.root}; Ctrl-C ends it\n")
+            sys.stderr.write(f"adjoin: watching {one_line(str(options.root))}; Ctrl-C ends it\n")
         is_first = False
 
     with suppress(KeyboardInterrupt):
@@ -261,7 +263,7 @@ def status(options: argparse.Namespace) -> None:
         import json
 
         value = found.as_json(files=options.files, skipped=options.skipped)
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+        sys.stdout.write(json.dumps(value, indent=2).replace("\x7f", "\\u007f") + "\n")
         return
     if options.files:
         sys.stdout.write("".join(f"{one_line(record.path)}\n" for record in found.indexed()))

@@ -4,10 +4,17 @@ Written for `adjoin search`, which has half a CPU-second in all. It needs no pac
 """
 
 import os
+import re
 import sys
 import time
+import traceback
 import unicodedata
-from typing import Self, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TextIO, cast
+
+from adjoin.redaction import redacted
 
 SECONDS_BETWEEN = 0.1  # two progress lines
 PATH, NAME, DIM, MATCH, WARNING = (
@@ -58,6 +65,67 @@ _UNSAFE = ("Cc", "Cf", "Zl", "Zp")
 def one_line(text: str) -> str:
     """A name as one safe line; a file name may hold a line end."""
     return safe(text).replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", "\N{REPLACEMENT CHARACTER}")
+
+
+# Anything that a terminal might act on: C0 without tab and line end, DEL, C1, marks of direction, separators.
+_ACTIVE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# What this program itself sends: colours; on a terminal also what moves the cursor and clears a line.
+_COLOURS = re.compile(r"\x1b\[[0-9;]{0,30}m")
+_CURSOR = re.compile(r"\x1b\[[0-9;]{0,30}m|\x1b\[[0-9]{0,4}[ABCDGJK]|\x1b\[\?25[hl]|\r")
+
+
+class CleanStream:
+    """A stream that takes no control characters but our own: the last line of defence before a terminal.
+
+    What is printed is made safe where it is printed. This stream also covers what is printed elsewhere, such as
+    the warnings of libraries. All other attributes are those of the stream itself.
+
+    Attributes:
+        unchecked: the stream itself, for names that end with a zero byte.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unchecked = stream
+        self._ours = _CURSOR if stream.isatty() else _COLOURS
+
+    def write(self, text: str) -> int:
+        """Write a text, with U+FFFD for each control character that is not ours."""
+        if _ACTIVE.search(text):
+            start, parts = 0, []
+            for ours in self._ours.finditer(text):
+                parts += [_ACTIVE.sub(_REPLACEMENT, text[start : ours.start()]), ours[0]]
+                start = ours.end()
+            text = "".join([*parts, _ACTIVE.sub(_REPLACEMENT, text[start:])])
+        return self.unchecked.write(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self.unchecked, name)
+
+
+@contextmanager
+def clean_outputs() -> Iterator[None]:
+    """Let nothing reach standard output and standard error but what `CleanStream` lets through."""
+    before, hook = (sys.stdout, sys.stderr), sys.excepthook
+    sys.stdout, sys.stderr = (cast(TextIO, CleanStream(stream)) for stream in before)
+    sys.excepthook = _show_traceback
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        sys.excepthook = hook if sys.exc_info()[0] is None else _show_traceback
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    """Show an error of ours that nothing has caught, without the keys and control characters in its message."""
+    sys.stderr.write(safe(redacted("".join(traceback.format_exception(kind, error, place)))))
 
 
 def cells(text: str) -> int:

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from adjoin.cli.reporter import ConsoleReporter, counting, error_console, output_console, training_display
+from adjoin.cli.reporter import (
+    ConsoleReporter,
+    SafeConsole,
+    counting,
+    error_console,
+    output_console,
+    training_display,
+)
 from adjoin.errors import AdjoinError
 
 if TYPE_CHECKING:
@@ -20,15 +27,13 @@ if TYPE_CHECKING:
 @contextmanager
 def _shown_over_ranks() -> Iterator[tuple["Console", dict[str, Any]]]:
     """The terminal, and what a training needs of its ranks and its display; only the main rank prints."""
-    from rich.console import Console
-
     from adjoin.ranks import Ranks
 
     ranks = Ranks.of_environment()
-    console = output_console() if ranks.is_main else Console(quiet=True)
+    console = output_console() if ranks.is_main else SafeConsole(quiet=True)
     try:
         with training_display(console) as watch:
-            yield console, {"ranks": ranks, "say": console.print, "watch": watch}
+            yield console, {"ranks": ranks, "say": ConsoleReporter(console).say, "watch": watch}
     finally:
         ranks.close()
 
@@ -79,7 +84,7 @@ def plan(options: argparse.Namespace) -> None:
     with error_console().status("planning") as status:
         planned = plan_training(options.pairs, recipe, gpus=options.gpus, gpu=options.gpu, say=status.update)
     if options.json:
-        sys.stdout.write(json.dumps(planned.as_json(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(planned.as_json(), indent=2).replace("\x7f", "\\u007f") + "\n")
         return
     for table in plan_tables(planned):
         console.print(table)
@@ -157,6 +162,7 @@ def evaluate(options: argparse.Namespace) -> None:
         baselines=options.beside or BASELINES,
         cache=None if options.no_cache else options.cache or default_cache(),
         faiss=options.faiss,
+        dense_weight=options.dense_weight,
         seed=options.seed,
     )
     run(evaluation, ConsoleReporter())
@@ -164,12 +170,19 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Run `adjoin compare` with the parsed options."""
-    from adjoin.evaluation.report.compare import render_comparison, write_comparison
+    from adjoin.evaluation.choices import require_packages
+    from adjoin.evaluation.report.compare import render_comparison, summary, write_comparison
     from adjoin.workflows.evaluate import read_reports
+    from adjoin.workflows.evaluation_checks import check_writable
 
+    if options.report:
+        require_packages("the page of a comparison", "jinja2", "matplotlib")
+        check_writable(options.report, "--report")
     reports, reporter = read_reports(options.runs), ConsoleReporter()
     for table in render_comparison(reports):
         reporter.console.print(table)
+    for line in summary(reports):
+        reporter.say(line)
     if options.report:
         write_comparison(options.report, reports)
         reporter.say(f"With figures: {options.report / 'comparison.html'}")

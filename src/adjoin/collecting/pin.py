@@ -9,6 +9,7 @@ from adjoin.collecting.clients import AptSource, Client, all_clients
 from adjoin.collecting.fetching import Fetcher, files_by_key, hash_of, remove_unfinished
 from adjoin.collecting.recipe import CorpusRecipe, Group, Package
 from adjoin.collecting.running import NOT_THERE
+from adjoin.outputs import filled_folder
 from adjoin.tally import Tally
 
 
@@ -37,12 +38,13 @@ def pin(
         The recipe with every row pinned.
 
     Raises:
-        AdjoinError: the disk is full.
+        AdjoinError: the disk is full, or another process uses the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(folder)
-    work = _Pinning(folder, tally, all_clients(folder, recipe.debian), sum(1 for _ in recipe.packages()), progress)
-    groups = tuple(work.pin_group(group, afresh) for group in recipe.groups)
+    with filled_folder(folder) as held:
+        remove_unfinished(held)
+        number = sum(1 for _ in recipe.packages())
+        work = _Pinning(held, tally, all_clients(held, recipe.debian), number, progress)
+        groups = tuple(work.pin_group(group, afresh) for group in recipe.groups)
     return replace(recipe, groups=tuple(group for group in groups if group.packages))
 
 

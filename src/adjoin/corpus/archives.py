@@ -4,7 +4,7 @@ At most `max_bytes` of one member are in memory, and less of a member that is re
 written to disk. The sizes that an archive states are not trusted.
 
 Three bounds stop a hostile archive: one million members; 256 GiB in all members; and, since a few MB could unpack
-to that, 250 times the archive's size on disk (`adjoin.corpus.compression.MAX_RATIO`).
+to that, 100 times the archive's size on disk (`adjoin.corpus.compression.MAX_RATIO`).
 """
 
 import errno

@@ -12,8 +12,8 @@ from typing import IO, Protocol, cast
 
 _STEP = 1 << 17
 # Decompressed bytes per compressed byte. Text reaches 20, gzip at most 1,030: above this ratio there is no text.
-MAX_RATIO = 250
-FREE_BYTES = 1 << 30  # decompressed bytes before the ratio is checked
+MAX_RATIO = 100
+FREE_BYTES = 64 << 20  # decompressed bytes before the ratio is checked
 # zstandard decompresses all its input at once: up to 128 KiB for 4 bytes. Steps of this size bound that to 16 MiB,
 # and are as fast as larger ones (320 MB/s).
 _ZSTD_STEP = 1 << 9

@@ -46,6 +46,7 @@ def find_sources(
     exclude: Sequence[str] = (),
     max_bytes: int = MAX_BYTES,
     streams: bool = True,
+    own: Sequence[Path] = (),
 ) -> list[Source]:
     """List the files that can be read in the given folders, and the given files themselves.
 
@@ -67,11 +68,13 @@ def find_sources(
         exclude: shell patterns. A source is left out if a pattern matches its origin or a folder above it.
         max_bytes: size limit of a file, in bytes.
         streams: whether to list files of records, mail and web archives; if not, their format counts as unknown.
+        own: folders that this run writes. They, and what is hidden beside them under their names, are neither
+            listed nor counted, so that a second run reads what the first one read.
 
     Raises:
         AdjoinError: a root does not exist, may not be read, or is neither a folder nor a file.
     """
-    walk = _Walk(tally, max_bytes, streams)
+    walk = _Walk(tally, max_bytes, streams, frozenset(os.path.realpath(folder) for folder in own))
     for root in map(Path, roots):
         walk.take_root(root)
     if not exclude:
@@ -97,6 +100,7 @@ class _Walk:
         tally: counts every skip.
         max_bytes: size limit of a file that is neither an archive nor a stream.
         streams: whether streams are listed.
+        own: folders that this run writes, with links resolved.
         sources: the sources so far, in order.
         seen: their paths with links resolved, to notice overlapping roots.
         above: parent folder → facts that hold for the roots in it.
@@ -105,6 +109,7 @@ class _Walk:
     tally: Tally
     max_bytes: int
     streams: bool
+    own: frozenset[str] = frozenset()
     sources: list[Source] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     above: dict[Path, Facts] = field(default_factory=dict)
@@ -157,6 +162,8 @@ class _Walk:
     ) -> bool:
         """List one entry of a folder, or count why not; return whether it is a folder to walk."""
         is_folder = entry.is_dir(follow_symlinks=False)
+        if self.own and self._is_own(f"{real}/{below}"):
+            return False
         if entry.is_symlink():
             reason = "symbolic link"
         elif is_folder:
@@ -172,6 +179,13 @@ class _Walk:
         elif reason:
             self.tally.add(reason, printable_path(below))
         return is_folder and not reason
+
+    def _is_own(self, path: str) -> bool:
+        above, _, name = path.rpartition("/")
+        return any(
+            path == folder or (above == (owned := folder.rpartition("/"))[0] and name.startswith(f".{owned[2]}."))
+            for folder in self.own
+        )
 
     def _facts_above(self, real: Path) -> Facts:
         """The facts that folders above a root state. Cached, since all files of a folder may be roots."""

@@ -11,25 +11,24 @@ from typing import Any
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.evaluation.data.beir import load_tasks
+from adjoin.evaluation.choices import ASSOCIATIONS, TaskFolder, chosen_tasks
+from adjoin.evaluation.data.beir import load_task
 from adjoin.evaluation.data.labelled import (
     ClassificationTask,
     SimilarityTask,
     load_classification,
     load_similarity,
 )
-from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL, RetrievalTask
+from adjoin.evaluation.data.retrieval_task import RetrievalTask
 from adjoin.evaluation.report.report import BIAS, PROBE, SIMILARITY, SPACE, SUITES
 from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.bias import bias
-from adjoin.evaluation.suites.knn_zero_shot import knn_and_zero_shot
-from adjoin.evaluation.suites.probe import embedded, probe
+from adjoin.evaluation.suites.knn_zero_shot import knn_and_zero_shot, label_texts
+from adjoin.evaluation.suites.probe import check_trainable, embedded, probe
 from adjoin.evaluation.suites.similarity import similarity
 from adjoin.evaluation.suites.space import space
 from adjoin.evaluation.systems.scorers import Embedder
 
-SPACES = ("scifact", "csn-python")  # tasks of the space suite, if the data has them
-_FOLDERS = {PROBE: "classification", SIMILARITY: "sts", RETRIEVAL: "retrieval", CODE: "code"}
 # A search task with a limit keeps this many documents per query, and at least `_LEAST_DOCUMENTS`.
 _DOCUMENTS_PER_QUERY = 10
 _LEAST_DOCUMENTS = 1000
@@ -45,7 +44,8 @@ class Job:
         suite: name of the suite.
         task: name of the task.
         texts: number of texts to embed, from which progress is estimated.
-        digest: hash of the data and of the kind of measurement.
+        digest: hash of the data and of the kind of measurement. It does not depend on the name of the task.
+        settings: what else the figures depend on, such as the label texts of a probe.
         search: the queries and documents of a search task, else None. Only search tasks have lexical systems and
             hybrids.
         measure: for all other tasks, the function that measures an embedder with a seed.
@@ -59,6 +59,7 @@ class Job:
     search: RetrievalTask | None = None
     measure: Measure | None = None
     corpus: tuple[str, ...] = ()
+    settings: str = ""
 
 
 def find_jobs(
@@ -83,24 +84,26 @@ def find_jobs(
     Raises:
         AdjoinError: a suite or task is unknown, the limit is below 1, there is no data, or data is damaged.
     """
-    if unknown := [suite for suite in suites if suite not in SUITES]:
-        raise AdjoinError(f"unknown suite {unknown[0]!r}: expected {', '.join(SUITES)}")
-    if limit is not None and limit < 1:
-        raise AdjoinError(f"a limit of {limit} texts per task: expected at least 1")
+    chosen = chosen_tasks(folder, suites, tasks, limit)
+    searches: dict[Path, RetrievalTask] = {}  # retrieval, code and space may share a folder
     jobs: list[Job] = []
-    for suite in suites:
-        if suite != BIAS and folder is not None:
-            jobs += _jobs_of(suite, folder, limit, seed)
-        elif suite == BIAS:
-            jobs.append(Job(BIAS, "associations", 1000, _digest("bias"), measure=bias))
-    names = list(dict.fromkeys(job.task for job in jobs))
-    if unknown := [name for name in tasks if name not in names]:
-        raise AdjoinError(f"no task {unknown[0]!r} in {folder}: expected {', '.join(names) or 'none: no data'}")
-    jobs = [job for job in jobs if not tasks or job.task in tasks or (job.suite == BIAS and BIAS in suites)]
-    if not any(job.suite != BIAS for job in jobs) and set(suites) != {BIAS}:
+    for suite in dict.fromkeys(suites):
+        if suite == BIAS:
+            jobs.append(Job(BIAS, ASSOCIATIONS, 1000, _digest("bias"), measure=bias))
+        for task in chosen:
+            if task.suite == suite:
+                jobs += _jobs_of(task, limit, seed, searches)
+    names = [(job.suite, job.task) for job in jobs]
+    if twice := [name for name in names if names.count(name) > 1]:
         raise AdjoinError(
-            f"no evaluation data in {folder} for {', '.join(suites)}: expected folders as classification/NAME/"
-            "train.tsv, sts/NAME/*.tsv, or BEIR's corpus.jsonl, queries.jsonl and qrels/test.tsv"
+            f"{folder} has two tasks of the suite {twice[0][0]} named {twice[0][1]}: expected different names; "
+            "rename a folder"
+        )
+    if not any(job.suite != BIAS for job in jobs) and set(suites) != {BIAS}:
+        others = sorted({task.suite for task in searches.values()})
+        raise AdjoinError(
+            f"no evaluation data in {folder} for {', '.join(suites)}: its search tasks are of the suite "
+            f"{', '.join(others)}; name that"
         )
     return jobs
 
@@ -115,32 +118,18 @@ def search_jobs(tasks: Sequence[RetrievalTask]) -> list[Job]:
     return [_search_job(task.suite, task) for task in tasks]
 
 
-def _jobs_of(suite: str, folder: Path, limit: int | None, seed: int) -> list[Job]:
-    """The jobs of one suite; empty if the folder has no data of its kind."""
-    folder = folder / _FOLDERS[suite] if suite in _FOLDERS and (folder / _FOLDERS[suite]).is_dir() else folder
-    if suite == PROBE:
-        return [_probe_job(task) for task in _tasks_if_any(load_classification, folder, limit, seed)]
-    if suite == SIMILARITY:
-        return [_similarity_job(task) for task in _tasks_if_any(load_similarity, folder, limit, seed)]
-    if suite == SPACE:
-        named = [path for name in SPACES for path in (folder / name, *folder.glob(f"*/{name}")) if path.is_dir()]
-        searches = [task for path in named for task in _searches(path)] or _searches(folder)[:1]
-        return [_space_job(_limited(task, limit, seed)) for task in searches]
-    return [_search_job(suite, _limited(task, limit, seed)) for task in _searches(folder) if task.suite == suite]
-
-
-def _searches(folder: Path) -> list[RetrievalTask]:
-    return list(_tasks_if_any(load_tasks, folder))
-
-
-def _tasks_if_any(load: Callable[..., list[Any]], folder: Path, *options: Any) -> list[Any]:  # noqa: ANN401
-    """The tasks that a loader finds, or none if there is no such data. Damaged data still raises."""
-    try:
-        return load(folder, *options)
-    except AdjoinError as error:
-        if str(error).startswith("no evaluation data"):
-            return []
-        raise
+def _jobs_of(task: TaskFolder, limit: int | None, seed: int, searches: dict[Path, RetrievalTask]) -> list[Job]:
+    """The job of a task, read from its folder; none if it turns out to be of the other search suite."""
+    if task.suite == PROBE:
+        return [_probe_job(each) for each in load_classification(task.folder, limit, seed)]
+    if task.suite == SIMILARITY:
+        return [_similarity_job(each) for each in load_similarity(task.folder, limit, seed)]
+    if task.folder not in searches:
+        searches[task.folder] = load_task(task.folder)
+    search = searches[task.folder]
+    if task.suite == SPACE:
+        return [_space_job(_limited(search, limit, seed))]
+    return [_search_job(task.suite, _limited(search, limit, seed))] if search.suite == task.suite else []
 
 
 def _digest(*parts: Any) -> str:  # noqa: ANN401 - anything that JSON holds
@@ -148,6 +137,8 @@ def _digest(*parts: Any) -> str:  # noqa: ANN401 - anything that JSON holds
 
 
 def _probe_job(task: ClassificationTask) -> Job:
+    check_trainable(task)
+
     def measure(embedder: Embedder, seed: int) -> list[Result]:
         vectors = embedded(task, embedder)
         return [
@@ -157,7 +148,8 @@ def _probe_job(task: ClassificationTask) -> Job:
 
     texts = _distinct([*task.texts, *task.seconds])
     digest = _digest(PROBE, task.texts, task.seconds, task.labels.tolist(), list(task.splits), task.names)
-    return Job(PROBE, task.name, len(texts), digest, measure=measure, corpus=texts)
+    settings = _digest(label_texts(task))  # they depend on the name of the task
+    return Job(PROBE, task.name, len(texts), digest, measure=measure, corpus=texts, settings=settings)
 
 
 def _similarity_job(task: SimilarityTask) -> Job:

@@ -8,11 +8,12 @@ from pathlib import Path
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.jobs import Job
-from adjoin.evaluation.report.report import BM25_NAME, HYBRID, MODEL, Report, environment
+from adjoin.evaluation.report.report import BM25_NAME, MODEL, Hybrid, Report, environment
 from adjoin.evaluation.result import Result, ResultCache
-from adjoin.evaluation.suites.retrieval import evaluate_together
+from adjoin.evaluation.suites.distractors import Blocks
+from adjoin.evaluation.suites.retrieval import evaluate_together, metric_names
 from adjoin.evaluation.systems.faiss_search import FaissScorer
-from adjoin.evaluation.systems.scorers import BM25Scorer, DenseScorer, Scorer
+from adjoin.evaluation.systems.scorers import OURS, BM25Scorer, DenseScorer, Scorer
 from adjoin.evaluation.systems.system import Fitted, System
 from adjoin.ranking.fusion import dense_weight_of
 
@@ -30,12 +31,28 @@ class Settings:
         seed: of distractors, folds and confidence intervals.
         result_cache: folder with the results of earlier evaluations. None measures everything again.
         faiss: corpora of at least this many documents are searched approximately with FAISS. None means never.
+        dense_weight: weight of the vectors in every hybrid, 0 to 1. None for each system's own `dense_weight`, or
+            0.5 for systems that state none.
+
+    Raises:
+        AdjoinError: a number is out of range.
     """
 
     distractors: int = 999
     seed: int = 0
     result_cache: Path | None = None
     faiss: int | None = None
+    dense_weight: float | None = None
+
+    def __post_init__(self) -> None:
+        metric_names(self.distractors)
+        Blocks(1, distractors=self.distractors)
+        if self.faiss is not None and self.faiss < 1:
+            raise AdjoinError(f"--faiss {self.faiss}: expected a number of documents, 1 or more")
+        if self.dense_weight is not None and not 0 <= self.dense_weight <= 1:
+            raise AdjoinError(
+                f"--dense-weight {self.dense_weight:g}: expected 0 (BM25 alone) to 1 (vectors alone)"
+            )
 
     def index_of(self, job: Job) -> str:
         """The kind of index that a job is searched with, as it enters the cache key; "" for exact search."""
@@ -55,8 +72,7 @@ def run_evaluation(
 ) -> Report:
     """Measure several systems on the same items.
 
-    If both the model and BM25 take part, a hybrid row is added. It sums their z-scores, weighted by the model's
-    `dense_weight` (0.5 each if it has none).
+    If BM25 takes part, every dense system gets a hybrid row, see `hybrids_of`.
 
     Args:
         jobs: what to measure, see `find_jobs`.
@@ -75,31 +91,69 @@ def run_evaluation(
     """
     settings = settings or Settings()
     keys = [(job.suite, job.task) for job in jobs]
-    if not keys or len(set(keys)) < len(keys):
+    if not keys:
+        raise AdjoinError("nothing to evaluate: expected at least one task")
+    if twice := [key for key in keys if keys.count(key) > 1]:
         raise AdjoinError(
-            f"cannot evaluate the tasks {keys}: expected at least one, and no two of one suite and name; "
-            "rename a folder"
+            f"two tasks of the suite {twice[0][0]} are named {twice[0][1]}: expected no two of one suite and "
+            "name; rename a folder"
         )
     if MODEL not in systems:
         raise AdjoinError(f"no {MODEL!r} among {', '.join(systems)}: expected a system to report on")
-    rows = list(systems)
-    if isinstance(systems.get(BM25_NAME), BM25Scorer) and not isinstance(systems[MODEL], BM25Scorer):
-        rows.insert(rows.index(BM25_NAME) + 1, HYBRID)
+    hybrids = hybrids_of(systems, settings.dense_weight)
+    rows = _rows(systems, hybrids)
     results: dict[str, list[Result]] = {row: [] for row in rows}
     cache = ResultCache(settings.result_cache, settings.seed, settings.distractors)
     texts_total, texts_done, began = sum(job.texts for job in jobs), 0, time.monotonic()
     for job in jobs:
         progress(f"{job.suite} {job.task}: {job.texts:,} texts", texts_done / texts_total)
-        for row, of_job in _results_of(job, systems, rows, cache, settings).items():
+        for row, of_job in _results_of(job, systems, hybrids, rows, cache, settings).items():
             results[row] += of_job
         texts_done += job.texts
     progress(f"{len(jobs)} tasks in {time.monotonic() - began:,.0f} s", 1.0)
     shared: dict[str, str | int] = {"distractors": settings.distractors, "seed": settings.seed}
     if settings.faiss is not None:
         shared["faiss from"] = settings.faiss
-    if HYBRID in rows:
-        shared["dense weight"] = f"{_hybrid_weights(systems)[MODEL]:g}"
-    return Report(model, results, environment(date) | shared, {f"{j.suite}/{j.task}": j.digest for j in jobs})
+    if weights := [hybrid.weight for hybrid in hybrids.values() if hybrid.dense == MODEL]:
+        shared["dense weight"] = f"{weights[0]:g}"
+    data = {f"{job.suite}/{job.task}": job.digest for job in jobs}
+    return Report(model, results, environment(date) | shared, data, hybrids)
+
+
+def hybrids_of(systems: Mapping[str, EvaluatedSystem], dense_weight: float | None = None) -> dict[str, Hybrid]:
+    """Row → hybrid of each dense system with BM25; empty if our BM25 is not among the systems.
+
+    Args:
+        systems: row of the report → system.
+        dense_weight: weight of every dense system; None for each one's own `dense_weight`, or 0.5.
+
+    Raises:
+        AdjoinError: a system is named as a hybrid would be.
+    """
+    lexical = next((row for row in (BM25_NAME, MODEL) if _is_bm25(systems.get(row))), None)
+    if lexical is None:
+        return {}
+    hybrids = [
+        Hybrid(row, lexical, dense_weight_of(system) if dense_weight is None else dense_weight)
+        for row, system in systems.items()
+        if not isinstance(system, BM25Scorer)
+    ]
+    if taken := [hybrid.row for hybrid in hybrids if hybrid.row in systems]:
+        raise AdjoinError(f"a system is named {taken[0]}, as a hybrid row is: expected another name; rename it")
+    return {hybrid.row: hybrid for hybrid in hybrids}
+
+
+def _is_bm25(system: EvaluatedSystem | None) -> bool:
+    """Whether a system is the BM25 that hybrids contain."""
+    return isinstance(system, BM25Scorer) and system.variant == OURS
+
+
+def _rows(systems: Mapping[str, EvaluatedSystem], hybrids: Mapping[str, Hybrid]) -> list[str]:
+    """The rows of the report. A hybrid follows its dense system, and the model's hybrid follows BM25."""
+    rows = list(systems)
+    for row, hybrid in hybrids.items():
+        rows.insert(1 + rows.index(hybrid.lexical if hybrid.dense == MODEL else hybrid.dense), row)
+    return rows
 
 
 def scores_of(report: Report) -> dict[str, float]:
@@ -116,36 +170,38 @@ def scores_of(report: Report) -> dict[str, float]:
 
 
 def _results_of(
-    job: Job, systems: Mapping[str, EvaluatedSystem], rows: Sequence[str], cache: ResultCache, settings: Settings
+    job: Job,
+    systems: Mapping[str, EvaluatedSystem],
+    hybrids: Mapping[str, Hybrid],
+    rows: Sequence[str],
+    cache: ResultCache,
+    settings: Settings,
 ) -> dict[str, list[Result]]:
     """Row → results of one job, read from the cache or measured."""
-    keys = {row: _cache_key(row, systems, settings.index_of(job)) for row in rows}
-    cached = {row: results for row in rows if (results := cache.get(job.digest, keys[row])) is not None}
+    keys = {row: _cache_key(row, systems, hybrids, settings.index_of(job)) for row in rows}
+    data = job.digest + job.settings
+    cached = {row: results for row in rows if (results := cache.get(data, keys[row], job.task)) is not None}
     missing = [row for row in rows if row not in cached]
-    measure = _measure_search if job.search else _measure_embedders
-    measured = measure(job, systems, missing, settings)
+    if job.search:
+        measured = _measure_search(job, systems, hybrids, missing, settings)
+    else:
+        measured = _measure_embedders(job, systems, [row for row in missing if row not in hybrids], settings)
     for row, results in measured.items():
-        cache.put(job.digest, keys[row], results)
+        cache.put(data, keys[row], job.task, results)
     return {row: results for row in rows if (results := cached.get(row, measured.get(row))) is not None}
 
 
-def _cache_key(row: str, systems: Mapping[str, EvaluatedSystem], index: str) -> str:
-    """The fingerprint of a row's system and of the index it is searched with."""
-    if row == HYBRID:
-        weights = _hybrid_weights(systems)
-        return "+".join(
-            (f"standard scores {[*weights.values()]}", *(_cache_key(part, systems, index) for part in weights))
-        )
+def _cache_key(row: str, systems: Mapping[str, EvaluatedSystem], hybrids: Mapping[str, Hybrid], index: str) -> str:
+    """The fingerprint of a row's system and of the index it is searched with. It does not depend on names."""
+    if row in hybrids:
+        hybrid = hybrids[row]
+        parts = [_cache_key(part, systems, hybrids, index) for part in (hybrid.dense, hybrid.lexical)]
+        return "+".join((f"standard scores {[hybrid.weight, 1 - hybrid.weight]}", *parts))
     system = systems[row]
     if isinstance(system, BM25Scorer):
         return system.fingerprint
-    return (f"fitted {system.name}" if isinstance(system, Fitted) else system.fingerprint) + index
-
-
-def _hybrid_weights(systems: Mapping[str, EvaluatedSystem]) -> dict[str, float]:
-    """Row → its weight in the hybrid."""
-    dense_weight = dense_weight_of(systems[MODEL])
-    return {MODEL: dense_weight, BM25_NAME: 1 - dense_weight}
+    fingerprint = getattr(system, "fingerprint", system.name)
+    return (f"fitted {fingerprint}" if isinstance(system, Fitted) else fingerprint) + index
 
 
 def _measure_embedders(
@@ -153,21 +209,27 @@ def _measure_embedders(
 ) -> dict[str, list[Result]]:
     results = {}
     for row in rows:
-        if row != HYBRID and (system := _fitted(job, systems[row])) is not None and job.measure:
+        if (system := _fitted(job, systems[row])) is not None and job.measure:
             results[row] = job.measure(system, settings.seed)
     return results
 
 
 def _measure_search(
-    job: Job, systems: Mapping[str, EvaluatedSystem], rows: Sequence[str], settings: Settings
+    job: Job,
+    systems: Mapping[str, EvaluatedSystem],
+    hybrids: Mapping[str, Hybrid],
+    rows: Sequence[str],
+    settings: Settings,
 ) -> dict[str, list[Result]]:
-    """Results of a search task. Each scorer scores each query once, also for the hybrid."""
+    """Results of a search task. Each scorer scores each query once, also for the hybrids."""
     assert job.search is not None
-    needed = dict.fromkeys(row for row in rows if row != HYBRID)
-    fused: dict[str, dict[str, float]] = {}
-    if HYBRID in rows:
-        fused[HYBRID] = _hybrid_weights(systems)
-        needed |= dict.fromkeys(fused[HYBRID])
+    fused = {
+        row: {hybrids[row].dense: hybrids[row].weight, hybrids[row].lexical: 1 - hybrids[row].weight}
+        for row in rows
+        if row in hybrids
+    }
+    needed = dict.fromkeys(row for row in rows if row not in hybrids)
+    needed |= dict.fromkeys(part for parts in fused.values() for part in parts)
     scorers: list[Scorer] = []
     for row in needed:
         system = systems[row]
@@ -177,6 +239,8 @@ def _measure_search(
             scorers.append((FaissScorer if settings.index_of(job) else DenseScorer)(row, embedder))
     if not scorers:
         return {}
+    taking_part = {scorer.name for scorer in scorers}
+    fused = {row: parts for row, parts in fused.items() if parts.keys() <= taking_part}
     values = evaluate_together(
         job.search, scorers, fused=fused, distractors=settings.distractors, seed=settings.seed
     )

@@ -44,9 +44,7 @@ def fingerprint_of(encoder: Embedder, stamp: str, fingerprint: str) -> str:
     return fingerprint if stamp and getattr(encoder, "stamp", "") == stamp else encoder.fingerprint
 
 
-def encode(
-    encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence[str] = ()
-) -> NDArray[np.float32]:
+def encode(encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence[str] = ()) -> NDArray[np.float32]:
     """Embed texts in a role and check the vectors before they are stored.
 
     Args:

@@ -36,6 +36,7 @@ class LazyEncoder:
     def fingerprint(self) -> str:
         """A hash of weights and tokenizer, as `Encoder.fingerprint`."""
         try:
+            _ = self.stamp  # before the files are read
             return fingerprint_of(self._folder)
         except OSError as error:
             raise AdjoinError(
@@ -78,5 +79,10 @@ class LazyEncoder:
         if self.loaded is None:
             from adjoin.model.encoder import Encoder
 
-            self.loaded = Encoder.load(self._model)
+            encoder = Encoder.load(self._model)
+            if "stamp" in self.__dict__ and self.stamp and self.stamp != encoder.stamp:
+                known = self.__dict__.get("fingerprint")
+                if known is None or known != encoder.fingerprint:
+                    raise AdjoinError(f"the model {self._folder} changed while it was in use: run again")
+            self.loaded = encoder
         return self.loaded

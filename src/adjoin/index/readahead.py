@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from queue import SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
@@ -28,6 +28,8 @@ MANY_FILES, MANY_BYTES = 2_000, 30_000_000  # from here on, the process pays
 CHUNK_FILES, CHUNK_BYTES = 32, 300_000  # of one request
 AHEAD = 6  # requests that may be read ahead: about two batches of a refresh
 CRASHED = "its parser crashed"
+TRIES = 3  # to read a file that is written meanwhile
+UNSETTLED = "changing"  # the content of a file that changed each time
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from adjoin.index.readahead import serve; serve()"
 _LENGTH_BYTES = 8
 
@@ -44,21 +46,44 @@ class Reading:
         error: why it cannot be read, such as "Permission denied".
         pieces: its pieces; empty if the content is the known one.
         skipped: counts of what of it was not read.
+        is_settled: whether its pieces are surely of the bytes that were hashed: the file did not change meanwhile.
     """
 
     content: str | None
     error: str = ""
     pieces: list[Piece] = field(default_factory=list)
     skipped: Tally = field(default_factory=Tally)
+    is_settled: bool = True
 
 
 def read(file: TreeFile, known: str) -> Reading:
     """Hash a file, and cut it into pieces if its content is not the known one.
 
+    A file that changes between the two is read again, `TRIES` times at most.
+
     Args:
         file: the file.
         known: the hash of the content that the index holds of it; empty if it holds none.
     """
+    for _ in range(TRIES):
+        before = _state_of(file)
+        reading = _read_once(file, known)
+        if _state_of(file) == before:
+            return reading
+    # No hash that a file can have: the next refresh takes the file for changed.
+    return reading if reading.content is None else replace(reading, content=UNSETTLED, is_settled=False)
+
+
+def _state_of(file: TreeFile) -> tuple[int, ...]:
+    """What changes when a file is written or replaced; () if it is not there."""
+    try:
+        status = file.path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _read_once(file: TreeFile, known: str) -> Reading:
     try:
         reading = Reading(content_of(file))
     except OSError as error:
@@ -250,9 +275,9 @@ def _packed(file: TreeFile, known: str) -> tuple[Any, ...] | None:
     except Exception:
         return None
     skipped = reading.skipped if reading.skipped.counts else None
-    return reading.content, reading.error, list(map(_fields_of, reading.pieces)), skipped
+    return reading.content, reading.error, list(map(_fields_of, reading.pieces)), skipped, reading.is_settled
 
 
 def _opened(packed: tuple[Any, ...]) -> Reading:
-    content, error, pieces, skipped = packed
-    return Reading(content, error, [Piece(*one) for one in pieces], skipped or Tally())
+    content, error, pieces, skipped, is_settled = packed
+    return Reading(content, error, [Piece(*one) for one in pieces], skipped or Tally(), is_settled)

@@ -21,6 +21,7 @@ from adjoin.index.omissions import count, omissions, written
 from adjoin.index.readahead import Reading, readings
 from adjoin.index.sources import Listing, TreeFile, list_files
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
+from adjoin.outputs import checked_folder
 from adjoin.pieces import Piece, encoded_text
 from adjoin.tally import Tally
 
@@ -103,6 +104,8 @@ def refresh(
             another process is refreshing it; the disk is full or may not be written to; its files are damaged.
     """
     folder = folder or root / FOLDER
+    if isinstance(folder, Path):
+        checked_folder(folder, inputs=[root])  # what an index holds is not indexed
     listed_ns = time.time_ns()
     own = folder if isinstance(folder, Path) else root / FOLDER
     listing = list_files(root, own, include, exclude)
@@ -231,6 +234,9 @@ class _Refresh:
         if content is None:
             self.report.skipped.add("unreadable", f"{file.origin}: {reading.error}")
             return
+        if not reading.is_settled:  # never trusted, so that the next refresh reads it again
+            self.report.skipped.add("changed while it was read", file.origin)
+            file = replace(file, mtime_ns=self.listed_ns)
         record = self.known.get(file.origin)
         trusted = file.mtime_ns if file.mtime_ns < self.listed_ns - TICK_NS else UNTRUSTED
         if record is not None and record.content == content:

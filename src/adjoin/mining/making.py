@@ -42,6 +42,8 @@ from adjoin.tally import Tally
 if TYPE_CHECKING:
     import pyarrow
 
+CHANGED = "changed while it was read"  # its pairs, and its hash, may be of two versions
+
 
 @dataclass(frozen=True, slots=True)
 class MiningContext:
@@ -158,6 +160,7 @@ class _PartBuilder:
         number = len(self.counts)
         self.counts[number] = Counter()
         record, tally, options = SourceRecord(), Tally(), self.context.options
+        before = _state_of(given.source.path)
         for document in read_source(given.source, tally, columns=Columns(**options.columns), record=record):
             tally.add("documents")
             for pair in pairs_of(document, tally, options):
@@ -165,6 +168,8 @@ class _PartBuilder:
                 self._inputs.append(number)
             if len(self._pairs) >= ROWS:
                 self.filter_pairs()
+        if _state_of(given.source.path) != before:
+            tally.add(CHANGED, given.source.origin)
         self.tally.merge(tally)
         return {
             "origin": given.source.origin,
@@ -223,6 +228,15 @@ class _PartBuilder:
     def _count(self, reason: str, number: int, example: str, times: int = 1) -> None:
         self.counts[number][reason] += times
         self.tally.add(reason, example, times)
+
+
+def _state_of(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written or replaced; () if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @dataclass(frozen=True, slots=True)

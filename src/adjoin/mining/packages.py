@@ -10,8 +10,10 @@ from adjoin.mining.engines import Engine
 from adjoin.mining.manifest import versions
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.parts import PartFiles
-from adjoin.mining.run import check_out, open_mining
+from adjoin.mining.run import open_mining
 from adjoin.mining.work import Input, MiningTask, inputs_of, plan_of, stamps_of, tasks_of
+from adjoin.outputs import filled_folder, replaced_folder
+from adjoin.pairs.dataset import DATASET
 from adjoin.tally import Tally
 
 PackageProgress = Callable[[int, int, int], None]  # packages done, packages in total, pairs so far
@@ -51,26 +53,27 @@ def mine_packages(
         AdjoinError: `out` is something else than a dataset, or no pair was found.
         OSError: the disk is full.
     """
-    check_out(out)
-    tally = Tally()
-    numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
-    inputs = inputs_of(find_sources(also, tally, exclude=options.exclude))
-    tasks = [MiningTask(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
-    licences = [group.licence for group in recipe.groups]
-    plan_inputs = [list(numbers), *([licences] if any(licences) else []), stamps_of(tasks)]
-    with open_mining(out, options, plan_of(plan_inputs, options, versions()), engine or Engine()) as mining:
-        parts = {name: PartFiles(mining.context.folder, number) for name, number in numbers.items()}
-        done = {name for name, part in parts.items() if part.done}
-        mining.take({numbers[name]: parts[name] for name in done})
+    with replaced_folder(out, DATASET, inputs=[*also, *options.decontaminate]) as folder, filled_folder(downloads):
+        tally = Tally()
+        numbers = {package.id: number for number, (package, _) in enumerate(recipe.packages())}
+        inputs = inputs_of(find_sources(also, tally, exclude=options.exclude, own=[folder, downloads]))
+        tasks = [MiningTask(len(numbers) + task.number, task.inputs) for task in tasks_of(inputs)]
+        licences = [group.licence for group in recipe.groups]
+        plan_inputs = [list(numbers), *([licences] if any(licences) else []), stamps_of(tasks)]
+        plan = plan_of(plan_inputs, options, versions())
+        with open_mining(folder, options, plan, engine or Engine()) as mining:
+            parts = {name: PartFiles(mining.context.folder, number) for name, number in numbers.items()}
+            done = {name for name, part in parts.items() if part.done}
+            mining.take({numbers[name]: parts[name] for name in done})
 
-        def show(*_: int) -> None:
-            if progress:
-                progress(min(len(mining.parts), len(numbers)), len(numbers), mining.pairs)
+            def show(*_: int) -> None:
+                if progress:
+                    progress(min(len(mining.parts), len(numbers)), len(numbers), mining.pairs)
 
-        for batch in collect(recipe, downloads, tally, budget=budget, keep=keep, done=done):
-            mining.make([_task(numbers[package.package.id], package) for package in batch], show)
-        mining.make(tasks, show)
-        return mining.finish(out, tally, [recipe.name, *(path.resolve().name for path in also)])
+            for batch in collect(recipe, downloads, tally, budget=budget, keep=keep, done=done):
+                mining.make([_task(numbers[package.package.id], package) for package in batch], show)
+            mining.make(tasks, show)
+            return mining.finish(folder, tally, [recipe.name, *(path.resolve().name for path in also)])
 
 
 def _task(number: int, collected: Collected) -> MiningTask:

@@ -1,4 +1,4 @@
-"""The part that one task makes, on disk. A part counts only when its report, written last, exists.
+"""The part that one task makes, on disk. A part counts only when its report, written last, exists beside the rest.
 
 part-00000.parquet            pairs in order, with the number of each pair's input; x is null where it repeats the
                               y of the row before
@@ -82,13 +82,13 @@ class PartFiles:
 
     @property
     def report(self) -> Path:
-        """Path of the JSON file whose existence marks the part as complete."""
+        """Path of the JSON file that is written last."""
         return self._named(".json")
 
     @property
     def done(self) -> bool:
-        """Whether the part is complete."""
-        return self.report.exists()
+        """Whether the part is complete: the report is there, and all that it reports on."""
+        return all(path.is_file() for path in (self.report, self.pairs, self.keys, self.signatures))
 
     def key_blocks(self) -> Iterator[npt.NDArray[np.void]]:
         """The keys of all rows, `_BLOCK` rows at a time. A memory map would count as this process's memory."""

@@ -4,7 +4,6 @@ A worker's result depends on its task alone. All other decisions are made over a
 dataset does not depend on who did the work, nor on how often the run was interrupted.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,10 +22,12 @@ from adjoin.mining.merging import decide
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.parts import PartFiles
 from adjoin.mining.sharding import add_definition_pairs, make_shard, shard_tasks
-from adjoin.mining.work import MiningTask, inputs_of, open_work, plan_of, stamps_of, tasks_of
-from adjoin.pairs.dataset import MANIFEST, write_manifest
+from adjoin.mining.work import PLAN, MiningTask, inputs_of, open_work, plan_of, stamps_of, tasks_of
+from adjoin.outputs import replaced_folder
+from adjoin.pairs.dataset import DATASET, write_manifest
 from adjoin.pairs.definitions import KIND as DEFINITION_DEFINITION
 from adjoin.tally import Tally
+from adjoin.unfinished import remove_folder
 
 MiningProgress = Callable[[int, int, int], None]  # bytes of sources done, bytes in total, pairs so far
 
@@ -37,6 +38,7 @@ def mine(
     options: MiningOptions,
     *,
     engine: Engine | None = None,
+    own: Sequence[Path] = (),
     progress: MiningProgress | None = None,
 ) -> dict[str, Any]:
     """Mine pairs from everything below `roots` into the dataset `out`.
@@ -49,33 +51,25 @@ def mine(
         out: folder of the dataset.
         options: what to mine and what to leave out.
         engine: where the work runs; None for one worker process per CPU core.
+        own: folders besides `out` that are no input, though they may lie below a root.
         progress: called after each task.
 
     Returns:
         The manifest.
 
     Raises:
-        AdjoinError: a root is missing, `out` is something else than a dataset, or no pair was found.
+        AdjoinError: a root is missing, `out` is something else than a dataset or holds a root, another process is
+            writing to it, or no pair was found.
         OSError: the disk is full or `out` may not be written.
     """
     tally = Tally()
-    check_out(out)
-    sources = find_sources(roots, tally, exclude=options.exclude)
-    tasks = tasks_of(inputs_of(sources))
-    plan = plan_of(stamps_of(tasks), options, versions())
-    with open_mining(out, options, plan, engine or Engine()) as mining:
-        mining.make(tasks, progress)
-        return mining.finish(out, tally, [root.resolve().name for root in roots])
-
-
-def check_out(out: Path) -> None:
-    """Check that a dataset may be written to `out`.
-
-    Raises:
-        AdjoinError: `out` holds something else.
-    """
-    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AdjoinError(f"{out} exists and is not a dataset of pairs; choose another --out")
+    with replaced_folder(out, DATASET, inputs=[*roots, *options.decontaminate]) as folder:
+        sources = find_sources(roots, tally, exclude=options.exclude, own=[folder, *own])
+        tasks = tasks_of(inputs_of(sources))
+        plan = plan_of(stamps_of(tasks), options, versions())
+        with open_mining(folder, options, plan, engine or Engine()) as mining:
+            mining.make(tasks, progress)
+            return mining.finish(folder, tally, [root.resolve().name for root in roots])
 
 
 @dataclass
@@ -175,7 +169,8 @@ def _make(job: _PartJob) -> int:
 def open_mining(out: Path, options: MiningOptions, plan: str, engine: Engine) -> Iterator[Mining]:
     """Open a mining run whose parts lie beside `out`, in a hidden folder that is removed when the run ends.
 
-    After an interruption or with a full disk the finished parts stay for the next run.
+    After an interruption or with a full disk the finished parts stay for the next run. `out` is held by the caller
+    (`outputs.replaced_folder`).
     """
     folder = out.parent / f".{out.name}.mining"
     evaluation_index = folder / "held-out" if options.decontaminate else None
@@ -189,10 +184,11 @@ def open_mining(out: Path, options: MiningOptions, plan: str, engine: Engine) ->
             )
             yield Mining(context, pool, engine.threads)
     except AdjoinError:
-        shutil.rmtree(folder, ignore_errors=True)
+        if (folder / PLAN).exists():  # else it is not ours
+            remove_folder(folder)
         raise
     except BaseException:
-        if not any(folder.glob("part-*.json")):
-            shutil.rmtree(folder, ignore_errors=True)
+        if (folder / PLAN).exists() and not any(folder.glob("part-*.json")):
+            remove_folder(folder)
         raise
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)

@@ -1,5 +1,6 @@
 """Inspection of a dataset: samples, lengths, and a histogram of the lengths."""
 
+import io
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adjoin.errors import AdjoinError
+from adjoin.files import write_atomically
 from adjoin.pairs.dataset import PROVENANCE, PairDataset
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -122,4 +124,6 @@ def draw_lengths(lengths: Sequence[Lengths], path: Path) -> None:
         row[0].set_ylabel("pairs", fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("characters", fontsize=8)
-    figure.savefig(path, format="png", dpi=110)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=110)
+    write_atomically(path, drawn.getvalue())

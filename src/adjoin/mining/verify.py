@@ -1,6 +1,5 @@
 """Verification: mine a dataset again from its input and compare."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from adjoin.mining.engines import Engine
 from adjoin.mining.options import MiningOptions
 from adjoin.mining.run import MiningProgress, mine
 from adjoin.pairs.dataset import MANIFEST, PairDataset, sha256_of_file
+from adjoin.unfinished import temporary_folder
 
 _LINES = 5  # differences of each kind that are listed
 
@@ -63,8 +63,9 @@ def verify(
         )
     values = {**known["options"], "decontaminate": [str(path) for path in decontaminate]}
     options = MiningOptions.of_values(values, str(folder / MANIFEST))
-    with tempfile.TemporaryDirectory(prefix=".verify.", dir=folder.resolve().parent) as beside:
-        derived = mine(roots, Path(beside) / "pairs", options, engine=engine, progress=progress)
+    place = folder.resolve()
+    with temporary_folder(place.with_name(f"{place.name}.verify")) as beside:
+        derived = mine(roots, beside / "pairs", options, engine=engine, own=[place], progress=progress)
     damaged = [
         f"{shard['file']} on the disk is not the one in the manifest: expected {shard['sha256'][:12]}"
         for shard in known["shards"]

@@ -8,15 +8,16 @@
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from adjoin.corpus import Source
 from adjoin.corpus.document import content_hash
+from adjoin.errors import AdjoinError
 from adjoin.files import read_json, write_json
 from adjoin.mining.options import MiningOptions
+from adjoin.unfinished import remove_folder, sweep
 
 TASK_BYTES = 16 << 20  # largest size of a task's sources on disk: a few seconds of work, which a kill loses
 _LEAST_TASK_BYTES = 2 << 20  # smallest limit; at this size the overhead of a part is 1 %
@@ -133,12 +134,23 @@ def open_work(folder: Path, plan: str) -> bool:
 
     Returns:
         Whether the folder belongs to this plan already.
+
+    Raises:
+        AdjoinError: there is a folder of this name with other things in it.
+        OSError: the disk is full, or the folder may not be written.
     """
-    if (folder / PLAN).exists():
-        known = read_json(folder / PLAN, "plan of mining")
+    sweep(folder.parent, folder.name, alone=True)
+    sweep(folder, alone=True)
+    if (folder / PLAN).exists() and not folder.is_symlink():
+        try:
+            known = read_json(folder / PLAN, "plan of mining")
+        except AdjoinError:  # the machine failed while it was written
+            known = None
         if isinstance(known, dict) and known.get("plan") == plan:
             return True
-    shutil.rmtree(folder, ignore_errors=True)
+    elif folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise AdjoinError(f"{folder} is no work folder of mining: remove it, or choose another --out")
+    remove_folder(folder)
     folder.mkdir(parents=True)
     write_json(folder / PLAN, {"plan": plan})
     return False

@@ -13,7 +13,7 @@ from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import TransformerBody
-from adjoin.model.stored.layers import architecture_of, one_line
+from adjoin.model.stored.layers import architecture_of, described
 
 
 def with_lora(
@@ -54,7 +54,11 @@ def with_lora(
     )
     device = next(body.parameters()).device
     try:
-        with torch.random.fork_rng(), warnings.catch_warnings(), torch.device("meta") if planned else nullcontext():
+        with (
+            torch.random.fork_rng(),
+            warnings.catch_warnings(),
+            torch.device("meta") if planned else nullcontext(),
+        ):
             warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a deprecated name
             warnings.simplefilter("ignore", RuntimeWarning)  # and warns of patterns of its own that do not match
             torch.manual_seed(seed)
@@ -65,7 +69,7 @@ def with_lora(
     except Exception as error:  # peft knows the layers of most architectures, and raises anything for others
         raise AdjoinError(
             f"--lora {rank}: the architecture {architecture_of(body.model.config)} takes no adapters:"
-            f" {one_line(error)}; train it whole"
+            f" {described(error)}; train it whole"
         ) from None
 
 

@@ -175,8 +175,8 @@ def _prune_body(body: "TransformerBody", tokenizer: Tokenizer, pruned: Tokenizer
     Raises:
         AdjoinError: naming the checkpoint and its architecture.
     """
-    from adjoin.model.stored.layers import architecture_of, one_line
-    from adjoin.model.trial import LENGTHS, sample_tokens, same_vectors
+    from adjoin.model.stored.layers import architecture_of, described
+    from adjoin.model.trial import LENGTHS, same_vectors, sample_tokens
     from adjoin.tokens import Ragged
 
     prefix = f"{name} ({architecture_of(body.model.config)}): its vocabulary cannot be pruned"
@@ -190,7 +190,7 @@ def _prune_body(body: "TransformerBody", tokenizer: Tokenizer, pruned: Tokenizer
     except AdjoinError:
         raise
     except Exception as error:  # architectures with other tables of the vocabulary's size raise anything
-        raise AdjoinError(f"{prefix}: {one_line(error)}; keep it whole, without --prune") from None
+        raise AdjoinError(f"{prefix}: {described(error)}; keep it whole, without --prune") from None
     if not same:
         raise AdjoinError(f"{prefix}: the texts of kept tokens get other vectors; keep it whole, without --prune")
 
@@ -238,7 +238,7 @@ def _random_checkpoint(start: Start, vocabulary_size: int) -> Any:  # noqa: ANN4
     import torch
     from transformers import AutoModel
 
-    from adjoin.model.stored.layers import architecture_of, one_line
+    from adjoin.model.stored.layers import architecture_of, described
 
     config, _ = describe_checkpoint(start)
     try:
@@ -246,7 +246,7 @@ def _random_checkpoint(start: Start, vocabulary_size: int) -> Any:  # noqa: ANN4
         return AutoModel.from_config(config, dtype=torch.float32)
     except Exception as error:  # configs of two hundred architectures raise anything
         raise AdjoinError(
-            f"the checkpoint {start.checkpoint} ({architecture_of(config)}) cannot be built: {one_line(error)}"
+            f"the checkpoint {start.checkpoint} ({architecture_of(config)}) cannot be built: {described(error)}"
         ) from None
 
 
@@ -257,7 +257,9 @@ def _static_body(
     from adjoin.model.bodies import StaticBody
 
     if start.checkpoint is not None:
-        return StaticBody.from_tensors(_static_checkpoint(start.checkpoint))
+        tensors = _static_checkpoint(start.checkpoint)
+        tokenizer.check_fits(len(tensors[VECTORS]), locate_model(start.checkpoint))
+        return StaticBody.from_tensors(tensors)
     vectors_VD = first_vectors(tokenizer, start, _static_dimension(start))
     if weights_V is None:
         weights_V = np.ones(len(vectors_VD), np.float32)

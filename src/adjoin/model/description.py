@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from adjoin.errors import AdjoinError
-from adjoin.files import read_json, wrong_types
-from adjoin.model.locations import DESCRIPTION_FILE
+from adjoin.files import wrong_types
+from adjoin.model.locations import DESCRIPTION_FILE, read_description
 from adjoin.model.quantized_weights import SCALES
 from adjoin.model.start import Start
 from adjoin.model.static import START_WEIGHTS
@@ -47,8 +47,8 @@ class Description:
             "kind": self.kind,
             "dimension": self.dimension,
             "max_tokens": self.max_tokens,
-            "pooling": "sum" if self.kind == "static" else "eos",
-            "roles": {"query": "[ ]", "document": "{ }"},
+            "pooling": _POOLING[self.kind],
+            "roles": dict(_ROLES),
             "tau": self.tau,
             "dense_weight": self.dense_weight,
             "start": self.start,
@@ -70,7 +70,7 @@ class Description:
                 f"{folder} has no {DESCRIPTION_FILE}: it is not a model, or its training did not finish"
                 " (`adjoin train ... --resume` continues it)"
             )
-        content = read_json(path, "model description")
+        content = read_description(folder)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise AdjoinError(f"{path} is not a model description of format {FORMAT}")
         required = ("kind", "dimension", "max_tokens", "tau", "start", "training")
@@ -81,11 +81,41 @@ class Description:
         wrong = wrong_types(values, {field.name: field.type for field in fields(cls)})
         if not wrong and values["kind"] not in KINDS:
             wrong = f"kind is {values['kind']!r}, expected {' or '.join(KINDS)}"
-        if not wrong and not 0 <= values.get("dense_weight", 0) <= 1:
-            wrong = f"dense_weight is {values['dense_weight']}, expected 0 to 1"
+        wrong = wrong or _out_of_range(values) or _of_another_kind(content)
         if wrong:
             raise AdjoinError(f"{path} is damaged: {wrong}; copy the model again")
         return cls(**values)
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "dense_weight": (0, 1),
+    "dimension": (1, 1 << 20),
+    "max_tokens": (3, 1 << 30),
+    "tau": (-100, 100),  # exp(tau) is a number; a training clamps it to 100
+}
+_POOLING = {"static": "sum", "transformer": "eos"}
+_ROLES = {"query": "[ ]", "document": "{ }"}
+
+
+def _out_of_range(values: Mapping[str, Any]) -> str:
+    """Which number is out of its range; empty if none is."""
+    for name, (low, high) in _BOUNDS.items():
+        if name in values and not low <= values[name] <= high:
+            return f"{name} is {values[name]!r:.40}, expected {low:,} to {high:,}"
+    return ""
+
+
+def _of_another_kind(content: Mapping[str, Any]) -> str:
+    """What a model would be read differently for: pooling or delimiters that are not ours; empty if nothing is."""
+    expected = {"pooling": _POOLING[content["kind"]], "roles": _ROLES}
+    return next(
+        (
+            f"{name} is {content[name]!r:.80}, this version reads {value}"
+            for name, value in expected.items()
+            if content.get(name, value) != value
+        ),
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ A static model needs NumPy and tokenizers only. A transformer runs on the GPU if
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,14 @@ from adjoin.batches.batch import micro_batches
 from adjoin.errors import AdjoinError
 from adjoin.model.description import Description
 from adjoin.model.encode_options import EncodeOptions, as_vectors, check_options, check_role
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, fingerprint_of, locate_model, stamp_of
+from adjoin.model.locations import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    fingerprint_of,
+    locate_model,
+    stamp_of,
+    unchanged,
+)
 from adjoin.model.start import Start
 from adjoin.model.static import StaticTable
 from adjoin.model.table_file import map_table, read_table
@@ -84,6 +92,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.description = description
         self._folder = folder
+        self._loaded = ""  # the stamp of the files when they were loaded
 
     @classmethod
     def load(cls, path: str | Path) -> "Encoder":
@@ -103,14 +112,17 @@ class Encoder:
             576
         """
         folder = locate_model(path)
-        description = Description.read(folder)
-        tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
-        if description.kind == "static":
-            body: EmbeddingModel = StaticTable(map_table(folder / WEIGHTS_FILE))
-        else:
-            body = _load_transformer_body(folder)
-        _check_parts_fit(folder, body, tokenizer, description)
-        return cls(body, tokenizer, description, folder)
+        with unchanged(folder):
+            description = Description.read(folder)
+            tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+            if description.kind == "static":
+                body: EmbeddingModel = StaticTable(map_table(folder / WEIGHTS_FILE))
+            else:
+                body = _load_transformer_body(folder)
+            _check_parts_fit(folder, body, tokenizer, description)
+            encoder = cls(body, tokenizer, description, folder)
+            encoder._loaded = encoder.stamp
+        return encoder
 
     @classmethod
     def load_untrained(cls, path: str | Path) -> "Encoder":
@@ -153,11 +165,15 @@ class Encoder:
         """A hash of weights and tokenizer, 16 hexadecimal digits; compare vectors only if theirs are equal.
 
         Raises:
-            AdjoinError: the model was not loaded from a folder.
+            AdjoinError: the model was not loaded from a folder, or its files are others by now.
         """
         if self._folder is None:
             raise AdjoinError("this model has no fingerprint: it was not loaded from a folder")
-        return fingerprint_of(self._folder)
+        with suppress(OSError):  # its files are gone: the next line says which
+            if self._loaded and stamp_of(self._folder) != self._loaded:
+                raise AdjoinError(f"the model {self._folder} changed since it was loaded: load it again")
+        with unchanged(self._folder):
+            return fingerprint_of(self._folder)
 
     @cached_property
     def stamp(self) -> str:

@@ -6,6 +6,7 @@ ensemble truncated to the first member's dimension is the first member.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
 from adjoin.model.description import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model
+from adjoin.model.locations import DESCRIPTION_FILE, MODEL, WEIGHTS_FILE, is_static_model, unchanged
 from adjoin.model.static import OPENINGS, START_WEIGHTS, VECTORS, Layout, StaticTable, Tensors
 from adjoin.model.table_file import read_table
+from adjoin.outputs import replaced_folder
 from adjoin.tokens import FILE as TOKENIZER_FILE
 
 
@@ -42,6 +44,19 @@ def make_ensemble(models: Sequence[Path], out: Path) -> Description:
     for model in models:
         if not is_static_model(model):
             raise AdjoinError(f"{model} is not a static model: an ensemble consists of static models")
+    with (
+        replaced_folder(out, MODEL, inputs=models) as place,
+        folder_in_one_piece(place) as folder,
+        ExitStack() as reading,
+    ):
+        for model in models:
+            reading.enter_context(unchanged(model))
+        return _make_ensemble(models, folder)
+
+
+def _make_ensemble(models: Sequence[Path], folder: Path) -> Description:
+    from safetensors.numpy import save
+
     descriptions = [Description.read(model) for model in models]
     tables = [read_table(model / WEIGHTS_FILE) for model in models]
     tokenizer = (models[0] / TOKENIZER_FILE).read_bytes()
@@ -51,12 +66,9 @@ def make_ensemble(models: Sequence[Path], out: Path) -> Description:
         if _sizes(table) != _sizes(tables[0]) or description.max_tokens != descriptions[0].max_tokens:
             raise AdjoinError(f"{model} has other sizes than {models[0]}: train both with the same recipe")
     description = _describe_ensemble(descriptions)
-    with folder_in_one_piece(out) as unfinished:
-        from safetensors.numpy import save
-
-        write_atomically(unfinished / TOKENIZER_FILE, tokenizer)
-        write_atomically(unfinished / WEIGHTS_FILE, save(ensemble_tensors(tables)))
-        write_json(unfinished / DESCRIPTION_FILE, description.as_json())
+    write_atomically(folder / TOKENIZER_FILE, tokenizer)
+    write_atomically(folder / WEIGHTS_FILE, save(ensemble_tensors(tables)))
+    write_json(folder / DESCRIPTION_FILE, description.as_json())
     return description
 
 
@@ -79,7 +91,8 @@ def _sizes(table: Tensors) -> Layout:
 
 def _describe_ensemble(descriptions: Sequence[Description]) -> Description:
     first, trainings = descriptions[0], [description.training for description in descriptions]
-    seconds = sum(float(training.get("seconds", 0)) for training in trainings)
+    times = [training.get("seconds", 0) for training in trainings]
+    seconds = sum(float(time) for time in times if isinstance(time, int | float))
     return replace(
         first,
         dimension=sum(description.dimension for description in descriptions),

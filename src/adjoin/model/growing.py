@@ -27,15 +27,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, first_line
 from adjoin.files import folder_in_one_piece, write_atomically, write_json
 from adjoin.model.description import Description
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, portable_name
+from adjoin.model.locations import (
+    DESCRIPTION_FILE,
+    MODEL,
+    WEIGHTS_FILE,
+    is_static_model,
+    portable_name,
+    unchanged,
+)
 from adjoin.model.presets import Preset, transformer_config
 from adjoin.model.pretrained import library_quiet
 from adjoin.model.start import Start
 from adjoin.model.static import MAX_LOG_SHIFT, StaticTable
 from adjoin.model.table_file import read_table
+from adjoin.outputs import replaced_folder
 from adjoin.tokens import DELIMITERS, Tokenizer
 from adjoin.tokens import FILE as TOKENIZER_FILE
 
@@ -103,25 +111,38 @@ def grow(model: Path, out: Path, *, layers: int = 4, dimension: int = 256, seed:
         raise AdjoinError(f"layers is {layers}: expected {MIN_LAYERS} or more, which compute the table")
     if dimension % HEAD or dimension < MIN_DIMENSION:
         raise AdjoinError(f"dimension is {dimension}: expected a multiple of {HEAD}, {MIN_DIMENSION} or more")
+    with (
+        replaced_folder(out, MODEL, inputs=[model]) as place,
+        folder_in_one_piece(place) as folder,
+        unchanged(model),
+    ):
+        return _grow(model, folder, Start(None, portable_name(place)), layers, dimension, seed)
+
+
+def _grow(model: Path, folder: Path, start: Start, layers: int, dimension: int, seed: int) -> GrowthReport:
     description, tokenizer = Description.read(model), Tokenizer.load(model / TOKENIZER_FILE)
     table = StaticTable(read_table(model / WEIGHTS_FILE))
     if len(table.openings) != len(DELIMITERS):
         raise AdjoinError(f"{model} has one set of token weights for both roles: train a model with two")
+    from safetensors import SafetensorError
+
     body, kept = transformer_of(table, tokenizer, layers, dimension, description.max_tokens, seed)
     parameters = sum(weight.numel() for weight in body.parameters())
-    start = Start(None, portable_name(str(out)))
-    with folder_in_one_piece(out) as unfinished, library_quiet():
-        body.save_pretrained(unfinished)
-        write_atomically(unfinished / TOKENIZER_FILE, tokenizer.to_json())
-        grown = Description(
-            "transformer",
-            dimension,
-            description.max_tokens,
-            description.tau,
-            start=start.as_json(),
-            dense_weight=description.dense_weight,
-        )
-        write_json(unfinished / DESCRIPTION_FILE, grown.as_json())
+    with library_quiet():
+        try:
+            body.save_pretrained(folder)
+        except SafetensorError as error:  # its own error, also for a full disk
+            raise OSError(f"{folder} could not be written: {first_line(error)}") from None
+    write_atomically(folder / TOKENIZER_FILE, tokenizer.to_json())
+    grown = Description(
+        "transformer",
+        dimension,
+        description.max_tokens,
+        description.tau,
+        start=start.as_json(),
+        dense_weight=description.dense_weight,
+    )
+    write_json(folder / DESCRIPTION_FILE, grown.as_json())
     return GrowthReport(parameters, dimension, kept)
 
 

@@ -8,16 +8,28 @@ A checkpoint inside a Python package is named by the package, so that a recipe f
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from adjoin.errors import AdjoinError
 from adjoin.files import read_json
+from adjoin.outputs import Owner
 from adjoin.texts import described
 
 DESCRIPTION_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "adjoin.json", "model.safetensors", "tokenizer.json"
+MOST_BYTES = 16_000_000  # of adjoin.json, which keeps the recipes of all members of an ensemble
 BUNDLED = ("code", "text")
+MODEL = Owner(
+    "a model alone",
+    r"(adjoin|tokenizer|config|generation_config)\.json|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
+    r"|packed-\d+-of-\d+\.safetensors",
+    r"adjoin\.json",
+)
+"""What the folder of a model holds that was not trained in it. One that was trained also has `training/`."""
 PACKAGE = "package:"  # prefix of a file in an installed package
 _FOLDER = Path(__file__).resolve().parents[1] / "bundled"
 
@@ -87,6 +99,26 @@ def stamp_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def unchanged(folder: Path) -> Iterator[None]:
+    """Read a model within the block, so that all that is read is of one model.
+
+    Raises:
+        AdjoinError: its files changed meanwhile.
+    """
+    before = _stamp_if_any(folder)
+    yield
+    if _stamp_if_any(folder) != before:
+        raise AdjoinError(f"the model {folder} changed while it was read: run again")
+
+
+def _stamp_if_any(folder: Path) -> str:
+    try:
+        return stamp_of(folder)
+    except OSError:
+        return ""
+
+
 def _hashed_files(folder: Path) -> list[Path]:
     return [*(quantized_files(folder) or [folder / WEIGHTS_FILE]), folder / TOKENIZER_FILE]
 
@@ -95,6 +127,23 @@ def portable_name(model: str | Path) -> str:
     """Return the name of a model for recipes and adjoin.json: bundled or package name, else absolute path."""
     is_portable = isinstance(model, str) and (model in BUNDLED or model.startswith(PACKAGE))
     return str(model) if is_portable else str(Path(model).resolve())
+
+
+def read_description(folder: Path) -> Any:  # noqa: ANN401 - JSON is any value; `Description.read` checks it
+    """Read adjoin.json of a model folder, unchecked.
+
+    Raises:
+        AdjoinError: the file is missing, too large, or not JSON.
+    """
+    path = folder / DESCRIPTION_FILE
+    if path.exists() and not path.is_file():
+        raise AdjoinError(f"cannot read the model description {path}: it is no file; copy the model again")
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise AdjoinError(
+            f"cannot read the model description {path}: it has {path.stat().st_size:,} bytes, expected at most"
+            f" {MOST_BYTES:,}; copy the model again"
+        )
+    return read_json(path, "model description")
 
 
 def is_static_model(folder: Path) -> bool:
@@ -106,5 +155,5 @@ def is_static_model(folder: Path) -> bool:
     path = folder / DESCRIPTION_FILE
     if not path.is_file():
         return False
-    description = read_json(path, "model description")
+    description = read_description(folder)
     return isinstance(description, dict) and description.get("kind") == "static"

@@ -23,6 +23,8 @@ from adjoin.model.stored.safetensors_header import StoredTensor
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
 
+# Nothing is downloaded, no code of a checkpoint is run, and nobody is asked on the terminal whether it may.
+_LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 # Asks transformers for a report of the weights, also of those of another shape, which it would raise an error for.
 _TOLD: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 
@@ -57,19 +59,22 @@ def load_transformer(folder: Path) -> Any:  # noqa: ANN401 - a transformers mode
     try:
         with library_quiet(), _bounded(folder, tensors):
             if quantized_files(folder):
-                model = AutoModel.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
+                model = AutoModel.from_config(AutoConfig.from_pretrained(folder, **_LOCAL)).float()
                 info = _set_quantized(model, folder)
             else:
                 model, info = AutoModel.from_pretrained(
-                    folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, **_TOLD
+                    folder, use_safetensors=True, dtype=torch.float32, **_LOCAL, **_TOLD
                 )
     except AdjoinError:
         raise
     except Exception as error:  # a damaged file raises anything from KeyError to the Rust reader's own errors
-        raise AdjoinError(f"the model {folder} is damaged or cut short: {_reason(error)}; copy it again") from None
+        raise AdjoinError(
+            f"the model {folder} is damaged or cut short: {one_line(error)}; copy it again"
+        ) from None
     check_types(folder, tensors, dict(model.named_parameters()))
     if wrong := _wrong_weights(info, "") or _wrong_numbers(model):
         raise AdjoinError(f"the model {folder} is damaged: {wrong}; copy it again")
+    _with_plain_outputs(model.config)
     return model.eval()
 
 
@@ -112,7 +117,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     except AdjoinError:
         raise
     except Exception as error:  # as in `load_transformer`
-        raise AdjoinError(f"the checkpoint {path} cannot be opened: {_reason(error)}") from None
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {one_line(error)}") from None
     with library_quiet():
         loaded = text_model(loaded, path)
     config, number = copy.deepcopy(loaded.config), number_of_layers(loaded.config)
@@ -127,7 +132,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     except Exception as error:  # a config that was cut, or one of an odd architecture
         cut = "" if layers is None else f"--layers {layers}: "
         raise AdjoinError(
-            f"{cut}the checkpoint {path} ({architecture_of(config)}) cannot be built: {_reason(error)}"
+            f"{cut}the checkpoint {path} ({architecture_of(config)}) cannot be built: {one_line(error)}"
         ) from None
     if layers is not None and number is not None and layers < number:
         check_cut(loaded.base_model, fresh.base_model, layers, number, path)
@@ -155,7 +160,7 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     except AdjoinError:
         raise
     except Exception as error:  # as in `load_transformer`
-        raise AdjoinError(f"the checkpoint {path} cannot be opened: {_reason(error)}") from None
+        raise AdjoinError(f"the checkpoint {path} cannot be opened: {one_line(error)}") from None
     config = text_config(config)
     _set_plain(config)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -169,7 +174,7 @@ def _load_quantized_generative(folder: Path) -> tuple[Any, dict[str, Any]]:
     """A quantized model of ours under a head, and its wrong weights in the form transformers reports them."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True)).float()
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, **_LOCAL)).float()
     return model, _set_quantized(model.base_model, folder, f"{model.base_model_prefix}.")
 
 
@@ -205,7 +210,11 @@ def _wrong_weights(info: dict[str, Any], prefix: str) -> str:
     if extra and not prefix:  # a model of ours has its own weights only
         return f"{len(extra)} weights are not of this model, such as {extra[0]}"
     beyond = [name for name in extra if re.search(r"\b(layers|h|blocks)\.\d+\.", name)]
-    return f"{len(beyond)} weights are of layers that config.json does not declare, such as {beyond[0]}" if beyond else ""
+    return (
+        f"{len(beyond)} weights are of layers that config.json does not declare, such as {beyond[0]}"
+        if beyond
+        else ""
+    )
 
 
 def _wrong_numbers(model: Any) -> str:  # noqa: ANN401 - a transformers model
@@ -216,6 +225,12 @@ def _wrong_numbers(model: Any) -> str:  # noqa: ANN401 - a transformers model
     return "" if model.get_input_embeddings().weight.any() else "the token embeddings are all zero"
 
 
+def _with_plain_outputs(config: Any) -> Any:  # noqa: ANN401 - a transformers config
+    """The same config, of a model that returns its states and nothing else, whatever config.json asks for."""
+    config.return_dict, config.output_hidden_states, config.output_attentions = True, False, False
+    return config
+
+
 def _bounded(path: Path, tensors: "dict[str, StoredTensor] | tuple[int, int]") -> AbstractContextManager[None]:
     """Bound what is built for a checkpoint by its tensors, or by their number and that of their numbers."""
     if isinstance(tensors, tuple):
@@ -223,11 +238,16 @@ def _bounded(path: Path, tensors: "dict[str, StoredTensor] | tuple[int, int]") -
     return building_bounded(path, len(tensors), sum(tensor.numbers for tensor in tensors.values()))
 
 
-def _reason(error: Exception) -> str:
-    """One line for an error of transformers, whose messages may have several lines, or only a name."""
+def one_line(error: Exception) -> str:
+    """Return one line for an error of transformers, whose messages may have several lines, or only a name."""
     words = " ".join(str(error).split())
+    words = re.sub(r"^(Class v|V)alidation error for (field|validator) '\w+': \w+: ", "", words)
+    if words.startswith("Unrecognized configuration class"):
+        return "its architecture has no causal language model; take a decoder, such as a Llama"
+    if isinstance(error, KeyError):
+        return f"config.json names {words:.100}, which transformers does not know"
     kind = "" if " " in words else f"{type(error).__name__} "
-    return f"{kind}{words:.300}"
+    return kind + (words if len(words) <= 300 else words[:300].rsplit(". ", 1)[0])
 
 
 def _check_causal_class(path: Path, arguments: dict[str, Any]) -> None:
@@ -244,8 +264,8 @@ def _check_causal_class(path: Path, arguments: dict[str, Any]) -> None:
 
 def _no_causal_model(path: Path, config: Any) -> str:  # noqa: ANN401 - a transformers config
     return (
-        f"the checkpoint {path} cannot be opened: transformers has no causal language model of the architecture"
-        f" {architecture_of(config)}; take a decoder of text, such as a Llama"
+        f"the checkpoint {path} cannot be opened: its architecture {architecture_of(config)} has no causal language"
+        " model; take a decoder, such as a Llama"
     )
 
 
@@ -253,18 +273,16 @@ def _set_plain(config: Any) -> None:  # noqa: ANN401 - a transformers config
     """Set what a configuration asks for beside the states, so that a body returns them, and only them."""
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # the weights are plain now; marked as quantized, they could not be saved
-    config.return_dict = True
-    config.output_hidden_states = config.output_attentions = False
+    _with_plain_outputs(config)
     if getattr(config, "rescale_every", 0):  # RWKV halves weights in place for float16, and doubles them to train
         config.rescale_every = 0
 
 
 def _arguments_for(path: Path) -> dict[str, Any]:
     """The arguments of `from_pretrained` for a local folder or GGUF file."""
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     if path.is_dir():
-        return {"pretrained_model_name_or_path": str(path), "use_safetensors": True, **local}
-    return {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, **local}
+        return {"pretrained_model_name_or_path": str(path), "use_safetensors": True, **_LOCAL}
+    return {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, **_LOCAL}
 
 
 def _load_tokenizer(path: Path, arguments: dict[str, Any]) -> Tokenizer:

@@ -31,7 +31,7 @@ def needed_tokens(tokenizer: Tokenizer, texts: Iterable[str], most: int | None =
         most: maximum size of the pruned vocabulary, including parents and the alphabet; the most frequent tokens
             are kept. None for all tokens of the texts.
     """
-    counts_V = np.zeros(tokenizer.vocabulary_size, np.int64)
+    counts_V = np.zeros(tokenizer.highest_id + 1, np.int64)
     remaining = iter(texts)
     while batch := list(islice(remaining, TEXTS_AT_ONCE)):
         counts_V += np.bincount(tokenizer.encode(batch, "document", WHOLE).ids_N, minlength=len(counts_V))

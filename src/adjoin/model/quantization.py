@@ -11,10 +11,18 @@ from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, write_atomically
 from adjoin.model.description import Description
 from adjoin.model.encoder import Encoder
-from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE, is_static_model, quantized_files
+from adjoin.model.locations import (
+    DESCRIPTION_FILE,
+    MODEL,
+    WEIGHTS_FILE,
+    is_static_model,
+    quantized_files,
+    unchanged,
+)
 from adjoin.model.quantized_weights import PRECISIONS, write_quantized
 from adjoin.model.static import StaticTable, quantize_table
 from adjoin.model.table_file import read_table
+from adjoin.outputs import replaced_folder
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Ragged, Tokenizer
 
@@ -67,19 +75,28 @@ def quantize(model: Path, out: Path, precision: str | None = None) -> Quantizati
     """
     if precision not in (None, *ALL_PRECISIONS):
         raise AdjoinError(f"precision is {precision!r}: expected {', '.join(ALL_PRECISIONS)}")
+    with (
+        replaced_folder(out, MODEL, inputs=[model]) as place,
+        folder_in_one_piece(place) as folder,
+        unchanged(model),
+    ):
+        return _quantize(model, folder, precision)
+
+
+def _quantize(model: Path, folder: Path, precision: str | None) -> QuantizationReport:
     if is_static_model(model):
         if precision == BFLOAT16:
             raise AdjoinError(f"{model} is static: its vectors are quantized to int8; leave --precision out")
-        return _quantize_static(model, out, precision or INT8)
+        return _quantize_static(model, folder, precision or INT8)
     if precision == COARSE:
         raise AdjoinError(f"{model} is a transformer: expected the precision {' or '.join(PRECISIONS)}")
     Description.read(model)
     if quantized_files(model):
         raise AdjoinError(f"{model} is already quantized: give the original model")
-    return _quantize_transformer(model, out, [precision] if precision else list(PRECISIONS))
+    return _quantize_transformer(model, folder, [precision] if precision else list(PRECISIONS))
 
 
-def _quantize_static(model: Path, out: Path, precision: str) -> QuantizationReport:
+def _quantize_static(model: Path, folder: Path, precision: str) -> QuantizationReport:
     from safetensors.numpy import save
 
     tensors = read_table(model / WEIGHTS_FILE)
@@ -92,33 +109,31 @@ def _quantize_static(model: Path, out: Path, precision: str) -> QuantizationRepo
             f" expected at least {MIN_COSINE}"
         )
     content = save(quantized)
-    with folder_in_one_piece(out) as unfinished:
-        for name in (DESCRIPTION_FILE, TOKENIZER_FILE):
-            shutil.copyfile(model / name, unfinished / name)
-        write_atomically(unfinished / WEIGHTS_FILE, content)
+    for name in (DESCRIPTION_FILE, TOKENIZER_FILE):
+        shutil.copyfile(model / name, folder / name)
+    write_atomically(folder / WEIGHTS_FILE, content)
     return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, len(content), float(cosines.min()), precision)
 
 
-def _quantize_transformer(model: Path, out: Path, precisions: list[str]) -> QuantizationReport:
+def _quantize_transformer(model: Path, folder: Path, precisions: list[str]) -> QuantizationReport:
     """Quantize to the first precision that keeps the embeddings."""
     encoder = Encoder.load(model)
     body: Any = encoder.body
     weights, tokens = body.model.state_dict(), _random_texts(encoder.tokenizer)
     before_BD = body.embed(tokens)
-    with folder_in_one_piece(out) as unfinished:
-        for name in (DESCRIPTION_FILE, TOKENIZER_FILE, CONFIG_FILE):
-            shutil.copyfile(model / name, unfinished / name)
-        for precision in precisions:
-            for path in quantized_files(unfinished):  # of the previous precision
-                path.unlink()
-            size = write_quantized(unfinished, weights, precision)
-            cosine = float((before_BD * Encoder.load(unfinished).body.embed(tokens)).sum(axis=1).min())
-            if cosine >= MIN_COSINE:
-                return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
-        raise AdjoinError(
-            f"{model} cannot be quantized: embeddings would change to a cosine of {cosine:.4f},"
-            f" expected at least {MIN_COSINE}"
-        )
+    for name in (DESCRIPTION_FILE, TOKENIZER_FILE, CONFIG_FILE):
+        shutil.copyfile(model / name, folder / name)
+    for precision in precisions:
+        for path in quantized_files(folder):  # of the previous precision
+            path.unlink()
+        size = write_quantized(folder, weights, precision)
+        cosine = float((before_BD * Encoder.load(folder).body.embed(tokens)).sum(axis=1).min())
+        if cosine >= MIN_COSINE:
+            return QuantizationReport((model / WEIGHTS_FILE).stat().st_size, size, cosine, precision)
+    raise AdjoinError(
+        f"{model} cannot be quantized: embeddings would change to a cosine of {cosine:.4f},"
+        f" expected at least {MIN_COSINE}"
+    )
 
 
 def _random_texts(tokenizer: Tokenizer) -> Ragged:

@@ -21,7 +21,7 @@ from adjoin.errors import AdjoinError
 from adjoin.model.adapters import has_adapters, merged
 from adjoin.model.bodies import TransformerBody
 from adjoin.model.pretrained import library_quiet, load_transformer
-from adjoin.model.stored.layers import architecture_of, one_line
+from adjoin.model.stored.layers import architecture_of, described
 from adjoin.tokens import Ragged
 
 LENGTHS = (2, 3, 5, 9, 17)  # tokens of the texts that are tried: no, one and a few words between the delimiters
@@ -65,7 +65,9 @@ def check_body(body: TransformerBody, name: str, longest: int | None = None) -> 
             raise AdjoinError("the same texts get other vectors when they are encoded again")
         first, second = (_embed(body, tokens, training=True) for _ in range(2))
         if _differ(first, second):
-            raise AdjoinError("a training step cannot be repeated: it gives other vectors from the same random state")
+            raise AdjoinError(
+                "a training step cannot be repeated: it gives other vectors from the same random state"
+            )
     if longest is not None and LENGTHS[-1] < longest <= body.longest:
         with _refused(body, name, f"a text of {longest:,} tokens, as --max-tokens allows, fails: "):
             if not _embed(body, sample_tokens(body.vocabulary_size, [longest])).isfinite().all():
@@ -206,7 +208,7 @@ def _refused(body: TransformerBody, name: str, what: str = "") -> Iterator[None]
     except MemoryError:
         raise
     except Exception as error:  # two hundred architectures raise anything
-        raise AdjoinError(f"{name} ({_architecture(body)}) cannot be used: {what}{one_line(error)}") from None
+        raise AdjoinError(f"{name} ({_architecture(body)}) cannot be used: {what}{described(error)}") from None
 
 
 def _architecture(body: TransformerBody) -> str:

@@ -11,6 +11,7 @@ The manifest is written last, when all shards are in place. A folder without one
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjoin.errors import AdjoinError, first_line
 from adjoin.files import read_json, write_atomically, wrong_types
+from adjoin.outputs import Owner
 from adjoin.pairs.pair import Pair
 
 if TYPE_CHECKING:
@@ -30,6 +32,23 @@ _REPEATING = ("kind", "language", "name", "licence", "repository")  # columns wi
 FORMAT = 1
 ROWS_PER_SHARD = 65_536  # about 60 MB of code and docstrings before compression
 ROWS_PER_PART = 8_192  # rows per Parquet row group, the unit of reading
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest of ours, perhaps a damaged one; many programs have files of this name."""
+    with suppress(AdjoinError):
+        value = read_json(path, "manifest")
+        return isinstance(value, dict) and "shards" in value
+    return any(path.parent.glob("pairs-*.parquet"))
+
+
+DATASET = Owner(
+    "a dataset of pairs",
+    r"manifest\.json|pairs-\d{5,}\.parquet|lengths\.png",
+    r"manifest\.json",
+    _is_manifest,
+)
+"""What a dataset's folder holds: its own files, and the histogram that `adjoin pairs show` draws."""
 
 
 def write_shards(
@@ -248,6 +267,23 @@ class PairDataset:
 
     def __len__(self) -> int:
         return sum(shard["rows"] for shard in self.manifest["shards"])
+
+    def check_unchanged(self) -> None:
+        """Check that the folder still holds what was opened: read all shards again and compare their hashes.
+
+        Call it after the shards were read, so that what was read is what the manifest says.
+
+        Raises:
+            AdjoinError: the dataset was replaced, or a shard is not the one of the manifest.
+        """
+        if PairDataset.open(self.folder).hash != self.hash:
+            raise AdjoinError(f"the dataset {self.folder} changed while it was read: run again")
+        for shard in self.manifest["shards"]:
+            if sha256_of_file(self.folder / shard["file"]) != shard["sha256"]:
+                raise AdjoinError(
+                    f"the shard {self.folder / shard['file']} is not the one that {MANIFEST} describes: it changed"
+                    " while it was read, or is damaged; mine the pairs again"
+                )
 
     @property
     def hash(self) -> str:

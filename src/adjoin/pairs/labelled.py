@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.files import folder_in_one_piece, numbered_lines, wrong_types
-from adjoin.pairs.dataset import MANIFEST, NEGATIVES, write_manifest, write_shards
+from adjoin.files import folder_in_one_piece, numbered_lines, refuse_special, wrong_types
+from adjoin.outputs import replaced_folder
+from adjoin.pairs.dataset import DATASET, NEGATIVES, write_manifest, write_shards
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.tally import EXAMPLES_PER_REASON, Tally
 from adjoin.texts import valid_unicode
@@ -51,13 +52,12 @@ def import_labelled(file: Path, out: Path) -> dict[str, Any]:
             not a dataset.
         OSError: the disk is full or `out` cannot be written.
     """
-    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AdjoinError(f"{out} exists and is not a dataset of pairs; choose another --out")
+    refuse_special(file, "file of labelled pairs")
     if not file.is_file():
         raise AdjoinError(f"no labelled pairs at {file}: expected a file with lines such as {_EXAMPLE}")
     tally = Tally()
     seen = _Seen()
-    with folder_in_one_piece(out) as folder:
+    with replaced_folder(out, DATASET, inputs=[file]) as place, folder_in_one_piece(place) as folder:
         shards = write_shards(_pairs(file, tally, seen), folder, negatives=True)
         seen.count(tally, file.name)
         if not shards:
@@ -127,10 +127,10 @@ class _Seen:
         if len(first) < len(answers_M):
             repeated = np.setdiff1d(np.arange(len(answers_M)), first, assume_unique=True)
             for place in repeated[:EXAMPLES_PER_REASON]:
-                tally.add("repeated pair, kept", f"{file}:{self._lines[place]}", 0)
-            tally.add("repeated pair, kept", number=len(repeated))
+                tally.add("repeated, kept", f"{file}:{self._lines[place]}", 0)
+            tally.add("repeated, kept", number=len(repeated))
         if contradicted := int(np.isin(negatives_K, answers_M).sum()):
-            tally.add("negative that another line has as an answer of its x, kept", number=contradicted)
+            tally.add("negative that is an answer in another line, kept", number=contradicted)
 
 
 def _combined(x_hash: int, y_hash: int) -> int:

@@ -2,10 +2,11 @@
 
 import atexit
 import os
-import shutil
-import tempfile
+from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING
+
+from adjoin.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from tree_sitter import Parser
@@ -58,6 +59,6 @@ def _from_temporary_folder(grammar: str) -> "Parser | None":
 
 @cache
 def _temporary_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="adjoin-grammars-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    stack = ExitStack()  # until the process ends
+    atexit.register(stack.close)
+    return str(stack.enter_context(temporary_folder("adjoin-grammars")))

@@ -1,7 +1,6 @@
 """Lengths of a training's texts in tokens, for a plan: measured on a sample of the pairs, or typical ones."""
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer, encode_all
 from adjoin.training.prepare import open_pairs
 from adjoin.training.recipe import Recipe
+from adjoin.unfinished import temporary_folder
 
 SAMPLED = 8_192  # pairs, about, spread over all: learning a vocabulary from them takes a few seconds
 PARTS_SAMPLED = 16  # parts of 8,192 pairs that the sample is taken from
@@ -81,8 +81,8 @@ def lengths_for(pairs: Sequence[Path], recipe: Recipe) -> Lengths:
     """
     if not pairs:
         return _typical(recipe)
-    with tempfile.TemporaryDirectory() as folder:  # labelled pairs are imported into it
-        datasets = open_pairs(pairs, Path(folder), ALONE)
+    with temporary_folder("adjoin-plan") as folder:  # labelled pairs are imported into it
+        datasets = open_pairs(pairs, folder, ALONE)
         return _measured(datasets, recipe)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from adjoin.errors import AdjoinError
-from adjoin.model.stored.layers import one_line
+from adjoin.model.stored.layers import described
 from adjoin.planning.calibration import calibrate
 from adjoin.planning.costs import (
     Activations,
@@ -263,7 +263,7 @@ def _on_fake_tensors(
         name = recipe.init or recipe.preset
         raise AdjoinError(
             f"{name} cannot be planned: its forward pass does not run on tensors without numbers:"
-            f" {one_line(error)}"
+            f" {described(error)}"
         ) from None
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from itertools import count, pairwise
 from typing import Any
 
+from adjoin.tokens.checking import HIGHEST_ID
+
 # What `Tokenizer.train` makes and `is_ours` asks for; decoders do not matter.
 WORD_BOUNDARY = r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 WORDS = r"\p{L}+|\p{N}{1,3}|[^\s\p{L}\p{N}]"  # letters; up to three digits; one punctuation mark
@@ -86,7 +88,8 @@ class BytePairs:
             is_whole = all(pair.replace(" ", "", 1) in vocabulary for pair in pairs)
         except (TypeError, AttributeError):
             raise ValueError("a merge is no pair of tokens") from None
-        if not is_whole or set(map(type, vocabulary.values())) != {int}:
+        ids = vocabulary.values()
+        if not is_whole or set(map(type, ids)) != {int} or not 0 <= min(ids) <= max(ids) <= HIGHEST_ID:
             raise ValueError("a merge makes a token that is not in the vocabulary, or an id is no number")
 
     @classmethod

@@ -22,6 +22,7 @@ import numpy as np
 from adjoin.errors import AdjoinError, first_line
 from adjoin.texts import text_list, text_parts, valid_unicode
 from adjoin.tokens.byte_pairs import WORD_BOUNDARY, WORDS, BytePairs, is_ours
+from adjoin.tokens.checking import MOST_BYTES, wrong_rule
 from adjoin.tokens.ragged import Ragged
 from adjoin.tokens.words import Tokens, WordCache
 
@@ -49,13 +50,15 @@ class Tokenizer:
     """
 
     def __init__(self, backend: "tokenizers.Tokenizer") -> None:
-        """Wrap a tokenizer; its own padding and truncation are turned off.
+        """Wrap a tokenizer; its own padding, truncation and dropout are turned off.
 
         Raises:
             AdjoinError: a delimiter is not a single token of its vocabulary.
         """
         backend.no_padding()
         backend.no_truncation()
+        if getattr(backend.model, "dropout", None):  # it would split a text in another way each time
+            backend.model.dropout = None
         self._start(backend, None, "")
 
     def _start(self, backend: "tokenizers.Tokenizer | None", pairs: BytePairs | None, content: str) -> None:
@@ -106,12 +109,18 @@ class Tokenizer:
         Raises:
             AdjoinError: the highest token id is `rows` or more.
         """
-        highest = max((self._pairs.vocabulary if self._pairs else self.backend.get_vocab()).values())
+        ids = self._pairs.vocabulary if self._pairs else self.backend.get_vocab()
+        token, highest = max(ids.items(), key=lambda entry: entry[1])
         if highest >= rows:
             raise AdjoinError(
-                f"{folder}: {FILE} has the token id {highest:,}, the weights have {rows:,} rows: they are not of"
-                " one model; copy both again"
+                f"{folder}: {FILE} has the token id {highest:,} ({token!r:.40}), the weights have {rows:,} rows: they"
+                " are not of one model; copy both again"
             )
+
+    @property
+    def highest_id(self) -> int:
+        """The highest token id; more than `vocabulary_size` - 1 where ids are left out."""
+        return max((self._pairs.vocabulary if self._pairs else self.backend.get_vocab()).values())
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
@@ -148,17 +157,25 @@ class Tokenizer:
         """
         if not path.is_file():
             raise AdjoinError(f"no tokenizer at {path}: the file is missing")
+        if path.stat().st_size > MOST_BYTES:
+            raise AdjoinError(
+                f"the tokenizer {path} has {path.stat().st_size:,} bytes, expected at most {MOST_BYTES:,}"
+            )
         try:
             content = path.read_text(encoding="utf-8")
             if pairs := BytePairs.read(content):
                 tokenizer = cls.__new__(cls)
                 tokenizer._start(None, pairs, content)
                 return tokenizer
+            if wrong := wrong_rule(content):
+                raise AdjoinError(f"the tokenizer {path} cannot be used: {wrong}; take another checkpoint")
             import tokenizers
 
-            return cls(tokenizers.Tokenizer.from_str(content))
-        except AdjoinError:
-            raise
+            tokenizer = cls(tokenizers.Tokenizer.from_str(content))
+            tokenizer._check_unknown()
+            return tokenizer
+        except AdjoinError as error:
+            raise AdjoinError(str(error).replace("the tokenizer has", f"the tokenizer {path} has", 1)) from None
         except Exception as error:  # the library raises bare Exceptions
             raise AdjoinError(f"the tokenizer {path} is damaged: {first_line(error)}") from None
 
@@ -228,8 +245,25 @@ class Tokenizer:
         return np.fromiter(chain.from_iterable(rows), np.int32, int(found_B.sum())), found_B
 
     def _encode_whole(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)
+        try:
+            encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)
+        except BaseException as error:  # the library ends by a panic, which is no Exception
+            if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+                raise
+            raise AdjoinError(
+                f"the tokenizer has failed: {first_line(error)}; its rules take too long, or it is damaged: take"
+                " another checkpoint"
+            ) from None
         return (encoding.ids for encoding in encodings)
+
+    def _check_unknown(self) -> None:
+        """Refuse a tokenizer that leaves out characters that it does not know, so that texts become empty."""
+        for text in ("é", "漢"):
+            if not next(self._encode_whole([text])):
+                raise AdjoinError(
+                    f"the tokenizer has no token for {text!r}, and none for what it does not know: texts would be"
+                    " lost; use a byte-level BPE"
+                )
 
     def _encode_words(self, words: Sequence[str]) -> Sequence[Sequence[int]]:
         """Token ids of words or of stretches that are not ASCII, each tokenized by itself."""

@@ -25,7 +25,9 @@ from adjoin.ranks import Ranks
 from adjoin.training import shards
 from adjoin.training.average import Average
 from adjoin.training.recipe import with_current_names
+from adjoin.unfinished import remove_folder
 
+MOST_SHOWN = 6  # differences that a message names
 TENSORS, STATE, SHARDS = "state.safetensors", "state.json", "shards"
 
 
@@ -109,7 +111,7 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: TrainingProgress,
         write_json(unfinished / STATE, content)
     flush_to_disk(folder)  # the name of the new checkpoint, before the old ones are removed
     for older in _all(folder)[:-1]:
-        shutil.rmtree(older)
+        remove_folder(older)
 
 
 def _unsharded_tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -155,9 +157,12 @@ def read_progress(checkpoint: Path, identity: dict[str, Any]) -> TrainingProgres
 
     Raises:
         AdjoinError: the checkpoint is damaged, or of another recipe or other data; the message names each option
-            that differs.
+            that differs, and both values.
     """
-    state = read_json(checkpoint / STATE, "checkpoint state")
+    try:
+        state = read_json(checkpoint / STATE, "checkpoint state")
+    except AdjoinError as error:
+        raise AdjoinError(f"{error}; take another --out and start afresh") from None
     if isinstance(state, dict) and "settled" in state:  # the name in version 0.1.0
         state["execution"] = state.pop("settled")
     state = {"facts": {}, **state} if isinstance(state, dict) else state  # version 0.1.0 has none
@@ -168,25 +173,63 @@ def read_progress(checkpoint: Path, identity: dict[str, Any]) -> TrainingProgres
             f"the checkpoint state {checkpoint / STATE} is damaged: expected {', '.join(declared)};"
             " take another --out and start afresh"
         )
-    for name, ours in identity.items():
-        if difference := _difference(name, state["identity"].get(name), ours):
-            raise AdjoinError(
-                f"the checkpoint {checkpoint} belongs to another training: {difference};"
-                " take the same options or another --out"
-            )
+    if wrong := _wrong_progress(state, checkpoint):
+        raise AdjoinError(
+            f"the checkpoint state {checkpoint / STATE} is damaged: {wrong}; take another --out and start afresh"
+        )
+    differences = [
+        difference for name, ours in identity.items() for difference in _differences(name, state["identity"], ours)
+    ]
+    if differences:
+        shown = "; ".join(differences[:MOST_SHOWN])
+        more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
+        raise AdjoinError(
+            f"the checkpoint {checkpoint} belongs to another training: {shown}{more}: resume it with what it had,"
+            " or take another --out"
+        )
     return TrainingProgress(state["step"], state["elapsed"], state["identity"], state["execution"], state["facts"])
 
 
-def _difference(name: str, theirs: object, ours: object) -> str:
-    """How an entry of a checkpoint's identity differs from this training's; empty if it does not."""
+def _wrong_progress(state: dict[str, Any], checkpoint: Path) -> str:
+    """What cannot be in a state whose types are right; empty if all can."""
+    if f"step-{state['step']:08d}" != checkpoint.name:
+        return f"step is {state['step']}, the folder is {checkpoint.name}"
+    if state["elapsed"] < 0:
+        return f"elapsed is {state['elapsed']}, expected seconds"
+    recipe = state["identity"].get("recipe", {})
+    return "" if isinstance(recipe, dict) else f"recipe is {recipe!r:.60}, expected an object"
+
+
+def _differences(name: str, identity: dict[str, Any], ours: object) -> Iterator[str]:
+    """How an entry of a checkpoint's identity differs from this training's: one phrase for each key."""
+    theirs = identity.get(name)
     if name == "recipe" and isinstance(theirs, dict):
         theirs = with_current_names(theirs)
     if theirs == ours:
-        return ""
-    if not isinstance(theirs, dict) or not isinstance(ours, dict):
-        return f"its {name} is {theirs}, here it is {ours}"
-    keys = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
-    return f"its {name} has " + ", ".join(f"{key} {theirs.get(key)} (here {ours.get(key)})" for key in keys)
+        return
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for key in theirs | ours:
+            if theirs.get(key) != ours.get(key):
+                option = f"--{key.replace('_', '-')}" if name == "recipe" else key
+                yield f"{option} was {_shown(theirs.get(key))}, is {_shown(ours.get(key))}"
+    elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        for number, (before, now) in enumerate(zip(theirs, ours, strict=True), 1):
+            if before != now:
+                yield f"input {number} has other {name} (hash {_shown(before)}, is {_shown(now)})"
+    elif isinstance(theirs, list) and isinstance(ours, list):
+        yield f"it had {len(theirs)} inputs of {name}, there are {len(ours)}"
+    else:
+        yield f"{name} was {_shown(theirs)}, is {_shown(ours)}"
+
+
+def _shown(value: object) -> str:
+    """A value in a message: short, a hash by its first digits."""
+    if value is None or value is False:
+        return "not given"
+    text = str(value)
+    if re.fullmatch("[0-9a-f]{32,}", text):
+        return text[:8]
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def restore(checkpoint: Path, state: TrainingState) -> None:
@@ -214,6 +257,7 @@ def restore_weights(checkpoint: Path, modules: nn.ModuleDict, average: Average |
     """
     with _damage_is_adjoin_error(checkpoint):
         tensors = load_file(checkpoint / TENSORS)
+        _check_weights(tensors, modules)
         modules.load_state_dict(_with_prefix("module", tensors))
         if average is not None:
             average.restore(_with_prefix("average", tensors))
@@ -224,8 +268,11 @@ def _damage_is_adjoin_error(checkpoint: Path) -> Iterator[None]:
     """Turn errors while a checkpoint is read into an `AdjoinError` of one line."""
     try:
         yield
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise AdjoinError(f"the checkpoint {checkpoint} is damaged or cut short: {first_line(error)}") from None
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
+        raise AdjoinError(
+            f"the checkpoint {checkpoint} is damaged or cut short: {first_line(error)}; take another --out and start"
+            " afresh"
+        ) from None
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -233,12 +280,53 @@ def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {n.removeprefix(f"{prefix}."): t for n, t in tensors.items() if n.startswith(f"{prefix}.")}
 
 
+def _check_weights(tensors: dict[str, Tensor], modules: nn.ModuleDict) -> None:
+    """Check that a checkpoint's weights are those of the modules. torch would cast integers, and take NaN.
+
+    Raises:
+        ValueError: naming the tensor of `TENSORS`.
+    """
+    stored, expected = _with_prefix("module", tensors), modules.state_dict()
+    if wrong := sorted(stored.keys() ^ expected.keys()):
+        problem = "missing" if wrong[0] in expected else "unknown"
+        raise ValueError(f"{TENSORS}: module.{wrong[0]} is {problem} ({len(wrong)} such)")
+    for name, tensor in stored.items():
+        ours = expected[name]
+        if (tensor.dtype, tensor.shape) != (ours.dtype, ours.shape):
+            raise ValueError(
+                f"{TENSORS}: module.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, expected {ours.dtype} of"
+                f" {tuple(ours.shape)}"
+            )
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f"{TENSORS}: {name} has numbers that are not finite")
+
+
+def _check_moments(moments: dict[int, dict[str, Tensor]], optimizer: torch.optim.Optimizer) -> None:
+    """Check the shapes of an optimizer's moments, which torch does not.
+
+    Raises:
+        ValueError: naming the tensor of `TENSORS`.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, named in moments.items():
+        shape = parameters[index].shape if 0 <= index < len(parameters) else None
+        for name, tensor in named.items():
+            if not tensor.is_floating_point() or tensor.shape not in (shape, ()):
+                raise ValueError(
+                    f"{TENSORS}: optimizer.{index}.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, which fits"
+                    " no weight"
+                )
+
+
 def _restore_unsharded(tensors: dict[str, Tensor], state: TrainingState) -> None:
+    _check_weights(tensors, state.modules)
     state.modules.load_state_dict(_with_prefix("module", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _with_prefix("optimizer", tensors).items():
         index, moment = name.split(".", 1)
         moments.setdefault(int(index), {})[moment] = tensor
+    _check_moments(moments, state.optimizer)
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 

@@ -7,7 +7,7 @@ models/mine/
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from adjoin.files import write_atomically, write_json
@@ -22,8 +22,8 @@ from adjoin.training.negatives import summary_of_negatives
 from adjoin.training.prepare import ContrastiveTraining, prepare
 from adjoin.training.recipe import Recipe
 from adjoin.training.saving import describe, write_snapshot, write_weights
-from adjoin.training.setup import remove_temporary_data
-from adjoin.training.validation import BEST_FILE, SNAPSHOT, BestCheckpoint, Evaluations, Validation
+from adjoin.training.setup import SNAPSHOT, remove_temporary_data
+from adjoin.training.validation import BEST_FILE, BestCheckpoint, Evaluations, Validation
 
 
 def train(
@@ -57,7 +57,8 @@ def train(
         The description of the finished model.
 
     Raises:
-        AdjoinError: the recipe, the pairs or a checkpoint is wrong, or the loss is no longer finite.
+        AdjoinError: the recipe, the pairs or a checkpoint is wrong, another process is writing to `out`, the
+            pairs changed while they were read, or the loss is no longer finite.
         KeyboardInterrupt: after the checkpoint was written.
         OSError: the disk is full; the previous checkpoint is intact.
     """
@@ -65,8 +66,16 @@ def train(
         ranks = ranks.on_cpu()
     paths = [pairs] if isinstance(pairs, Path) else list(pairs)
     say = say if ranks.is_main else lambda _: None
-    training = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, say=say)
-    run = training.run
+    with ExitStack() as hold:
+        training = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, hold=hold, say=say)
+        return _train(training, out, validation, say, watch)
+
+
+def _train(
+    training: ContrastiveTraining, out: Path, validation: Validation | None, say: Say, watch: Watch
+) -> Description:
+    """Run a training that is prepared, and write its model."""
+    run, ranks = training.run, training.run.ranks
     evaluations = Evaluations(validation, run.folder, run.progress.step) if validation else None
     if evaluations is not None:
         ranks.on_main_rank(evaluations.forget_later)

@@ -71,11 +71,21 @@ class ExecutionConfig:
         former = {"memory_tokens": "kept_tokens"}  # name in version 0.1.0 → today's
         content = {former.get(name, name): value for name, value in content.items()}
         declared = {field.name: field.type for field in fields(cls)}
-        wrong = content.keys() != declared.keys() or wrong_types(content, declared)
-        if wrong or content["precision"] not in _DTYPES:
+        missing, unknown = declared.keys() - content.keys(), content.keys() - declared.keys()
+        wrong = wrong_types(content, declared)
+        if missing or unknown:
+            wrong = f"{min(missing or unknown)!r:.60} is {'missing' if missing else 'unknown'}"
+        elif not wrong and content["precision"] not in _DTYPES:
+            wrong = f"precision is {content['precision']!r:.60}, expected {', '.join(_DTYPES)}"
+        elif not wrong:
+            numbers = {name: value for name, value in content.items() if name != "precision"}
+            wrong = ", ".join(
+                f"{n} is {v}, expected 1 or more" for n, v in numbers.items() if v < (n != "kept_tokens")
+            )
+        if wrong:
             raise AdjoinError(
-                f"the execution config of the checkpoint is damaged: {content}; take another --out and start"
-                " afresh"
+                f"the execution config in the checkpoint's state.json is damaged: {wrong}; take another --out and"
+                " start afresh"
             )
         return cls(**content)
 

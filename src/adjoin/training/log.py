@@ -1,5 +1,6 @@
 """The training log: one JSON line per step, and its loss curve as a picture."""
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -109,8 +110,10 @@ def draw_curve(log: Path, picture: Path, title: str) -> None:
         right.plot(steps, [line["logit_scale"] for line in lines], color="C1", linestyle="--", label="exp τ")
         right.set(ylabel="exp τ", ylim=(0, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    figure.savefig(picture)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
     pyplot.close(figure)
+    write_atomically(picture, drawn.getvalue())
 
 
 def _smooth(values: list[float], share: float = 0.8) -> list[float]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,7 +13,8 @@ from torch import nn
 from adjoin.batches.cache import TokenCache
 from adjoin.batches.sampler import Sampler
 from adjoin.errors import AdjoinError
-from adjoin.files import write_atomically
+from adjoin.files import refuse_special, write_atomically
+from adjoin.locks import in_use
 from adjoin.model.adapters import with_lora
 from adjoin.model.bodies import AnyBody, TransformerBody
 from adjoin.model.build import build_body, checkpoint_body
@@ -23,6 +25,7 @@ from adjoin.model.static import inverse_document_frequency
 from adjoin.model.trial import check_training
 from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
+from adjoin.outputs import checked_folder
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.labelled import counts_of, import_labelled
 from adjoin.ranks import Ranks
@@ -65,12 +68,23 @@ class ContrastiveTraining:
 
 
 def prepare(
-    pairs: Sequence[Path], out: Path, recipe: Recipe, *, ranks: Ranks, resume: bool, tokens: Path | None, say: Say
+    pairs: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    *,
+    ranks: Ranks,
+    resume: bool,
+    tokens: Path | None,
+    hold: ExitStack,
+    say: Say,
 ) -> ContrastiveTraining:
-    """Set up a training, from its last checkpoint if there is one; arguments and errors as `train`."""
+    """Set up a training, from its last checkpoint if there is one; arguments and errors as `train`.
+
+    The folders that it writes and reads are held until the stack `hold` is closed.
+    """
     _check_pairs(pairs, recipe, ranks)
     dense_weight = dense_weight_after(recipe)
-    folder = claim_folder(out, ranks, resume=resume)
+    folder = claim_folder(out, ranks, resume=resume, hold=hold, inputs=pairs)
     datasets = open_pairs(pairs, folder.path, ranks)
     batch_size = recipe.batch_for(sum(map(len, datasets)), ranks.size)
     if recipe.shard and ranks.size == 1:
@@ -81,7 +95,7 @@ def prepare(
 
     resuming = folder.latest is not None
     tokenizer, init_body = _tokenizer_and_body(datasets, out, recipe, ranks, say, resuming=resuming)
-    cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, say)
+    cache = _tokenize(datasets, tokenizer, recipe, tokens or folder.path / TOKENS, ranks, hold, say)
     check_negatives(cache)
     progress.facts |= {
         "batch": batch_size,
@@ -137,6 +151,8 @@ def prepare(
 def _check_pairs(paths: Sequence[Path], recipe: Recipe, ranks: Ranks) -> None:
     """Find mistakes before anything is written."""
     for path in paths:
+        if is_labelled(path):
+            refuse_special(path, "file of labelled pairs")
         if is_labelled(path) and not path.is_file():
             raise AdjoinError(f"no labelled pairs at {path}: the file is missing")
         if path.is_file() and not is_labelled(path):
@@ -226,13 +242,20 @@ def _texts(datasets: Sequence[PairDataset], stride: int = 1) -> Iterator[str]:
 
 
 def _tokenize(
-    datasets: Sequence[PairDataset], tokenizer: Tokenizer, recipe: Recipe, folder: Path, ranks: Ranks, say: Say
+    datasets: Sequence[PairDataset],
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    folder: Path,
+    ranks: Ranks,
+    hold: ExitStack,
+    say: Say,
 ) -> TokenCache:
-    """Tokenize the pairs into a memory-mapped cache; an existing cache is reused."""
+    """Tokenize the pairs into a memory-mapped cache, which is held; an existing cache is reused."""
 
     def build() -> None:
         say(f"tokenizing {sum(map(len, datasets)):,} pairs")
-        cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder)
+        use = hold.enter_context(in_use(checked_folder(folder)))
+        cache = TokenCache.build(datasets, tokenizer, recipe.max_tokens, folder, use=use)
         say(f"{cache.truncated:,} of {cache.encoded:,} texts are cut at {recipe.max_tokens} tokens")
 
     ranks.on_main_rank(build)

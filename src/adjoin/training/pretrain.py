@@ -10,7 +10,7 @@ The corpus is read once, at the start. A resumed training uses what was read the
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,14 @@ def pretrain(
         OSError: the disk is full; the previous checkpoint is intact.
     """
     say = say if ranks.is_main else lambda _: None
-    training = _prepare(corpus, out, recipe, ranks, resume=resume, say=say)
-    run = training.run
+    with ExitStack() as hold:
+        training = _prepare(corpus, out, recipe, ranks, resume=resume, hold=hold, say=say)
+        return _train(training, corpus, out, watch)
+
+
+def _train(training: _GenerativeTraining, corpus: CorpusInput, out: Path, watch: Watch) -> dict[str, Any]:
+    """Run a training that is prepared, and write its model."""
+    run, recipe = training.run, training.run.recipe
     run_training(run, watch)
     with run.average.swapped() if run.average is not None else nullcontext():
         report = _report(training, corpus, training.measure())
@@ -147,15 +153,15 @@ def pretrain(
             write_json(out / REPORT, report)
             remove_temporary_data(run.folder)
 
-        ranks.on_main_rank(finish)
+        run.ranks.on_main_rank(finish)
     return report
 
 
 def _prepare(
-    corpus: CorpusInput, out: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, say: Say
+    corpus: CorpusInput, out: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, hold: ExitStack, say: Say
 ) -> _GenerativeTraining:
-    """Set up a training, from its last checkpoint if there is one."""
-    folder = claim_folder(out, ranks, resume=resume)
+    """Set up a training, from its last checkpoint if there is one. Its folder is held until `hold` is closed."""
+    folder = claim_folder(out, ranks, resume=resume, hold=hold, inputs=corpus.roots)
     identity: dict[str, Any] = {"recipe": recipe.as_json(), "corpus": corpus.as_json()}
     data = folder.progress(identity).identity.get("data")  # of the checkpoint
     model, tokenizer = _init_model(recipe, folder.path, say) if recipe.init is not None else (None, None)
@@ -221,7 +227,7 @@ def _read(
     if packing.holds(out / "training" / TOKENS, data):
         return
     tally = Tally()
-    sources = find_sources(corpus.roots, tally, exclude=corpus.exclude)
+    sources = find_sources(corpus.roots, tally, exclude=corpus.exclude, own=[out])
     if not sources:
         raise AdjoinError(
             f"no text in {', '.join(map(str, corpus.roots))} ({tally.summary() or 'nothing to read'})"
@@ -243,7 +249,7 @@ def _read(
 
 def sample(sources: Sequence[Source], characters: int) -> Iterator[str]:
     """Yield the texts of sources spread evenly over all, until there are this many characters."""
-    size = sum(source.path.stat().st_size for source in sources)
+    size = sum(source.path.stat().st_size for source in sources if source.path.is_file())  # else it has vanished
     for source in sources[:: max(1, size // characters)]:
         for document in read_source(source, Tally()):  # skipped files are counted when all is read
             yield document.text

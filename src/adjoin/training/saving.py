@@ -1,7 +1,8 @@
 """Write a contrastive training as a model folder: at its end, during the training, or from a checkpoint."""
 
 import copy
-import tempfile
+import os
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from adjoin.training import checkpoint, shards
 from adjoin.training.average import Average
 from adjoin.training.prepare import ContrastiveTraining, dense_weight_after
 from adjoin.training.recipe import Recipe, with_current_names
+from adjoin.unfinished import new_folder
 
 _FACTS = ("pairs", "ranks", "texts", "texts_truncated", "labelled", "batches_without_negatives")
 
@@ -54,13 +56,17 @@ def write_model(out: Path, model: Any, weights: dict[str, Any] | None = None) ->
         model: a transformers model.
         weights: the full weights, if the model holds only a part of them.
     """
-    with tempfile.TemporaryDirectory(dir=out, prefix=".") as unfinished:
+    descriptor, unfinished = new_folder(out / WEIGHTS_FILE)
+    try:
         with library_quiet(), checkpoint.full_disk_is_os_error(out):
             model.save_pretrained(unfinished, **({} if weights is None else {"state_dict": weights}))
-        for path in sorted(Path(unfinished).iterdir()):
+        for path in sorted(unfinished.iterdir()):
             flush_to_disk(path)
             path.chmod(0o644)  # the library makes weights private
             path.replace(out / path.name)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        os.close(descriptor)
 
 
 def describe(training: ContrastiveTraining) -> Description:

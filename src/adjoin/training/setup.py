@@ -1,7 +1,7 @@
 """Set-up that contrastive and generative trainings share: folder, checkpoint, and the run for the loop."""
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from adjoin.batches.loader import Loader
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import TransformerBody
 from adjoin.model.locations import DESCRIPTION_FILE, WEIGHTS_FILE
+from adjoin.outputs import Owner, checked_folder, filled_folder
 from adjoin.ranks import Ranks
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.training import checkpoint
@@ -20,8 +21,11 @@ from adjoin.training.average import Average
 from adjoin.training.checkpoint import TrainingProgress, TrainingState
 from adjoin.training.loop import Run, Say, StepResult
 from adjoin.training.recipe import Recipe
+from adjoin.unfinished import remove_folder
 
-TOKENS, LABELLED = "tokens", "labelled"  # below the training's folder, removed when it has ended
+TOKENS, LABELLED, SNAPSHOT = "tokens", "labelled", "snapshot"  # removed when the training has ended
+_FOLDER = "training"
+TRAINING = Owner("the folder of a training", r"(?s:.*)", _FOLDER, Path.is_dir)
 
 
 class Sampler(Protocol):
@@ -61,13 +65,23 @@ class TrainingFolder:
         return checkpoint.read_progress(self.latest, identity)
 
 
-def claim_folder(out: Path, ranks: Ranks, *, resume: bool) -> TrainingFolder:
+def claim_folder(
+    out: Path, ranks: Ranks, *, resume: bool, hold: ExitStack, inputs: Sequence[Path] = ()
+) -> TrainingFolder:
     """Create the training's folder below `out`, so that a place that cannot be written fails at once.
 
+    Args:
+        out: folder of the model.
+        ranks: the processes that share the training; the main rank holds the folder for all.
+        resume: whether the caller asked to continue.
+        hold: `out` is held for writing until this stack is closed.
+        inputs: what the training reads.
+
     Raises:
-        AdjoinError: `out` holds a training and `resume` is false, or it holds a model of other origin.
+        AdjoinError: `out` holds a training and `resume` is false, or a model of other origin, or other files;
+            another process is writing to it.
     """
-    folder = out / "training"
+    folder = out / _FOLDER
 
     def check() -> None:
         if not resume and (checkpoint.latest(folder) or (out / DESCRIPTION_FILE).exists()):
@@ -78,16 +92,23 @@ def claim_folder(out: Path, ranks: Ranks, *, resume: bool) -> TrainingFolder:
             raise AdjoinError(
                 f"{out} holds a model that is not ours and would be overwritten: choose another --out"
             )
+
+    def claim() -> None:
+        checked_folder(out, inputs=inputs)
+        if not folder.is_dir():
+            check()
+        hold.enter_context(filled_folder(out, TRAINING, inputs=inputs))
+        check()
         folder.mkdir(parents=True, exist_ok=True)
 
-    ranks.on_main_rank(check)
+    ranks.on_main_rank(claim)
     return TrainingFolder(folder, checkpoint.latest(folder), resume)
 
 
 def remove_temporary_data(folder: Path) -> None:
     """Remove what only a running training needs: tokenized texts and imported pairs."""
-    for path in [folder / TOKENS, *folder.glob(f"{LABELLED}-*")]:
-        shutil.rmtree(path, ignore_errors=True)
+    for path in [folder / TOKENS, folder / SNAPSHOT, *folder.glob(f"{LABELLED}-*")]:
+        remove_folder(path)
 
 
 def check_length(body: TransformerBody, recipe: Recipe) -> None:

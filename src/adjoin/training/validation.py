@@ -22,8 +22,9 @@ import torch
 from adjoin.errors import AdjoinError
 from adjoin.files import folder_in_one_piece, read_json, write_atomically, write_json
 from adjoin.training.log import whole_lines
+from adjoin.unfinished import remove_folder
 
-SCORES, REPORTS, BEST, SNAPSHOT = "evaluations.jsonl", "evaluations", "best", "snapshot"
+SCORES, REPORTS, BEST = "evaluations.jsonl", "evaluations", "best"
 BEST_FILE = "kept.json"  # beside the best model: step, score and value, and the data that it was measured on
 
 Measure = Callable[[Path, Path, Mapping[str, str | int]], Mapping[str, float]]
@@ -139,7 +140,7 @@ class Evaluations:
                 for path in model.iterdir():
                     shutil.copyfile(path, unfinished / path.name)
                 write_json(unfinished / BEST_FILE, note)
-        shutil.rmtree(model)
+        remove_folder(model)
         line = {"step": step, "elapsed": elapsed, "settings": self.validation.settings, "scores": scores}
         with (self.folder / SCORES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

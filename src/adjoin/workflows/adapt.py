@@ -12,7 +12,6 @@ OUT/report/              the measurement on the held-out files
 """
 
 import glob
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,14 +23,16 @@ from adjoin.evaluation.jobs import search_jobs
 from adjoin.evaluation.report.report import MODEL
 from adjoin.evaluation.run import EvaluatedSystem, run_evaluation, scores_of
 from adjoin.evaluation.systems.system import Named
-from adjoin.files import write_json
+from adjoin.files import write_atomically, write_json
 from adjoin.index.refresh import refresh
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import BUNDLED, portable_name
+from adjoin.outputs import Owner, filled_folder
 from adjoin.pairs.dataset import PairDataset
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.unfinished import remove_folder
 from adjoin.workflows.evaluate import today
 from adjoin.workflows.held_out import FileSplit, measure_held_out, split_files, task_of
 from adjoin.workflows.reporter import Reporter, SilentReporter, in_megabytes
@@ -45,6 +46,7 @@ FINE_TUNING = {"epochs": 8, "learning_rate": 5e-4, "weight_learning_rate": 2e-3,
 _MARK = "adapted.json"
 _OWN_FOLDERS = ("all", "eval", "validation", "pairs", "trained", "model", "rejected", "report", "index")
 _EARLIER_FOLDERS = ("held-out",)  # of an earlier version
+_ADAPTATION = Owner("an adaptation", r"(?s:.*)", r"adapted\.json")
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,14 @@ def adapt(adaptation: Adaptation, reporter: Reporter | None = None) -> AdaptRepo
         KeyboardInterrupt: an earlier index still stands.
     """
     reporter = reporter or SilentReporter()
-    out = adaptation.out
     before = Encoder.load(adaptation.model)
-    _claim(out, portable_name(adaptation.model))
+    with filled_folder(adaptation.out, _ADAPTATION, inputs=[adaptation.root]):
+        _claim(adaptation.out, portable_name(adaptation.model))
+        return _adapt(adaptation, before, reporter)
+
+
+def _adapt(adaptation: Adaptation, before: Encoder, reporter: Reporter) -> AdaptReport:
+    out = adaptation.out
 
     reporter.section("1  Mine pairs and keep files out")
     split = _mine(adaptation, reporter)
@@ -155,15 +162,12 @@ def _called(model: str) -> str:
 
 
 def _claim(out: Path, model: str) -> None:
-    """Remove an earlier adaptation, also one that was killed; refuse a folder that holds anything else."""
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / _MARK).is_file():
-            raise AdjoinError(f"{out} holds something else than an adaptation: choose another --out")
-        for name in (*_OWN_FOLDERS, *_EARLIER_FOLDERS):
-            shutil.rmtree(out / name, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
+    """Remove an earlier adaptation, also one that was killed, from a folder that is held."""
     write_json(out / _MARK, {"model": model})
-    (out / ".gitignore").write_text("*\n")  # inside the root it would be mined and indexed next time
+    for name in (*_OWN_FOLDERS, *_EARLIER_FOLDERS):
+        remove_folder(out / name)
+        remove_folder(out / f".{name}.mining")
+    write_atomically(out / ".gitignore", "*\n")  # inside the root it would be mined and indexed next time
 
 
 def _mine(adaptation: Adaptation, reporter: Reporter) -> FileSplit:

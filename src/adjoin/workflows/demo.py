@@ -6,6 +6,7 @@ bundled `code` model on two packages that were kept out. The better one indexes 
 """
 
 import os
+import re
 import shutil
 import sysconfig
 import time
@@ -25,13 +26,16 @@ from adjoin.evaluation.systems.scorers import BM25Scorer
 from adjoin.evaluation.systems.system import Named
 from adjoin.index.refresh import refresh
 from adjoin.index.searcher import load_index
+from adjoin.locks import LOCK
 from adjoin.mining import MiningOptions, mine
 from adjoin.model.encoder import Encoder
 from adjoin.model.locations import portable_name
+from adjoin.outputs import Owner, filled_folder
 from adjoin.pairs.dataset import PairDataset
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.unfinished import remove_folder
 from adjoin.workflows.evaluate import today
 from adjoin.workflows.held_out import task_of
 from adjoin.workflows.reporter import Reporter, SilentReporter, in_megabytes
@@ -52,6 +56,8 @@ _NAMES = {BM25_NAME: "BM25", MODEL: "trained here", BUNDLED_MODEL: "bundled mode
 _OWN_FILES = ("pairs", "kept-out", "eval", "model", "index", "report", "curve.png")
 # The folders of an earlier version's demo, and the mark it left.
 _EARLIER = ("all", "held-out", "adapted.json")
+_NAMES_THERE = "|".join(map(re.escape, (*_OWN_FILES, *_EARLIER)))
+_DEMO = Owner("a demo", rf"({_NAMES_THERE})|\.({_NAMES_THERE})\..*")  # the second: half-written ones
 
 
 @dataclass
@@ -88,7 +94,12 @@ def demo(out: Path, reporter: Reporter | None = None, *, minutes: float = MINUTE
         raise AdjoinError(
             f"the demo measures on {' and '.join(missing)}, not installed here: pip install 'adjoin[demo]'"
         )
-    _claim(out)
+    with filled_folder(out, _DEMO):
+        _remove_earlier(out)
+        return _demo(packages, out, reporter, minutes)
+
+
+def _demo(packages: Path, out: Path, reporter: Reporter, minutes: float) -> DemoReport:
     result = DemoReport(index=out / "index")
     with _timed(result, "keep out"):
         _keep_out(packages, out, reporter)
@@ -106,15 +117,13 @@ def demo(out: Path, reporter: Reporter | None = None, *, minutes: float = MINUTE
     return result
 
 
-def _claim(out: Path) -> None:
-    """Remove an earlier demo, also one that was killed; refuse a folder that holds anything else."""
-    if not out.exists():
-        return
-    names = (*_OWN_FILES, *_EARLIER)
-    ours = tuple(prefix for name in names for prefix in (name, f".{name}."))  # the second: half-written ones
-    if not out.is_dir() or not all(entry.name.startswith(ours) for entry in out.iterdir()):
-        raise AdjoinError(f"{out} holds something else than a demo: choose another --out")
-    shutil.rmtree(out)
+def _remove_earlier(out: Path) -> None:
+    """Remove an earlier demo, also one that was killed, from a folder that is held."""
+    for path in out.iterdir():
+        if path.is_dir():
+            remove_folder(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 @contextmanager

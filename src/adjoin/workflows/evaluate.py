@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,18 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.choices import suites_of
 from adjoin.evaluation.jobs import find_jobs
 from adjoin.evaluation.report.display import write_report
-from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, SUITES, UNTRAINED, Report
-from adjoin.evaluation.run import EvaluatedSystem, Settings, run_evaluation
+from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, UNTRAINED, Report
+from adjoin.evaluation.run import EvaluatedSystem, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
+from adjoin.outputs import filled_folder
+from adjoin.unfinished import temporary_folder
+from adjoin.workflows.evaluation_checks import (
+    CHECKPOINT_FILE,
+    REFERENCE_NAME,
+    check_model_name,
+    check_options,
+    report_folder,
+    rows_of,
+    settings_of,
+)
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 if TYPE_CHECKING:
     from adjoin.evaluation import Embedder
 
 BASELINES = (BM25_NAME, UNTRAINED)
-_CHECKPOINT_FILE = "state.json"
 
 
 def default_cache() -> Path:
@@ -47,6 +57,8 @@ class EvaluationOptions:
         limit: at most this many queries, sentences or pairs per task; None for all.
         baselines: systems measured alongside, each one row of the report.
         cache: folder of vectors and results of earlier evaluations; None to measure everything again.
+        dense_weight: weight of the vectors in all hybrid rows, 0 to 1; None for each model's own, or 0.5 for
+            systems that state none.
         faiss: search corpora of at least this many documents with FAISS, approximately; None to search exactly.
         seed: seed of distractors, folds and confidence intervals.
     """
@@ -60,6 +72,7 @@ class EvaluationOptions:
     baselines: Sequence[str] = BASELINES
     cache: Path | None = None
     faiss: int | None = None
+    dense_weight: float | None = None
     seed: int = 0
 
 
@@ -74,27 +87,35 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
         The report, as it was written.
 
     Raises:
-        AdjoinError: no such system or data, two systems of one name, or no place for the report.
+        AdjoinError: no such system or data, two systems of one name, no place for the report, or another process
+            is writing there.
         OSError: the report cannot be written.
     """
-    reporter = reporter or SilentReporter()
+    check_options(options)
+    folder = report_folder(options)
+    with filled_folder(folder, apart=[options.data]) as held:
+        report = _evaluate(options, held, reporter or SilentReporter())
+        if reporter is not None:
+            reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
+    return report
+
+
+def _evaluate(options: EvaluationOptions, folder: Path, reporter: Reporter) -> Report:
     with ExitStack() as stack:  # a checkpoint's model is in memory before its temporary folder goes
         model = _folder_of(options.system, stack)
         systems = _systems(model, options, reporter, stack)
         facts = facts_of(Path(model))
-    folder = _report_folder(options)
     jobs = find_jobs(
         options.data,
-        suites=SUITES if list(options.suites) == ["all"] else options.suites or JUDGED,
+        suites=suites_of(options.suites, JUDGED),
         tasks=options.tasks,
         limit=options.limit,
         seed=options.seed,
     )
-    settings = Settings(
-        seed=options.seed, result_cache=options.cache / "figures" if options.cache else None, faiss=options.faiss
-    )
     with reporter.evaluation() as watch:
-        report = run_evaluation(jobs, systems, options.system, date=today(), settings=settings, progress=watch)
+        report = run_evaluation(
+            jobs, systems, options.system, date=today(), settings=settings_of(options), progress=watch
+        )
     report.environment |= facts
     if options.limit is not None:
         report.environment["limit"] = options.limit
@@ -103,7 +124,6 @@ def evaluate(options: EvaluationOptions, reporter: Reporter | None = None) -> Re
         for comparison in report.comparisons(suite, report.metric_of(suite), BM25_NAME):
             reporter.say(comparison.sentence())
     write_report(folder, report)  # last: if it cannot be written, the scores have at least been shown
-    reporter.say(f"All metrics and figures: {folder / 'report.html'} and report.md")
     return report
 
 
@@ -124,8 +144,9 @@ def open_system(spec: str, cache: Path | None = None) -> EvaluatedSystem:
 
     if spec == BM25_NAME:
         return BM25Scorer()
-    if spec == "bm25-reference":
+    if spec == REFERENCE_NAME:
         return BM25Scorer(spec, REFERENCE)
+    check_model_name(spec)
     system = open_embedder(spec, load=_load)
     return system if isinstance(system, Fitted) or cache is None else CachedSystem(system, cache / "vectors")
 
@@ -150,9 +171,11 @@ def read_reports(folders: Sequence[Path]) -> dict[str, Report]:
     """Read the reports of several evaluations, under names that are as short as they can be.
 
     Raises:
-        AdjoinError: a folder is named twice, or holds no report.
+        AdjoinError: there are fewer than two folders, a folder is named twice, or holds no report.
     """
     paths = [str(folder) for folder in folders]
+    if len(paths) < 2:
+        raise AdjoinError(f"nothing to compare in {len(paths)} report: expected two runs or more")
     if len(set(paths)) < len(paths):
         raise AdjoinError(f"got the reports {', '.join(paths)}: expected different folders")
     return {name: Report.read(Path(path)) for name, path in zip(short_names(paths), paths, strict=True)}
@@ -174,21 +197,13 @@ def _folder_of(spec: str, stack: ExitStack) -> str:
     """A bundled model's folder, and for a checkpoint the folder of a model made of it; other names unchanged."""
     if spec in BUNDLED:
         return str(locate_model(spec))
-    if not (Path(spec) / _CHECKPOINT_FILE).is_file():
+    if not (Path(spec) / CHECKPOINT_FILE).is_file():
         return spec
     from adjoin.training.saving import write_model_of
 
-    model = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+    model = stack.enter_context(temporary_folder("adjoin-model")) / "model"
     write_model_of(Path(spec), model)
     return str(model)
-
-
-def _report_folder(options: EvaluationOptions) -> Path:
-    if options.report:
-        return options.report
-    if not (Path(options.system) / DESCRIPTION_FILE).is_file():
-        raise AdjoinError(f"no place for the report on {options.system}: name a folder with --report FOLDER")
-    return Path(options.system) / "report"
 
 
 def _systems(
@@ -196,11 +211,7 @@ def _systems(
 ) -> dict[str, EvaluatedSystem]:
     """Row of the report → system, the evaluated one first."""
     systems: dict[str, EvaluatedSystem] = {MODEL: open_system(model, options.cache)}
-    for name in options.baselines:
-        row = Path(name).name if "/" in name and not name.startswith("http") else name
-        row = name if row in systems else row  # many folders are called "model"
-        if row in systems:
-            raise AdjoinError(f"--beside {name}: there is a row {row} already; expected different names")
+    for row, name in rows_of(options.baselines).items():
         if name == UNTRAINED:
             try:
                 systems[row] = _untrained(Path(model))

@@ -9,7 +9,6 @@ OUT/model/       the quantized model, to pass on
 OUT/report/      its evaluation
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +23,13 @@ from adjoin.mining.packages import mine_packages
 from adjoin.model.ensemble import make_ensemble
 from adjoin.model.locations import DESCRIPTION_FILE
 from adjoin.model.quantization import ALL_PRECISIONS, quantize
+from adjoin.outputs import Owner, filled_folder
 from adjoin.pairs.dataset import MANIFEST
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
+from adjoin.unfinished import remove_folder
 from adjoin.workflows.evaluate import EvaluationOptions, default_cache, evaluate
+from adjoin.workflows.evaluation_checks import check_measurement
 from adjoin.workflows.reporter import Reporter, SilentReporter
 
 PAIRS = "pairs"
@@ -35,6 +37,7 @@ _TABLES = {"about", "corpus", "train", "report"}
 _HEADS = "heads"  # in a recipe, and below OUT
 _PRECISION = "precision"
 _TOKENS = "tokens"
+_REPRODUCTION = Owner("a reproduction", r"(?s:.*)", r"\.?(pairs|downloads|heads|whole)(\..*)?", Path.exists)
 _DISK = 4 << 30  # bytes of packages that may wait to be mined
 
 
@@ -133,19 +136,6 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
     """
     reporter = reporter or SilentReporter()
     recipe, out = ModelRecipe.read(reproduction.recipe), reproduction.out
-    out.mkdir(parents=True, exist_ok=True)
-    reporter.section("1  Corpus")
-    for number, folder in enumerate(recipe.corpora):
-        _collect(recipe, folder, reproduction, () if number else reproduction.also, reporter)
-    reporter.section("2  Training")
-    if not (out / "whole" / DESCRIPTION_FILE).is_file():
-        _train(recipe, out, reporter)
-    reporter.section("3  Quantization")
-    if not (out / "model" / DESCRIPTION_FILE).is_file():
-        packed = quantize(out / "whole", out / "model", recipe.precision)
-        weights = f"{packed.after / 1e6:,.1f} MB of weights in {packed.precision}"
-        reporter.say(f"{weights}; cosine to the original vectors at least {packed.cosine:.5f}")
-    reporter.section("4  Evaluation")
     options = EvaluationOptions(
         system=str(out / "model"),
         data=reproduction.data,
@@ -154,6 +144,28 @@ def reproduce(reproduction: Reproduction, reporter: Reporter | None = None) -> R
         baselines=recipe.beside,
         cache=default_cache(),
     )
+    check_measurement(options)  # here, and not hours later
+    with filled_folder(out, _REPRODUCTION):
+        return _reproduce(recipe, reproduction, options, reporter)
+
+
+def _reproduce(
+    recipe: ModelRecipe, reproduction: Reproduction, options: EvaluationOptions, reporter: Reporter
+) -> Report:
+    out = reproduction.out
+    reporter.section("1  Corpus")
+    for number, folder in enumerate(recipe.corpora):
+        _collect(recipe, folder, reproduction, () if number else reproduction.also, reporter)
+    reporter.section("2  Training")
+    if not (out / "whole" / DESCRIPTION_FILE).is_file():
+        _train(recipe, out, reporter)
+    remove_folder(out / _TOKENS)  # also those of a run that was killed after its last training
+    reporter.section("3  Quantization")
+    if not (out / "model" / DESCRIPTION_FILE).is_file():
+        packed = quantize(out / "whole", out / "model", recipe.precision)
+        weights = f"{packed.after / 1e6:,.1f} MB of weights in {packed.precision}"
+        reporter.say(f"{weights}; cosine to the original vectors at least {packed.cosine:.5f}")
+    reporter.section("4  Evaluation")
     return evaluate(options, reporter)
 
 
@@ -173,7 +185,6 @@ def _train(recipe: ModelRecipe, out: Path, reporter: Reporter) -> None:
             train(pairs, folder, training, resume=True, tokens=tokens, say=reporter.say, watch=watch)
     if tokens:
         make_ensemble(folders, out / "whole")
-        shutil.rmtree(tokens, ignore_errors=True)
 
 
 def _collect(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.choices import chosen_tasks, refuse_unknown, suites_of
 from adjoin.evaluation.jobs import Job, digest_of, find_jobs
 from adjoin.evaluation.report.report import JUDGED, MODEL
 from adjoin.evaluation.run import Settings, run_evaluation, scores_of
@@ -34,7 +35,14 @@ def validation_on(
         raise AdjoinError(
             f"--evaluate-suite {descriptive[0]}: expected {', '.join(JUDGED)}, in which higher is better"
         )
-    jobs = find_jobs(data, suites=suites or JUDGED, limit=limit)
+    suites = suites_of(suites, JUDGED)
+    if every < 1:
+        raise AdjoinError(f"evaluating every {every} steps: expected 1 or more")
+    tasks = chosen_tasks(data, suites, limit=limit)
+    if keep is not None:
+        scores = dict.fromkeys((*(task.suite for task in tasks), *(f"{task.suite}/{task.name}" for task in tasks)))
+        refuse_unknown("score", [keep], list(scores), " to keep the best by")
+    jobs = find_jobs(data, suites=suites, limit=limit)
     return validation_of(jobs, every=every, limit=limit, keep=keep)
 
 

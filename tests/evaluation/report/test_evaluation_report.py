@@ -12,7 +12,7 @@ from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.report.display import fraction, render_table, report_page, write_report
 from adjoin.evaluation.report.render import render_markdown
-from adjoin.evaluation.report.report import Comparison, Report, environment
+from adjoin.evaluation.report.report import Comparison, Hybrid, Report, environment
 from adjoin.evaluation.result import Result
 
 SPREAD = np.linspace(-0.02, 0.02, 401)  # its 95 % interval is 0.019 on both sides
@@ -52,7 +52,7 @@ def report() -> Report:
                 result("code", "b", 0.6, "mrr"),
                 result("retrieval", "c", 0.9001),
             ],
-            "hybrid": [result("code", "a", 0.41, "mrr@1000"), result("retrieval", "c", 0.99)],
+            "hybrid 0.9": [result("code", "a", 0.41, "mrr@1000"), result("retrieval", "c", 0.99)],
             "other": [
                 result("similarity", "STS", 0.6, "spearman", "all subsets together"),
                 result("similarity", "STS/news", 0.85, "spearman"),
@@ -61,6 +61,7 @@ def report() -> Report:
             ],
         },
         {"date": "2026-01-02", "parameters": 5_900_000},
+        hybrids={"hybrid 0.9": Hybrid("model", "bm25", 0.9)},
     )
 
 
@@ -81,7 +82,7 @@ def test_means_are_of_tasks_and_never_of_suites(report: Report) -> None:
     prose = report.mean("model", "retrieval", "ndcg@10")
     assert prose is not None
     assert prose.value == 0.9
-    assert report.mean("hybrid", "code", "mrr@1000") is None
+    assert report.mean("hybrid 0.9", "code", "mrr@1000") is None
     assert report.mean("absent", "code", "mrr@1000") is None
 
 
@@ -109,7 +110,7 @@ def test_differences_are_paired(report: Report) -> None:
     assert a.difference.interval() == pytest.approx((0.012, 0.012))  # both systems rise and fall with the sample
     assert a.relative == pytest.approx(0.03)
     assert mean.difference.value == pytest.approx(0.506 - 0.6)
-    assert [each.task for each in report.comparisons("code", "mrr@1000", "hybrid")] == ["a"]
+    assert [each.task for each in report.comparisons("code", "mrr@1000", "hybrid 0.9")] == ["a"]
     report.systems["bm25"][0] = Result("code", "a", "mrr@1000", estimate(0.4, n=99))
     with pytest.raises(AdjoinError, match="100 and 99 items"):
         report.comparisons("code", "mrr@1000", "bm25")
@@ -143,8 +144,9 @@ def test_nothing_is_so_many_per_cent_better_than_nothing() -> None:
 
 def test_json(report: Report) -> None:
     content = report.to_json()
-    assert list(content) == ["model", "results", "baselines", "differences", "environment"]
-    assert list(content["baselines"]) == ["bm25", "hybrid", "other"]
+    assert content["hybrids"] == {"hybrid 0.9": {"dense": "model", "lexical": "bm25", "weight": 0.9}}
+    assert list(content) == ["model", "results", "baselines", "differences", "environment", "hybrids"]
+    assert list(content["baselines"]) == ["bm25", "hybrid 0.9", "other"]
     first = content["results"][0]
     assert list(first) == ["suite", "task", "metric", "value", "low", "high", "n"]
     assert (first["low"], first["high"]) == pytest.approx((0.393, 0.431))
@@ -219,7 +221,7 @@ def test_markdown_by_hand(report: Report) -> None:
         "| --- | ---: | ---: | ---: |",
         "| model | **0.412 [0.393, 0.431]** | 0.600 [0.581, 0.619] | 0.506 [0.487, 0.525] |",
         "| bm25 | 0.400 [0.381, 0.419] | **0.800 [0.781, 0.819]** | **0.600 [0.581, 0.619]** |",
-        "| hybrid | 0.410 [0.391, 0.429] | - | - |",
+        "| hybrid 0.9 | 0.410 [0.391, 0.429] | - | - |",
         "",
         "### Further metrics",
         "",
@@ -239,7 +241,7 @@ def test_markdown_by_hand(report: Report) -> None:
     assert prose[6:9] == [
         "| model | 0.900 [0.881, 0.919] |",
         "| bm25 | 0.900 [0.881, 0.919] |",
-        "| hybrid | **0.990 [0.971, 1.009]** |",
+        "| hybrid 0.9 | **0.990 [0.971, 1.009]** |",
     ]
     assert section(text, "Environment") == ["- date: 2026-01-02", "- parameters: 5,900,000"]
 
@@ -407,3 +409,22 @@ def test_environment_names_versions() -> None:
     assert facts["numpy"] == np.__version__
     assert facts["date"] == "today"
     assert int(facts["processors"]) >= 1
+
+
+def test_a_hybrid_row_says_what_it_weighs(report: Report, tmp_path: Path) -> None:
+    assert "hybrid 0.9: the sum of the z-scores of model (weight 0.9) and bm25 (0.1)." in markdown(report)
+    report.write(tmp_path)
+    assert Report.read(tmp_path).hybrids == report.hybrids
+    content = json.loads((tmp_path / "report.json").read_text())
+    content["hybrids"]["hybrid 0.9"]["weight"] = "much"
+    (tmp_path / "report.json").write_text(json.dumps(content))
+    with pytest.raises(AdjoinError, match=r"weight is 'much'.* run the evaluation again"):
+        Report.read(tmp_path)
+
+
+def test_a_hybrid_row_of_an_old_report_has_the_weight_of_its_environment(report: Report, tmp_path: Path) -> None:
+    report.systems["hybrid"] = report.systems.pop("hybrid 0.9")
+    report.hybrids.clear()
+    report.environment["dense weight"] = "0.3"
+    report.write(tmp_path)
+    assert Report.read(tmp_path).hybrids == {"hybrid": Hybrid("model", "bm25", 0.3)}

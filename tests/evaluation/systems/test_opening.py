@@ -95,7 +95,7 @@ def test_models_of_adjoin_are_opened_by_the_caller(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", ["bm25", "no/such/folder", "", "ftp://host/v1#m"])
 def test_an_unknown_system_is_an_error_that_lists_the_known_ones(spec: str) -> None:
     with pytest.raises(
-        AdjoinError, match=r"expected random, lsa, words .*wordllama, a folder of .*https://host/v1#"
+        AdjoinError, match=r"expected random, lsa, words, wordllama, a folder of .*https://host/v1#"
     ):
         open_system(spec)
 

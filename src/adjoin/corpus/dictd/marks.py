@@ -14,6 +14,7 @@ PART_OF_SPEECH = (
     r"(?:n|a|adj|adv|v|vb|vi|vt|t|i|p|pr|prep|pron|conj|interj|imp|pl|sing|fem|masc|compar|superl|obs|excl|abbr"
     r"|prop)"
 )
+MAX_NESTED = 10  # brackets within brackets; each level is one more pass over the text
 LINK = re.compile(r"\{([^{}]*)\}")
 
 _LETTERS = {
@@ -82,8 +83,11 @@ def join_hyphenated(text: str) -> str:
 
 
 def without_brackets(text: str) -> str:
-    """Remove remarks in square brackets, nested ones too, and keep their line ends."""
-    while (less := _BRACKETS.sub(lambda match: line_ends(match[0]), text)) != text:
+    """Remove remarks in square brackets and keep their line ends; those nested deeper than `MAX_NESTED` stay."""
+    for _ in range(MAX_NESTED):
+        less = _BRACKETS.sub(lambda match: line_ends(match[0]), text)
+        if less == text:
+            break
         text = less
     return text
 

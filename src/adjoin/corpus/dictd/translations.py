@@ -13,6 +13,7 @@ down are references, examples and remarks.
 import re
 from collections.abc import Iterator
 
+from adjoin.corpus.dictd.marks import MAX_NESTED
 from adjoin.corpus.document import PROSE, Document
 from adjoin.tally import Tally
 
@@ -84,8 +85,16 @@ def _meanings(
 
 
 def expressions_of(line: str) -> tuple[str, ...]:
-    """Split a line into its distinct expressions, without remarks: `muck <n>, dirt [Br.]` → "muck", "dirt"."""
-    while (less := _REMARK.sub(" ", line)) != line:
+    """Split a line into its distinct expressions, without remarks: `muck <n>, dirt [Br.]` → "muck", "dirt".
+
+    A line whose remarks are nested as deep as `MAX_NESTED` has none.
+    """
+    for _ in range(MAX_NESTED):
+        less = _REMARK.sub(" ", line)
+        if less == line:
+            break
         line = less
+    else:
+        return ()
     parts = (" ".join(part.split()).strip(" .,;:") for part in _APART.split(line + " "))
     return tuple(dict.fromkeys(part for part in parts if any(map(str.isalpha, part))))

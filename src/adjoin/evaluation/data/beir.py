@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.data.folders import name_of, task_folders
 from adjoin.evaluation.data.retrieval_task import RetrievalTask
 from adjoin.files import folder_in_one_piece, numbered_lines
+from adjoin.outputs import Owner, replaced_folder
 
 __all__ = ["RetrievalTask", "load_task", "load_tasks", "write_task"]
 
 logger = logging.getLogger(__name__)
 
+TASK = Owner("a search task", r"(corpus|queries)\.jsonl(\.gz)?|qrels")
 HEADER = ("query-id", "corpus-id", "score")
 EXAMPLES = 3  # ids shown in a message
 
@@ -41,18 +44,16 @@ def load_tasks(folder: Path) -> list[RetrievalTask]:
         AdjoinError: the folder is missing or has no task, or a file is missing, empty, damaged or inconsistent.
             The message names the file and, if possible, the line.
     """
-    if not folder.is_dir():
-        raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
-    if _is_task(folder):
-        return [load_task(folder)]
-    for pattern in ("*", "*/*"):
-        task_folders = sorted(path for path in folder.glob(pattern) if path.is_dir() and _is_task(path))
-        if task_folders:
-            return [load_task(path) for path in task_folders]
-    raise AdjoinError(
-        f"no evaluation data in {folder}: expected corpus.jsonl, queries.jsonl and qrels/test.tsv there or in "
-        "its subfolders; name a folder in the BEIR layout"
-    )
+    return [load_task(path) for path in search_folders(folder)]
+
+
+def search_folders(folder: Path) -> list[Path]:
+    """The BEIR folders of `load_tasks`, found by the names of their files.
+
+    Raises:
+        AdjoinError: the folder is missing or has no task.
+    """
+    return task_folders(folder, _is_task, "corpus.jsonl, queries.jsonl and qrels/test.tsv")
 
 
 def load_task(folder: Path) -> RetrievalTask:
@@ -89,7 +90,7 @@ def load_task(folder: Path) -> RetrievalTask:
         logger.info("%s: %d of %d queries have no relevant document, left out", folder, left_out, len(queries))
     kept = [query for query in queries if query in judged]
     return RetrievalTask(
-        name=folder.resolve().name,
+        name=name_of(folder),
         document_ids=list(documents),
         documents=list(documents.values()),
         query_ids=kept,
@@ -127,7 +128,7 @@ def write_task(folder: Path, task: RetrievalTask) -> None:
     lines = ["\t".join(HEADER)]
     for query_id, relevant in zip(task.query_ids, task.relevant, strict=True):
         lines += [f"{query_id}\t{task.document_ids[i]}\t{_number(grade)}" for i, grade in relevant.items()]
-    with folder_in_one_piece(folder) as unfinished:
+    with replaced_folder(folder, TASK) as place, folder_in_one_piece(place) as unfinished:
         (unfinished / "corpus.jsonl.gz").write_bytes(_gzipped(_json_lines(corpus)))
         (unfinished / "queries.jsonl").write_bytes(_json_lines(queries))
         (unfinished / "qrels").mkdir()

@@ -11,22 +11,21 @@ Files are UTF-8 with one header line and no quoting. Columns are found by name, 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.data.folders import name_of, task_folders
 from adjoin.files import numbered_lines
 
 TRAIN, DEV, TEST, ALL = "train", "dev", "test", "all"
 SPLITS = (TRAIN, DEV, TEST, ALL)
 LABELS = "labels.tsv"
 
-TaskT = TypeVar("TaskT")
 Row = tuple[int, list[str]]  # line number from 1, requested columns
 
 
@@ -136,8 +135,17 @@ def load_classification(folder: Path, limit: int | None = None, seed: int = 0) -
         AdjoinError: the folder is missing or has no task, the limit is below the number of labels, or a file is
             missing, empty, damaged or inconsistent. The message names the file and, if possible, the line.
     """
+    return [_classification(path, limit, seed) for path in classification_folders(folder)]
+
+
+def classification_folders(folder: Path) -> list[Path]:
+    """The folders of `load_classification`, found by their header lines.
+
+    Raises:
+        AdjoinError: the folder is missing or has no task.
+    """
     expected = f"{LABELS} with train.tsv and test.tsv, or with all.tsv (label, text)"
-    return _load(folder, _is_classification, lambda task: _classification(task, limit, seed), expected)
+    return task_folders(folder, _is_classification, expected)
 
 
 def load_similarity(folder: Path, limit: int | None = None, seed: int = 0) -> list[SimilarityTask]:
@@ -154,24 +162,16 @@ def load_similarity(folder: Path, limit: int | None = None, seed: int = 0) -> li
     Raises:
         AdjoinError: as for `load_classification`.
     """
-    expected = "files SUBSET.tsv (score, text1, text2)"
-    return _load(folder, _is_similarity, lambda task: _similarity(task, limit, seed), expected)
+    return [_similarity(path, limit, seed) for path in similarity_folders(folder)]
 
 
-def _load(
-    folder: Path, is_task: Callable[[Path], bool], read: Callable[[Path], TaskT], expected: str
-) -> list[TaskT]:
-    if not folder.is_dir():
-        raise AdjoinError(f"no evaluation data at {folder}: expected a folder; check the path")
-    if is_task(folder):
-        return [read(folder)]
-    for pattern in ("*", "*/*"):
-        if task_folders := sorted(path for path in folder.glob(pattern) if path.is_dir() and is_task(path)):
-            return [read(path) for path in task_folders]
-    raise AdjoinError(
-        f"no evaluation data in {folder}: expected {expected} there or in its subfolders; name a folder "
-        "in that layout"
-    )
+def similarity_folders(folder: Path) -> list[Path]:
+    """The folders of `load_similarity`, found by their header lines.
+
+    Raises:
+        AdjoinError: the folder is missing or has no task.
+    """
+    return task_folders(folder, _is_similarity, "files SUBSET.tsv (score, text1, text2)")
 
 
 def _is_classification(folder: Path) -> bool:
@@ -236,7 +236,7 @@ def _classification(folder: Path, limit: int | None, seed: int) -> Classificatio
             texts.append(items[index][1])
             splits.append(split)
     return ClassificationTask(
-        name=folder.resolve().name,
+        name=name_of(folder),
         texts=[item[0] for item in texts],
         seconds=[item[1] for item in texts] if len(columns) == 2 else [],
         labels=np.array(labels, dtype=np.int64),
@@ -261,7 +261,7 @@ def _similarity(folder: Path, limit: int | None, seed: int) -> SimilarityTask:
             texts2=[rows[index][1][2] for index in drawn],
             scores=np.array([scores[index] for index in drawn], dtype=np.float64),
         )
-    return SimilarityTask(folder.resolve().name, subsets)
+    return SimilarityTask(name_of(folder), subsets)
 
 
 def _names(file: Path) -> dict[int, str]:

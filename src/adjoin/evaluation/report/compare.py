@@ -13,6 +13,7 @@ import numpy as np
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
+from adjoin.evaluation.report.common import aligned, in_common, with_hybrids
 from adjoin.evaluation.report.display import (
     MISSING,
     cell_of_difference,
@@ -23,14 +24,17 @@ from adjoin.evaluation.report.display import (
     setting,
 )
 from adjoin.evaluation.report.figures import batch_figure, number_in, size_figure, steps_figure
+from adjoin.evaluation.report.folder import written_together
 from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
 from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import JUDGED, MODEL, TITLES, Report
+from adjoin.outputs import filled_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 MARKDOWN_FILE, PAGE_FILE = "comparison.md", "comparison.html"
+HYBRIDS = "hybrid W: on search tasks, the sum of the z-scores of a run's model (weight W) and of BM25 (1 - W)."
 FIGURES = {
     "parameters": ("model size", size_figure),
     "step": ("training steps", steps_figure),
@@ -39,7 +43,7 @@ FIGURES = {
 
 
 def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
-    """Write comparison.md and comparison.html into a folder. Files are written atomically.
+    """Write comparison.md and comparison.html into a folder, both together.
 
     Args:
         folder: the folder to write to.
@@ -50,8 +54,9 @@ def write_comparison(folder: Path, reports: Mapping[str, Report]) -> None:
         OSError: the folder is not writable.
     """
     page = compare(reports)
-    write_text(folder / MARKDOWN_FILE, render_markdown(page))
-    write_text(folder / PAGE_FILE, render_html(page))
+    with filled_folder(folder) as held, written_together(held, (MARKDOWN_FILE, PAGE_FILE)) as unfinished:
+        write_text(unfinished / MARKDOWN_FILE, render_markdown(page))
+        write_text(unfinished / PAGE_FILE, render_html(page))
 
 
 def compare(reports: Mapping[str, Report]) -> Page:
@@ -63,25 +68,29 @@ def compare(reports: Mapping[str, Report]) -> Page:
     Raises:
         AdjoinError: there are fewer than two runs.
     """
-    joined = _joined(reports)
+    named, renamed = _checked(reports)
+    runs = with_hybrids(named)
+    joined = _joined(runs)
     first = next(iter(reports))
     lead = (
         "The main metric of each suite with 95 % bootstrap intervals. The best run of a task is in bold. Search,"
         " similarity and classification are different uses, so they are not averaged.",
         f"Differences are from {first}, paired item by item, and in bold if the interval excludes 0. Each p is for"
         " a single comparison. Of twenty comparisons without any difference, about one has a p below 0.05.",
+        *([HYBRIDS] if len(runs) > len(named) else []),
     )
-    runs, common = _settings(reports)
-    sections = [Section("The runs", (runs,))]
+    table, common = _settings(reports)
+    in_all = Lines((*in_common(named), *renamed))
+    sections = [Section("The runs", (table,)), Section("What the runs have in common", (in_all,))]
     common_tasks = "of the tasks that all runs of a panel measured on equally many items, with 95 % intervals."
     pictures = [
-        Picture(f"Means over {what}, {common_tasks}", partial(draw, list(reports.values())))
+        Picture(f"Means over {what}, {common_tasks}", partial(draw, list(named.values())))
         for key, (what, draw) in FIGURES.items()
         if len({number_in(report, key) for report in reports.values()} - {None}) > 1
     ]
     if pictures:
         sections.append(Section("Size and training", tuple(pictures)))
-    sections += [_section(joined, reports, suite) for suite in joined.suites()]
+    sections += [_section(joined, _of_suite(runs, named, suite), suite) for suite in joined.suites()]
     if common.items:
         sections.append(Section("Environment", (Paragraph("The same in all runs:"), common)))
     return Page(f"{len(reports)} runs compared", lead, tuple(sections))
@@ -98,10 +107,12 @@ def render_comparison(reports: Mapping[str, Report]) -> "list[Table]":
     """
     from rich.text import Text
 
-    joined = _joined(reports)
-    (name, first), *others = reports.items()
-    tables = []
-    for suite in joined.suites():
+    named, _ = _checked(reports)
+    runs, tables = with_hybrids(named), []
+    for suite in _joined(runs).suites():
+        shown = _of_suite(runs, named, suite)
+        joined = _joined(shown)
+        (name, first), *others = shown.items()
         metric = joined.metric_of(suite)
         table = render_table(joined, suite, metric)
         cells = [Cell("")]
@@ -114,6 +125,27 @@ def render_comparison(reports: Mapping[str, Report]) -> "list[Table]":
         table.add_row(Text(f"minus {name}"), *texts)
         tables.append(table)
     return tables
+
+
+def summary(reports: Mapping[str, Report]) -> list[str]:
+    """What the runs have in common, which tasks have another name, and what could not be compared, as sentences.
+
+    Args:
+        reports: name → run. The first run is the reference.
+
+    Raises:
+        AdjoinError: there are fewer than two runs.
+    """
+    named, renamed = _checked(reports)
+    (_, first), *others = named.items()
+    both = [
+        f"{other}, {suite}, {line}"
+        for other, report in others
+        for suite in first.suites()
+        for line in differences(first, report, suite, first.metric_of(suite))[1]
+        if "in one of the two only" not in line
+    ]
+    return [*in_common(named), *renamed, *both]
 
 
 def differences(first: Report, other: Report, suite: str, metric: str) -> tuple[dict[str, Estimate], list[str]]:
@@ -163,10 +195,20 @@ def _unpaired(estimates: Sequence[Estimate], seeds: Sequence[object], same_data:
     return ""
 
 
-def _joined(reports: Mapping[str, Report]) -> Report:
-    """All runs as the systems of one report."""
+def _checked(reports: Mapping[str, Report]) -> tuple[dict[str, Report], list[str]]:
+    """At least two runs, see `aligned`."""
     if len(reports) < 2:
         raise AdjoinError(f"nothing to compare in {len(reports)} report: expected two runs or more")
+    return aligned(reports)
+
+
+def _of_suite(runs: Mapping[str, Report], named: Mapping[str, Report], suite: str) -> dict[str, Report]:
+    """The runs, and those of their hybrids that have the suite."""
+    return {name: run for name, run in runs.items() if name in named or suite in run.suites()}
+
+
+def _joined(reports: Mapping[str, Report]) -> Report:
+    """All runs as the systems of one report."""
     first = next(iter(reports.values()))
     return Report("comparison", {name: report.results for name, report in reports.items()}, first.environment)
 

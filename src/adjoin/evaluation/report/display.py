@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.data.retrieval_task import CODE, RETRIEVAL
 from adjoin.evaluation.report.figures import scores_figure
+from adjoin.evaluation.report.folder import written_together
 from adjoin.evaluation.report.page import Block, Cell, Grid, Heading, Lines, Page, Paragraph, Picture, Section
 from adjoin.evaluation.report.render import render_html, render_markdown, write_text
 from adjoin.evaluation.report.report import (
     BIAS,
     BM25_NAME,
-    HYBRID,
     JUDGED,
     MODEL,
     PROBE,
+    REPLICATES_FILE,
+    REPORT_FILE,
     SIMILARITY,
     SPACE,
     TITLES,
@@ -42,7 +45,6 @@ ROWS = {
     MODEL: "the evaluated model",
     UNTRAINED: "the same model before training",
     BM25_NAME: "lexical search, Okapi BM25",
-    HYBRID: "the sum of the z-scores of model and BM25",
 }
 
 
@@ -50,9 +52,9 @@ Values = dict[str, Estimate | None]  # system → estimate
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write report.json and the replicates, then report.md and report.html. Files are written atomically.
+    """Write report.json, the replicates, report.md and report.html together: all are old or all are new.
 
-    The page comes last, so that all figures are kept if it cannot be drawn.
+    The figures are kept if the page cannot be drawn.
 
     Args:
         folder: the folder to write to.
@@ -62,10 +64,17 @@ def write_report(folder: Path, report: Report) -> None:
         AdjoinError: jinja2 or matplotlib is not installed.
         OSError: the folder is not writable.
     """
-    report.write(folder)
-    page = report_page(report)
-    write_text(folder / MARKDOWN_FILE, render_markdown(page))
-    write_text(folder / PAGE_FILE, render_html(page))
+    failure: AdjoinError | None = None
+    with written_together(folder, (REPLICATES_FILE, REPORT_FILE, MARKDOWN_FILE, PAGE_FILE)) as unfinished:
+        report.write(unfinished)
+        try:
+            page = report_page(report)
+            write_text(unfinished / MARKDOWN_FILE, render_markdown(page))
+            write_text(unfinished / PAGE_FILE, render_html(page))
+        except AdjoinError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def report_page(report: Report) -> Page:
@@ -74,7 +83,8 @@ def report_page(report: Report) -> Page:
         "Each figure has a 95 % bootstrap interval over the items of its task. The best system of a task is in"
         " bold. Search, similarity and classification are different uses, so they are not averaged."
     ]
-    lead += [" ".join(f"{name}: {what}." for name, what in ROWS.items() if name in report.systems)]
+    explained = {**ROWS, **{row: hybrid.explained() for row, hybrid in report.hybrids.items()}}
+    lead += [" ".join(f"{name}: {explained[name]}." for name in report.systems if name in explained)]
     sections = [Section("At a glance", (glance,))] if (glance := _overview(report)).rows else []
     sections += [_section(report, suite) for suite in report.suites()]
     if report.environment:

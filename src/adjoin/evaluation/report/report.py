@@ -52,6 +52,34 @@ def main_metric(suite: str, distractors: int = 999) -> str:
 
 
 @dataclass(frozen=True)
+class Hybrid:
+    """A row that sums the z-scores of a dense system and of BM25.
+
+    Attributes:
+        dense: row of the dense system.
+        lexical: row of BM25.
+        weight: weight of the dense system, 0 to 1. BM25 has the rest.
+    """
+
+    dense: str
+    lexical: str
+    weight: float
+
+    @property
+    def row(self) -> str:
+        """The name of the row: "hybrid 0.9" for the model, "lsa hybrid 0.5" for another system."""
+        name = f"{HYBRID} {self.weight:g}"
+        return name if self.dense == MODEL else f"{self.dense} {name}"
+
+    def explained(self) -> str:
+        """What the row is, as in "the sum of the z-scores of model (weight 0.9) and bm25 (0.1)"."""
+        return (
+            f"the sum of the z-scores of {self.dense} (weight {self.weight:g}) and {self.lexical} "
+            f"({1 - self.weight:g})"
+        )
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The paired difference of two systems on one task.
 
@@ -94,12 +122,14 @@ class Report:
         systems: row → results, on the same items: `MODEL` first, then the baselines by name.
         environment: versions, machine, date and seeds.
         data: "suite/task" → hash of the data; empty if unknown.
+        hybrids: row → what it sums, for the rows that are hybrids.
     """
 
     model: str
     systems: dict[str, list[Result]] = field(default_factory=lambda: {MODEL: []})
     environment: dict[str, str | int] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
+    hybrids: dict[str, Hybrid] = field(default_factory=dict)
 
     @property
     def results(self) -> list[Result]:
@@ -168,8 +198,9 @@ class Report:
         return comparisons
 
     def best_baseline(self, suite: str, metric: str) -> str | None:
-        """The baseline with the highest mean, or None. The hybrid does not count, since it contains the model."""
-        means = {name: self.mean(name, suite, metric) for name in self.systems if name not in (MODEL, HYBRID)}
+        """The baseline with the highest mean, or None. Hybrids do not count: they are not one system but two."""
+        alone = [name for name in self.systems if name != MODEL and name not in self.hybrids]
+        means = {name: self.mean(name, suite, metric) for name in alone}
         values = {name: mean.value for name, mean in means.items() if mean is not None}
         return max(values, key=values.__getitem__, default=None)
 
@@ -189,6 +220,7 @@ class Report:
             "baselines": {name: results for name, results in rows.items() if name != MODEL},
             "differences": [_difference_row(comparison) for comparison in compared],
             "environment": self.environment,
+            **({"hybrids": {row: vars(hybrid) for row, hybrid in self.hybrids.items()}} if self.hybrids else {}),
             **({"data": self.data} if self.data else {}),
         }
 
@@ -228,7 +260,11 @@ class Report:
             AdjoinError: there is no report, or it is damaged.
         """
         if not (folder / REPORT_FILE).is_file():
-            raise AdjoinError(f"no report at {folder}: expected a folder that `adjoin evaluate --report` wrote")
+            below = [each for each in ("report", "training/report") if (folder / each / REPORT_FILE).is_file()]
+            hint = f" (did you mean {folder / below[0]}?)" if below else ""
+            raise AdjoinError(
+                f"no report at {folder}{hint}: expected a folder that `adjoin evaluate --report` wrote"
+            )
         content = read_json(folder / REPORT_FILE, "report")
         try:
             rows = {MODEL: content["results"], **content["baselines"]}
@@ -237,7 +273,11 @@ class Report:
                     name: [_result(values, arrays[f"{number}-{row}"]) for row, values in enumerate(of_system)]
                     for number, (name, of_system) in enumerate(rows.items())
                 }
-            return cls(str(content["model"]), systems, dict(content["environment"]), dict(content.get("data", {})))
+            environment, data = dict(content["environment"]), dict(content.get("data", {}))
+            hybrids = {row: _hybrid(values) for row, values in content.get("hybrids", {}).items()}
+            if HYBRID in systems and not hybrids:  # a report from before every dense system had such a row
+                hybrids = {HYBRID: Hybrid(MODEL, BM25_NAME, float(environment.get("dense weight", 0.5)))}
+            return cls(str(content["model"]), systems, environment, data, hybrids)
         except _DAMAGE as error:
             raise AdjoinError(
                 f"the report {folder} is damaged or cut short ({error}): run the evaluation again"
@@ -291,6 +331,12 @@ def _result(row: dict[str, Any], replicates: Any) -> Result:  # noqa: ANN401 - a
         raise ValueError(wrong)
     estimate = Estimate(row["value"], row["n"], np.asarray(replicates, np.float64))
     return Result(row["suite"], row["task"], row["metric"], estimate, tuple(row.get("notes", ())))
+
+
+def _hybrid(values: dict[str, Any]) -> Hybrid:
+    if wrong := wrong_types(values, {"dense": str, "lexical": str, "weight": float}):
+        raise ValueError(wrong)
+    return Hybrid(**values)
 
 
 def environment(date: str, packages: Sequence[str] = ()) -> dict[str, str | int]:

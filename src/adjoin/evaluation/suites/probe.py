@@ -152,6 +152,20 @@ def turns(task: ClassificationTask, seed: int = 0) -> list[Turn]:
     Raises:
         AdjoinError: fewer than two labels have three training items each, or ten folds have fewer than ten items.
     """
+    check_trainable(task)
+    rows = task.rows(ALL if task.crossed else TRAIN)
+    if not task.crossed:
+        return [Turn(rows, task.rows(TEST))]
+    folds = _folds(task, rows, FOLDS, seed)
+    return [Turn(np.setdiff1d(rows, fold), fold) for fold in folds]
+
+
+def check_trainable(task: ClassificationTask) -> None:
+    """Refuse a task that is too small for a probe.
+
+    Raises:
+        AdjoinError: fewer than two labels have three training items each, or ten folds have fewer than ten items.
+    """
     rows = task.rows(ALL if task.crossed else TRAIN)
     enough = [label for label, number in Counter(task.labels[rows].tolist()).items() if number >= _FEWEST]
     if len(enough) < 2 or (task.crossed and len(rows) < FOLDS):
@@ -160,10 +174,6 @@ def turns(task: ClassificationTask, seed: int = 0) -> list[Turn]:
             f"expected as many of at least two labels, and {FOLDS} items for {FOLDS}-fold cross-validation; "
             "add items or raise the limit"
         )
-    if not task.crossed:
-        return [Turn(rows, task.rows(TEST))]
-    folds = _folds(task, rows, FOLDS, seed)
-    return [Turn(np.setdiff1d(rows, fold), fold) for fold in folds]
 
 
 def items_tested(task: ClassificationTask) -> Rows:

@@ -81,6 +81,7 @@ class LSA:
 
     Attributes:
         name: name in the report.
+        fingerprint: hash of dimension and seed, under which the results of a task are cached.
     """
 
     def __init__(self, dimension: int = DIMENSION, *, seed: int = 0) -> None:
@@ -95,6 +96,7 @@ class LSA:
         """
         self.name = "lsa"
         self._dimension, self._seed = _checked_dimension(dimension), seed
+        self.fingerprint = fingerprint_of(f"lsa, dimension {dimension}, seed {seed}")
 
     def fit(self, texts: Sequence[str]) -> WordTable:
         """Fit to the texts of a task. 30,000 passages take 5 s of one core.
@@ -131,6 +133,7 @@ class AveragedWords:
 
     Attributes:
         name: name in the report.
+        fingerprint: hash of dimension and seed, under which the results of a task are cached.
     """
 
     def __init__(self, dimension: int = DIMENSION, *, seed: int = 0) -> None:
@@ -145,6 +148,7 @@ class AveragedWords:
         """
         self.name = "averaged words"
         self._dimension, self._seed = _checked_dimension(dimension), seed
+        self.fingerprint = fingerprint_of(f"averaged words, dimension {dimension}, seed {seed}")
 
     def fit(self, texts: Sequence[str]) -> WordTable:
         """Fit to the texts of a task. 30,000 passages take 7 s of one core.

@@ -25,17 +25,20 @@ def fingerprint_of(*parts: str | Path | NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def folder_fingerprint(folder: Path) -> str:
+def folder_fingerprint(folder: Path, *, subfolders: bool = True) -> str:
     """The fingerprint of a model folder: its files and their relative paths, except hidden and Markdown files.
+
+    The name and place of the folder do not count.
 
     Args:
         folder: the model folder.
+        subfolders: whether files in subfolders count. A model of Adjoin has its reports and checkpoints there.
 
     Raises:
         AdjoinError: a file cannot be read.
     """
     parts: list[str | Path] = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*") if subfolders else folder.glob("*")):
         relative = path.relative_to(folder)
         is_hidden = any(name.startswith(".") for name in relative.parts)
         if path.is_file() and not is_hidden and path.suffix.lower() != ".md":

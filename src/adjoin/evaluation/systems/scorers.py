@@ -220,7 +220,10 @@ class BM25Scorer:
     @property
     def fingerprint(self) -> str:
         """The key of this system in the result cache."""
-        return f"bm25 {self.variant.name}"
+        settings = [
+            (how.words.__name__, how.k1, how.b, how.repeats) for how in (self.variant.prose, self.variant.code)
+        ]
+        return f"bm25 {settings}"
 
     def scores(self, task: RetrievalTask) -> Iterator[Row]:
         """One row per query, shape (N,). The documents are indexed when the first row is requested."""

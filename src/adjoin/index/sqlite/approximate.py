@@ -24,7 +24,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -36,6 +35,7 @@ from numpy.typing import NDArray
 
 from adjoin.index.sqlite.database import SKETCH
 from adjoin.index.store import Ids, IndexDescription
+from adjoin.unfinished import new_file
 
 logger = logging.getLogger(__name__)
 
@@ -189,15 +189,14 @@ class Sketch:
             OSError: the disk is full, or the folder may not be written to.
         """
         header = {"format": _FORMAT, "stamp": stamp, "pieces": len(self), "words": self._words}
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        unfinished = Path(name)
+        descriptor, unfinished = new_file(path)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
                 file.write(np.ascontiguousarray(self.ids_N, np.int64).data)
                 for part in (*self.front_FN, self.back_NB):
                     file.write(np.ascontiguousarray(part).data)
-            unfinished.chmod(0o644)  # mkstemp makes files private
+            unfinished.chmod(0o644)  # files in the making are private
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from adjoin.errors import AdjoinError, first_line
 from adjoin.index.store import FORMAT, IndexDescription
 from adjoin.locks import LOCK
+from adjoin.unfinished import temporary_folder
 
 DATABASE, PENDING, SKETCH, IGNORE = "index.sqlite", "pending.sqlite", "sketch", ".gitignore"
 OF_LANCE = ("index.json", "tables")  # what version 0.1.0 wrote
@@ -266,7 +266,7 @@ def _readable(path: Path) -> Iterator[sqlite3.Connection]:
             connection.close()
             log = path.with_name(path.name + "-wal")
             if log.exists() and log.stat().st_size:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="adjoin-")))
+                folder = stack.enter_context(temporary_folder("adjoin-index"))
                 for file in (path, log):
                     shutil.copyfile(file, folder / file.name)
                 connection = connect(folder / path.name)

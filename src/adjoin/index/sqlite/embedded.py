@@ -1,11 +1,11 @@
 """The embedded store: the index in a folder, for reading and for writing."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from adjoin.files import write_atomically
 from adjoin.index.sqlite.database import (
     DATABASE,
     IGNORE,
@@ -20,6 +20,10 @@ from adjoin.index.sqlite.database import (
 from adjoin.index.sqlite.snapshot import SQLiteSnapshot, open_snapshot
 from adjoin.index.sqlite.writer import SQLiteWriter
 from adjoin.locks import LOCK, exclusive
+from adjoin.outputs import checked_folder
+from adjoin.unfinished import remove_folder, sweep
+
+CHOICE = "choice.json"  # what of the folder is indexed, see `adjoin.index.folders.choice`
 
 
 class SQLiteStore:
@@ -70,27 +74,29 @@ class SQLiteStore:
 
         A folder that is made for it and in which nothing is published is removed again.
         """
+        checked_folder(self.folder)
         is_new = not self.folder.exists()
         refuse_links(self.folder)
         with exclusive(self.folder):
             try:
+                sweep(self.folder, alone=True)
                 self._hide_from_git()
                 with SQLiteWriter(self.folder) as writer:
                     yield writer
                     writer.keep_sketch()
             finally:
                 if is_new and not (self.folder / DATABASE).exists():
-                    shutil.rmtree(self.folder, ignore_errors=True)
+                    remove_folder(self.folder)
 
     def _hide_from_git(self) -> None:
         """Write .gitignore, unless there are other files than ours in the folder, which it would hide too."""
         if (self.folder / IGNORE).exists():
             return
-        own = (LOCK, SKETCH, *OF_LANCE)
+        own = (LOCK, SKETCH, CHOICE, *OF_LANCE)
         names = [path.name for path in self.folder.iterdir()]
         if all(name in own or name.startswith((DATABASE, PENDING)) for name in names):
             with database_errors(self.folder, "write", REMEDY_WRITING):
-                (self.folder / IGNORE).write_text("*\n")
+                write_atomically(self.folder / IGNORE, "*\n")
 
 
 class SQLiteReader:

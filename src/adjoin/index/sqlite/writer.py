@@ -1,6 +1,5 @@
 """Changes of an index in SQLite: batches that wait, and the transaction that makes a version."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -33,6 +32,7 @@ from adjoin.index.sqlite.rows import BLOCK_PIECES, packed_texts, symbol_key, ter
 from adjoin.index.sqlite.segments import WordWriter
 from adjoin.index.sqlite.snapshot import open_snapshot
 from adjoin.index.store import FORMAT, FileRecord, IndexDescription, IndexedFile
+from adjoin.unfinished import remove_folder
 
 _RECORD = "path, size, mtime_ns, inode, content, pieces, reason"
 
@@ -236,9 +236,10 @@ class SQLiteWriter:
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def _remove_lance(self) -> None:
-        """Delete the files of an index that version 0.1.0 wrote."""
-        (self.folder / OF_LANCE[0]).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / OF_LANCE[1], ignore_errors=True)
+        """Delete the files of an index that version 0.1.0 wrote, and nobody else's of these names."""
+        if any((self.folder / OF_LANCE[1]).glob("*.lance")):
+            (self.folder / OF_LANCE[0]).unlink(missing_ok=True)
+            remove_folder(self.folder / OF_LANCE[1])
 
     # -- files --------------------------------------------------------------------------------------------------
 

@@ -14,14 +14,26 @@ from adjoin.errors import AdjoinError, first_line
 
 FILE = "config.json"
 MOST_BYTES = 4_000_000  # the names of 1,000 classes take 50,000
-MOST_LAYERS = 10_000  # the deepest models have some 130
+MOST_LABELS = 100_000
+MOST_LAYERS = 1_000  # the deepest models have some 130
 LARGEST_NUMBER = 1 << 53  # more than any size, and the largest that every JSON reader keeps
 
 # What a causal model has by one of these names: whole numbers of 1 or more.
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "decoder_layers")
-_SIZES = ("vocab_size", "hidden_size", "n_embd", "d_model", "num_attention_heads", "n_head", "n_heads", "num_heads")
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "n_embd",
+    "d_model",
+    "num_attention_heads",
+    "n_head",
+    "n_heads",
+    "num_heads",
+)
 # Keys by which transformers may run a function that a hub provides.
 _CODE = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
+_LABELS = ("num_labels", "num_classes")  # transformers makes a dictionary of so many names
+_POSITIVE = ("num_key_value_heads", "rope_theta")
 _COUNT = re.compile(r"(num|n)_\w+|\w+_(layers|heads|size|dim)|d_\w+")
 
 
@@ -37,7 +49,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / FILE
     config = _read(path)
-    if wrong := _wrong_kind(config) or _wrong_sizes(config):
+    try:
+        wrong = _wrong_kind(config) or _wrong_sizes(config)
+    except RecursionError:
+        wrong = "it is nested too deeply"
+    if wrong:
         raise AdjoinError(f"the checkpoint {folder} cannot be opened: {FILE}: {wrong}")
     return config
 
@@ -64,7 +80,9 @@ def check_layers(folder: Path, config: dict[str, Any], tensors: int) -> None:
 def _read(path: Path) -> dict[str, Any]:
     prefix = f"the checkpoint {path.parent} cannot be opened: {path.name}"
     if path.is_dir() or not path.is_file():
-        raise AdjoinError(f"{prefix} is {'a folder' if path.is_dir() else 'missing'}; expected a transformers folder")
+        raise AdjoinError(
+            f"{prefix} is {'a folder' if path.is_dir() else 'missing'}; expected a transformers folder"
+        )
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
@@ -94,6 +112,8 @@ def _wrong_kind(config: dict[str, Any]) -> str:
         return f"model_type is {kind!r:.60}, expected the name of an architecture, such as 'llama'"
     if config.get("is_encoder_decoder") not in (None, False):
         return f"is_encoder_decoder is {config['is_encoder_decoder']!r:.20}: {kind} is not causal; take a decoder"
+    if config.get("auto_map") is not None and not _is_known(kind):
+        return f"{kind!r:.60} needs code of its own (auto_map), which is never run: take another architecture"
     for name in _CODE:
         if isinstance(config.get(name), str) and "/" in config[name]:
             return f"{name} is {config[name]!r:.60}, which names code of a hub: remove the key"
@@ -102,18 +122,29 @@ def _wrong_kind(config: dict[str, Any]) -> str:
     quantized = config.get("quantization_config")
     if quantized is not None:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else quantized
-        return (
-            f"quantization_config is of the kind {method!r:.60}: give the checkpoint with plain weights, or as GGUF"
-        )
+        return f"quantization_config is of the kind {method!r:.60}: give the checkpoint with plain weights, or as GGUF"
     return ""
+
+
+def _is_known(kind: str) -> bool:
+    """Whether transformers has an architecture of its own by this name."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return kind in CONFIG_MAPPING_NAMES
 
 
 def _wrong_sizes(config: dict[str, Any]) -> str:
     """Which size cannot be; empty if all can."""
     for name, value in _leaves(config):
         key = name.rpartition(".")[2]
+        if value != value:
+            return f"{name} is NaN, expected a number"
         if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER and abs(value) != float("inf"):
             return f"{name} is {value!r:.40}, expected at most {LARGEST_NUMBER:,}"
+        if key in _LABELS and isinstance(value, int) and value > MOST_LABELS:
+            return f"{name} is {value:,}, expected at most {MOST_LABELS:,}"
+        if key in _POSITIVE and value is not None and not (isinstance(value, int | float) and value > 0):
+            return f"{name} is {value!r:.40}, expected a number above 0"
         if key in (*_LAYERS, *_SIZES) and (type(value) is not int or value < 1):
             return f"{name} is {value!r:.40}, expected a whole number of 1 or more"
         if key in _LAYERS and value > MOST_LAYERS:

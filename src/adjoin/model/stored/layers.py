@@ -12,7 +12,11 @@ from adjoin.errors import AdjoinError
 
 # Lists that have nothing to do with layers, also where they are as long as there are layers.
 _NOT_PER_LAYER = re.compile(r"token|architectures|label|language|rope|_id$|_ids$")
-_SHARED = ("num_kv_shared_layers", "num_hidden_groups", "num_mem_blocks")  # the last layers use parts of earlier ones
+_SHARED = (
+    "num_kv_shared_layers",
+    "num_hidden_groups",
+    "num_mem_blocks",
+)  # the last layers use parts of earlier ones
 
 
 def architecture_of(config: Any) -> str:  # noqa: ANN401 - a transformers config
@@ -34,7 +38,9 @@ def keep_layers(config: Any, layers: int, path: Path) -> None:  # noqa: ANN401 -
     """
     number = number_of_layers(config)
     if number is None:
-        raise AdjoinError(f"--layers {layers}: {path} ({architecture_of(config)}) does not say how many layers it has")
+        raise AdjoinError(
+            f"--layers {layers}: {path} ({architecture_of(config)}) does not say how many layers it has"
+        )
     if not 1 <= layers <= number:
         raise AdjoinError(f"--layers {layers}: {path} has {number} layers, expected 1 to that")
     if layers == number:
@@ -54,7 +60,7 @@ def keep_layers(config: Any, layers: int, path: Path) -> None:  # noqa: ANN401 -
         config.num_hidden_layers = layers
     except Exception as error:  # configs check what is set, each in its own way
         raise AdjoinError(
-            f"--layers {layers}: {path} ({architecture_of(config)}) cannot be cut: {one_line(error)}; keep all {number}"
+            f"--layers {layers}: {path} ({architecture_of(config)}) cannot be cut: {described(error)}; keep all {number}"
         ) from None
 
 
@@ -64,6 +70,6 @@ def text_config(config: Any) -> Any:  # noqa: ANN401 - a transformers config
     return config if getter is None else getter(decoder=True)
 
 
-def one_line(error: Exception) -> str:
+def described(error: Exception) -> str:
     """An error of torch or transformers in one line."""
     return f"{type(error).__name__} {' '.join(str(error).split()):.200}"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from adjoin.errors import AdjoinError
-from adjoin.model.stored.layers import architecture_of, one_line, text_config
+from adjoin.model.stored.layers import architecture_of, described, text_config
 
 
 @torch.no_grad()
@@ -28,11 +28,13 @@ def check_cut(whole: nn.Module, cut: nn.Module, layers: int, number: int, path: 
     try:
         states, cut_states = _states_after(whole, layers, number), _states_after(cut, layers, layers)
     except Exception as error:  # a model that cannot run raises anything
-        raise AdjoinError(f"{name} cannot be cut: {one_line(error)}; keep all {number}") from None
+        raise AdjoinError(f"{name} cannot be cut: {described(error)}; keep all {number}") from None
     if states is None or cut_states is None:
         raise AdjoinError(f"{name} cannot be cut: its blocks are not in one list; keep all {number}")
     if states.shape != cut_states.shape or not torch.allclose(states, cut_states, rtol=1e-3, atol=1e-4):
-        raise AdjoinError(f"{name} cannot be cut: its first layers compute something else alone; keep all {number}")
+        raise AdjoinError(
+            f"{name} cannot be cut: its first layers compute something else alone; keep all {number}"
+        )
 
 
 def _states_after(model: Any, layers: int, number: int) -> Tensor | None:  # noqa: ANN401 - a transformers model
@@ -90,7 +92,9 @@ def text_model(loaded: Any, path: Path) -> Any:  # noqa: ANN401 - a transformers
         alone, inside = (model.eval()(input_ids=ids_BT, use_cache=False)[0] for model in (text.base_model, part))
         same = torch.allclose(alone, inside, rtol=1e-3, atol=1e-4)
     except Exception as error:  # such a model raises anything where its parts do not fit
-        raise AdjoinError(f"{name} has other parts than text, and its text part cannot stand alone: {one_line(error)}") from None
+        raise AdjoinError(
+            f"{name} has other parts than text, and its text part cannot stand alone: {described(error)}"
+        ) from None
     if not same:
         raise AdjoinError(f"{name} has other parts than text, and its text part computes something else alone")
     return text
