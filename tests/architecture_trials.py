@@ -1,4 +1,4 @@
-"""Trains from a checkpoint of any architecture, and compares what comes out of memory, of the disk and of batches."""
+"""Trains from a checkpoint of any architecture, and compares vectors of memory, disk, batches and single texts."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from adjoin.batches.batch import Batch
 from adjoin.errors import AdjoinError
@@ -20,7 +19,7 @@ from adjoin.training.recipe import Recipe
 
 TEXTS = [
     "open a file",
-    "how to read a path and close the socket please, retry the upload again and again until it works or not at all",
+    "how to read a path and close the socket please, retry the upload again and again until it works",
     "a",
     "def x(): return path",
     "",
@@ -32,7 +31,7 @@ def trained(checkpoint: Path, pairs: Path, out: Path, **options: Any) -> str:  #
     """Train two steps from a checkpoint, and check the model that is written.
 
     Returns:
-        "" if all is well, or the line by which the checkpoint is refused. Fails for a refusal after a step, for one
+        "" if all is well, or the line by which the checkpoint is refused. Fails for one after a step, for one
         that does not name the checkpoint, and for wrong vectors.
     """
     in_memory: list[np.ndarray[Any, Any]] = []
@@ -47,13 +46,16 @@ def trained(checkpoint: Path, pairs: Path, out: Path, **options: Any) -> str:  #
     shutil.rmtree(out, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contrast, "write_weights", write_weights)
+        line = ""
         try:
             contrast.train(pairs, out, Recipe.with_defaults(init=str(checkpoint), **options))
         except AdjoinError as error:
-            assert not (out / "training" / "log.jsonl").exists(), f"refused after a step: {error}"
-            assert "\n" not in str(error)
-            assert str(checkpoint) in str(error)
-            return str(error)
+            line = str(error)
+    if line:
+        assert not (out / "training" / "log.jsonl").exists(), f"refused after a step: {line}"
+        assert "\n" not in line
+        assert str(checkpoint) in line
+        return line
     encoder = Encoder.load(out)
     assert isinstance(encoder.body, TransformerBody)
     tokens = sample_tokens(encoder.body.vocabulary_size, lengths)
@@ -63,7 +65,7 @@ def trained(checkpoint: Path, pairs: Path, out: Path, **options: Any) -> str:  #
 
 
 def check_encoding(encoder: Encoder) -> None:
-    """Check that a text's vector is the same alone, in a batch, in another order and a second time, and no other's."""
+    """Check that a text's vector is the same alone, in a batch, in another order and a second time."""
     together = encoder.encode_document(TEXTS)
     alone = np.concatenate([encoder.encode_document([text]) for text in TEXTS])
     np.testing.assert_allclose(together, alone, atol=CLOSE, err_msg="alone")
@@ -74,11 +76,8 @@ def check_encoding(encoder: Encoder) -> None:
 
 
 def check_cached_step(body: TransformerBody) -> None:
-    """Check that a step in small micro-batches gives the gradients of one large one, in training mode without dropout."""
-    body.train()
-    for module in body.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    """Check that a step in small micro-batches gives the gradients of one large one, without dropout."""
+    body.eval()  # micro-batches of other sizes draw other dropout
     sides = [sample_tokens(body.vocabulary_size, lengths) for lengths in ([3, 9, 5, 2], [12, 4, 7, 20])]
     batch = Batch(sides[0], sides[1], np.arange(12).reshape(3, 4))
     gradients = []

@@ -5,6 +5,7 @@ the state at [EOS] (paper, section 2).
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -266,24 +267,22 @@ class TransformerBody(nn.Module):
 
         Tensors without content, on the meta device or fake, are compared by their shapes.
         """
-        was_training, device = self.training, next(self.parameters()).device
-        self.eval()
+        device = next(self.parameters()).device
         try:
             ids_BT = torch.tensor([[1, 2, 3, 4, 5], [6, 5, 4, 3, 2]], device=device) % self.vocabulary_size
             last_B = torch.tensor([4, 2], device=device)
-            at_end_BD = self.states(ids_BT)[torch.arange(2, device=device), last_B]
-            self.dimension = int(at_end_BD.shape[1])
-            reduced_BD = self._states_at(ids_BT, last_B)
-            if reduced_BD.shape != at_end_BD.shape:
-                return False
-            try:
-                return torch.allclose(at_end_BD, reduced_BD, rtol=1e-3, atol=1e-4)
-            except (NotImplementedError, RuntimeError):  # no content
-                return True
+            with in_mode(self.model, training=False):
+                at_end_BD = self.states(ids_BT)[torch.arange(2, device=device), last_B]
+                self.dimension = int(at_end_BD.shape[1])
+                reduced_BD = self._states_at(ids_BT, last_B)
         except Exception:  # a model that cannot run so raises anything; trial.py says why before a training
             return False
-        finally:
-            self.train(was_training)
+        if reduced_BD.shape != at_end_BD.shape:
+            return False
+        try:
+            return torch.allclose(at_end_BD, reduced_BD, rtol=1e-3, atol=1e-4)
+        except (NotImplementedError, RuntimeError):  # no content
+            return True
 
     def _ends_of(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         """Reduce a module's input (B, T, ...) to [EOS] (B, 1, ...).
@@ -304,14 +303,11 @@ class TransformerBody(nn.Module):
         Two rows of one shape that differ in their later tokens: the earlier states of a causal model differ by
         rounding at most, so that even a faint look ahead shows.
         """
-        was_training, device = self.training, next(self.parameters()).device
-        self.eval()
+        device = next(self.parameters()).device
         ids_2T = torch.arange(1, 17, device=device).repeat(2, 1) * 7919
         ids_2T[1, _EARLIER:] += 1
-        try:
+        with in_mode(self.model, training=False):
             states_2ED = self.states(ids_2T % self.vocabulary_size)[:, :_EARLIER]
-        finally:
-            self.train(was_training)
         scale = float(states_2ED[0].abs().max())
         return torch.allclose(states_2ED[0], states_2ED[1], rtol=0, atol=1e-5 * max(scale, 1e-5))
 
@@ -329,6 +325,18 @@ class TransformerBody(nn.Module):
 
 
 AnyBody = StaticBody | TransformerBody
+
+
+@contextmanager
+def in_mode(module: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put a module and its parts into training or evaluation mode meanwhile; each part gets its own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
 
 
 def _read_at_end_only(model: nn.Module) -> Iterator[nn.Module]:

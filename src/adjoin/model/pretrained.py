@@ -94,7 +94,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     import torch
     from transformers import AutoModelForCausalLM
 
-    from adjoin.model.stored.parts import check_cut, text_model
+    from adjoin.model.stored.parts import check_cut, name_body, text_model
 
     if not path.exists():
         raise AdjoinError(f"no checkpoint at {path}: expected a transformers folder or a .gguf file")
@@ -107,6 +107,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
                 loaded, info = _load_quantized_generative(path)
             else:
                 loaded, info = AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32, **_TOLD)
+            name_body(loaded)
         with library_quiet():
             tokenizer = _load_tokenizer(path, arguments)
         if path.is_dir():
@@ -126,7 +127,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
         keep_layers(config, layers, path)
     try:
         with library_quiet():
-            fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+            fresh = name_body(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
             weights = loaded.state_dict()
             fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
     except Exception as error:  # a config that was cut, or one of an odd architecture

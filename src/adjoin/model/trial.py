@@ -19,7 +19,7 @@ from torch import Tensor
 
 from adjoin.errors import AdjoinError
 from adjoin.model.adapters import has_adapters, merged
-from adjoin.model.bodies import TransformerBody
+from adjoin.model.bodies import TransformerBody, in_mode
 from adjoin.model.pretrained import library_quiet, load_transformer
 from adjoin.model.stored.layers import architecture_of, described
 from adjoin.tokens import Ragged
@@ -65,9 +65,7 @@ def check_body(body: TransformerBody, name: str, longest: int | None = None) -> 
             raise AdjoinError("the same texts get other vectors when they are encoded again")
         first, second = (_embed(body, tokens, training=True) for _ in range(2))
         if _differ(first, second):
-            raise AdjoinError(
-                "a training step cannot be repeated: it gives other vectors from the same random state"
-            )
+            raise AdjoinError("a training step cannot be repeated: one random state gives other vectors")
     if longest is not None and LENGTHS[-1] < longest <= body.longest:
         with _refused(body, name, f"a text of {longest:,} tokens, as --max-tokens allows, fails: "):
             if not _embed(body, sample_tokens(body.vocabulary_size, [longest])).isfinite().all():
@@ -120,12 +118,12 @@ def check_gradients(body: TransformerBody, tokens: Ragged) -> None:
         AdjoinError: no gradient reaches the trained parameters, or one is not finite.
     """
     trained = [parameter for parameter in body.parameters() if parameter.requires_grad]
-    was_training, before = body.training, [parameter.grad for parameter in trained]
+    before = [parameter.grad for parameter in trained]
     for parameter in trained:
         parameter.grad = None
     try:
-        with torch.random.fork_rng(), torch.enable_grad():
-            vectors_BD = body.train()(tokens)
+        with torch.random.fork_rng(), torch.enable_grad(), in_mode(body, training=True):
+            vectors_BD = body(tokens)
             direction_BD = torch.linspace(-1, 1, vectors_BD.numel()).reshape(vectors_BD.shape).to(vectors_BD)
             torch.autograd.backward(vectors_BD, direction_BD)
         reached = [parameter.grad for parameter in trained if parameter.grad is not None]
@@ -134,7 +132,6 @@ def check_gradients(body: TransformerBody, tokens: Ragged) -> None:
         if not all(bool(gradient.isfinite().all()) for gradient in reached):
             raise AdjoinError("its gradients are not finite")
     finally:
-        body.train(was_training)
         for parameter, gradient in zip(trained, before, strict=True):
             parameter.grad = gradient
 
@@ -162,14 +159,10 @@ def sample_tokens(vocabulary: int, lengths: list[int]) -> Ragged:
 @torch.no_grad()
 def _embed(body: TransformerBody, tokens: Ragged, *, training: bool = False) -> Tensor:
     """Vectors (B, D) in evaluation mode, or in training mode from one random state."""
-    was_training = body.training
-    try:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            vectors_BD: Tensor = body.train(training)(tokens)
-        return vectors_BD.float().cpu()
-    finally:
-        body.train(was_training)
+    with torch.random.fork_rng(), in_mode(body, training=training):
+        torch.manual_seed(0)
+        vectors_BD: Tensor = body(tokens)
+    return vectors_BD.float().cpu()
 
 
 def _differ(first_BD: Tensor, second_BD: Tensor) -> bool:
@@ -186,7 +179,7 @@ def _move_adapters(body: TransformerBody) -> None:
         torch.manual_seed(0)
         for parameter in body.parameters():
             if parameter.requires_grad:
-                parameter += 0.02 * torch.randn_like(parameter)
+                parameter.add_(0.02 * torch.randn_like(parameter))
 
 
 @contextmanager

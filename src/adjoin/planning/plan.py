@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from adjoin.errors import AdjoinError
+from adjoin.model.locations import locate_model
 from adjoin.model.stored.layers import described
 from adjoin.planning.calibration import calibrate
 from adjoin.planning.costs import (
@@ -57,6 +58,7 @@ UNCALIBRATED = 0.6  # utilisation of this machine's measured peak, for bodies to
 FLOAT32_SPEED = 1 / 16  # of a GPU's bfloat16 FLOP/s: 1/15 on an H100 and H200, 1/16 on an A100
 GPU_PROCESS = 1_000_000_000  # bytes of a GPU that CUDA and its libraries use
 FRAGMENTATION = 0.05  # share of a GPU's memory lost to fragmentation
+RUN_TO_COUNT = 100_000_000  # bytes of a checkpoint that is run where fake tensors do not do: seconds
 MOST_GPUS, USUAL_GPU = 4_096, "H200"
 DATA_LIBRARIES = 110_000_000  # bytes of pairs, tokenizer and their libraries, if the plan opens none
 
@@ -188,9 +190,8 @@ def _here(recipe: Recipe, lengths: Lengths, batch: int, say: Say) -> Plan:
         machine, seconds = replace(machine, utilisation=None), calibration.seconds
     else:
         say("counting on fake tensors: the body is too large to be timed here")
-        with _fake():
-            counted = _on_fake_tensors(recipe, lengths, batch, 1, machine, precision, threads)
-            seconds = counted.seconds(machine)
+        counted = _on_fake_tensors(recipe, lengths, batch, 1, machine, precision, threads)
+        seconds = counted.seconds(machine)
     held = before + (DATA_LIBRARIES if lengths.pairs is None and device.type == "cpu" else 0)
     memory = {"the process itself": held, **counted.memory()}
     return _plan(counted, machine, memory, seconds)
@@ -221,7 +222,7 @@ def _measure(device: torch.device, precision: str, threads: int, free: float) ->
 
 @contextmanager
 def _grouped_products() -> Iterator[None]:
-    """Let mixtures of experts use transformers' own operator, whose shapes are known without numbers in float32."""
+    """Let mixtures of experts use transformers' own operator, whose shapes are known in float32 too."""
     from transformers.integrations import moe
 
     usual = moe._can_use_grouped_mm
@@ -252,19 +253,32 @@ def _on_fake_tensors(
 ) -> StepEstimate:
     """Count the costs of a body that need not fit into memory.
 
+    The passes of some architectures depend on numbers, which fake tensors lack. If they are small, they run.
+
     Raises:
-        AdjoinError: the checkpoint cannot be opened, or its pass depends on numbers, which fake tensors lack.
+        AdjoinError: the checkpoint cannot be opened, its pass fails, or it needs numbers and is large.
     """
     try:
-        return _count(recipe, lengths, batch, ranks, machine, precision, threads)
+        with _fake():
+            return _count(recipe, lengths, batch, ranks, machine, precision, threads)
     except AdjoinError:
         raise
     except Exception as error:  # architectures raise anything without numbers
-        name = recipe.init or recipe.preset
-        raise AdjoinError(
-            f"{name} cannot be planned: its forward pass does not run on tensors without numbers:"
-            f" {described(error)}"
-        ) from None
+        reason = f"its forward pass does not run on tensors without numbers: {described(error)}"
+    try:
+        if _stored_bytes(recipe) <= RUN_TO_COUNT:
+            return _count(recipe, lengths, batch, ranks, machine, precision, threads)
+    except AdjoinError:
+        raise
+    except Exception as error:  # and one that cannot run at all raises it here
+        reason = described(error)
+    raise AdjoinError(f"{recipe.init or recipe.preset} cannot be planned: {reason}")
+
+
+def _stored_bytes(recipe: Recipe) -> int:
+    """Bytes of the files of a recipe's checkpoint."""
+    path = locate_model(recipe.init or "")
+    return sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file())
 
 
 def _count(
@@ -297,9 +311,8 @@ def _on_gpus(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str) 
     flops = sheet.flops if precision == "bfloat16" else float32_flops
     memory = (1 - FRAGMENTATION) * sheet.memory - GPU_PROCESS
     machine = Machine(f"{gpus} x {gpu}", "cuda", flops, float32_flops, sheet.bandwidth, memory, UTILISATION, False)
-    with _fake():
-        counted = _on_fake_tensors(recipe, lengths, batch, gpus, machine, precision, 1)
-        seconds = counted.seconds(machine)
+    counted = _on_fake_tensors(recipe, lengths, batch, gpus, machine, precision, 1)
+    seconds = counted.seconds(machine)
     least = {"whole": _least(counted, machine, shard=False)}
     if not recipe.start.is_static:
         least["sharded"] = _least(counted, machine, shard=True)

@@ -60,7 +60,8 @@ def keep_layers(config: Any, layers: int, path: Path) -> None:  # noqa: ANN401 -
         config.num_hidden_layers = layers
     except Exception as error:  # configs check what is set, each in its own way
         raise AdjoinError(
-            f"--layers {layers}: {path} ({architecture_of(config)}) cannot be cut: {described(error)}; keep all {number}"
+            f"--layers {layers}: {path} ({architecture_of(config)}) cannot be cut: {described(error)};"
+            f" keep all {number}"
         ) from None
 
 

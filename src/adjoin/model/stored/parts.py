@@ -83,7 +83,7 @@ def text_model(loaded: Any, path: Path) -> Any:  # noqa: ANN401 - a transformers
         head = loaded.get_output_embeddings()
         if hasattr(loaded.config, "tie_word_embeddings"):
             config.tie_word_embeddings = head is not None and head.weight is loaded.get_input_embeddings().weight
-        text = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        text = name_body(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
         part = loaded.get_decoder()
         text.base_model.load_state_dict(part.state_dict())
         if head is not None and (own := text.get_output_embeddings()) is not None:
@@ -98,3 +98,13 @@ def text_model(loaded: Any, path: Path) -> Any:  # noqa: ANN401 - a transformers
     if not same:
         raise AdjoinError(f"{name} has other parts than text, and its text part computes something else alone")
     return text
+
+
+def name_body(model: Any) -> Any:  # noqa: ANN401 - a transformers model
+    """Let `base_model` of a causal language model be its body, where its class names a part that it lacks (Llama 4).
+
+    Without that, transformers returns the model itself, whose first output is the logits.
+    """
+    if model.base_model is model and isinstance(getattr(model, "model", None), nn.Module):
+        model.base_model_prefix = "model"
+    return model
