@@ -182,7 +182,7 @@ def texts(draw: st.DrawFn, kind: str) -> tuple[str, bytes]:
     content = b"".join(piece * number for piece, number in parts)
     content *= draw(st.sampled_from([1, 1, 1, 1, 20]))
     content = (
-        (start if draw(st.integers(0, 4)) else b"") + content[: 1 << 17] + draw(st.sampled_from([PROSE, b""]))
+        (start if draw(st.integers(0, 4)) else b"") + content[: 1 << 16] + draw(st.sampled_from([PROSE, b""]))
     )
     return draw(compressed(name, draw(mutated(content)) if draw(st.booleans()) else content))
 
