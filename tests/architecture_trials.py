@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from adjoin.batches.batch import Batch
 from adjoin.errors import AdjoinError

@@ -21,7 +21,7 @@ from adjoin.training.recipe import Recipe
 from architecture_trials import check_cached_step, check_encoding, trained
 from architectures import CONFIGS, made
 
-# A dozen that differ most: side-by-side and one-after-the-other blocks, narrow states, patterns of layers, state in
+# A dozen that differ most: parallel and sequential blocks, narrow states, patterns of layers, states in
 # place of attention, mixtures of experts, windows, and other parts than text.
 UNLIKE = (
     "falcon",
@@ -81,7 +81,9 @@ def test_an_architecture_is_planned_or_refused(architecture: str, tokenizer: Tok
         recipe = Recipe.with_defaults(init=str(checkpoint), batch=64, **options)
         refused = architecture in ("mamba", "llama4_text") and "lora" in options
         if refused or (architecture in NO_FIRST_LAYER and "layers" in options):
-            with pytest.raises(AdjoinError, match="cannot be planned|takes no adapters|division by zero") as error:
+            with pytest.raises(
+                AdjoinError, match=r"cannot be planned|takes no adapters|division by zero"
+            ) as error:
                 plan([], recipe, gpus=1)
             assert "\n" not in str(error.value)
         else:

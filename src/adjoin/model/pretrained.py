@@ -265,8 +265,8 @@ def _check_causal_class(path: Path, arguments: dict[str, Any]) -> None:
 
 def _no_causal_model(path: Path, config: Any) -> str:  # noqa: ANN401 - a transformers config
     return (
-        f"the checkpoint {path} cannot be opened: its architecture {architecture_of(config)} has no causal language"
-        " model; take a decoder, such as a Llama"
+        f"the checkpoint {path} cannot be opened: its architecture {architecture_of(config)} has no causal"
+        " language model; take a decoder, such as a Llama"
     )
 
 

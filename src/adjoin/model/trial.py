@@ -46,7 +46,7 @@ def check_body(body: TransformerBody, name: str, longest: int | None = None) -> 
         tokens = sample_tokens(body.vocabulary_size, lengths)
         vectors_BD = _embed(body, tokens)
         if vectors_BD.shape != (len(lengths), body.dimension):
-            raise AdjoinError(f"its vectors have the shape {tuple(vectors_BD.shape)}, not a row for each text")
+            raise AdjoinError(f"its vectors have the shape {tuple(vectors_BD.shape)}, not one row per text")
         if not vectors_BD.isfinite().all():
             raise AdjoinError("its vectors are not finite")
         if not vectors_BD.any(dim=1).all():
@@ -84,8 +84,8 @@ def check_training(body: TransformerBody, name: str, folder: Path) -> None:
         folder: a folder that can be written, for the saved body.
 
     Raises:
-        AdjoinError: no gradient reaches what is trained, the body cannot be saved or loaded, or gives other vectors
-            then.
+        AdjoinError: no gradient reaches what is trained, the body cannot be saved or loaded, or gives other
+            vectors then.
     """
     if sum(p.numel() for p in body.parameters()) > LARGEST_COPIED:
         return

@@ -101,7 +101,7 @@ def text_model(loaded: Any, path: Path) -> Any:  # noqa: ANN401 - a transformers
 
 
 def name_body(model: Any) -> Any:  # noqa: ANN401 - a transformers model
-    """Let `base_model` of a causal language model be its body, where its class names a part that it lacks (Llama 4).
+    """Let `base_model` of a causal model be its body, where its class names a part that it lacks (Llama 4).
 
     Without that, transformers returns the model itself, whose first output is the logits.
     """
