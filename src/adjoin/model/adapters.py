@@ -5,15 +5,20 @@ training, B A is added to W and an ordinary model is saved.
 """
 
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.model.bodies import TransformerBody
+from adjoin.model.stored.layers import architecture_of, described
 
 
-def with_lora(body: TransformerBody, rank: int, alpha: int | None = None, *, seed: int = 0) -> TransformerBody:
+def with_lora(
+    body: TransformerBody, rank: int, alpha: int | None = None, *, seed: int = 0, planned: bool = False
+) -> TransformerBody:
     """Freeze a body and add a LoRA adapter to each linear layer of its blocks.
 
     Args:
@@ -22,12 +27,14 @@ def with_lora(body: TransformerBody, rank: int, alpha: int | None = None, *, see
         alpha: an adapter's output is scaled by alpha / rank. None for twice the rank, as in LLM2Vec
             (arXiv 2404.05961).
         seed: seed of A. The global random state does not change.
+        planned: make adapters of random numbers in both matrices, also of fake tensors, which peft cannot move.
 
     Returns:
         A body whose trainable parameters are those of the adapters.
 
     Raises:
-        AdjoinError: peft is not installed, or rank or alpha is not positive.
+        AdjoinError: peft is not installed, rank or alpha is not positive, or this architecture has no linear
+            layers that peft knows.
     """
     try:
         from peft import LoraConfig, get_peft_model
@@ -45,10 +52,39 @@ def with_lora(body: TransformerBody, rank: int, alpha: int | None = None, *, see
         target_modules="all-linear",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in body.model.modules()),  # GPT-2: W transposed
     )
-    with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a deprecated name
-        torch.manual_seed(seed)
-        return TransformerBody(get_peft_model(body.model, config))
+    device = next(body.parameters()).device
+    try:
+        with (
+            torch.random.fork_rng(),
+            warnings.catch_warnings(),
+            torch.device("meta") if planned else nullcontext(),
+        ):
+            warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a deprecated name
+            warnings.simplefilter("ignore", RuntimeWarning)  # and warns of patterns of its own that do not match
+            torch.manual_seed(seed)
+            model = get_peft_model(body.model, config)
+        if planned:
+            _materialize(model, device)
+        return TransformerBody(model)
+    except Exception as error:  # peft knows the layers of most architectures, and raises anything for others
+        raise AdjoinError(
+            f"--lora {rank}: the architecture {architecture_of(body.model.config)} takes no adapters:"
+            f" {described(error)}; train it whole"
+        ) from None
+
+
+def _materialize(model: nn.Module, device: torch.device) -> None:
+    """Replace parameters on the meta device by small random numbers on a device."""
+    for module in model.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None and parameter.device.type == "meta" and device.type != "meta":
+                numbers = 0.02 * torch.randn(parameter.shape, device=device)
+                module._parameters[name] = nn.Parameter(numbers, requires_grad=parameter.requires_grad)
+
+
+def has_adapters(body: TransformerBody) -> bool:
+    """Whether a body has adapters, see `with_lora`."""
+    return hasattr(body.model, "merge_and_unload")
 
 
 def merged(body: TransformerBody) -> Any:  # noqa: ANN401 - a transformers model, an untyped library

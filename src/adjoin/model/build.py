@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from adjoin.errors import AdjoinError
 from adjoin.model.locations import WEIGHTS_FILE, locate_model
 from adjoin.model.presets import preset_named, transformer_config
-from adjoin.model.pretrained import describe_checkpoint, load_generative, one_line
+from adjoin.model.pretrained import describe_checkpoint, load_generative
 from adjoin.model.pruning import keep_rows, needed_tokens, pruned_tokenizer
 from adjoin.model.start import Start
 from adjoin.model.static import (
@@ -104,18 +104,8 @@ def build_random_body(
     if start.checkpoint is None:
         body = random_transformer(start, vocabulary_size, max_tokens)
     else:
-        import torch
-        from transformers import AutoModel
-
-        config, _ = describe_checkpoint(start)
-        config.vocab_size = vocabulary_size
-        if hasattr(config, "quantization_config"):
-            del config.quantization_config
-        try:
-            body = TransformerBody(AutoModel.from_config(config, dtype=torch.float32))
-        except Exception as error:  # as in `load_generative`
-            raise AdjoinError(f"the checkpoint {start.checkpoint} cannot be opened: {one_line(error)}") from None
-    return _with_lora(body, lora, start.seed)
+        body = TransformerBody(_random_checkpoint(start, vocabulary_size))
+    return _with_lora(body, lora, start.seed, planned=True)
 
 
 def build_untrained_table(start: Start, tokenizer: Tokenizer, trained: Tensors) -> StaticTable:
@@ -140,6 +130,7 @@ def checkpoint_body(
     texts: Iterable[str] | None = None,
     most: int | None = None,
     pruned: Tokenizer | None = None,
+    max_tokens: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple["TransformerBody", Tokenizer]:
     """Load the body and the tokenizer of a start's transformer checkpoint.
@@ -150,23 +141,26 @@ def checkpoint_body(
         texts: the training texts, read as a stream; their tokens are kept.
         most: maximum number of tokens to keep; None for all that the texts need.
         pruned: a known pruned vocabulary, such as a trained model's; `texts` are not read then.
+        max_tokens: maximum sequence length of a training, which is tried too; None to try short ones only.
         say: called with one line that says how many tokens and parameters pruning saves.
 
     Raises:
-        AdjoinError: the checkpoint is missing or damaged, is not causal, or its vocabulary cannot be pruned.
+        AdjoinError: the checkpoint is missing or damaged, cannot be used (see `trial.check_body`), or its
+            vocabulary cannot be pruned.
     """
     from adjoin.model.bodies import TransformerBody
+    from adjoin.model.trial import check_body
 
     model, tokenizer = load_generative(locate_model(start.checkpoint or ""), start.layers)
     body = TransformerBody(model.base_model)
-    check_causal(body, start.checkpoint or "")
+    check_body(body, start.checkpoint or "", max_tokens)
     if not start.pruned:
         return body, tokenizer
     if pruned is None:
         assert texts is not None  # else only the alphabet would be kept
         pruned = pruned_tokenizer(tokenizer, needed_tokens(tokenizer, texts, most))
     parameters = sum(p.numel() for p in body.parameters())
-    keep_rows(body.model, tokenizer, pruned)
+    _prune_body(body, tokenizer, pruned, start.checkpoint or "")
     saved = parameters - sum(p.numel() for p in body.parameters())
     say(
         f"vocabulary pruned from {tokenizer.vocabulary_size:,} to {pruned.vocabulary_size:,} tokens:"
@@ -175,16 +169,30 @@ def checkpoint_body(
     return body, pruned
 
 
-def check_causal(body: "TransformerBody", name: str) -> None:
-    """Refuse a model whose states depend on later tokens: it is padded without an attention mask.
+def _prune_body(body: "TransformerBody", tokenizer: Tokenizer, pruned: Tokenizer, name: str) -> None:
+    """Reduce a body's table to a pruned vocabulary, and check that the vectors of kept tokens stay.
 
     Raises:
-        AdjoinError: naming the checkpoint.
+        AdjoinError: naming the checkpoint and its architecture.
     """
-    if not body.is_causal():
-        raise AdjoinError(
-            f"{name} is not a causal model: its states depend on later tokens; take a decoder, such as a Llama"
-        )
+    from adjoin.model.stored.layers import architecture_of, described
+    from adjoin.model.trial import LENGTHS, same_vectors, sample_tokens
+    from adjoin.tokens import Ragged
+
+    prefix = f"{name} ({architecture_of(body.model.config)}): its vocabulary cannot be pruned"
+    tokens = sample_tokens(pruned.vocabulary_size, [length for length in LENGTHS if length <= body.longest])
+    old_ids, new_ids = tokenizer.backend.get_vocab(), pruned.backend.get_vocab()
+    old_V = np.array([old_ids.get(token, 0) for token in sorted(new_ids, key=new_ids.__getitem__)], np.int32)
+    try:
+        still_same = same_vectors(body, Ragged(old_V[tokens.ids_N], tokens.lengths_B))
+        keep_rows(body.model, tokenizer, pruned)
+        same = still_same(tokens)
+    except AdjoinError:
+        raise
+    except Exception as error:  # architectures with other tables of the vocabulary's size raise anything
+        raise AdjoinError(f"{prefix}: {described(error)}; keep it whole, without --prune") from None
+    if not same:
+        raise AdjoinError(f"{prefix}: the texts of kept tokens get other vectors; keep it whole, without --prune")
 
 
 def first_vectors(tokenizer: Tokenizer, start: Start, dimension: int) -> NDArray[np.float32]:
@@ -225,6 +233,27 @@ def _random_model(factory: Any, start: Start, vocabulary_size: int, max_tokens: 
         return factory.from_config(config)
 
 
+def _random_checkpoint(start: Start, vocabulary_size: int) -> Any:  # noqa: ANN401 - a transformers model
+    """A transformers model without a head of a checkpoint's shapes, with random weights."""
+    import torch
+    from transformers import AutoModel
+
+    from adjoin.model.stored.layers import architecture_of, described
+
+    config, _ = describe_checkpoint(start)
+    try:
+        config.vocab_size = vocabulary_size
+        return AutoModel.from_config(config, dtype=torch.float32)
+    except Exception as error:  # configs of two hundred architectures raise anything
+        if (
+            type(error).__name__ == "DataDependentOutputException"
+        ):  # of fake tensors; planning builds real ones then
+            raise
+        raise AdjoinError(
+            f"the checkpoint {start.checkpoint} ({architecture_of(config)}) cannot be built: {described(error)}"
+        ) from None
+
+
 def _static_body(
     tokenizer: Tokenizer, start: Start, weights_V: NDArray[np.float32] | None, hidden: int = 0
 ) -> "StaticBody":
@@ -249,7 +278,9 @@ def _static_dimension(start: Start) -> int:
     return start.dimension or preset_named("static").dimension
 
 
-def _with_lora(body: "TransformerBody", rank: int | None, seed: int) -> "TransformerBody":
+def _with_lora(
+    body: "TransformerBody", rank: int | None, seed: int, *, planned: bool = False
+) -> "TransformerBody":
     from adjoin.model.adapters import with_lora
 
-    return body if rank is None else with_lora(body, rank, seed=seed)
+    return body if rank is None else with_lora(body, rank, seed=seed, planned=planned)

@@ -3,6 +3,7 @@
 Nothing is downloaded and no remote code is run. Weights are returned in float32.
 """
 
+import copy
 import io
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from adjoin.model.start import Start
 from adjoin.model.stored.checkpoint import building_bounded, check_checkpoint, check_types
 from adjoin.model.stored.config import read_config
 from adjoin.model.stored.gguf_header import read_gguf_header
+from adjoin.model.stored.layers import architecture_of, keep_layers, number_of_layers, text_config
 from adjoin.model.stored.safetensors_header import StoredTensor
 from adjoin.tokens import FILE as TOKENIZER_FILE
 from adjoin.tokens import Tokenizer
@@ -72,7 +74,8 @@ def load_transformer(folder: Path) -> Any:  # noqa: ANN401 - a transformers mode
     check_types(folder, tensors, dict(model.named_parameters()))
     if wrong := _wrong_weights(info, "") or _wrong_numbers(model):
         raise AdjoinError(f"the model {folder} is damaged: {wrong}; copy it again")
-    return _with_plain_outputs(model).eval()
+    _with_plain_outputs(model.config)
+    return model.eval()
 
 
 def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokenizer]:
@@ -91,16 +94,20 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     import torch
     from transformers import AutoModelForCausalLM
 
+    from adjoin.model.stored.parts import check_cut, name_body, text_model
+
     if not path.exists():
         raise AdjoinError(f"no checkpoint at {path}: expected a transformers folder or a .gguf file")
     arguments = _arguments_for(path)
     tensors = check_checkpoint(path) if path.is_dir() else read_gguf_header(path)
     try:
         with library_quiet(), _bounded(path, tensors):
+            _check_causal_class(path, arguments)
             if quantized_files(path):
                 loaded, info = _load_quantized_generative(path)
             else:
                 loaded, info = AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32, **_TOLD)
+            name_body(loaded)
         with library_quiet():
             tokenizer = _load_tokenizer(path, arguments)
         if path.is_dir():
@@ -112,14 +119,24 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
         raise
     except Exception as error:  # as in `load_transformer`
         raise AdjoinError(f"the checkpoint {path} cannot be opened: {one_line(error)}") from None
-    config = _with_plain_outputs(loaded).config
+    with library_quiet():
+        loaded = text_model(loaded, path)
+    config, number = copy.deepcopy(loaded.config), number_of_layers(loaded.config)
+    _set_plain(config)
     if layers is not None:
-        _keep_layers(config, layers, path)
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config  # the weights are plain now; marked as quantized, they could not be saved
-    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    weights = loaded.state_dict()
-    fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
+        keep_layers(config, layers, path)
+    try:
+        with library_quiet():
+            fresh = name_body(AutoModelForCausalLM.from_config(config, dtype=torch.float32))
+            weights = loaded.state_dict()
+            fresh.load_state_dict({name: weights[name] for name in fresh.state_dict()})
+    except Exception as error:  # a config that was cut, or one of an odd architecture
+        cut = "" if layers is None else f"--layers {layers}: "
+        raise AdjoinError(
+            f"{cut}the checkpoint {path} ({architecture_of(config)}) cannot be built: {one_line(error)}"
+        ) from None
+    if layers is not None and number is not None and layers < number:
+        check_cut(loaded.base_model, fresh.base_model, layers, number, path)
     return fresh, tokenizer
 
 
@@ -129,7 +146,7 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     Raises:
         AdjoinError: there is no such checkpoint, it is damaged, or it has fewer layers.
     """
-    from transformers import AutoConfig
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
     path = locate_model(start.checkpoint or "")
     arguments = _arguments_for(path)
@@ -145,8 +162,12 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
         raise
     except Exception as error:  # as in `load_transformer`
         raise AdjoinError(f"the checkpoint {path} cannot be opened: {one_line(error)}") from None
+    config = text_config(config)
+    _set_plain(config)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise AdjoinError(_no_causal_model(path, config))
     if start.layers is not None:
-        _keep_layers(config, start.layers, path)
+        keep_layers(config, start.layers, path)
     return config, tokenizer
 
 
@@ -205,11 +226,10 @@ def _wrong_numbers(model: Any) -> str:  # noqa: ANN401 - a transformers model
     return "" if model.get_input_embeddings().weight.any() else "the token embeddings are all zero"
 
 
-def _with_plain_outputs(model: Any) -> Any:  # noqa: ANN401 - a transformers model
-    """The same model, which returns its states and nothing else, whatever its config.json asks for."""
-    config = model.config
+def _with_plain_outputs(config: Any) -> Any:  # noqa: ANN401 - a transformers config
+    """The same config, of a model that returns its states and nothing else, whatever config.json asks for."""
     config.return_dict, config.output_hidden_states, config.output_attentions = True, False, False
-    return model
+    return config
 
 
 def _bounded(path: Path, tensors: "dict[str, StoredTensor] | tuple[int, int]") -> AbstractContextManager[None]:
@@ -231,13 +251,32 @@ def one_line(error: Exception) -> str:
     return kind + (words if len(words) <= 300 else words[:300].rsplit(". ", 1)[0])
 
 
-def _keep_layers(config: Any, layers: int, path: Path) -> None:  # noqa: ANN401 - a transformers config
-    """Cut a configuration to its first layers."""
-    if not 1 <= layers <= config.num_hidden_layers:
-        raise AdjoinError(f"--layers {layers}: {path} has {config.num_hidden_layers} layers, expected 1 to that")
-    config.num_hidden_layers = layers
-    if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:layers]
+def _check_causal_class(path: Path, arguments: dict[str, Any]) -> None:
+    """Check that transformers has a causal language model of a checkpoint's architecture and of its text part."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+    if not path.is_dir():
+        return  # GGUF: the reader knows causal architectures only
+    config = AutoConfig.from_pretrained(**{n: v for n, v in arguments.items() if n != "use_safetensors"})
+    for part in (config, text_config(config)):
+        if type(part) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            raise AdjoinError(_no_causal_model(path, part))
+
+
+def _no_causal_model(path: Path, config: Any) -> str:  # noqa: ANN401 - a transformers config
+    return (
+        f"the checkpoint {path} cannot be opened: its architecture {architecture_of(config)} has no causal"
+        " language model; take a decoder, such as a Llama"
+    )
+
+
+def _set_plain(config: Any) -> None:  # noqa: ANN401 - a transformers config
+    """Set what a configuration asks for beside the states, so that a body returns them, and only them."""
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # the weights are plain now; marked as quantized, they could not be saved
+    _with_plain_outputs(config)
+    if getattr(config, "rescale_every", 0):  # RWKV halves weights in place for float16, and doubles them to train
+        config.rescale_every = 0
 
 
 def _arguments_for(path: Path) -> dict[str, Any]:

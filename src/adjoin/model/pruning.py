@@ -185,6 +185,14 @@ def _renumber_config(config: Any, new_ids: Mapping[int, int]) -> None:  # noqa: 
         if not name.endswith("_token_id"):
             continue
         if isinstance(value, list):
-            setattr(config, name, [new_ids[old] for old in value if old in new_ids] or None)
+            _set_id(config, name, [new_ids[old] for old in value if old in new_ids] or None)
         elif value is not None:
-            setattr(config, name, new_ids.get(value))
+            _set_id(config, name, new_ids.get(value))
+
+
+def _set_id(config: Any, name: str, value: int | list[int] | None) -> None:  # noqa: ANN401 - a transformers config
+    """Set a special token's id. Some configs take no None; theirs becomes 0, which nothing here reads."""
+    try:
+        setattr(config, name, value)
+    except Exception:  # checked by a library of its own, whose errors transformers does not name
+        setattr(config, name, 0)

@@ -11,6 +11,7 @@ from torch import nn
 
 from adjoin.model.bodies import AnyBody, StaticBody
 from adjoin.model.build import build_random_body
+from adjoin.model.stored.layers import number_of_layers
 from adjoin.objective.contrastive import LOGITS_AT_ONCE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.ranks import Ranks
@@ -90,8 +91,7 @@ def sizes_of(body: AnyBody, recipe: Recipe) -> Sizes:
         layer = 0 if body.hidden is None else 2 * body.hidden.numel()
         return Sizes(parameters, body.vectors.numel(), trained, moments, parameters, 0, 0, layer)
     config = body.model.config
-    heads = config.num_attention_heads
-    width = heads * int(getattr(config, "head_dim", None) or config.hidden_size // heads)
+    width = _attention_width(config)
     blocks = [
         sum(p.numel() for p in block.parameters())
         for stack in body.model.modules()
@@ -99,8 +99,17 @@ def sizes_of(body: AnyBody, recipe: Recipe) -> Sizes:
         for block in stack
     ]
     table = int(body.model.get_input_embeddings().weight.numel())
-    outside = parameters - sum(blocks)
-    return Sizes(parameters, table, trained, moments, max([outside, *blocks]), config.num_hidden_layers, width)
+    outside, layers = parameters - sum(blocks), number_of_layers(config) or len(blocks)
+    return Sizes(parameters, table, trained, moments, max([outside, *blocks]), layers, width)
+
+
+def _attention_width(config: Any) -> int:  # noqa: ANN401 - a transformers config
+    """Attention heads times the width of a head; 0 without attention, as in RWKV and Mamba."""
+    heads = getattr(config, "num_attention_heads", None)
+    if not isinstance(heads, int) or heads < 1:
+        return 0
+    width = getattr(config, "head_dim", None)
+    return heads * (width if isinstance(width, int) and width > 0 else int(config.hidden_size) // heads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ speed, or over that of the datasheet.
 """
 
 import importlib
+import logging
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import torch
 
 from adjoin.errors import AdjoinError
+from adjoin.model.locations import locate_model
+from adjoin.model.stored.layers import described
 from adjoin.planning.calibration import calibrate
 from adjoin.planning.costs import (
     Activations,
@@ -55,6 +58,7 @@ UNCALIBRATED = 0.6  # utilisation of this machine's measured peak, for bodies to
 FLOAT32_SPEED = 1 / 16  # of a GPU's bfloat16 FLOP/s: 1/15 on an H100 and H200, 1/16 on an A100
 GPU_PROCESS = 1_000_000_000  # bytes of a GPU that CUDA and its libraries use
 FRAGMENTATION = 0.05  # share of a GPU's memory lost to fragmentation
+RUN_TO_COUNT = 100_000_000  # bytes of a checkpoint that is run where fake tensors do not do: seconds
 MOST_GPUS, USUAL_GPU = 4_096, "H200"
 DATA_LIBRARIES = 110_000_000  # bytes of pairs, tokenizer and their libraries, if the plan opens none
 
@@ -186,9 +190,8 @@ def _here(recipe: Recipe, lengths: Lengths, batch: int, say: Say) -> Plan:
         machine, seconds = replace(machine, utilisation=None), calibration.seconds
     else:
         say("counting on fake tensors: the body is too large to be timed here")
-        with _fake():
-            counted = _on_fake_tensors(recipe, lengths, batch, 1, machine, precision, threads)
-            seconds = counted.seconds(machine)
+        counted = _on_fake_tensors(recipe, lengths, batch, 1, machine, precision, threads)
+        seconds = counted.seconds(machine)
     held = before + (DATA_LIBRARIES if lengths.pairs is None and device.type == "cpu" else 0)
     memory = {"the process itself": held, **counted.memory()}
     return _plan(counted, machine, memory, seconds)
@@ -217,17 +220,70 @@ def _measure(device: torch.device, precision: str, threads: int, free: float) ->
     return Machine(name, device.type, flops, float32_flops, memory_bandwidth(device), free, UNCALIBRATED, True)
 
 
-def _fake() -> AbstractContextManager[object]:
+@contextmanager
+def _grouped_products() -> Iterator[None]:
+    """Let mixtures of experts use transformers' own operator, whose shapes are known in float32 too."""
+    from transformers.integrations import moe
+
+    usual = moe._can_use_grouped_mm
+    moe._can_use_grouped_mm = lambda *_: False
+    try:
+        yield
+    finally:
+        moe._can_use_grouped_mm = usual
+
+
+@contextmanager
+def _fake() -> Iterator[None]:
     """A context in which tensors have shapes and no content."""
     from torch._subclasses.fake_tensor import FakeTensorMode  # takes seconds to import
 
-    return FakeTensorMode(allow_non_fake_inputs=True)
+    log = logging.getLogger(FakeTensorMode.__module__)  # it prints the trace of an error that is handled
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True), _grouped_products():
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _on_fake_tensors(
     recipe: Recipe, lengths: Lengths, batch: int, ranks: int, machine: Machine, precision: str, threads: int
 ) -> StepEstimate:
-    """Count the costs of a body that need not fit into memory."""
+    """Count the costs of a body that need not fit into memory.
+
+    The passes of some architectures depend on numbers, which fake tensors lack. If they are small, they run.
+
+    Raises:
+        AdjoinError: the checkpoint cannot be opened, its pass fails, or it needs numbers and is large.
+    """
+    try:
+        with _fake():
+            return _count(recipe, lengths, batch, ranks, machine, precision, threads)
+    except AdjoinError:
+        raise
+    except Exception as error:  # architectures raise anything without numbers
+        reason = f"its forward pass does not run on tensors without numbers: {described(error)}"
+    try:
+        if _stored_bytes(recipe) <= RUN_TO_COUNT:
+            return _count(recipe, lengths, batch, ranks, machine, precision, threads)
+    except AdjoinError:
+        raise
+    except Exception as error:  # and one that cannot run at all raises it here
+        reason = described(error)
+    raise AdjoinError(f"{recipe.init or recipe.preset} cannot be planned: {reason}")
+
+
+def _stored_bytes(recipe: Recipe) -> int:
+    """Bytes of the files of a recipe's checkpoint."""
+    path = locate_model(recipe.init or "")
+    return sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file())
+
+
+def _count(
+    recipe: Recipe, lengths: Lengths, batch: int, ranks: int, machine: Machine, precision: str, threads: int
+) -> StepEstimate:
     body = untrained_body(recipe, lengths.vocabulary)
     body.sharded = recipe.shard
     weights = sum(p.numel() * p.element_size() for p in body.parameters()) / (ranks if recipe.shard else 1)
@@ -255,9 +311,8 @@ def _on_gpus(recipe: Recipe, lengths: Lengths, batch: int, gpus: int, gpu: str) 
     flops = sheet.flops if precision == "bfloat16" else float32_flops
     memory = (1 - FRAGMENTATION) * sheet.memory - GPU_PROCESS
     machine = Machine(f"{gpus} x {gpu}", "cuda", flops, float32_flops, sheet.bandwidth, memory, UTILISATION, False)
-    with _fake():
-        counted = _on_fake_tensors(recipe, lengths, batch, gpus, machine, precision, 1)
-        seconds = counted.seconds(machine)
+    counted = _on_fake_tensors(recipe, lengths, batch, gpus, machine, precision, 1)
+    seconds = counted.seconds(machine)
     least = {"whole": _least(counted, machine, shard=False)}
     if not recipe.start.is_static:
         least["sharded"] = _least(counted, machine, shard=True)

@@ -200,9 +200,18 @@ def micro_batch_workers(recipe: Recipe, body: AnyBody) -> int:
 
 
 def _draws_dropout(body: AnyBody) -> bool:
-    """Whether the forward pass is random: dropout in a module, or in the configuration (attention's)."""
-    settings = vars(body.model.config) if isinstance(body, TransformerBody) else {}
-    shares = [value for name, value in settings.items() if "drop" in name and isinstance(value, float)]
-    return any(share > 0 for share in shares) or any(
+    """Whether the forward pass is random: dropout in a module or in the configuration, or noise of a router."""
+    settings = body.model.config.to_dict() if isinstance(body, TransformerBody) else {}
+    return _has_share(settings) or any(
         isinstance(module, nn.Dropout) and module.p > 0 for module in body.modules()
+    )
+
+
+def _has_share(settings: dict[str, Any]) -> bool:
+    """Whether a configuration, or a part of it, has a dropout or noise above zero."""
+    return any(
+        _has_share(value)
+        if isinstance(value, dict)
+        else isinstance(value, float) and value > 0 and any(word in name for word in ("drop", "jitter", "noise"))
+        for name, value in settings.items()
     )

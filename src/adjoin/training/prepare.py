@@ -22,6 +22,7 @@ from adjoin.model.description import Description
 from adjoin.model.locations import DESCRIPTION_FILE, locate_model
 from adjoin.model.presets import preset_named
 from adjoin.model.static import inverse_document_frequency
+from adjoin.model.trial import check_training
 from adjoin.objective.contrastive import MAX_LOGIT_SCALE, START_LOGIT_SCALE, Temperature
 from adjoin.objective.step import ContrastiveStep
 from adjoin.outputs import checked_folder
@@ -108,6 +109,8 @@ def prepare(
         progress.facts["labelled"] = [counts_of(dataset.manifest) for dataset in labelled]
 
     start_body = init_body or _build_body(recipe, tokenizer, cache)
+    if isinstance(start_body, TransformerBody):
+        start_body = _with_adapters(start_body, recipe, ranks, folder.path, resuming=resuming)
     body, temperature, execution = _place_on_device(start_body, recipe, ranks, progress)
     if max(recipe.dimensions or [0]) > body.dimension:
         raise AdjoinError(f"dimensions is {recipe.dimensions}: the vectors have {body.dimension}; give no more")
@@ -203,7 +206,9 @@ def _tokenizer_and_body(
             say(f"opening {recipe.init}")
             pruned = Tokenizer.load(path) if resuming and recipe.prune else None
             texts, most = _texts(datasets), recipe.vocabulary
-            body, tokenizer = checkpoint_body(recipe.start, texts=texts, most=most, pruned=pruned, say=say)
+            body, tokenizer = checkpoint_body(
+                recipe.start, texts=texts, most=most, pruned=pruned, max_tokens=recipe.max_tokens, say=say
+            )
             check_length(body, recipe)
         elif resuming:  # without a checkpoint, a file that lies there may be of other pairs or another size
             tokenizer = Tokenizer.load(path)
@@ -265,6 +270,20 @@ def _build_body(recipe: Recipe, tokenizer: Tokenizer, cache: TokenCache) -> AnyB
     )
 
 
+def _with_adapters(
+    body: TransformerBody, recipe: Recipe, ranks: Ranks, folder: Path, *, resuming: bool
+) -> TransformerBody:
+    """The body as it is trained. That of a checkpoint is tried before the first step."""
+    if recipe.lora is not None:
+        try:
+            body = with_lora(body, recipe.lora, seed=recipe.seed)
+        except AdjoinError as error:
+            raise AdjoinError(f"{recipe.init or recipe.preset}: {error}") from None
+    if recipe.init is not None and not resuming:
+        ranks.on_main_rank(partial(check_training, body, recipe.init, folder))
+    return body
+
+
 def _place_on_device(
     body: AnyBody, recipe: Recipe, ranks: Ranks, progress: TrainingProgress
 ) -> tuple[AnyBody, Temperature, ExecutionConfig]:
@@ -272,8 +291,6 @@ def _place_on_device(
     resumed, precision, threads = start_execution(recipe, ranks, progress.execution)
     temperature = Temperature(_start_scale(recipe))
     if isinstance(body, TransformerBody):
-        if recipe.lora is not None:
-            body = with_lora(body, recipe.lora, seed=recipe.seed)
         body.to(ranks.device)
     if precision == "float64":
         body, temperature = body.double(), temperature.double()

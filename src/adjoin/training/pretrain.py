@@ -24,11 +24,12 @@ from adjoin.batches.packing import Content, PackedStreams
 from adjoin.batches.rows import Rows, RowSampler
 from adjoin.corpus import Source, find_sources, read_source
 from adjoin.errors import AdjoinError
-from adjoin.files import write_atomically, write_json
+from adjoin.files import state_of, write_atomically, write_json
 from adjoin.model.bodies import TransformerBody
-from adjoin.model.build import check_causal, random_generative
+from adjoin.model.build import random_generative
 from adjoin.model.presets import preset_named
 from adjoin.model.pretrained import load_generative
+from adjoin.model.trial import check_body, check_training
 from adjoin.objective.causal import CausalStep, check_head
 from adjoin.ranks import ALONE, Ranks
 from adjoin.tally import Tally
@@ -163,7 +164,7 @@ def _prepare(
     folder = claim_folder(out, ranks, resume=resume, hold=hold, inputs=corpus.roots)
     identity: dict[str, Any] = {"recipe": recipe.as_json(), "corpus": corpus.as_json()}
     data = folder.progress(identity).identity.get("data")  # of the checkpoint
-    model, tokenizer = _init_model(recipe, say) if recipe.init is not None else (None, None)
+    model, tokenizer = _init_model(recipe, folder.path, say) if recipe.init is not None else (None, None)
     ranks.on_main_rank(lambda: _read(corpus, tokenizer, data, out, recipe, say))
     packed = PackedStreams.open(folder.path / TOKENS)
     identity["data"] = packed.content.data
@@ -199,7 +200,7 @@ def _prepare(
     return _GenerativeTraining(run, model, packed.content, measure, before)
 
 
-def _init_model(recipe: Recipe, say: Say) -> tuple[Any, Tokenizer]:
+def _init_model(recipe: Recipe, out: Path, say: Say) -> tuple[Any, Tokenizer]:
     """Open the language model of --init, and its tokenizer.
 
     Raises:
@@ -209,9 +210,10 @@ def _init_model(recipe: Recipe, say: Say) -> tuple[Any, Tokenizer]:
     say(f"opening {name}")
     model, tokenizer = load_generative(Path(name), recipe.layers)
     body = TransformerBody(model.base_model)
-    check_causal(body, name)
     check_length(body, recipe)
+    check_body(body, name, recipe.max_tokens)
     check_head(model, name)
+    check_training(body, name, out)
     return model, tokenizer
 
 
@@ -230,6 +232,7 @@ def _read(
         raise AdjoinError(
             f"no text in {', '.join(map(str, corpus.roots))} ({tally.summary() or 'nothing to read'})"
         )
+    states = {source.path: state_of(source.path) for source in sources}
     if tokenizer is None and data is not None:
         tokenizer = Tokenizer.load(out / TOKENIZER_FILE)
     elif tokenizer is None:
@@ -243,6 +246,8 @@ def _read(
         f"{content.documents:,} documents, {content.tokens:,} tokens; held out {content.held_out_documents:,},"
         f" {content.held_out_tokens:,}; skipped: {tally.summary() or 'nothing'}"
     )
+    if changed := [path for path, state in states.items() if state_of(path) != state]:
+        say(f"{len(changed):,} files changed while they were read, such as {changed[0]}")
 
 
 def sample(sources: Sequence[Source], characters: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
-from adjoin.model.adapters import merged
+from adjoin.model.adapters import has_adapters, merged
 from adjoin.model.bodies import AnyBody, StaticBody
 from adjoin.model.build import build_body
 from adjoin.model.description import Description, TrainingRecord
@@ -44,7 +44,7 @@ def write_weights(out: Path, body: AnyBody, weights: dict[str, Any] | None = Non
         tensors = {name: t.float() if t.is_floating_point() else t for name, t in body.tensors().items()}
         write_atomically(out / WEIGHTS_FILE, to_bytes(tensors))
     else:
-        model = merged(body) if hasattr(body.model, "merge_and_unload") else body.model
+        model = merged(body) if has_adapters(body) else body.model
         write_model(out, model if weights is not None else model.float(), weights)
 
 
