@@ -161,18 +161,15 @@ def embed_texts(
     if role not in ROLES:
         raise AdjoinError(f"unknown role {role!r:.40}: expected one of {', '.join(ROLES)}{meant(role, ROLES)}")
     if once:
-        raise AdjoinError(
-            "the texts can be read only once: expected a list or `read_texts(path)`, not a generator"
-        )
+        raise AdjoinError("the texts can be read only once: expected a list or `read_texts(path)`, no generator")
     if isinstance(texts, Texts):
         texts.own = [Path(out)]
     check_encoder(encoder)
     if not isinstance(chunk_rows, int) or chunk_rows < 1:
         raise AdjoinError(f"chunk_rows is {chunk_rows}, expected at least 1; leave it at {CHUNK_ROWS}")
     report = progress or (lambda done, total: None)
-    with filled_folder(
-        Path(out), VECTOR_FOLDER, inputs=[texts.path] if isinstance(texts, Texts) else []
-    ) as folder:
+    inputs = [texts.path] if isinstance(texts, Texts) else []
+    with filled_folder(Path(out), VECTOR_FOLDER, inputs=inputs) as folder:
         state, hashes = _begin(texts, encoder, folder, role, chunk_rows)
         done_before = state.rows_done
         report(state.rows_done, state.rows)

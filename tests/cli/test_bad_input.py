@@ -118,7 +118,7 @@ def test_embed_does_not_overwrite_its_input(
 ) -> None:
     texts = tmp_path / "ids.jsonl"
     texts.write_text('{"_id": "a", "text": "precious"}\n')
-    assert "would be overwritten" in one_line(["embed", str(model), str(texts), "--out", str(tmp_path)], capsys)
+    assert "holds the input" in one_line(["embed", str(model), str(texts), "--out", str(tmp_path)], capsys)
     assert "precious" in texts.read_text()
 
 

@@ -47,7 +47,7 @@ def test_evaluate_reports_model_and_baselines(journey: Path, capsys: pytest.Capt
     places = ["--data", str(journey / "eval"), "--report", str(report), "--cache", str(journey / "cache")]
     assert main(["evaluate", str(journey / "model"), *places]) == 0
     content = json.loads((report / "report.json").read_text())
-    assert set(content["baselines"]) == {"untrained", "bm25", "hybrid"}
+    assert set(content["baselines"]) == {"untrained", "bm25", "hybrid 0.5", "untrained hybrid 0.5"}
     values = {r["metric"]: r for r in content["results"]}
     assert values["mrr@1000"]["n"] == 100
     assert values["mrr@1000"]["low"] <= values["mrr@1000"]["value"] <= values["mrr@1000"]["high"]
@@ -57,7 +57,7 @@ def test_evaluate_reports_model_and_baselines(journey: Path, capsys: pytest.Capt
     other = ["--report", str(journey / "other")]
     assert main(["evaluate", "random", *places, *other, "--beside", "bm25", str(journey / "model")]) == 0
     content = json.loads((journey / "other" / "report.json").read_text())
-    assert len(content["baselines"]) == 3
+    assert len(content["baselines"]) == 4
     assert content["baselines"]["bm25"] == json.loads((report / "report.json").read_text())["baselines"]["bm25"]
 
 
@@ -71,7 +71,7 @@ def test_a_training_is_measured_on_the_way_and_the_steps_compared(
     validation = ["--evaluate-every", "3", "--evaluate-data", str(journey / "eval"), "--evaluate-limit", "40"]
     command = ["train", str(journey / "pairs"), "--out", str(out), *options, *validation]
     assert main([*command, "--keep", "similarity"]) == 1
-    assert "no score 'similarity' to keep the best by: expected one of code, code/tree" in capsys.readouterr().err
+    assert "unknown score 'similarity' to keep the best by: expected retrieval, code" in capsys.readouterr().err
     assert not out.exists()
     assert main([*command, "--keep", "code/tree"]) == 0
     output = capsys.readouterr().out
@@ -262,7 +262,7 @@ def test_ctrl_c_while_mining_leaves_no_dataset(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: bool(list(tmp_path.glob(".pairs.*"))), process)
+    wait_until(lambda: bool(list(tmp_path.glob(".pairs.mining"))), process)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate()
     assert process.returncode == 130

@@ -44,7 +44,7 @@ def test_the_index_is_replaced(tmp_path: Path) -> None:
     shutil.copytree(FIRST, root)
     report = refresh(root / "tree", root / "index", Encoder.load(root / "ensemble"), model="ensemble")
     assert (report.added, report.unchanged) == (6, 0)
-    assert sorted(path.name for path in (root / "index").iterdir()) == [".gitignore", "index.sqlite", "lock"]
+    assert sorted(path.name for path in (root / "index").iterdir()) == [".gitignore", "index.sqlite"]
     searcher = load_index(root / "index", model=root / "ensemble")
     assert searcher.search("open a file", limit=3)[0].path == EXPECTED["hits"]["open a file"][0][0]
 

@@ -138,7 +138,8 @@ def test_a_checkpoint_gives_the_model_of_its_step(name: str, pairs_folder: Path,
     (state / "state.safetensors").write_bytes(b"cut")
     with pytest.raises(AdjoinError, match="damaged or cut short"):
         write_model_of(state, tmp_path / "other")
-    (state / "state.json").write_text('{"step": 1, "elapsed": 1.0, "identity": {}, "execution": {}}')
+    content = {"step": int(state.name.removeprefix("step-")), "elapsed": 1.0, "identity": {}, "execution": {}}
+    (state / "state.json").write_text(json.dumps(content))
     with pytest.raises(AdjoinError, match="does not say what it is of"):
         write_model_of(state, tmp_path / "other")
     assert not (tmp_path / "other").exists()
