@@ -178,7 +178,7 @@ def test_an_empty_folder_or_one_without_pairs_is_one_line(tmp_path: Path) -> Non
 def test_a_folder_that_is_no_dataset_is_not_replaced(source_tree: Path, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(
-        AdjoinError, match="something else than a dataset of pairs, precious.txt: choose another --out"
+        AdjoinError, match=r"something else than a dataset of pairs, precious\.txt: choose another --out"
     ):
         mine([source_tree], tmp_path, MiningOptions(), engine=Engine(workers=1))
     assert (tmp_path / "precious.txt").read_text() == "mine"
