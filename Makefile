@@ -8,7 +8,7 @@ WORKERS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-all test-kernels lint types bench bench-training bench-plan bench-mining bench-planted clean
+.PHONY: demo test test-all test-dev test-kernels lint types bench bench-training bench-plan bench-mining bench-planted clean
 
 demo: .venv/ready  ## mine the installed packages, train, compare, index, search: about four minutes on two CPU cores
 	$(BIN)/adjoin demo
@@ -18,6 +18,11 @@ test: .venv/ready  ## the tests, offline, without the slow ones: five minutes on
 
 test-all: .venv/ready  ## all tests, offline
 	$(PYTEST)
+
+# -W error at the start, and again for pytest, which would set filters of its own. Warnings of other packages when they
+# are imported are theirs.
+test-dev: .venv/ready  ## the quick tests in Python's development mode: an unclosed file, socket or thread fails
+	$(ONE_THREAD) $(BIN)/python -X dev -W error -m pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow"
 
 test-kernels: .venv/ready  ## the numeric tests under every CPU kernel that this machine can run; half an hour
 	$(BIN)/python tests/kernels.py --numprocesses $(WORKERS)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from adjoin import sandbox
 from adjoin.mining import Engine, MiningOptions, mine
 from adjoin.tokens import Tokenizer
 from postgres_server import postgres
@@ -24,6 +25,12 @@ settings.load_profile("repeatable")
 def _interrupts_reach_us() -> None:
     """Take SIGINT as a terminal's shell hands it out: a job in the background is started with it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def parsers_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parse in the test's process, so that a test may change how."""
+    monkeypatch.setattr(sandbox, "_is_expendable", True)
 
 
 @pytest.fixture(scope="session")

@@ -179,11 +179,21 @@ def main() -> None:
     sys.stdout.write(f"{len(moments)} of {total} moments, {failed} of {len(values['limits'])} limits\n")
 
 
+def difference(one: object, other: object) -> object:
+    """What differs between two contents, for a message; empty if nothing does."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {name: (one.get(name), other.get(name)) for name in one | other if one.get(name) != other.get(name)}
+    return "" if one == other else "other bytes"
+
+
 def finish(case: Case, where: str, new: dict[str, object], names: list[str]) -> None:
     """Run the verb to its end, which must be that of a run that nothing had stopped."""
     status = case.run()
     assert status == 0, f"after {where} the next run fails: {status}\n{case.log.read_text()}"
-    assert case.content() == new, f"after {where} the next run has another result"
+    content = case.content()
+    other = {name: difference(content.get(name), new.get(name)) for name in sorted({*content, *new})}
+    other = {name: what for name, what in other.items() if what}
+    assert not other, f"after {where} the next run has another result: {other}"
     litter = sorted({*case.names()} ^ {*names})
     assert not litter, f"after {where} and another run these files are left or missing: {litter}"
 

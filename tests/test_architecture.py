@@ -15,7 +15,7 @@ PACKAGE = Path(adjoin.__file__).parent
 # Each room may import itself, the floor that all stand on, and the rooms named here.
 FLOOR = {
     *("redaction", "errors", "tally", "files", "unfinished", "outputs", "locks", "texts"),
-    *("vectors", "blas", "npy", "arrow", "interrupts", "workers"),
+    *("vectors", "blas", "npy", "arrow", "interrupts", "workers", "sandbox"),
 }
 ROOMS = {
     "corpus": set(),

@@ -305,3 +305,13 @@ def test_broken_input(tmp_path: Path, name: str, data: bytes, expected: str) -> 
 def test_no_input(tmp_path: Path) -> None:
     with pytest.raises(AdjoinError, match=r"no texts at .*nowhere"):
         read_texts(tmp_path / "nowhere")
+
+
+def test_code_that_crashes_its_parser_is_counted_and_embedded(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def f():\n    return 1\n")
+    (tmp_path / "b.py").write_text("needle\n" + "/*\n" * 40_000)
+    texts = read_texts(tmp_path)
+    first, *others = texts
+    assert first == ("a.py:1-2", "def f():\n    return 1")
+    assert "needle" in "".join(text for _, text in others)
+    assert texts.skipped.examples == {"its parser crashed": ["b.py"]}

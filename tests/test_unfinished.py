@@ -57,6 +57,18 @@ def test_files_of_others_stay(name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).read_text() == "precious"
 
 
+def test_litter_of_a_hidden_name_has_one_dot(tmp_path: Path) -> None:
+    """What begins with the name of an output is taken for it, and is no input."""
+    tree(tmp_path / ".out.mining", "old")
+    with folder_in_one_piece(tmp_path / ".out.mining") as folder:
+        assert folder.name.startswith(".out.mining.")
+        sweep(tmp_path, ".out.mining")
+        assert folder.exists()
+    folder.mkdir()
+    sweep(tmp_path, ".out.mining")
+    assert names(tmp_path) == [".out.mining"]
+
+
 def test_litter_of_another_name_is_left_to_its_own_writer(tmp_path: Path) -> None:
     (tmp_path / ".other.abcd1234.unfinished").mkdir()
     sweep(tmp_path, "out")

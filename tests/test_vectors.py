@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adjoin.vectors import unit_rows
+from adjoin.vectors import UnusableVectorError, check_rows, unit_rows
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int8])
@@ -15,3 +15,14 @@ def test_rows_have_length_1(dtype: type) -> None:
 
 def test_no_rows() -> None:
     assert unit_rows(np.empty((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0.0, "zero"), (np.nan, "not finite"), (np.inf, "not finite")])
+def test_a_row_that_cannot_be_compared_is_named(value: float, kind: str) -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    check_rows(vectors, list("abcd"), "m")
+    vectors[2] = value
+    message = rf"texts\[12\] \('c'\) gets a vector that is {kind}: .* of m "
+    with pytest.raises(UnusableVectorError, match=message) as caught:
+        check_rows(vectors, list("abcd"), "m", first=10)
+    assert (caught.value.row, caught.value.kind) == (12, kind)

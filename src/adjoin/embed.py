@@ -24,13 +24,13 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from adjoin.corpus import find_sources, read_source
 from adjoin.errors import AdjoinError, first_line
 from adjoin.files import numbered_lines, read_as, refuse_special, write_atomically, write_json
-from adjoin.index.embedder import Embedder, encode
+from adjoin.index.embedder import Embedder, check_encoder, encode
+from adjoin.index.refresh import FOLDER
+from adjoin.index.sources import list_files, pieces_in
 from adjoin.npy import GrowingArray
 from adjoin.outputs import Owner, filled_folder
-from adjoin.pieces.splitting import pieces_of
 from adjoin.tally import Tally
 from adjoin.texts import check_text, described, meant
 from adjoin.tokens import ROLES, Role
@@ -106,19 +106,20 @@ class Texts:
         return _read_jsonl(self.path) if name.endswith((".jsonl", ".ndjson")) else _read_lines(self.path)
 
 
-def read_texts(path: Path) -> Texts:
+def read_texts(path: str | Path) -> Texts:
     """Open the texts of a corpus, to be iterated as (id, text) pairs.
 
     Args:
         path: one of three. A JSONL file has one object per line with "_id" or "id", "text" and optionally
             "title", which is prepended to the text. Any other file has one text per line; empty lines are skipped
-            and the line number is the id. A folder gives the pieces of its documents with ids "path:first-last".
+            and the line number is the id. A folder gives the pieces of its index, with ids "path:first-last".
             Files may be compressed (.gz).
 
     Raises:
         AdjoinError: `path` does not exist, or is a pipe or a device, which cannot be read twice. During iteration:
             a line is malformed or the file cannot be read.
     """
+    path = Path(path)
     if not path.is_dir():
         refuse_special(path, "input")
     if not path.exists():
@@ -129,7 +130,7 @@ def read_texts(path: Path) -> Texts:
 def embed_texts(
     texts: Iterable[tuple[str, str]],
     encoder: Embedder,
-    out: Path,
+    out: str | Path,
     *,
     role: Role = "document",
     chunk_rows: int = CHUNK_ROWS,
@@ -164,11 +165,14 @@ def embed_texts(
             "the texts can be read only once: expected a list or `read_texts(path)`, not a generator"
         )
     if isinstance(texts, Texts):
-        texts.own = [out]
-    if chunk_rows < 1:
+        texts.own = [Path(out)]
+    check_encoder(encoder)
+    if not isinstance(chunk_rows, int) or chunk_rows < 1:
         raise AdjoinError(f"chunk_rows is {chunk_rows}, expected at least 1; leave it at {CHUNK_ROWS}")
     report = progress or (lambda done, total: None)
-    with filled_folder(out, VECTOR_FOLDER, inputs=[texts.path] if isinstance(texts, Texts) else []) as folder:
+    with filled_folder(
+        Path(out), VECTOR_FOLDER, inputs=[texts.path] if isinstance(texts, Texts) else []
+    ) as folder:
         state, hashes = _begin(texts, encoder, folder, role, chunk_rows)
         done_before = state.rows_done
         report(state.rows_done, state.rows)
@@ -182,7 +186,7 @@ def embed_texts(
     return EmbedReport(state.rows, state.dimension, state.rows - done_before)
 
 
-def load_vectors(out: Path) -> tuple[list[str], NDArray[np.float32]]:
+def load_vectors(out: str | Path) -> tuple[list[str], NDArray[np.float32]]:
     """Open the ids and vectors that `embed_texts` wrote to a folder.
 
     Returns:
@@ -191,7 +195,7 @@ def load_vectors(out: Path) -> tuple[list[str], NDArray[np.float32]]:
     Raises:
         AdjoinError: the folder holds no vectors, they are not finished, or its files are damaged.
     """
-    state = _read_state(out)
+    state = _read_state(out := Path(out))
     if state.rows_done < state.rows:
         raise AdjoinError(
             f"the vectors in {out} are not finished ({state.rows_done:,} of {state.rows:,}): run `adjoin embed` "
@@ -352,9 +356,14 @@ def _embed_chunk(
 
 
 def _read_folder(folder: Path, skipped: Tally, own: list[Path]) -> Iterator[tuple[str, str]]:
-    for source in find_sources([folder], skipped, streams=False, own=own):
-        for document in read_source(source, skipped):
-            for piece in pieces_of(document):
+    """The pieces of all files of a folder, as the index cuts them."""
+    listing = list_files(folder, folder / FOLDER)
+    skipped.merge(listing.skipped)
+    hidden = [f"{path.parent.resolve()}/.{path.name}." for path in own]  # what is kept beside them for a while
+    written = (*(f"{path.resolve()}/" for path in own), *hidden)
+    for file in listing.files.values():
+        if not os.path.realpath(file.path).startswith(written):
+            for piece in pieces_in(file, skipped):
                 yield f"{piece.path}:{piece.first_line}-{piece.last_line}", piece.embedded
 
 

@@ -1,5 +1,7 @@
 """The exception for user errors, and the line that quotes an error of a library."""
 
+from collections.abc import Iterable
+
 from adjoin.redaction import redacted
 
 
@@ -13,6 +15,19 @@ class AdjoinError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(redacted(message))
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return a question such as ", did you mean 'steps'?" about a misspelt name; empty if no known one is near.
+
+    Args:
+        name: a name that is not known.
+        known: the names that are.
+    """
+    from difflib import get_close_matches
+
+    meant = get_close_matches(str(name)[:100], list(known), 1, 0.7)
+    return f", did you mean {meant[0]!r}?" if meant else ""
 
 
 def first_line(error: BaseException) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RecordT = TypeVar("RecordT", bound="DataclassInstance")
 
+LARGEST_TOML = 32_000_000  # bytes; a corpus recipe of 10,000 packages has 1.6 million
 LONGEST_LINE = 64 << 20  # bytes; a longer line is no text, and would fill the memory
 
 
@@ -83,6 +84,18 @@ _SPECIAL = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes whenever a file is written or replaced; () if it is not there.
+
+    Take it before the first reading and after the last: if both are equal, all of them read the same.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def refuse_special(path: Path, what: str) -> None:
@@ -200,6 +213,10 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
     refuse_special(path, what)
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
+        if path.exists() and path.stat().st_size > LARGEST_TOML:
+            raise ValueError(f"it has {path.stat().st_size:,} bytes, expected at most {LARGEST_TOML:,}")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AdjoinError(f"no {what} at {path}: the file is missing") from None

@@ -25,7 +25,7 @@ _SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDE
 
 # The part between :// and the last @ before the path. A password may hold a slash or an @ that should be %XX.
 _USER_INFO = re.compile(
-    r"(?P<begin>[A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,3})(?P<user>[^\s\"'<>`|]{1,1000}@)(?=[^\s@\"'<>`]|\Z)"
+    r"(?P<begin>[A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,3})(?P<user>[^\s\"'<>`|]{1,1000}(?:@|%40))(?=[^\s@\"'<>`]|\Z)"
 )
 _WITHOUT_PASSWORD = re.compile(r"[^:@/?#\s]{1,64}@\Z")
 _PARAMETER = re.compile(
@@ -37,7 +37,8 @@ _PARAMETER = re.compile(
 _KEY_IN_PATH = re.compile(
     r"(?<=[/#=])(?=[\w.~%-]{0,200}[0-9])(?=[\w.~%-]{0,200}[A-Za-z])[\w~%-]{24,4000}(?=[/?#\s\"'&,;)]|\Z)"
 )
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s\"'<>`]+")
+_BARE_QUERY = re.compile(r"(?<=\?)[\w.~%+-]{8,4000}(?=[#\s]|\Z)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:/[^\s\"'<>`]+")
 _TOKEN = re.compile(
     r"\b(?:sk-[\w-]{16,300}|gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,100}|hf_[A-Za-z0-9]{20,60}|npm_[A-Za-z0-9]{30,40}"
     r"|pypi-[\w-]{40,1000}|xox[abeoprs]-[\w-]{10,300}|AIza[\w-]{35})"
@@ -56,11 +57,11 @@ def redacted(text: str) -> str:
     Args:
         text: a message, or a URL.
     """
-    if "@" in text and ":/" in text:
+    if ":/" in text and ("@" in text or "%40" in text):
         text = _USER_INFO.sub(_without_user_info, text)
     if "=" in text or "%3" in text:
         text = _PARAMETER.sub(rf"\g<begin>{HIDDEN}", text)
-    if "://" in text:
+    if ":/" in text:
         text = _URL.sub(_without_key, text)
     if _has_header(text):
         text = _HEADER.sub(_without_header, text)
@@ -74,8 +75,10 @@ def _without_user_info(match: re.Match[str]) -> str:
 
 
 def _without_key(match: re.Match[str]) -> str:
-    scheme, _, rest = match[0].partition("://")
-    return f"{scheme}://{_KEY_IN_PATH.sub(HIDDEN, rest)}" if scheme.lower() != "file" else match[0]
+    scheme, _, rest = match[0].partition(":/")  # a path has one slash where a URL has two
+    if scheme.lower() == "file":
+        return match[0]
+    return f"{scheme}:/{_KEY_IN_PATH.sub(HIDDEN, _BARE_QUERY.sub(HIDDEN, rest))}"
 
 
 def _has_header(text: str) -> bool:

@@ -36,7 +36,7 @@ def new_file(target: Path) -> tuple[int, Path]:
         OSError: the folder may not be written to, or the name is too long.
     """
     for _ in range(_TRIES):
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=SUFFIX)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target.name), suffix=SUFFIX)
         if _is_held(descriptor, Path(name)):
             return descriptor, Path(name)
         os.close(descriptor)
@@ -46,7 +46,7 @@ def new_file(target: Path) -> tuple[int, Path]:
 def new_folder(target: Path) -> tuple[int, Path]:
     """Create an empty folder beside `target`, as `new_file` creates a file."""
     for _ in range(_TRIES):
-        path = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=SUFFIX))
+        path = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target.name), suffix=SUFFIX))
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except PermissionError:  # Windows opens no folders
@@ -78,6 +78,11 @@ def temporary_folder(target: Path | str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
+
+
+def _prefix(name: str) -> str:
+    """What the name begins with while it is being written: it is hidden, also if `name` is hidden itself."""
+    return f".{name.lstrip('.')}."
 
 
 def _is_held(descriptor: int, path: Path) -> bool:
@@ -117,7 +122,9 @@ def sweep(folder: Path, name: str | None = None, *, alone: bool = False) -> None
         alone: whether the caller's lock keeps other writers away. Otherwise what cannot be locked stays: on a
             network file system nobody can tell whether it has a writer.
     """
-    wanted = _ANY if name is None else re.compile(rf"\.{re.escape(name)}\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
+    wanted = _ANY
+    if name is not None:
+        wanted = re.compile(re.escape(_prefix(name)) + _RANDOM + re.escape(SUFFIX))
     try:
         with os.scandir(folder) as scan:
             left = [Path(entry.path) for entry in scan if wanted.fullmatch(entry.name)]

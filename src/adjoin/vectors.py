@@ -25,7 +25,7 @@ def unit_rows(vectors_ND: NDArray[Any]) -> NDArray[np.float32]:
     return unit_ND
 
 
-class UnusableVector(AdjoinError):
+class UnusableVectorError(AdjoinError):
     """A text has a vector that cannot be compared: it is zero, or not finite.
 
     Attributes:
@@ -48,7 +48,7 @@ def check_rows(vectors_ND: NDArray[np.float32], texts: Sequence[str], model: obj
         first: number of the first text, from 0, for the message.
 
     Raises:
-        UnusableVector: naming the first text without such a vector.
+        UnusableVectorError: naming the first text without such a vector.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         squares_N = np.einsum("nd,nd->n", vectors_ND, vectors_ND)
@@ -56,8 +56,8 @@ def check_rows(vectors_ND: NDArray[np.float32], texts: Sequence[str], model: obj
     if wrong_N.any():
         row = int(np.argmax(wrong_N))
         kind = "zero" if squares_N[row] == 0 else "not finite"
-        raise UnusableVector(
-            f"text {first + row + 1:,} ({str(texts[row])[:60]!r}) gets a vector that is {kind}: the weights of {model}"
+        raise UnusableVectorError(
+            f"texts[{first + row}] ({str(texts[row])[:60]!r}) gets a vector that is {kind}: the weights of {model}"
             " are damaged, or it never learned such a text; use another model",
             first + row,
             kind,

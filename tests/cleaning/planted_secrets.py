@@ -199,3 +199,143 @@ it is «="john doe"@firm.org»
 联系«=zhang@firma.cn»谢谢
 «=ana@startup.construction»;
 """.strip().split("\n")
+
+# Written after the rules were frozen.
+LATER = """
+DISCORD_TOKEN = "«=N|alnum:23|=.|alnum:6|=.|url:27»"
+# telegram: «digits:10|=:AA|url:33»
+spaces key «=dop_v1_|hex:64» expires in May
+HEROKU_API_TOKEN=«uuid»
+    "private_key_id" : "«hex:40»" ,
+SECRET_KEY = 'django-insecure-«django:50»'
+headers = {"Authorization": "Basic «login:ops:grapefruit9»"}
+export RESTIC_PASSWORD=«=walrus42»
+the wifi password is «=sunfl0wer!»
+mysql_pwd: «=turtle71»
+smtp password «=m1ckeyf1nn» was rotated? No: password: "«=m1ckeyf1nn»"
+conn = psycopg.connect("host=db user=app password=«=cobalt99»")
+git remote add o https://oauth2:«=glpat-|url:20»@gitlab.test/a.git
+// API key: «alnum:40»
+const token = '«=ghp_|alnum:36»';
+api.key=«alnum:32»
+{"api_token": "«hex:40»"}
+SLACK_BOT_TOKEN=«=xoxb-|digits:11|=-|digits:13|=-|alnum:24»
+# sk: «=sk-ant-api03-|url:95»
+vault: «=hvs.CAESI|url:90»
+$password = '«=Fr4mboise»';
+password => "«=p4ssion-fruit»",
+<property name="password" value="«=l1ghth0use»"/>
+spring.datasource.password=«=n3ptune88»
+credentials: root / «=b4nanaboat»
+ldap bind: cn=admin,dc=test -w x; LDAP_PASSWD='«=T1gerlily»'
+docker login -u ci -p x; docker login --username ci --password «=f0xglove12»
+wg: PresharedKey = «base64:43|==»
+«=AGE-SECRET-KEY-1|UPPER:58» # age-keygen
+-u deploy:«=sn0wdrop3»
+totp: secret=«base32:32»
+AWS_SECRET_KEY: «base64:40»
+x-api-key: «alnum:40»
+ftp://backup:«=c4rgo.ship»@files.test/
+sftp://joe:«=w@ter-mel0n»@files.test/
+jwt_secret: "«alnum:48»"
+session_secret = "«url:40»"
+The new passphrase is «=Kr4kat0a-1883».
+login with user joe, password «=magn0lia7».
+«=shpat_|hex:32»
+contact «=erika@kanzlei.rechtsanwalt.example», «=t.m@agentur.photography»
+«=pedro@correo.gob.mx»; «=ngozi@shop.com.ng»
+«=наталья@пример.рф»
+«=ops@[10.0.0.7]»
+«=lee@회사.한국»
+«=anna.k@verein.koeln»
+«=j.r+tag@mail.bücher-laden.de»
+""".strip().split("\n")
+
+# Written after the faults that LATER showed were mended.
+LAST = """
+# prod db password -> «=g1raffe-9»
+self.client = Heroku(key="«uuid»")  # heroku api key
+heroku auth:token «=HRKU-|uuid»
+DJANGO_SECRET_KEY="«django:50»"
+os.environ["SECRET_KEY"] = "«marks:50»"
+bot = telebot.TeleBot("«digits:10|=:AA|url:33»")
+TELEGRAM_TOKEN=«digits:9|=:AAF|url:32»
+client.login('«=M|alnum:23|=.|url:6|=.|alnum:38»');
+-H 'Authorization: Basic «login:jane:pa55w0rd!»'
+"Authorization": "Bearer «url:43»"
+doctl auth init -t «=dop_v1_|hex:64»
+# secret key (age): «=AGE-SECRET-KEY-1|UPPER:58»
+pass: «=blu3whale»
+pw = «=cactus2018»
+root password on the box: «=d0lphin»
+password "«=ember4242»"
+PGPASSWORD=«=falc0nry» psql -h db
+REDIS_URL=redis://default:«=g00seberry»@cache:6379
+export GITHUB_TOKEN=«=ghp_|alnum:36»
+gitlab-ci-token:«=glcbt-64_|url:20»
+"type": "service_account", "private_key_id": "«hex:40»", "client_id": "1"
+azure: client_secret = '«alnum:3|=8Q~|url:34»'
+AWS: «=ASIA|UPPER:16»
+openai.api_key = '«=sk-|alnum:20|=T3BlbkFJ|alnum:20»'
+stripe «=rk_live_|alnum:24»
+{"password":"«=h3dgehog»","user":"jane"}
+user=jane;password=«=iguana55»;host=db
+<connectionString>Server=db;Database=x;User Id=sa;Password=«=J@guar2020»;</connectionString>
+smtp://mailer:«=k0alabear»@smtp.test:587
+passphrase = "«=lem0n-Tree-73»"
+$ vault token: «=hvs.|alnum:90»
+mailgun_key = 'key-«hex:32»'
+twilio: «=AC|hex:32» / auth_token «hex:32»
+slack webhook https://hooks.slack.com/services/T0«UPPER:8|=/B|UPPER:9|=/|alnum:24»
+npm config set //registry.npmjs.org/:_authToken «=npm_|alnum:36»
+sentry: https://«hex:32»@sentry.test/7
+mail «=grace@navy.consulting» or «=li@公司.cn», «=sam@co.xn--p1ai»
+«=dev@[2001:db8::5]»
+«=info@stadt.nrw», «=kontakt@praxis.wien», «=hi@brand.photography»
+«=ana@uni.edu.pe», «=p@ministerio.gob.ar», «=x@site.org.au»
+""".strip().split("\n")
+
+# Written after those of LAST were mended.
+FINAL = """
+# TODO: rotate AWS key «=AKIA|UPPER:16» / «base64:40»
+The bot's Telegram token is «digits:10|=:AAE|url:32», keep it safe.
+Discord bot: «=OD|alnum:24|=.X|url:5|=.|alnum:38»
+DigitalOcean personal access token: «=dop_v1_|hex:64»
+Heroku API key: «uuid»
+set HEROKU_API_KEY to «uuid» before you deploy
+use Basic «login:service:gr8Expect» as the header
+age private key «=AGE-SECRET-KEY-1|UPPER:58»
+# old password: «=mango77»
+password=«=bingo2020»
+// pwd: «=r00tbeer»
+passwd «=s4ndstorm»
+"password": "«=qu1cksilver»"
+* password: «=hunter7»
+root at 10.0.0.1 is how we logged in; password «=toor123x»
+the database password is "«=vanilla9»"
+DB_PASS='«=pl4ywright»'
+SECRET_KEY = "«=django-insecure-|django:50»"  # noqa
+the SendGrid key is «=SG.|url:22|=.|url:43»
+Mailgun «=key-|hex:32» works
+Twilio token: «hex:32»
+Square «=EAAA|url:60»
+firebase AIza key «=AIza|url:35»
+client_secret: «=GOCSPX-|url:28»
+jwt «=eyJ|url:20|=.eyJ|url:40|=.|url:43»
+slack «=xoxp-|digits:12|=-|digits:12|=-|digits:12|=-|hex:32»
+Stripe secret «=sk_live_|alnum:24»
+ghp token «=ghp_|alnum:36»
+glpat «=glpat-|url:20»
+pypi «=pypi-AgEIcHlwaS5vcmc|url:150»
+npm «=npm_|alnum:36»
+postgresql://admin:«=sw0rdfish»@db.internal:5432/prod
+mongodb://root:«=ex4mplary»@mongo:27017
+Azure: DefaultEndpointsProtocol=https;AccountName=a;AccountKey=«base64:86|===»;EndpointSuffix=core.windows.net
+"private_key_id": "«hex:40»"
+new relic «=NRAK-|UPPER:27»
+X-Shopify-Access-Token: «=shpat_|hex:32»
+mail to «=jan@kowalski.com.pl», «=m.rossi@studio.legal», «=yuki@kaisha.co.jp»
+«=paul@atelier.paris» and «=lars@firma.dk» and «=kim@hankuk.한국»
+«=root@[127.0.0.1]» or «=postmaster@[192.0.2.7]»
+«=ceo@startup.ventures», «=büro@müller-söhne.de», «=info@praxis.zuerich.ch»
+""".strip().split("\n")

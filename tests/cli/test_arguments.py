@@ -46,7 +46,9 @@ EXPECTED = {
         " --token-dropout --tokens --vectors-from --vocabulary --warmup --weight-decay"
         " --weight-learning-rate"
     ),
-    "evaluate": "model --beside --cache --data --dense-weight --faiss --limit --no-cache --report --seed --suite --tasks",
+    "evaluate": (
+        "model --beside --cache --data --dense-weight --faiss --limit --no-cache --report --seed --suite --tasks"
+    ),
     "compare": "runs --report",
     "model pack": "model --out --precision",
     "model ensemble": "models --out",

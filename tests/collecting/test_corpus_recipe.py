@@ -40,6 +40,12 @@ def test_reads_what_it_writes(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         (HEAD + "speed = 1\n" + group(), "unknown key 'speed'"),
+        (HEAD + "[minee]\n" + group(), "unknown key 'minee' in a recipe, did you mean 'mine'? expected"),
+        (
+            HEAD + group(more='license = "MIT"'),
+            "unknown key 'license' in a group, did you mean 'licence'? expected",
+        ),
+        (HEAD + group(f'"networkx 3.5 {"9" * 40} {HASH}"'), "expected NAME VERSION BYTES sha256:HEX"),
         (HEAD + group(more="hurry = true"), "group 1: unknown key 'hurry'"),
         ('about = "x"\n' + group(), "name is None; expected a string"),
         (HEAD, "no [[group]]"),

@@ -375,3 +375,36 @@ def test_no_bytes_break_an_archive(
     tally = Tally()
     documents = list(read_source(Source(path, name), tally, record=SourceRecord()))
     assert documents or tally.counts or path.stat().st_size < 200
+
+
+@pytest.mark.parametrize(
+    "header", [b"9" * 900_000, (b"9" * 300 + b" k=v\n") * 2000, b"12 a=" + b"1" * 500 + b"\n"]
+)
+def test_a_header_of_digits_is_refused_before_tarfile_searches_it(tmp_path: Path, header: bytes) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, len(header)
+    padding = bytes(-len(header) % tarfile.BLOCKSIZE)
+    path = tmp_path / "a.tar"
+    path.write_bytes(info.tobuf() + header + padding + tar_bytes({"a.py": b"x = 1\n"}))
+    tally = Tally()
+    assert read(path, tally) == []
+    assert tally.counts == {"corrupt archive": 1}
+
+
+def test_extended_headers_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("é" * 80 + ".py")
+        info.size, info.mtime = 6, 1_700_000_000.123456789  # type: ignore[assignment]
+        archive.addfile(info, io.BytesIO(b"x = 1\n"))
+    assert [document.origin for document in read(path, Tally())] == ["a.tar!" + "é" * 80 + ".py"]
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])
+def test_a_tar_that_unpacks_to_too_much_is_said_to_be_too_large(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.tar.{suffix}"
+    path.write_bytes(tar_bytes({f"{number}.txt": bytes(1 << 20) for number in range(60)}, f"w:{suffix}"))
+    tally = Tally()
+    assert read(path, tally, 1 << 21) == []
+    assert tally.counts["archive too large"] == 1
+    assert "corrupt archive" not in tally.counts

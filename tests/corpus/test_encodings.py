@@ -32,9 +32,9 @@ def test_marks_and_line_ends(data: bytes, text: str) -> None:
     assert decode(data) == text
 
 
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_without_a_mark(encoding: str) -> None:
-    text = "int main(void) { return 0; }\n" * 20
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("text", ["int main(void) { return 0; }\n" * 20, RUSSIAN, JAPANESE, CHINESE, KOREAN])
+def test_wide_encodings_without_a_mark(encoding: str, text: str) -> None:
     assert decode(text.encode(encoding)) == text
     assert not looks_binary(text.encode(encoding))
 
@@ -53,10 +53,19 @@ def test_utf_16_without_a_mark(encoding: str) -> None:
         ('msgstr ""\n"Content-Type: text/plain; charset=KOI8-R\\n"', "koi8-r"),
         ("\\usepackage[cp1251]{inputenc}", "cp1251"),
         ("# coding: no-such-encoding, or charset=cp1251", "cp1251"),
+        ("# coding: cp500, or utf-16, or charset=cp1251", "cp1251"),
+        ("# -*- coding: koi8-r-unix -*-", "koi8-r"),
+        ("# -*- coding: cp1251-dos; mode: python -*-", "cp1251"),
     ],
 )
 def test_the_file_says_its_encoding(first: str, encoding: str) -> None:
     text = f"{first}\nл\n"  # one letter shows a detector nothing
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(("text", "encoding"), [(CHINESE, "hz"), (KOREAN, "iso2022_kr"), (JAPANESE, "iso2022_jp")])
+def test_the_file_says_its_encoding_of_seven_bits(text: str, encoding: str) -> None:
+    text = f"# coding: {encoding}\n{text}"
     assert decode(text.encode(encoding)) == text
 
 
@@ -87,7 +96,22 @@ def test_what_says_nothing_is_detected(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding)) == text
 
 
-@pytest.mark.parametrize("name", ["rot13", "nonsense", "punycode", "utf-7", "hex"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rot13",
+        "nonsense",
+        "punycode",
+        "utf-7",
+        "hex",
+        "zip",
+        "idna",
+        "undefined",
+        "unicode_escape",
+        "utf-32",
+        "cp037",
+    ],
+)
 def test_an_odd_declaration_is_passed_over(name: str) -> None:
     text = f"# coding: {name}\nx = 'é'\n"
     assert decode(text.encode()) == text

@@ -218,6 +218,7 @@ def test_a_pattern_of_many_stars_takes_linear_time(tmp_path: Path, pattern: byte
         (b"*a", 0),
         (b"[a-b", 1),
         (b"[b]", 0),
+        (b"?", 0),
         (b"[[:", 1),
         (b"**/", 0),
         (b"/**", 0),

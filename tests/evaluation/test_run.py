@@ -1,13 +1,15 @@
 """A whole evaluation of small systems."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_tasks import FixedRows, RandomEmbedder, task_of
+from small_tasks import FixedRows, Floats, RandomEmbedder, task_of
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation import run as module
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.jobs import Job, search_jobs
 from adjoin.evaluation.report.report import BM25_NAME, MODEL, Hybrid, Report
@@ -172,8 +174,38 @@ def test_progress_grows_with_the_texts() -> None:
         date="d",
         progress=lambda line, share: calls.append((line, share)),
     )
-    assert [share for _, share in calls] == [0.0, pytest.approx(24 / 27), 1.0]
-    assert calls[0][0] == "code verbs: 24 texts"
+    shares = [share for _, share in calls]
+    assert shares == sorted(shares)
+    tasks = [(line, share) for line, share in calls if " · " not in line]
+    assert [share for _, share in tasks] == [0.0, pytest.approx(24 / 27), 1.0]
+    assert tasks[0][0] == "code verbs: 24 texts"
+    assert [line for line, _ in calls if line.endswith(" queries")] == [
+        f"code verbs: 24 texts · {query} of 12 queries" for query in range(12)
+    ]
+
+
+def test_a_row_is_cached_before_the_next_is_measured(tmp_path: Path) -> None:
+    """Ctrl-C in the second system of a task loses nothing of the first."""
+
+    class Interrupted(RandomEmbedder):
+        def encode_query(self, texts: list[str]) -> Floats:
+            raise KeyboardInterrupt
+
+    settings, rows = Settings(result_cache=tmp_path), {MODEL: Named(RandomEmbedder(), "m", "11")}
+    with pytest.raises(KeyboardInterrupt):
+        run_evaluation(jobs()[1:], rows | {"o": Named(Interrupted(), "o", "22")}, "m", date="d", settings=settings)
+    again = {MODEL: Named(model := RandomEmbedder(), "m", "11")}
+    run_evaluation(jobs()[1:], again, "m", date="d", settings=settings)
+    assert not model.calls
+
+
+def test_products_take_one_thread_within_a_task_and_as_many_as_before_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inside: list[int] = []
+    monkeypatch.setattr(module, "one_thread", lambda: nullcontext(inside.append(1)))
+    run_evaluation(jobs(), systems_with(RandomEmbedder()), "m", date="d")
+    assert len(inside) == len(jobs())
 
 
 def test_differences_are_item_by_item() -> None:

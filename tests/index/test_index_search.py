@@ -17,7 +17,7 @@ from adjoin.errors import AdjoinError
 from adjoin.index import Filter, Hit, Mode
 from adjoin.index.refresh import refresh
 from adjoin.index.search import spread_over_files
-from adjoin.index.searcher import Searcher
+from adjoin.index.searcher import Searcher, load_index, search
 from adjoin.index.sqlite import SQLiteStore
 from adjoin.index.store import EVERYTHING, FORMAT
 from adjoin.ranking import BM25
@@ -380,3 +380,63 @@ def test_importing_the_room_is_light() -> None:
     code = f"import sys, adjoin.index.searcher; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (None, r"query is None, expected a text \(str\)"),
+        (b"upload", r"query is b'upload', .* decode it"),
+        (["upload", "sum"], "query is a list of 2, expected one text .*: search once for each"),
+        (3, "query is 3, expected a text"),
+        (Path("upload"), "query is a PosixPath, expected a text"),
+        (" ", "the query is empty"),
+    ],
+)
+def test_a_query_is_one_text(searcher: Searcher, query: Any, message: str) -> None:  # noqa: ANN401
+    for mode in ("hybrid", "dense", "lexical"):
+        with pytest.raises(AdjoinError, match=message):
+            searcher.search(query, mode=mode)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limit": 0}, "limit is 0, expected an integer of at least 1"),
+        ({"limit": -1}, "limit is -1"),
+        ({"limit": "8"}, "limit is '8'"),
+        ({"limit": True}, "limit is True"),
+        ({"limit": 2.0}, "limit is 2.0"),
+        ({"limit": None}, "limit is None"),
+        ({"mode": "hybird"}, "mode is 'hybird', expected one of hybrid, dense, lexical; did you mean 'hybrid'"),
+        ({"mode": None}, "mode is None"),
+        ({"mode": []}, r"mode is \[\], expected"),
+        ({"dense_weight": "0.5"}, "dense_weight is '0.5', expected a number"),
+        ({"dense_weight": True}, "dense_weight is True"),
+        ({"dense_weight": float("nan")}, "dense_weight is nan"),
+        ({"where": "go"}, "where is a str, expected a Filter"),
+        ({"where": None}, "where is None, expected a Filter"),
+        ({"where": Filter(languages="go")}, "languages of the filter is a str, expected a tuple of texts"),  # type: ignore[arg-type]
+        ({"where": Filter(paths=(b"a",))}, "paths of the filter is a tuple of 1, expected a tuple of texts"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_options_of_a_search_are_one_line(searcher: Searcher, options: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(AdjoinError, match=message) as error:
+        searcher.search("upload", **options)
+    assert "\n" not in str(error.value)
+    if options.keys() <= {"limit", "where"}:
+        with pytest.raises(AdjoinError, match=message):
+            searcher.similar("math.go", 1, **options)
+
+
+@pytest.mark.parametrize(("path", "line"), [(None, 1), (b"math.go", 1), ("math.go", "1"), ("math.go", 1.0)])
+def test_a_place_is_a_path_and_a_line(searcher: Searcher, path: Any, line: Any) -> None:  # noqa: ANN401
+    with pytest.raises(AdjoinError, match=r"(path|line) is .*, expected"):
+        searcher.similar(path, line)
+
+
+@pytest.mark.parametrize("folder", [None, 3, b".adjoin", [".adjoin"]])
+def test_an_index_is_a_folder_or_an_address(folder: Any) -> None:  # noqa: ANN401
+    for call in (lambda: load_index(folder), lambda: search("upload", index=folder)):
+        with pytest.raises(AdjoinError, match=r"the index is .*, expected a folder or a postgresql:// URL"):
+            call()

@@ -15,6 +15,7 @@ from bag_encoder import BagEncoder, write
 
 from adjoin.index.refresh import refresh
 from adjoin.index.sources import list_files
+from adjoin.pairs.quality import UNPARSABLE
 from adjoin.tally import Tally
 from patience import wait_until
 
@@ -126,6 +127,19 @@ def test_a_file_that_crashes_its_parser_is_counted_and_not_tried_again(
     assert report.skipped.counts[readahead.CRASHED] == 2
 
 
+@pytest.mark.slow
+def test_code_that_kills_its_process_is_indexed_as_windows(root: Path, tmp_path: Path, ahead: None) -> None:
+    (root / "f06.kt").write_text("class A\n@")  # hangs
+    (root / "f07b.py").write_text("needle\n" + "/*\n" * 40_000)  # takes gigabytes
+    for name in ("f06.kt", "f07b.py"):
+        os.utime(root / name, ns=(10**18, 10**18))
+    report = refresh(root, tmp_path / "two", BagEncoder())
+    assert report.skipped.examples[readahead.CRASHED] == ["f07b.py"]
+    assert report.skipped.examples[UNPARSABLE] == ["f06.kt"]
+    assert report.added == FILES + 3
+    assert (report.skipped, rows(tmp_path / "two")) == plain(root, tmp_path / "one")
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -160,8 +174,8 @@ def test_an_interrupted_refresh_ends_the_process_and_is_continued(
     readers = []
 
     class Noted(readahead._Reader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, *, careful: bool) -> None:
+            super().__init__(careful=careful)
             readers.append(self)
 
     def interrupt(done: int, total: int) -> None:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoin import Encoder
-from adjoin.embed import embed_texts
+from adjoin.embed import embed_texts, load_vectors, read_texts
 from adjoin.errors import AdjoinError
 from adjoin.evaluation import RetrievalTask
-from adjoin.tokens.tokenizer import encode_all
+from adjoin.index.refresh import refresh
+from adjoin.tokens.tokenizer import Tokenizer, encode_all
 from fuzzing import fuzz
 
 TEXTS = ["a cat", "", "sort a list " * 300]
@@ -181,6 +182,30 @@ def test_texts_to_embed_are_pairs(encoder: Encoder, tmp_path: Path, texts: Any, 
         embed_texts(texts, encoder, tmp_path / "out")
     with pytest.raises(AdjoinError, match=r"unknown role 'documents': .*did you mean 'document'\?"):
         embed_texts([("1", "a")], encoder, tmp_path / "out", role="documents")  # type: ignore[arg-type]
+
+
+def test_vectors_are_written_to_and_read_from_a_path_or_its_text(encoder: Encoder, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a cat\na dog\n")
+    embed_texts(read_texts(str(tmp_path / "texts.txt")), encoder, str(tmp_path / "out"))
+    ids, vectors = load_vectors(str(tmp_path / "out"))
+    assert ids == ["1", "2"]
+    np.testing.assert_array_equal(vectors, encoder.encode_document(["a cat", "a dog"]))
+    for model in ("text", None, tmp_path):
+        with pytest.raises(AdjoinError, match=r"encoder is .*, expected a model, such as Encoder\.load"):
+            embed_texts([("1", "a")], model, tmp_path / "other")  # type: ignore[arg-type]
+        with pytest.raises(AdjoinError, match=r"encoder is .*, expected a model, such as Encoder\.load"):
+            refresh(tmp_path, tmp_path / "index", model)  # type: ignore[arg-type]
+
+
+def test_a_tokenizer_is_learned_from_texts_only() -> None:
+    for wrong, message in (
+        ("abc", "got one string"),
+        (["a", None], r"texts\[1\] is None"),
+        (iter(["a", b"b"]), r"texts\[1\] is b'b'"),
+        ({"a"}, "texts is a set"),
+    ):
+        with pytest.raises(AdjoinError, match=message):
+            Tokenizer.train(wrong, 600)  # type: ignore[arg-type]
 
 
 def test_a_task_of_what_is_no_text_is_refused_with_its_place() -> None:

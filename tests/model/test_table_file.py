@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[Callable[[Arrays], Arrays], str]] = {
     "no hidden": (without("hidden"), "one of hidden and output is missing"),
     "one more": (lambda t: {**t, "head": t["weights"]}, "unknown tensor 'head'"),
     "int32 vectors": (with_("vectors", lambda x: (x * 100).astype(np.int32)), "vectors are int32 without scales"),
-    "int8 without scales": (with_("vectors", lambda x: (x * 9).astype(np.int8)), "vectors are int8 without scales"),
+    "int8 without scales": (with_("vectors", lambda x: (x * 9).astype(np.int8)), "vectors are int8 without scales"),  # noqa: E501
     "bool vectors": (with_("vectors", lambda x: x > 0), "vectors are bool"),
     "int32 weights": (with_("weights", lambda x: x.astype(np.int32)), "weights are int32"),
     "int places": (with_("places", lambda x: x.astype(np.int64)), "places are int64"),
@@ -108,11 +108,11 @@ def test_float64_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "kind"), [(0.0, "zero"), (np.nan, "not finite"), (np.inf, "not finite")])
 def test_vectors_of_zeros_or_nan_are_refused_where_they_are_used(value: float, kind: str, tmp_path: Path) -> None:
     folder = damaged(with_("vectors", lambda x: np.full_like(x, value)), tmp_path / "m")
-    with pytest.raises(AdjoinError, match=rf"text 1 \('open a file'\) gets a vector that is {kind}"):
+    with pytest.raises(AdjoinError, match=rf"texts\[0\] \('open a file'\) gets a vector that is {kind}"):
         Encoder.load(folder).encode_document(["open a file"])
-    with pytest.raises(AdjoinError, match="vectors (are all zero|have)"):
+    with pytest.raises(AdjoinError, match=r"vectors (are all zero|have)"):
         quantize(folder, tmp_path / "q")
-    with pytest.raises(AdjoinError, match="vectors (are all zero|have)"):
+    with pytest.raises(AdjoinError, match=r"vectors (are all zero|have)"):
         make_ensemble([folder, folder], tmp_path / "e")
 
 
@@ -125,10 +125,10 @@ def test_nothing_of_a_zero_model_comes_into_an_index(tmp_path: Path, capsys: pyt
     assert main(["index", str(tmp_path / "repo"), "--model", str(folder)]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "a.py:1: text 1" in error
+    assert "a.py:1: texts[0]" in error
     (tmp_path / "t.jsonl").write_text('{"_id": "seven", "text": "open a file"}\n')
     assert main(["embed", str(folder), str(tmp_path / "t.jsonl"), "--out", str(tmp_path / "o")]) == 1
-    assert "text seven: text 1 ('open a file') gets a vector that is zero" in " ".join(
+    assert "text seven: texts[0] ('open a file') gets a vector that is zero" in " ".join(
         capsys.readouterr().err.split()
     )
 

@@ -44,7 +44,7 @@ ROW = Language(
 )
 
 
-def test_one_row_is_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_row_is_a_language(parsers_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(languages.LANGUAGES, "gopher", ROW)
     tally = Tally()
     (pair,) = function_pairs(Document.of(SOURCE, "gopher", "store.go"), tally)

@@ -75,11 +75,11 @@ REFUSED: dict[str, tuple[Callable[[Json], object], str]] = {
     "no unknown token": (
         model(type="Unigram", unk_id=None, vocab=[[token, -1.0] for token in FOUR]), "has failed: .*unk_id"
     ),
-    "no delimiter": (model(type="BPE", vocab={"a": 0, "[": 1}, merges=[], unk_token="a"), "no token for the delimiter"),
+    "no delimiter": (model(type="BPE", vocab={"a": 0, "[": 1}, merges=[], unk_token="a"), "no token for the delimiter"),  # noqa: E501
     "no model": (lambda content: content.update(model=None), "is damaged"),
     "no vocabulary": (lambda content: content["model"].update(vocab={}, merges=[]), "no token for the delimiter"),
     "a list of tokens": (lambda content: content["model"].update(vocab=[1]), "is damaged"),
-    "a merge of nothing": (lambda content: content["model"]["merges"].append(["zz", "qq"]), "zz.*out of vocabulary"),
+    "a merge of nothing": (lambda content: content["model"]["merges"].append(["zz", "qq"]), "zz.*out of vocabulary"),  # noqa: E501
 }  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def test_the_rules_of_ordinary_tokenizers_pass(kind: str) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",  # noqa: E501
         r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}]*[\p{Ll}\p{M}]+(?i:'s|'t|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*",
         r"\p{N}{1,3}(?=(?:\p{N}{3})*(?:\P{N}|$))",
         r"[(+*]+\)+|\(\*+",

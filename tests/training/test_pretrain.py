@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -143,7 +144,7 @@ def test_other_documents_are_refused_until_they_are_what_they_were(source_tree: 
     before = weights(out)
     (root / "later.py").write_text("later = 1\n")
     for _ in range(2):
-        with pytest.raises(AdjoinError, match="another training: data was [0-9a-f]{8}, is [0-9a-f]{8}:"):
+        with pytest.raises(AdjoinError, match=r"another training: data was [0-9a-f]{8}, is [0-9a-f]{8}:"):
             pretrain.pretrain(reading, out, FEW_STEPS, resume=True)
     (root / "later.py").unlink()
     pretrain.pretrain(reading, out, FEW_STEPS, resume=True)
@@ -188,6 +189,22 @@ def test_a_killed_training_keeps_to_what_it_read(sign: signal.Signals, tmp_path:
     assert f"adjoin train PAIRS --init {tmp_path / 'm'}" in again.stdout
     assert "tokens/s" in again.stdout
     assert "pairs/s" not in again.stdout
+
+
+def test_files_that_change_between_vocabulary_and_tokens_are_told(
+    source_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "in"
+    shutil.copytree(source_tree, root)
+    learn, messages = pretrain.Tokenizer.train, []
+
+    def changing(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+        (root / "guide.md").write_text((root / "guide.md").read_text() + "More of it.\n")
+        return learn(*given, **named)
+
+    monkeypatch.setattr(pretrain.Tokenizer, "train", changing)
+    pretrain.pretrain(pretrain.CorpusInput([root], workers=1), tmp_path / "m", FEW_STEPS, say=messages.append)
+    assert f"1 files changed while they were read, such as {root / 'guide.md'}" in messages
 
 
 def test_the_vocabulary_is_learned_from_all_over_the_corpus(source_tree: Path) -> None:

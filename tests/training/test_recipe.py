@@ -27,7 +27,15 @@ def test_defaults_depend_on_the_body_and_given_options_win() -> None:
         ({"batch": 1}, "batch is 1: expected 2 or more"),
         ({"token_dropout": 1.5}, "token_dropout is 1.5: expected 0 to 0.95"),
         ({"steps": 0}, "steps is 0"),
-        ({"colour": "red"}, "unknown recipe option colour"),
+        ({"colour": "red"}, "unknown recipe option colour: expected average, batch"),
+        ({"stpes": 3}, r"unknown recipe option stpes, did you mean 'steps'\?"),
+        ({"learningrate": 3}, r"did you mean 'learning_rate'\?"),
+        ({"local-negatives": 3}, r"did you mean 'local_negatives'\?"),
+        ({"steps": 10**30}, "steps is 1000000"),
+        ({"learning_rate": 1e300}, "learning_rate is 1e\\+300"),
+        ({"dimensions": [10**30]}, "dimensions is"),
+        ({"lora": 10**9, "init": "code"}, "lora is 1000000000: expected 1 to 65536"),
+        ({"max_tokens": 10**12}, "max_tokens is 1000000000000: expected 3 to"),
         ({"batch": "many"}, "batch is 'many', expected int"),
         ({"steps": 1.5}, "steps is 1.5, expected int"),
         ({"batch": True}, "batch is True, expected int"),
@@ -46,6 +54,32 @@ def test_defaults_depend_on_the_body_and_given_options_win() -> None:
 def test_wrong_options_are_one_line(options: dict[str, object], message: str) -> None:
     with pytest.raises(AdjoinError, match=message):
         Recipe.with_defaults(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stpes = 3", r"unknown recipe option stpes, did you mean 'steps'\?"),
+        ("steps = 3\nsteps = 4", "cannot be read: Cannot overwrite a value"),
+        ("steps = '3'", "steps is '3', expected int"),
+        ("epochs = nan", "epochs is nan"),
+        ("epochs = inf", "epochs is inf"),
+        ("seed = 1" + "0" * 5000, "cannot be read"),
+        ("seed = 1" + "0" * 40, "seed is 1000"),
+        ("[train]\nsteps = 3", "unknown recipe option train"),
+        ("steps = ", "cannot be read"),
+        ("x = " + "[" * 5000, "cannot be read|recipe option x"),
+        ("\ufeffsteps = 3", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_it(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    for content in (text.encode(), b"\xff\xfe" + text.encode("utf-16-le")):
+        path.write_bytes(content)
+        with pytest.raises(AdjoinError, match=message if content == text.encode() else "cannot be read") as caught:
+            Recipe.read(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_options_by_their_former_names_are_understood(tmp_path: Path) -> None:

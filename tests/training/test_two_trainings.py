@@ -21,8 +21,8 @@ SIZES = {"dimension": 8, "batch": 16, "vocabulary": 600, "max_tokens": 32, "thre
 OPTIONS = ["--dimension", "8", "--batch", "16", "--vocabulary", "600", "--max-tokens", "32", "--threads", "1"]
 
 
-def recipe(steps: int, vocabulary: int = 600) -> Recipe:
-    return Recipe.with_defaults(preset="static", steps=steps, **{**SIZES, "vocabulary": vocabulary})
+def recipe(steps: int, max_tokens: int = 32) -> Recipe:
+    return Recipe.with_defaults(preset="static", steps=steps, **{**SIZES, "max_tokens": max_tokens})
 
 
 def second(pairs: Path, *more: str) -> "subprocess.CompletedProcess[str]":
@@ -60,7 +60,7 @@ def test_tokens_are_not_rebuilt_under_a_training_that_reads_them(pairs_folder: P
     def watch(report: StepReport) -> None:
         if report.step == 1:
             with pytest.raises(AdjoinError, match=r"another process is using .*tokens, which would"):
-                train(pairs_folder, tmp_path / "other", recipe(2, vocabulary=700), tokens=tokens)
+                train(pairs_folder, tmp_path / "other", recipe(2, max_tokens=16), tokens=tokens)
             train(pairs_folder, tmp_path / "same", recipe(2), tokens=tokens)
             ends.append(report.step)
 

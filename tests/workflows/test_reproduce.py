@@ -100,7 +100,9 @@ def test_from_the_pairs_to_the_report(
     assert "step 1 " not in capsys.readouterr().out.split("is there")[-1]
 
 
-@pytest.mark.parametrize(("heads", "message"), [(0, "from 1 on"), (True, "from 1 on"), (2, "only static models")])
+@pytest.mark.parametrize(
+    ("heads", "message"), [(0, "from 1 to 100"), (True, "from 1 to 100"), (2, "only static models")]
+)
 def test_heads_that_cannot_be_are_one_line(tmp_path: Path, heads: object, message: str) -> None:
     shutil.copy(RECIPES / "corpora" / "dictionaries.toml", tmp_path / "corpus.toml")
     given = f"heads = {str(heads).lower()}\n{SMALL.replace(STATIC, NANO)}"
@@ -178,13 +180,21 @@ def test_several_corpora_lie_in_folders_of_their_own(
         (("[report]", "[raport]"), "missing or unknown"),
         (('licences = ["permissive"]', ""), "missing or wrong 'licences'"),
         (("corpus.toml", "nowhere.toml"), "nowhere.toml"),
-        (("licences =", "kinds = 3\nlicences ="), "missing or wrong"),
+        (("licences =", "kinds = 3\nlicences ="), "kinds is 3, expected a list"),
         (('"corpus.toml"', '["corpus.toml", "nowhere.toml"]'), "nowhere.toml"),
         (('"corpus.toml"', '["corpus.toml", "corpus.toml"]'), "several of different names"),
         (('"corpus.toml"', "[]"), "expected one file"),
-        (('"corpus.toml"', "3"), "missing or wrong"),
-        (('"corpus.toml"', "[3]"), "missing or wrong"),
-        (("hidden = 16", "hiden = 16"), "unknown recipe option hiden"),
+        (('"corpus.toml"', "3"), "recipe is 3, expected a list"),
+        (('"corpus.toml"', "[3]"), r"recipe is \[3\], expected a list"),
+        (
+            ("hidden = 16", "hiden = 16"),
+            r"small.toml: \[train\]: unknown recipe option hiden, did you mean 'hidden'\?",
+        ),
+        (("[report]", "[report]\nsuits = 3"), r"unknown key 'suits' in \[report\], did you mean 'suites'\?"),
+        (("licences =", "licenses = []\nlicences ="), "unknown key 'licenses'.*did you mean 'licences'"),
+        (('["permissive"]', '"permissive"'), "licences is 'permissive', expected a list"),
+        (("[train]", "[trian]"), "missing or unknown"),
+        (("hidden = 16", "hidden = 1" + "0" * 30), "hidden is 1000"),
     ],
 )
 def test_a_wrong_recipe_is_one_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:

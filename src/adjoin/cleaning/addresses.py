@@ -25,13 +25,14 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _ASCII_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})+")
 _AFTER_DOMAIN = re.compile(r"(?![A-Za-z0-9_(@]|\.\w|-\w)")
 _NUMBER = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_LITERAL = re.compile(rf"\[(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|IPv6:[0-9A-Fa-f:.]{{2,45}})\]")
+_LITERAL = re.compile(
+    rf"\[(?:{_NUMBER}(?:\.{_NUMBER}){{3}}|IPv6:[0-9A-Fa-f:.]{{2,45}}"
+    r"|(?=[^\]]{0,45}[0-9A-Fa-f]{4})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\]"
+)
 _AT_IN_BRACKETS = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
 _BRACKETED = re.compile(  # jane.doe [at] example [dot] org
-    r"(?<![\w.%+-])[\w%+-][\w.%+-]{0,62}[ ]?(?:\[[ ]?at[ ]?\]|\([ ]?at[ ]?\)|\{[ ]?at[ ]?\}|<at>)[ ]?"
-    r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
-    r"(?:[ ]?(?:\.|\[[ ]?(?:dot|\.)[ ]?\]|\([ ]?(?:dot|\.)[ ]?\)|\{[ ]?dot[ ]?\}"
-    r"|<dot>)[ ]?[A-Za-z0-9-]{1,63}){1,4}",
+    r"(?<![\w.%+-])[\w%+-][\w.%+-]{0,62} ?(?:\[ ?at ?\]|\( ?at ?\)|\{ ?at ?\}|<at>) ?[A-Za-z0-9][A-Za-z0-9-]{0,62}"
+    r"(?:(?:\.| ?(?:\[ ?(?:dot|\.) ?\]|\( ?(?:dot|\.) ?\)|\{ ?dot ?\}|<dot>) ?)[A-Za-z0-9-]{1,63}){1,4}",
     re.IGNORECASE,
 )
 # Endings of file names in code. A second label of a country's registry, as in site.com.py, makes them a domain.

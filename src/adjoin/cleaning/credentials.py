@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterator
 
 from adjoin.cleaning.secret_formats import is_login
-from adjoin.cleaning.secret_values import is_dummy, is_password, is_random, is_trivial
+from adjoin.cleaning.secret_values import is_dummy, is_password, is_random, is_trivial, is_uuid
 
 Span = tuple[int, int]
 
-_IN_URL = re.compile(r"://(?P<user>[^\s/?#:@\"'<>`]{0,100}):(?P<secret>[^\s/@\"'<>`]{1,200})@(?=[\w\[{$%])")
+_IN_URL = re.compile(r"://(?P<user>[^\s/?#:@\"'<>`]{0,100}):(?P<secret>[^\s/\"'<>`]{1,200})@(?=[\w\[{$%])")
 _PLAIN_SECRET = re.compile(r"[^:/?#\[\]@!$&'()*+,;=\s{}%]+")  # what needs no %XX in a URL
 _USER_URL = re.compile(r"https?://(?P<secret>[\w.~-]{20,200})@(?=\w)")
 _THIN = re.compile(r"\bjdbc:oracle:\w+:\w+/(?P<secret>[^\s/@\"']{4,100})@")
 _BASIC = re.compile(r"\b[Bb]asic[ :]+(?P<secret>[A-Za-z0-9+/]{8,500}={0,2})(?![\w+/=])")
 _LOGIN = re.compile(r"[\"']?\b_?auth[\"']?\s*[:=]\s*[\"']?(?P<secret>[A-Za-z0-9+/]{12,500}={0,2})(?![\w+/=(.])")
 _BEARER = re.compile(
-    r"\b(?:[Bb]earer|BEARER|[Tt]oken|ApiKey|api[_-]?key|GenieKey|SSWS|Splunk|OAuth|PRIVATE-TOKEN|JOB-TOKEN"
+    r"(?<![A-Za-z])(?:[Bb]earer|BEARER|[Tt]oken|ApiKey|api[_-]?key|GenieKey|SSWS|Splunk|OAuth|PRIVATE-TOKEN|JOB-TOKEN"
     r"|X-[\w-]*(?:[Kk]ey|KEY|[Tt]oken|TOKEN|[Ss]ecret|[Aa]uth)):?[ ]+"
     r"(?:token=)?[\"']?(?P<secret>[\w.~+/=:-]{20,4000})(?![\w(\[])"
 )
@@ -35,7 +35,7 @@ _CALL = re.compile(
     r"(?:auth|Auth|AUTH|login|credentials?)\w{0,12}\s?=?\s?\(\s?[\"'][^\"'\s]{1,64}[\"'],\s?[\"'](?P<secret>"
     r"[^\"'\s]{6,100})[\"']\s?\)"
 )
-_SAID = re.compile(  # the password is hunter2; password "hunter2"; password of the server was: hunter2
+_SAID = re.compile(  # the password is ...; password of the server was: ...
     r"\b(?:pass(?:word|wd|phrase|code)?|pwd|pw|passwort|kennwort)\b"
     r"(?:\s(?:for|of|to|on|at|in)(?:\s[\w.@/-]{1,40}){1,4}?)?"
     r"(?:\s(?:is|was|are|be|to|remains|set to|changed to|reset to|now|still|currently|ist|lautet"
@@ -49,14 +49,23 @@ _QUOTED_IN_PROSE = re.compile(
     re.IGNORECASE,
 )
 _BARE_IN_PROSE = re.compile(
-    r"\b(?:with|using|use|and|the|/)\s?(?:the\s)?(?:pass(?:word|phrase|code)|pwd"
-    r"|pw)\s(?P<secret>[^\s\"'`,;:()<>=|]{6,64})",
-    re.IGNORECASE,
+    r"(?:^|[\s,(/])(?:pass(?:word|phrase|code)|pwd|pw)\s(?P<secret>[^\s\"'`,;:()<>=|/\\]{6,64})(?=[\s,;.)!]|\Z)",
+    re.IGNORECASE | re.MULTILINE,
 )
-_PAIR = re.compile(  # user/password: admin/hunter2, login: admin / hunter2, credentials are root:hunter2
+_PAIR = re.compile(  # user/password: NAME/..., login: NAME / ..., credentials are NAME:...
     r"(?<![\w/])(?:user(?:name)?\s?[/:&]\s?pass(?:word)?|login|logins?|credentials?|creds|user"
     r"|account)(?:\s(?:is|are|with|as|data))?\s?[:=]?\s?"
     r"[\"'`]?[\w.@+-]{2,40}[\"'`]?\s?[/:]\s?[\"'`]?(?P<secret>[^\s\"'`,;()<>|/]{6,64})",
+    re.IGNORECASE,
+)
+_NEAR = re.compile(  # password for the box, until May: ...
+    r"\b(?:pass(?:word|wd|phrase|code)|pwd|pw|passwort|kennwort)\b[^\n(){}\[\]=;<>\"'`|/\\]{0,40}?(?:[:>,]|\u2014|-)?\s"
+    r"(?P<secret>[A-Za-z]{1,12}[0-9]{1,4}[A-Za-z]{1,12}[A-Za-z0-9!@#$^&*~+?-]{0,20})(?=[\s,;.)!]|\Z)",
+    re.IGNORECASE,
+)
+_HEROKU = re.compile(
+    r"(?:heroku[^\n]{0,80}?(?<![\w-])|(?=[0-9a-f-]{36}[^\n]{0,40}heroku)(?<![\w-]))"
+    r"(?P<secret>[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?![\w-])",
     re.IGNORECASE,
 )
 _SAID_KEY = re.compile(
@@ -122,6 +131,11 @@ def _is_said(value: str) -> bool:
     return is_password(value.rstrip("!")) and not value[:1].isdigit() and "'" not in value and value[:1].isalnum()
 
 
+def _is_near(value: str) -> bool:
+    """Whether a word of a sentence about a password is one: 7 characters or more, with digits among them."""
+    return _is_said(value) and len(value) >= 7
+
+
 _RULES = (
     (("jdbc:oracle",), _THIN, _is_given),
     (("basic",), _BASIC, is_login),
@@ -139,4 +153,6 @@ _RULES = (
     (("pass", "pwd", "pw"), _BARE_IN_PROSE, _is_said),
     (("user", "login", "credential", "creds", "account"), _PAIR, _is_said),
     (("secret", "token", "key"), _SAID_KEY, is_random),
+    (("pass", "pwd", "pw", "kennwort"), _NEAR, _is_near),
+    (("heroku",), _HEROKU, is_uuid),
 )

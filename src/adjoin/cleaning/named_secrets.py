@@ -22,14 +22,15 @@ _PASSWORDS = ("password", "passwd", "passphrase", "passwort", "pwd", "passcode",
 _SHORT_NAMES = ("pass", "pw", "psk")
 # Names of what machines make: values of 20 random characters or more.
 _KEYS = (
-    "secret", "token", "api_key", "apikey", "api-key", "api key", "access_key", "accesskey", "access-key",
-    "credential", "auth_key", "authkey", "auth-key", "private_key", "privatekey", "private-key",
-    "preshared", "signing_key", "signingkey", "encryption_key", "encryptionkey", "app_key", "appkey",
-    "account_key", "accountkey", "shared_key", "sharedkey", "master_key", "masterkey", "session_key",
-    "sessionid", "session_id", "sessid", "connect.sid", "cookie", "key-data", "logged_in_key", "nonce_key",
-    "_salt", "fernet", "totp", "otp_", "bearer", "webhook", "application_key", "consumer_key",
-    "consumerkey", "deploy_key", "hmac_key", "jwt_key", "crypt_key", "secretkey", "keystore", "service_key",
-    "server_key", "integration_key", "ingest_key", "write_key", "rest_key", "storage_key", "_auth",
+    "secret", "token", "api_key", "api.key", "apikey", "api-key", "api key", "access_key", "accesskey",
+    "access-key", "credential", "auth_key", "authkey", "auth-key", "private_key", "privatekey",
+    "private-key", "preshared", "signing_key", "signingkey", "encryption_key", "encryptionkey", "app_key",
+    "appkey", "account_key", "accountkey", "shared_key", "sharedkey", "master_key", "masterkey",
+    "session_key", "sessionid", "session_id", "sessid", "connect.sid", "cookie", "key-data",
+    "logged_in_key", "nonce_key", "_salt", "fernet", "totp", "otp_", "bearer", "webhook", "application_key",
+    "consumer_key", "consumerkey", "deploy_key", "hmac_key", "jwt_key", "crypt_key", "secretkey",
+    "keystore", "service_key", "server_key", "integration_key", "ingest_key", "write_key", "rest_key",
+    "storage_key", "_auth",
 )  # fmt: skip
 NAMES = (*_PASSWORDS, *_SHORT_NAMES, *_KEYS)
 
@@ -45,7 +46,7 @@ _QUOTED = re.compile(
     rf"(?:[@bBuUrRfLS]{{0,2}})(?P<quote>\\{{0,3}}[\"'`])(?P<value>(?:(?!(?P=quote)|[\s\"'`])[^\n]"
     rf"|(?<=\w)[\"](?=[A-Z0-9])){{6,{_LONGEST}}})(?P=quote)"
 )
-_BARE = re.compile(rf"(?P<value>[^\s\"'`,;<>()\[\]{{}}|]{{6,{_LONGEST}}})(?![\w(\[{{\"'`])")
+_BARE = re.compile(rf"(?P<value>[^\s\"'`,;<>()\[\]{{}}|]{{6,{_LONGEST}}})(?![\w(\[{{])")
 _PARAMETERS = re.compile(r"([^&]+)&[\w.%-]+=")
 _FLAG = re.compile(r"(?:^|(?<=[\s\"'`\[]))--?[a-z][\w-]*\Z", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|--|;|%|<!--|\"\"\"|'''|rem\b)|.*?\s(?:#|//|/\*|--)\s", re.IGNORECASE)
@@ -113,6 +114,8 @@ def _bare_value(text: str, begin: int, end: int, after: re.Match[str], is_short:
     if bare is None or (text.startswith("<", bare.end()) and not after["tag"]):
         return None
     first, value = bare.start(), bare["value"]
+    if text[bare.end() : bare.end() + 1] in ("'", '"', "`") and not _is_within_string(text, begin, bare.end()):
+        return None
     if "&" in value and (parameters := _PARAMETERS.match(value)):  # of a URL's query
         value = parameters[1]
     trimmed = value.rstrip(_TRAILING)
@@ -124,6 +127,11 @@ def _bare_value(text: str, begin: int, end: int, after: re.Match[str], is_short:
         if is_given or _is_plain(text, *place, trimmed):
             return first, first + len(value.rstrip(".:?"))
     return None
+
+
+def _is_within_string(text: str, begin: int, last: int) -> bool:
+    """Whether the name and its value stand in one string, which ends behind the value: "user=app password=..."."""
+    return text.rfind(text[last], max(0, begin - 200, text.rfind("\n", 0, begin) + 1), begin) >= 0
 
 
 def _is_drawn(value: str, text: str, begin: int, end: int) -> bool:
@@ -173,7 +181,11 @@ def _is_plain(text: str, begin: int, first: int, last: int, value: str) -> bool:
         and _ENVIRONMENT.match(lead)
     ):
         return True
-    if ";" in text[last : last + 1] + text[begin - 1 : begin] and _CONNECTION.search(text, start, stop):
+    if _VARIABLE.fullmatch(text[start:first]):  # before a command: PGPASSWORD=... psql
+        return True
+    if _ENDS_SETTING.search(text[begin - 1 : begin] + text[last : last + 1]) and _CONNECTION.search(
+        text, start, stop
+    ):
         return True
     if (
         "=" in sign and not rest and not lead.strip() and value.isalnum() and len(value) >= 7
@@ -184,6 +196,8 @@ def _is_plain(text: str, begin: int, first: int, last: int, value: str) -> bool:
     return False
 
 
+_VARIABLE = re.compile(r"\s*(?:[A-Z0-9_]+=\S+ ){0,5}[A-Z][A-Z0-9_]*=")
+_ENDS_SETTING = re.compile(r"[;\"']")
 _CONNECTION = re.compile(
     r"(?i)jdbc:|\b(?:server|host|data source|uid|user(?: id|name)?|dsn|database|driver|initial catalog"
     r"|hostname|addr)=[\w.{(-]"

@@ -157,6 +157,8 @@ _PREFIXED = (  # prefixes that nothing else has, each with the pattern of what f
 )  # fmt: skip
 
 _OTHERS = (
+    # The secret beside the name of an AWS key.
+    _own(r"(?:AKIA|ASIA)[A-Z0-9]{16}[^A-Za-z0-9\n]{1,12}([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])", "AKIA", "ASIA"),
     # JSON web tokens: three parts, the first a JSON object. detect-secrets' own pattern misses the signature.
     _own(r"eyJ[\w-]{10,}={0,2}\.eyJ[\w-]{8,}={0,2}(?:\.[\w-]*={0,2})?", "eyJ"),
     _own(r"(?<![\w-])eyJ[\w-]{16,}={0,2}(?:\.[\w-]*){4}(?![\w-])", "eyJ"),  # an encrypted one

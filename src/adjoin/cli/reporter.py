@@ -141,14 +141,27 @@ def counting_bytes(doing: str, console: Console | None = None) -> Iterator[Calla
 
 @contextmanager
 def evaluation_display(console: Console) -> Iterator[Callable[[str, float], None]]:
-    """Show an evaluation: a bar with the time left on a terminal, one line per task elsewhere."""
+    """Show an evaluation: a bar on a terminal; elsewhere a line per task, and one every 15 seconds."""
     if not console.is_terminal:
-        yield lambda task, share: console.print(f"{share:4.0%}  {task}", soft_wrap=True)
+        yield _evaluation_lines(console)
         return
     columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
         running = bar.add_task("", total=1.0)
         yield lambda task, share: bar.update(running, completed=share, description=task)
+
+
+def _evaluation_lines(console: Console) -> Callable[[str, float], None]:
+    last, task_before = 0.0, ""
+
+    def show(line: str, share: float) -> None:
+        nonlocal last, task_before
+        task = line.partition(" · ")[0]
+        if task != task_before or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last, task_before = time.monotonic(), task
+            console.print(f"{share:4.0%}  {line}", soft_wrap=True)
+
+    return show
 
 
 @contextmanager

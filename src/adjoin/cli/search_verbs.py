@@ -278,11 +278,8 @@ def mcp(options: argparse.Namespace) -> None:
     if options.print_config:
         from adjoin.serving.clients import command_line, configurations
 
-        sys.stdout.write(
-            configurations(
-                command_line(options.paths, options.model, str(_address(options)) if options.store else None)
-            )
-        )
+        store = str(_address(options)) if options.store else None
+        sys.stdout.write(safe(configurations(command_line(options.paths, options.model, store))))
         return
     from adjoin.serving.mcp_server import serve
 

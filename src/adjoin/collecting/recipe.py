@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, nearest
 from adjoin.files import read_toml
 
 REGISTRIES = ("pypi", "debian", "debian-source", "npm")
@@ -79,7 +79,7 @@ class Package:
         if not rest:
             return cls(registry, name, version)
         size, *hashes = rest
-        if not (size.isascii() and size.isdigit()) or not hashes:
+        if not (size.isascii() and size.isdigit() and len(size) < 16) or not hashes:
             raise ValueError("expected NAME VERSION BYTES sha256:HEX")
         if wrong := next((text for text in hashes if not _HASH.fullmatch(text)), ""):
             raise ValueError(f"{wrong!r:.80} is not a hash; expected sha256: and 64 digits of 0-9 a-f")
@@ -226,7 +226,9 @@ def _toml(value: object) -> str:
 
 def _check_keys(values: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(values.keys() - known):
-        raise ValueError(f"unknown key {unknown[0]!r} in {what}; expected {', '.join(sorted(known))}")
+        meant = nearest(unknown[0], known)
+        expected = ", ".join(sorted(known))
+        raise ValueError(f"unknown key {unknown[0]!r:.60} in {what}{meant or ';'} expected {expected}")
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

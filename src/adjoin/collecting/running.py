@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adjoin.errors import AdjoinError
+from adjoin.redaction import redacted, secrets_of_environment, without
 
 NETWORK_ERROR = "network error"
 TIMED_OUT = "timed out"
@@ -91,7 +92,13 @@ def run_client(command: Sequence[str], folder: Path, stop: threading.Event, seco
     if _DISK_FULL.search(complaints):
         raise AdjoinError(f"the disk of {folder.parent} is full: make room, or give a smaller disk budget")
     lines = [line.strip() for line in complaints.splitlines() if line.strip()]
-    return Outcome(reason or _reason(complaints), lines[-1][:200] if lines else "", output, complaints)
+    detail = _without_keys(lines[-1])[:200] if lines else ""
+    return Outcome(reason or _reason(complaints), detail, output, complaints)
+
+
+def _without_keys(line: str) -> str:
+    """A client's complaint without passwords of registries and proxies, and without keys of the environment."""
+    return redacted(without(line[:4_000], secrets_of_environment()))
 
 
 def _wait(process: "subprocess.Popen[str]", stop: threading.Event, deadline: float) -> tuple[str, str, str]:

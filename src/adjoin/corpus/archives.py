@@ -18,7 +18,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO, Any, Generic, TypeVar
 
-from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, DecompressedStream, DecompressionBombError, Readable
+from adjoin.corpus.compression import (
+    FREE_BYTES,
+    MAX_RATIO,
+    DecompressedStream,
+    DecompressionBombError,
+    FileSlice,
+    Readable,
+)
 from adjoin.corpus.dispatch import read_file
 from adjoin.corpus.document import Document, printable_path
 from adjoin.corpus.formats import archive_kind, folder_skip_reason, stream_kind, unread_reason
@@ -36,6 +43,9 @@ _STEP = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
 # zipfile does not bound the output of the other methods.
 _BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# tarfile takes quadratic time over a run of digits in a header (CVE-2024-6232, before Python 3.11.10 and 3.12.6).
+_MAX_DIGITS = 200
+_DIGITS = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))  # each digit → "0"
 _AR_START = b"!<arch>\n"
 _AR_HEADER = 60  # bytes: name 16, dates and owners 32, size 10, end mark 2
 
@@ -271,13 +281,26 @@ def _read_gem(file: Readable, archive: _Archive[T]) -> Iterator[T]:
 def _tar_members(file: Readable, archive: _Archive[T]) -> Iterator[tuple[tarfile.TarInfo, _Extract]]:
     """The members of a tar file, each with the function that opens it before the next is read."""
     stream = _ForwardStream(DecompressedStream(file), longest_read=max(archive.context.max_bytes + _STEP, 1 << 20))
-    with tarfile.TarFile(fileobj=stream, mode="r") as opened:
+    with tarfile.TarFile(fileobj=stream, mode="r", tarinfo=_Member) as opened:
         while (member := opened.next()) is not None:
             opened.members = []  # type: ignore[attr-defined]  # tarfile would remember every member
             yield member, opened.extractfile
     # tarfile takes a broken header for the end. A true end is a block of zeros, or the end of the file.
     if stream.last.strip(b"\0"):
         raise tarfile.ReadError("broken header")
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended header is looked at before tarfile searches it."""
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        stream = archive.fileobj
+        assert isinstance(stream, _ForwardStream)
+        header = stream.read(-(-self.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+        if b"0" * _MAX_DIGITS in header.translate(_DIGITS):
+            raise tarfile.ReadError(f"a header with a number of {_MAX_DIGITS} digits")
+        stream.give_back(header)
+        return super()._proc_pax(archive)  # type: ignore[misc,no-any-return]
 
 
 def _read_deb(file: Readable, archive: _Archive[T]) -> Iterator[T]:
@@ -289,7 +312,7 @@ def _read_deb(file: Readable, archive: _Archive[T]) -> Iterator[T]:
         size = int(header[48:58])
         if header[58:] != b"`\n" or size < 0:
             raise tarfile.ReadError("broken header")
-        name, part = header[:16].strip().rstrip(b"/"), _FileSlice(file, size)
+        name, part = header[:16].strip().rstrip(b"/"), FileSlice(file, size)
         if name.startswith((b"control.tar", b"data.tar")):
             yield from _read_tar(part, archive, metadata=name.startswith(b"control"))
         has_data = has_data or name.startswith(b"data.tar")
@@ -298,20 +321,6 @@ def _read_deb(file: Readable, archive: _Archive[T]) -> Iterator[T]:
         file.read(size % 2)
     if not has_data:
         raise tarfile.ReadError("no data.tar")
-
-
-class _FileSlice:
-    """The next `size` bytes of a file as a stream."""
-
-    def __init__(self, file: Readable, size: int) -> None:
-        self._file = file
-        self._left = size
-
-    def read(self, size: int) -> bytes:
-        """Read `size` bytes, or what is left."""
-        data = self._file.read(min(size, self._left))
-        self._left = self._left - len(data) if data else 0
-        return data
 
 
 def _tar_reason(member: tarfile.TarInfo) -> str:
@@ -332,6 +341,7 @@ class _ForwardStream(io.RawIOBase):
     def __init__(self, inner: Readable, longest_read: int) -> None:
         self.last = b""
         self._inner = inner
+        self._waiting = b""
         self._longest_read = longest_read
         self._position = 0
 
@@ -351,9 +361,18 @@ class _ForwardStream(io.RawIOBase):
         """
         if not 0 <= size <= self._longest_read:
             raise tarfile.ReadError(f"a header of {size} bytes; expected at most {self._longest_read}")
-        self.last = self._inner.read(size)
+        self.last, self._waiting = self._waiting[:size], self._waiting[size:]
+        if len(self.last) < size:
+            self.last += self._inner.read(size - len(self.last))
+            if len(self.last) < size:
+                self._inner.read(1)  # it raises the damage that cut this read short
         self._position += len(self.last)
         return self.last
+
+    def give_back(self, data: bytes) -> None:
+        """Let the next read begin with these bytes, which the last one returned."""
+        self._waiting = data + self._waiting
+        self._position -= len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go forward to `offset`, or to the end if that comes first.

@@ -13,7 +13,7 @@ from typing import IO, Protocol, cast
 _STEP = 1 << 17
 # Decompressed bytes per compressed byte. Text reaches 20, gzip at most 1,030: above this ratio there is no text.
 MAX_RATIO = 100
-FREE_BYTES = 64 << 20  # decompressed bytes before the ratio is checked
+FREE_BYTES = 32 << 20  # decompressed bytes before the ratio is checked
 # zstandard decompresses all its input at once: up to 128 KiB for 4 bytes. Steps of this size bound that to 16 MiB,
 # and are as fast as larger ones (320 MB/s).
 _ZSTD_STEP = 1 << 9
@@ -50,6 +50,20 @@ class _ChunkReader(Protocol):
     """A stream with `read1(size)`, which returns at most `size` bytes, and none only at the end."""
 
     def read1(self, size: int, /) -> bytes: ...
+
+
+class FileSlice:
+    """The next `size` bytes of a file as a stream of their own."""
+
+    def __init__(self, file: Readable, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        """Read `size` bytes, or what is left."""
+        data = self._file.read(min(size, self._left))
+        self._left = self._left - len(data) if data else 0
+        return data
 
 
 class DecompressedStream:
@@ -89,6 +103,10 @@ class DecompressedStream:
         if self._damage is not None and not pieces and size:
             raise self._damage
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def charge(self, size: int) -> None:
+        """Count more bytes than were decompressed, for content that is slow to read; a negative size is none."""
+        self._bytes_out += max(size, 0)
 
     def _next(self, size: int) -> bytes:
         """The next bytes, `size` at most. Damage is kept, and raised after what precedes it."""

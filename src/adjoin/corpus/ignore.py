@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adjoin.corpus.globs import Glob, Globs, git_glob, last_bytes, literal_length, longest_literal
+from adjoin.corpus.globs import Glob, Globs, Repeat, git_glob, last_bytes, literal_length, longest_literal
 from adjoin.errors import AdjoinError
 from adjoin.tally import Tally
 
@@ -13,6 +13,7 @@ NAME = ".gitignore"
 MALFORMED = "malformed .gitignore pattern"
 _MAX_BYTES = 4 << 20  # of a .gitignore file; a longer file is no list of patterns
 _MOST_NEEDLES = 100  # more patterns than these are faster to match all at once
+_LONGEST_PATH = 1 << 15  # bytes that a path may have on any system; Linux allows 4,096
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -152,7 +153,9 @@ class Patterns:
                 self._suffixes.add(folded[1:], index, folders_only)
             elif (glob := git_glob(pattern, ignore_case=ignore_case)) is None:
                 self.malformed.append(number)
-            else:
+            elif (
+                sum(not isinstance(unit, Repeat) for unit in glob) <= _LONGEST_PATH
+            ):  # a longer one matches nothing
                 (name_globs if anywhere else path_globs).add(glob, index, folders_only)
         self._name_globs, self._path_globs = name_globs.compiled(), path_globs.compiled()
         self._suffix_lengths = sorted({len(suffix) for suffix in self._suffixes.last[True]})

@@ -28,7 +28,7 @@ def normal_repository(address: str) -> str:
 
     User names and passwords are removed. Text that is neither is returned, truncated to 200 characters.
     """
-    address = " ".join(address[: 10 * MAX_CHARACTERS].split())
+    address = _without_user(" ".join(address[: 10 * MAX_CHARACTERS].split()))
     if match := _ADDRESS.search(address) or _SHORT.fullmatch(address):
         owner, name = match[1], _without_git_suffix(match[2])
         if name and owner.lower() not in _RESERVED_OWNERS:
@@ -36,6 +36,18 @@ def normal_repository(address: str) -> str:
     if match := _SCHEME.match(address):
         address = _without_git_suffix(address[match.end() :].split("?", 1)[0].split("#", 1)[0].rstrip("/"))
     return address[:MAX_CHARACTERS].rstrip()
+
+
+def _without_user(address: str) -> str:
+    """An address without user name and password, also where a password has an @ or a slash that should be %XX."""
+    scheme, separator, rest = address.rpartition("//")
+    if " " in rest or "@" not in rest:
+        return address
+    user, _, place = rest.rpartition("@")
+    if separator:
+        is_path = "/" in user and ":" not in user.partition("/")[0]  # https://host/@scope/name
+        return address if is_path else f"{scheme}{separator}{place}"
+    return place if re.match(r"[\w.-]+:(?!\d+(?:/|\Z))", place) and "/" not in user else address
 
 
 def is_hosted(address: str) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.progress import step
 
 RESAMPLES = 2000
 DRAWS_PER_CHUNK = 1 << 20  # 16 MB of indices and values at a time
@@ -128,4 +129,5 @@ def _drawn(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     generator = np.random.default_rng(seed)
     rows = max(1, DRAWS_PER_CHUNK // n)
     for start in range(0, resamples, rows):
+        step("bootstrap samples", start, resamples)
         yield generator.integers(n, size=(min(rows, resamples - start), n))

@@ -71,7 +71,7 @@ class ResultCache:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 rows = json.loads(str(arrays["rows"]))
                 return [
                     Result(

@@ -5,16 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adjoin.blas import one_thread
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.jobs import Job
+from adjoin.evaluation.progress import listening
 from adjoin.evaluation.report.report import BM25_NAME, MODEL, Hybrid, Report, environment
 from adjoin.evaluation.result import Result, ResultCache
 from adjoin.evaluation.suites.distractors import Blocks
 from adjoin.evaluation.suites.retrieval import evaluate_together, metric_names
+from adjoin.evaluation.systems.cache import CachedSystem
 from adjoin.evaluation.systems.faiss_search import FaissScorer
-from adjoin.evaluation.systems.scorers import OURS, BM25Scorer, DenseScorer, Scorer
+from adjoin.evaluation.systems.scorers import OURS, BM25Scorer, DenseScorer, Embedder, Scorer
 from adjoin.evaluation.systems.system import Fitted, System
+from adjoin.evaluation.systems.watched import Watched
 from adjoin.ranking.fusion import dense_weight_of
 
 Progress = Callable[[str, float], None]  # description of the current task, share of the work that is done
@@ -80,7 +84,7 @@ def run_evaluation(
         model: name of the model in the report.
         date: date of the measurement, for the report.
         settings: seed, distractors, FAISS threshold and the folder of the result cache.
-        progress: called before each job and at the end.
+        progress: called before each job, at each step within it, and at the end.
 
     Returns:
         The report. `write_report` writes it to disk.
@@ -106,9 +110,11 @@ def run_evaluation(
     cache = ResultCache(settings.result_cache, settings.seed, settings.distractors)
     texts_total, texts_done, began = sum(job.texts for job in jobs), 0, time.monotonic()
     for job in jobs:
-        progress(f"{job.suite} {job.task}: {job.texts:,} texts", texts_done / texts_total)
-        for row, of_job in _results_of(job, systems, hybrids, rows, cache, settings).items():
-            results[row] += of_job
+        watch = Watch(progress, job, texts_done / texts_total, job.texts / texts_total)
+        # Threads cost more than they save here: the small products of a busy machine wait for one another.
+        with one_thread(), listening(watch.hear):
+            for row, of_job in _results_of(job, systems, hybrids, rows, cache, settings, watch).items():
+                results[row] += of_job
         texts_done += job.texts
     progress(f"{len(jobs)} tasks in {time.monotonic() - began:,.0f} s", 1.0)
     shared: dict[str, str | int] = {"distractors": settings.distractors, "seed": settings.seed}
@@ -156,6 +162,34 @@ def _rows(systems: Mapping[str, EvaluatedSystem], hybrids: Mapping[str, Hybrid])
     return rows
 
 
+class Watch:
+    """Tells the progress of one job: its line, and the share of the whole evaluation that is done.
+
+    Args:
+        progress: called with "SUITE TASK: N texts", followed by " · " and what is being done.
+        job: the job.
+        begun: share of the evaluation that is done before it.
+        share: share of the evaluation that it is.
+    """
+
+    def __init__(self, progress: Progress, job: Job, begun: float, share: float) -> None:
+        self._progress, self._begun, self._share = progress, begun, share
+        self._line, self._row = f"{job.suite} {job.task}: {job.texts:,} texts", ""
+        self._from, self._part, self._most = 0.0, 1.0, begun
+        progress(self._line, begun)
+
+    def at(self, row: str, begun: float, part: float) -> None:
+        """Go on to another row, which is a part of the job."""
+        self._row, self._from, self._part = f"{row}, ", begun, part
+
+    def hear(self, what: str, done: int, total: int) -> None:
+        """Tell a step. Encoding counts as the first third of a row."""
+        within = done / max(1, total)
+        within = within / 3 if what.startswith("texts") else (1 + 2 * within) / 3
+        self._most = max(self._most, self._begun + self._share * (self._from + self._part * within))
+        self._progress(f"{self._line} · {self._row}{done:,} of {total:,} {what}", min(self._most, 1.0))
+
+
 def scores_of(report: Report) -> dict[str, float]:
     """The model's scores by main metric: suite → mean over its tasks, and "suite/task" → score."""
     scores = {}
@@ -176,18 +210,28 @@ def _results_of(
     rows: Sequence[str],
     cache: ResultCache,
     settings: Settings,
+    watch: "Watch",
 ) -> dict[str, list[Result]]:
     """Row → results of one job, read from the cache or measured."""
     keys = {row: _cache_key(row, systems, hybrids, settings.index_of(job)) for row in rows}
     data = job.digest + job.settings
     cached = {row: results for row in rows if (results := cache.get(data, keys[row], job.task)) is not None}
     missing = [row for row in rows if row not in cached]
+    measured: dict[str, list[Result]] = {}
+
+    def keep(row: str, results: list[Result]) -> None:
+        measured[row] = results
+        cache.put(data, keys[row], job.task, results)  # at once: a run that is interrupted later goes on from here
+
     if job.search:
-        measured = _measure_search(job, systems, hybrids, missing, settings)
+        for row, results in _measure_search(job, systems, hybrids, missing, settings).items():
+            keep(row, results)
     else:
-        measured = _measure_embedders(job, systems, [row for row in missing if row not in hybrids], settings)
-    for row, results in measured.items():
-        cache.put(data, keys[row], job.task, results)
+        embedders = [row for row in missing if row not in hybrids]
+        for number, row in enumerate(embedders):
+            watch.at(row, number / len(embedders), 1 / len(embedders))
+            if (system := _fitted(job, systems[row])) is not None and job.measure:
+                keep(row, job.measure(system, settings.seed))
     return {row: results for row in rows if (results := cached.get(row, measured.get(row))) is not None}
 
 
@@ -202,16 +246,6 @@ def _cache_key(row: str, systems: Mapping[str, EvaluatedSystem], hybrids: Mappin
         return system.fingerprint
     fingerprint = getattr(system, "fingerprint", system.name)
     return (f"fitted {fingerprint}" if isinstance(system, Fitted) else fingerprint) + index
-
-
-def _measure_embedders(
-    job: Job, systems: Mapping[str, EvaluatedSystem], rows: Sequence[str], settings: Settings
-) -> dict[str, list[Result]]:
-    results = {}
-    for row in rows:
-        if (system := _fitted(job, systems[row])) is not None and job.measure:
-            results[row] = job.measure(system, settings.seed)
-    return results
 
 
 def _measure_search(
@@ -254,10 +288,12 @@ def _measure_search(
     }
 
 
-def _fitted(job: Job, system: EvaluatedSystem) -> System | None:
+def _fitted(job: Job, system: EvaluatedSystem) -> Embedder | None:
     """The system ready for a job, fitted to its texts if necessary; None if it does not take part."""
     if isinstance(system, BM25Scorer):
         return None
     if isinstance(system, Fitted):
-        return system.fit(job.corpus) if job.corpus else None
-    return system
+        if not job.corpus:
+            return None
+        system = system.fit(job.corpus)
+    return system if isinstance(system, CachedSystem) else Watched(system, system.name)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
+from adjoin.texts import described
 from adjoin.tokens import Role
-from adjoin.vectors import UnusableVector, check_rows
+from adjoin.vectors import UnusableVectorError, check_rows
 
 
 class Embedder(Protocol):
@@ -44,6 +45,16 @@ def fingerprint_of(encoder: Embedder, stamp: str, fingerprint: str) -> str:
     return fingerprint if stamp and getattr(encoder, "stamp", "") == stamp else encoder.fingerprint
 
 
+def check_encoder(encoder: object) -> None:
+    """Check that something is a model.
+
+    Raises:
+        AdjoinError: it has no `encode_document`, such as the name of a model.
+    """
+    if not hasattr(encoder, "encode_document"):
+        raise AdjoinError(f"encoder is {described(encoder)}, expected a model, such as Encoder.load('text')")
+
+
 def encode(encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence[str] = ()) -> NDArray[np.float32]:
     """Embed texts in a role and check the vectors before they are stored.
 
@@ -64,7 +75,7 @@ def encode(encoder: Embedder, texts: Sequence[str], role: Role, places: Sequence
         method = getattr(encoder, "encode_text", method)
     try:
         return _checked(encoder, np.ascontiguousarray(method(list(texts)), dtype=np.float32), texts)
-    except UnusableVector as error:
+    except UnusableVectorError as error:
         if not places:
             raise
         raise AdjoinError(f"{places[error.row]}: {error}") from None

@@ -20,18 +20,18 @@ from signal import SIG_IGN, SIGINT, signal
 from typing import IO, Any
 
 from adjoin.corpus.read_context import MAX_BYTES
+from adjoin.files import state_of
 from adjoin.index.sources import TreeFile, content_of, pieces_in
 from adjoin.pieces import Piece
+from adjoin.sandbox import CRASHED, be_expendable, receive, send
 from adjoin.tally import Tally
 
 MANY_FILES, MANY_BYTES = 2_000, 30_000_000  # from here on, the process pays
 CHUNK_FILES, CHUNK_BYTES = 32, 300_000  # of one request
 AHEAD = 6  # requests that may be read ahead: about two batches of a refresh
-CRASHED = "its parser crashed"
 TRIES = 3  # to read a file that is written meanwhile
 UNSETTLED = "changing"  # the content of a file that changed each time
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from adjoin.index.readahead import serve; serve()"
-_LENGTH_BYTES = 8
 
 Changed = tuple[TreeFile, str]
 _fields_of = attrgetter(*(one.name for one in fields(Piece)))
@@ -66,21 +66,12 @@ def read(file: TreeFile, known: str) -> Reading:
         known: the hash of the content that the index holds of it; empty if it holds none.
     """
     for _ in range(TRIES):
-        before = _state_of(file)
+        before = state_of(file.path)
         reading = _read_once(file, known)
-        if _state_of(file) == before:
+        if state_of(file.path) == before:
             return reading
     # No hash that a file can have: the next refresh takes the file for changed.
     return reading if reading.content is None else replace(reading, content=UNSETTLED, is_settled=False)
-
-
-def _state_of(file: TreeFile) -> tuple[int, ...]:
-    """What changes when a file is written or replaced; () if it is not there."""
-    try:
-        status = file.path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read_once(file: TreeFile, known: str) -> Reading:
@@ -115,11 +106,15 @@ def _cores() -> int:
 
 
 def readings_ahead(changed: Sequence[Changed]) -> Generator[Reading]:
-    """Read files in order in a second process. Should it die of a file, that file is counted as `CRASHED`."""
+    """Read files in order in a second process. Should it die of a file, that file is counted as `CRASHED`.
+
+    A parser may crash it. From then on, its parsers have a process of their own, and such a file becomes windows.
+    """
     waiting = deque(_chunks(changed))
+    careful = False
     tried = -1  # the number of files left when a file that was read alone had killed its process
     while waiting:
-        with closing(_Reader()) as reader:
+        with closing(_Reader(careful=careful)) as reader:
             while waiting and (answers := reader.answer(waiting)) is not None:
                 for (file, known), answer in zip(waiting.popleft(), answers, strict=True):
                     yield read(file, known) if answer is None else _opened(answer)
@@ -127,7 +122,7 @@ def readings_ahead(changed: Sequence[Changed]) -> Generator[Reading]:
                 return
         if not reader.has_started:  # nor would the next one
             break
-        suspects = waiting.popleft()
+        suspects, careful = waiting.popleft(), True
         if len(suspects) > 1:
             waiting.extendleft([one] for one in reversed(suspects))
         elif tried != len(waiting):  # it may have been killed from outside
@@ -168,7 +163,7 @@ def _after_death(file: TreeFile, known: str, status: int) -> Reading:
 class _Reader:
     """The second process, seen from the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, careful: bool) -> None:
         import subprocess  # a small refresh needs none
 
         # Ctrl-C in a terminal goes to the foreground's group of processes: this one is not in it.
@@ -191,7 +186,10 @@ class _Reader:
         except OSError:  # no more processes: the caller reads here
             self._answers.put(None)
             return
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        with suppress(OSError):  # it has died
+            send(self._process.stdin, careful)
         # All answers are taken as they come, so that neither process waits for the other to read.
         arguments = (self._process.stdout, self._answers)
         self._thread = threading.Thread(target=_collect, args=arguments, daemon=True)
@@ -203,7 +201,7 @@ class _Reader:
         if process is not None and process.stdin is not None:
             with suppress(OSError):  # it has died; what it answered before is still to come
                 while self._asked < min(AHEAD, len(waiting)):
-                    _send(process.stdin, waiting[self._asked])
+                    send(process.stdin, waiting[self._asked])
                     self._asked += 1
         if not self.has_started:
             self.has_started = self._answers.get() is not None
@@ -229,26 +227,9 @@ class _Reader:
 
 
 def _collect(stream: IO[bytes], answers: "SimpleQueue[bytes | None]") -> None:
-    while (answer := _receive(stream)) is not None:
+    while (answer := receive(stream)) is not None:
         answers.put(answer)
     answers.put(None)
-
-
-def _send(stream: IO[bytes], thing: object) -> None:
-    data = pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
-    stream.write(len(data).to_bytes(_LENGTH_BYTES, "little"))
-    stream.write(data)
-    stream.flush()
-
-
-def _receive(stream: IO[bytes]) -> bytes | None:
-    """The next message, or None at the end of the stream."""
-    length = stream.read(_LENGTH_BYTES)
-    if len(length) < _LENGTH_BYTES:
-        return None
-    size = int.from_bytes(length, "little")
-    data = stream.read(size)
-    return data if len(data) == size else None
 
 
 def serve() -> None:
@@ -259,10 +240,15 @@ def serve() -> None:
     gc.disable()
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may write between the answers
+    careful = receive(incoming)
+    if careful is None:
+        return
+    if not pickle.loads(careful):
+        be_expendable()
     try:
-        _send(outgoing, "ready")
-        while (request := _receive(incoming)) is not None:
-            _send(outgoing, [_packed(file, known) for file, known in pickle.loads(request)])
+        send(outgoing, "ready")
+        while (request := receive(incoming)) is not None:
+            send(outgoing, [_packed(file, known) for file, known in pickle.loads(request)])
             gc.collect(1)
     except BrokenPipeError:
         os._exit(1)
@@ -272,6 +258,8 @@ def _packed(file: TreeFile, known: str) -> tuple[Any, ...] | None:
     """A reading as tuples, which pickle faster than pieces; None if the first process is to raise the error."""
     try:
         reading = read(file, known)
+    except MemoryError:
+        os._exit(1)
     except Exception:
         return None
     skipped = reading.skipped if reading.skipped.counts else None

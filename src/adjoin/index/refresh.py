@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from adjoin.errors import AdjoinError
-from adjoin.index.embedder import Embedder, encode, fingerprint_of
+from adjoin.index.embedder import Embedder, check_encoder, encode, fingerprint_of
 from adjoin.index.locating import Location, open_store
 from adjoin.index.omissions import count, omissions, written
 from adjoin.index.readahead import Reading, readings
@@ -23,6 +23,7 @@ from adjoin.index.sources import Listing, TreeFile, list_files
 from adjoin.index.store import UNTRUSTED, FileRecord, IndexDescription, IndexedFile, Store, Writer, quantized
 from adjoin.outputs import checked_folder
 from adjoin.pieces import Piece, encoded_text
+from adjoin.sandbox import PARSERS
 from adjoin.tally import Tally
 
 BATCH_PIECES = 1024  # lost at most if the process is killed: a second or two of work on a CPU
@@ -103,6 +104,7 @@ def refresh(
         AdjoinError: there is nothing to index in `root`; the index belongs to another folder that still exists;
             another process is refreshing it; the disk is full or may not be written to; its files are damaged.
     """
+    check_encoder(encoder)
     folder = folder or root / FOLDER
     if isinstance(folder, Path):
         checked_folder(folder, inputs=[root])  # what an index holds is not indexed
@@ -196,6 +198,7 @@ class _Refresh:
                     self.progress(number, len(files))
         finally:
             reading.close()
+            PARSERS.close()
         self._stage()
         removed = sorted(self.known.keys() - self.kept.keys())
         self.report.removed += sum(self.known[path].pieces > 0 for path in removed)

@@ -161,8 +161,14 @@ def similar_in(
     """Return the pieces whose vectors are nearest to that of the piece at a line, best first, without itself.
 
     Raises:
-        AdjoinError: no piece is there.
+        AdjoinError: no piece is there, or an argument is of another type or out of its range.
     """
+    if not isinstance(path, str):
+        raise AdjoinError(f"path is {described(path)}, expected a str, as search shows it")
+    if not isinstance(line, Integral) or isinstance(line, bool):
+        raise AdjoinError(f"line is {line!r:.40}, expected an integer, counted from 1")
+    check_limit(limit)
+    _check_filter(where)
     own = snapshot.at_line(path, line) if line < 1 << 31 else None  # a number that databases hold
     if own is None:
         raise AdjoinError(
@@ -183,8 +189,7 @@ def _check(query: str, limit: int, mode: Mode, where: Filter, dense_weight: floa
     if not isinstance(mode, str) or mode not in get_args(Mode):
         known = get_args(Mode)
         raise AdjoinError(f"mode is {mode!r:.40}, expected one of {', '.join(known)}{meant(mode, known)}")
-    if not isinstance(where, Filter):
-        raise AdjoinError(f"where is {described(where)}, expected a Filter, such as Filter(languages=('go',))")
+    _check_filter(where)
     if dense_weight is None:
         return
     if isinstance(dense_weight, bool) or not isinstance(dense_weight, Real):
@@ -201,6 +206,17 @@ def check_limit(limit: object) -> None:
     """
     if not isinstance(limit, Integral) or isinstance(limit, bool) or limit < 1:
         raise AdjoinError(f"limit is {limit!r:.40}, expected an integer of at least 1; ask for 10")
+
+
+def _check_filter(where: object) -> None:
+    """A string would be taken for its letters."""
+    example = "such as Filter(languages=('go',))"
+    if not isinstance(where, Filter):
+        raise AdjoinError(f"where is {described(where)}, expected a Filter, {example}")
+    for name in ("languages", "paths", "excluded", "within"):
+        values = getattr(where, name)
+        if not isinstance(values, tuple | list) or not all(isinstance(value, str) for value in values):
+            raise AdjoinError(f"{name} of the filter is {described(values)}, expected a tuple of texts, {example}")
 
 
 def _check_languages(where: Filter, snapshot: Snapshot) -> None:

@@ -81,19 +81,39 @@ class _OnRay:
         return _on_ray(function, tasks, self.workers)
 
 
+@contextmanager
+def _no_dashboard() -> Iterator[None]:
+    """Let `ray.init` start no server of the dashboard, not even the part that it starts without a dashboard.
+
+    That part asks the metadata addresses of three clouds where it runs, before it looks whether statistics of use
+    are wanted.
+    """
+    from ray._private import services
+
+    start = services.start_api_server
+    services.start_api_server = lambda *_, **__: ("", None)
+    try:
+        yield
+    finally:
+        services.start_api_server = start
+
+
 def _on_ray(
     function: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], workers: int | None
 ) -> Generator[tuple[TaskT, ResultT], None, None]:
     if not tasks:
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # No call out: Ray would report its use.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray
         import ray.data
     except ModuleNotFoundError as error:
         raise AdjoinError(f"--engine ray needs the package {error.name}: pip install 'adjoin[ray]'") from None
     if not ray.is_initialized():
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        with _no_dashboard():
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -22,6 +22,7 @@ from adjoin.cleaning.masking import masked
 from adjoin.cleaning.near_duplicates import SIZE, Signatures, signatures
 from adjoin.cleaning.templates import template_hash
 from adjoin.corpus import Columns, Document, SourceRecord, read_source
+from adjoin.files import state_of
 from adjoin.mining.options import ALL_KINDS, MiningOptions
 from adjoin.mining.parts import KEYS, ROWS, PartFiles, PartWriter, schema, without_repeats
 from adjoin.mining.work import Input, MiningTask
@@ -160,7 +161,7 @@ class _PartBuilder:
         number = len(self.counts)
         self.counts[number] = Counter()
         record, tally, options = SourceRecord(), Tally(), self.context.options
-        before = _state_of(given.source.path)
+        before = state_of(given.source.path)
         for document in read_source(given.source, tally, columns=Columns(**options.columns), record=record):
             tally.add("documents")
             for pair in pairs_of(document, tally, options):
@@ -168,7 +169,7 @@ class _PartBuilder:
                 self._inputs.append(number)
             if len(self._pairs) >= ROWS:
                 self.filter_pairs()
-        if _state_of(given.source.path) != before:
+        if state_of(given.source.path) != before:
             tally.add(CHANGED, given.source.origin)
         self.tally.merge(tally)
         return {
@@ -228,15 +229,6 @@ class _PartBuilder:
     def _count(self, reason: str, number: int, example: str, times: int = 1) -> None:
         self.counts[number][reason] += times
         self.tally.add(reason, example, times)
-
-
-def _state_of(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written or replaced; () if it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, nearest
 from adjoin.files import wrong_types
 from adjoin.pairs.definitions import KIND as DEFINITION_DEFINITION
 from adjoin.pairs.functions import KIND as DOCSTRING_FUNCTION
@@ -91,7 +91,10 @@ class MiningOptions:
         """
         fields = {f.name: f for f in dataclasses.fields(cls)}
         if unknown := sorted(values.keys() - fields.keys()):
-            raise AdjoinError(f"{place}: unknown option {unknown[0]!r}, expected {', '.join(fields)}")
+            meant = nearest(unknown[0], fields)
+            raise AdjoinError(
+                f"{place}: unknown option {unknown[0]!r:.60}{meant or ','} expected {', '.join(fields)}"
+            )
         lists = {name for name, f in fields.items() if str(f.type).startswith("tuple")}
         declared = {
             name: list if name in lists else dict if name == "columns" else type(f.default)

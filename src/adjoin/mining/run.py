@@ -26,6 +26,7 @@ from adjoin.mining.work import PLAN, MiningTask, inputs_of, open_work, plan_of, 
 from adjoin.outputs import replaced_folder
 from adjoin.pairs.dataset import DATASET, write_manifest
 from adjoin.pairs.definitions import KIND as DEFINITION_DEFINITION
+from adjoin.sandbox import PARSERS
 from adjoin.tally import Tally
 from adjoin.unfinished import remove_folder
 
@@ -111,6 +112,7 @@ class Mining:
             done += job.task.size
             if progress:
                 progress(done, total, self.pairs)
+        PARSERS.close()
 
     def finish(self, out: Path, skipped: Tally, roots: list[str]) -> dict[str, Any]:
         """Merge all parts, write the dataset and return its manifest.

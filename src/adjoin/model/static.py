@@ -193,7 +193,7 @@ class StaticTable:
             return np.zeros((0, self.dimension), np.float32)
         tokens = tokens.distinct()
         roles_N = None if symmetric else np.repeat(roles_of(tokens, self.openings), tokens.lengths_B)
-        with one_thread():
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # of damaged weights: see `check_rows`
             return self._embed(tokens, roles_N)
 
     def _embed(self, tokens: Ragged, roles_N: NDArray[np.int64] | None) -> NDArray[np.float32]:

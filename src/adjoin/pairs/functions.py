@@ -11,10 +11,10 @@ positive pair. Our decisions:
 Not from the paper: if requested, a function without such documentation makes a pair with its name in words as x.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from adjoin.corpus.document import Document
 from adjoin.pairs.documentation import summary as summary
@@ -23,12 +23,14 @@ from adjoin.pairs.names import KIND as NAME_FUNCTION
 from adjoin.pairs.names import name_in_words
 from adjoin.pairs.pair import Pair, text_hash
 from adjoin.pairs.parsing import parsed
-from adjoin.pairs.quality import Candidate, file_reason, function_reason, name_reason
+from adjoin.pairs.quality import UNPARSABLE, Candidate, file_reason, function_reason, name_reason
+from adjoin.sandbox import CRASHED, PARSERS, SandboxError
 from adjoin.tally import Tally
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+ResultT = TypeVar("ResultT")
 KIND = "docstring-function"
 KINDS = frozenset({KIND, NAME_FUNCTION})  # the kinds of pairs whose y is a function
 
@@ -74,18 +76,45 @@ class _FunctionNodes:
 def functions(document: Document, tally: Tally) -> list[Function]:
     """Return the functions of a source document that have an implementation, in order.
 
+    The parser runs in a process of its own, since some sources crash it or take gigabytes.
+
     Args:
         document: source code in a language that has a row.
         tally: counts functions that do not parse as "syntax error". A document that cannot be parsed within bounds
-            is counted under the rule that `adjoin.pairs.parsing.parsed` returns.
+            is counted under the rule that `adjoin.pairs.parsing.parsed` returns, or as "its parser crashed".
     """
+    return _apart(functions_here, document, tally)
+
+
+def _apart(
+    function: Callable[..., tuple[list[ResultT], Tally]], document: Document, tally: Tally, *arguments: object
+) -> list[ResultT]:
+    """Call a function of this module in a process of its own. It returns a list and what it has counted."""
+    seconds = _SECONDS + _SECONDS_PER_MEGABYTE * len(document.text) / 1e6
+    try:
+        result, counted = PARSERS.call(f"{__name__}:{function.__name__}", document, *arguments, seconds=seconds)
+    except SandboxError as error:
+        tally.add(UNPARSABLE if error.timed_out else CRASHED, document.origin)
+        return []
+    tally.merge(counted)
+    found: list[ResultT] = result
+    return found
+
+
+# CPU time, of which code takes at most 0.5 s per megabyte. A parser that needs more hangs, or reads no code.
+_SECONDS, _SECONDS_PER_MEGABYTE = 6.0, 1.0
+
+
+def functions_here(document: Document) -> tuple[list[Function], Tally]:
+    """Do what `functions` does in this process, which the parser may crash."""
+    tally = Tally()
     language = row_for(document.language, document.origin)
     source = document.text.encode("utf-8", "surrogatepass")
     root = parsed(source, language)
     if isinstance(root, str):
         tally.add(root, document.origin)
-        return []
-    return functions_below(root, source, document, language, tally)
+        return [], tally
+    return functions_below(root, source, document, language, tally), tally
 
 
 def functions_below(
@@ -254,25 +283,33 @@ def function_pairs(document: Document, tally: Tally, kinds: Collection[str] = (K
         kinds: the kinds of pairs to make, a subset of `KINDS`.
     """
     language = row_for(document.language, document.origin)
-    with_names = NAME_FUNCTION in kinds
-    reason = file_reason(document.text, document.origin, language, undocumented=with_names)
+    reason = file_reason(document.text, document.origin, language, undocumented=NAME_FUNCTION in kinds)
     if reason is not None:
         tally.add(reason, document.origin)
         return
+    yield from _apart(function_pairs_here, document, tally, tuple(kinds))
+
+
+def function_pairs_here(document: Document, kinds: Collection[str]) -> tuple[list[Pair], Tally]:
+    """Do what `function_pairs` does in this process, which the parser may crash."""
+    pairs, tally = [], Tally()
+    with_names = NAME_FUNCTION in kinds
+    language = row_for(document.language, document.origin)
     source = document.text.encode("utf-8", "surrogatepass")
     root = parsed(source, language)
     if isinstance(root, str):
         tally.add(root, document.origin)
-        return
+        return [], tally
     for function in _find_functions(root, source, language):
         tally.add("functions")
         pair = _pair(function, document, source, language) if KIND in kinds else ""
         if with_names and not isinstance(pair, Pair):
             pair = _name_pair(function, document, source, language)
         if isinstance(pair, Pair):
-            yield pair
+            pairs.append(pair)
         else:
             tally.add(pair, f"{document.origin}:{document.span[0] + function.text.start_point.row}")
+    return pairs, tally
 
 
 def _pair(function: _FunctionNodes, document: Document, source: bytes, language: Language) -> Pair | str:

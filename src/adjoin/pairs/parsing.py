@@ -7,10 +7,13 @@ harm.
 """
 
 import ctypes
+import mmap
 import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from adjoin.pairs.languages import Language, parser_for
@@ -25,7 +28,8 @@ def parsed(source: bytes, language: Language) -> "Node | str":
 
     Two things are limited. Reads: an unterminated comment or string is read to the end of the file from each
     position where it may start, and 0.3 MB of them take two minutes. Steps: the parser tries ever more readings of
-    text that is no code, and 16 kB of `] ++` take 16 s. Time is not limited: a slow machine gives the same trees.
+    text that is no code, and 16 kB of `] ++` take 16 s. Memory is limited as well, far above what code takes. Time
+    is not: a slow machine gives the same trees.
 
     Args:
         source: source code in UTF-8.
@@ -67,17 +71,17 @@ _BARE_AMPERSAND = re.compile(rb"(?<!&)&(?![&=]|#?\w{1,32};)")
 
 
 class _Limits(NamedTuple):
-    """How far a parse may go: reads of the source, steps of the parser, CPU seconds, megabytes."""
+    """How far a parse may go: reads of the source, steps of the parser, megabytes, CPU seconds."""
 
     reads: int
     steps: int
+    megabytes: float
     seconds: float = float("inf")
-    megabytes: float = float("inf")
 
 
 def _limits(source: bytes) -> _Limits:
     chunks = len(source) // _CHUNK
-    return _Limits(_READS + _READS_PER_CHUNK * chunks, _STEPS + _STEPS_PER_CHUNK * chunks)
+    return _Limits(_READS + _READS_PER_CHUNK * chunks, _STEPS + _STEPS_PER_CHUNK * chunks, _megabytes_for(source))
 
 
 def _strict_limits(grammar: str, source: bytes) -> _Limits:
@@ -85,15 +89,18 @@ def _strict_limits(grammar: str, source: bytes) -> _Limits:
     return _Limits(
         _READS_IN.get(grammar, 1) * (_READS + _READS_PER_CHUNK * chunks),
         _STEPS_IN.get(grammar, 1) * (_STRICT_STEPS + _STRICT_STEPS_PER_CHUNK * chunks),
+        _megabytes_for(source),
         _SECONDS + _SECONDS_PER_MEGABYTE * megabytes,
-        _MEGABYTES + _MEGABYTES_PER_MEGABYTE * megabytes,
     )
+
+
+def _megabytes_for(source: bytes) -> float:
+    return _MEGABYTES + _MEGABYTES_PER_MEGABYTE * len(source) / 1e6
 
 
 def _parsed(parser: "Parser", source: bytes, limits: _Limits) -> "Node | str":
     reads, steps = limits.reads, limits.steps
-    until, below = time.thread_time() + limits.seconds, _peak_megabytes() + limits.megabytes
-    bounded = limits.megabytes < float("inf")
+    until, below = time.thread_time() + limits.seconds, _megabytes_held() + limits.megabytes
     view = memoryview(source)  # bytes[:] would be `source` itself, which `_release` must not touch
     given: list[bytes] = []
 
@@ -108,7 +115,9 @@ def _parsed(parser: "Parser", source: bytes, limits: _Limits) -> "Node | str":
     def out_of_steps(*_: object) -> bool:
         nonlocal steps
         steps -= 1
-        return steps <= 0 or (bounded and (time.thread_time() > until or _peak_megabytes() > below))
+        return steps <= 0 or (
+            steps % _STEPS_PER_LOOK == 0 and (time.thread_time() > until or _megabytes_held() > below)
+        )
 
     try:
         tree = parser.parse(read, progress_callback=out_of_steps)
@@ -226,10 +235,11 @@ _READS, _READS_PER_CHUNK = 1000, 20  # well-formed source is read 1 to 2 times
 _STRICT_STEPS, _STRICT_STEPS_PER_CHUNK = 60, 110
 _STEPS_IN = {"scala": 3, "perl": 3, "dart": 3}
 _READS_IN = {"scala": 12}
-# The last resort, only for grammars that are not mined: what stays below decides what a search finds, not what a
-# model learns. Code takes 0.05 to 0.5 s and at most 60 MB per megabyte.
-_SECONDS, _SECONDS_PER_MEGABYTE = 1.5, 4.0
-_MEGABYTES, _MEGABYTES_PER_MEGABYTE = 350.0, 350.0
+# The last resort: code takes 0.05 to 0.5 s and at most 60 MB per megabyte. 44 kB of `s{>fn` take Ruby's 2.3 GB.
+# Time is limited only for grammars that are not mined: it decides what a search finds, not what a model learns.
+_SECONDS, _SECONDS_PER_MEGABYTE = 1.5, 2.0
+_MEGABYTES, _MEGABYTES_PER_MEGABYTE = 300.0, 100.0
+_STEPS_PER_LOOK = 16  # at the clock and the memory, of which a step takes at most 1 MB
 _STEPS, _STEPS_PER_CHUNK = 1000, 800  # in hundreds; 3,264 files of installed packages take at most 96 per chunk
 
 
@@ -246,11 +256,15 @@ def _release(given: list[bytes]) -> None:
                 _forget(chunk)
 
 
-def _peak_megabytes() -> float:
-    """Return the most memory that this process has held, in megabytes; 0 where the system does not tell."""
+def _megabytes_held() -> float:
+    """The megabytes of this process: what it holds (Linux), or the most that it has held (macOS); else 0."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE / 1e6
     try:
         import resource
     except ImportError:  # Windows
         return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+_PAGE = mmap.PAGESIZE

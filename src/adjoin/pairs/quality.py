@@ -12,6 +12,7 @@ from functools import cached_property
 
 from adjoin.pairs import phrases
 from adjoin.pairs.languages import Language
+from adjoin.sandbox import CRASHED
 
 MIN_WORDS, MAX_WORDS = 3, 256  # of a summary: CodeSearchNet's lower bound, the evaluation sets' upper bound
 MAX_LETTERS = 2_500  # of a summary: 256 words with more characters are no natural language
@@ -233,6 +234,7 @@ UNPARSABLE, TOO_DEEP = "too entangled to parse", "nested too deeply"
 FILE_RULES = (
     Rule(TOO_DEEP, "Code that no person wrote: it would crash the parser or take it hours."),
     Rule(UNPARSABLE, "What never ends is read again from each place where it may begin: minutes for one file."),
+    Rule(CRASHED, "The parser's C code crashed or ran out of memory, in a process of its own."),
     Rule("test code", "A test describes what is checked, not what the code does, and data of tests is made up."),
     Rule("generated code", "A generator writes one text over many functions, whatever they do."),
     Rule("compiled code", "A bundler or compiler wrote it: the source that people wrote looks different."),

@@ -5,6 +5,7 @@
 - The lines between definitions are pieces of the definition around them.
 - Neighbours inside one definition are merged up to `MERGED` characters. What is longer than `LONGEST` is cut where
   its statements begin.
+- Parsers run in a process of their own (`adjoin.sandbox`), since some inputs crash them or take gigabytes.
 - Code without a grammar, or which the bounded parse refuses, or whose tree has errors, is cut at lines that look
   like the first of a definition, and becomes windows.
 
@@ -14,19 +15,22 @@ Every line with a letter is in exactly one piece, so that it can be found.
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from adjoin.pairs.documentation import summary
 from adjoin.pairs.functions import code_without
 from adjoin.pairs.parsing import parsed_by
+from adjoin.pairs.quality import UNPARSABLE
 from adjoin.pieces.cutting import cut_lines, cut_node
 from adjoin.pieces.definitions import Definition, definitions
 from adjoin.pieces.grammar import Grammar
 from adjoin.pieces.grammars import grammar_for
 from adjoin.pieces.outline import outlined
 from adjoin.pieces.piece import FUNCTION, LINES, Piece
+from adjoin.sandbox import CRASHED, PARSERS, SandboxError
 from adjoin.tally import Tally
 from adjoin.texts import valid_unicode
 
@@ -64,18 +68,56 @@ def code_pieces(
         language: as in `Piece.language`, such as "python"; a language without a grammar is split into windows.
         path: the file, as in `Piece.path`. Its suffix chooses a dialect: ".tsx".
         first_line: the number of the text's first line in the file.
-        tally: counts the files that have a grammar but are split into windows: "no grammar installed", or the rule
-            by which `adjoin.pairs.parsing.parsed` refuses to parse.
+        tally: counts the files that have a grammar but are split into windows: "no grammar installed", "its
+            parser crashed", or the rule by which `adjoin.pairs.parsing.parsed` refuses to parse.
     """
-    source = _Source(valid_unicode(text), language, path, first_line)
+    text = valid_unicode(text)
     grammar = grammar_for(language, path)
+    reason, answer = "", None
     if grammar is not None:
-        root = _parsed(source.code, grammar)
-        if not isinstance(root, str) and not (root.type == "ERROR" and language in _GUESSED):
-            return source.pieces(_Layout(source, grammar, root).parts())
-        if tally is not None and isinstance(root, str):
-            tally.add(root, path)
+        reason, answer = _cut_apart(text, language, path, first_line)
+    if tally is not None and reason:
+        tally.add(reason, path)
+    if answer is not None:
+        return answer
+    source = _Source(text, language, path, first_line)
     return source.pieces(list(_windows(source)))
+
+
+def cut_by_grammar(
+    text: str, language: str, path: str, first_line: int
+) -> tuple[str, list[tuple[object, ...]] | None]:
+    """Split source code by its syntax tree, in this process. The arguments are those of `code_pieces`.
+
+    Returns:
+        The reason why it cannot be parsed, if any, and the fields of its pieces after `path` and `language`, which
+        pickle faster than pieces; None for windows.
+    """
+    grammar = grammar_for(language, path)
+    assert grammar is not None
+    source = _Source(text, language, path, first_line)
+    root = _parsed(source.code, grammar)
+    if isinstance(root, str):
+        return root, None
+    if root.type == "ERROR" and language in _GUESSED:
+        return "", None
+    return "", list(map(_FIELDS, source.pieces(_Layout(source, grammar, root).parts())))
+
+
+_CUT = f"{__name__}:{cut_by_grammar.__name__}"
+_FIELDS = attrgetter(*(one.name for one in fields(Piece)[2:]))
+# Ten times what code takes, on any machine. A parser that needs it hangs where it does not look at its bounds.
+_SECONDS, _SECONDS_PER_MEGABYTE = 3.0, 1.7
+
+
+def _cut_apart(text: str, language: str, path: str, first_line: int) -> tuple[str, list[Piece] | None]:
+    """Do the same in a process of its own, which the parser may crash."""
+    seconds = _SECONDS + _SECONDS_PER_MEGABYTE * len(text) / 1e6
+    try:
+        reason, rows = PARSERS.call(_CUT, text, language, path, first_line, seconds=seconds)
+    except SandboxError as error:
+        return (UNPARSABLE if error.timed_out else CRASHED), None
+    return reason, None if rows is None else [Piece(path, language, *row) for row in rows]
 
 
 # Where a grammar gives up on the whole file, its fragments have wrong names, and first lines tell more.

@@ -1,6 +1,7 @@
 """What a tokenizer.json from elsewhere must not have: the library would run without end, or out of memory."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,31 +64,22 @@ def _rules(rule: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
                 yield from _rules(inner)
 
 
+# An escape, a class without classes inside, a repetition of so many at least, or one character.
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{\d*,\d*\}|.", re.DOTALL)
+
+
 def _is_nested(regex: str) -> bool:
     """Whether a group with an open repetition inside is itself repeated."""
-    open_groups: list[bool] = []  # of each open group, whether it has a repetition inside
-    in_class, at = 0, 0
-    while at < len(regex):
-        character, following = regex[at], regex[at + 1 : at + 2]
-        if character == "\\":
-            at += 2
-            continue
-        if character == "[":
-            in_class += 1
-        elif character == "]" and in_class:
-            in_class -= 1
-        elif in_class:
-            pass
-        elif character == "(":
-            open_groups.append(False)
-        elif character == ")" and open_groups:
-            repeats = open_groups.pop()
-            if repeats and following and following in "+*{":
+    parts: list[str] = _PARTS.findall(regex)
+    groups = [False]  # of each open group, whether it has a repetition inside; the expression is the first
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+        if part == "(":
+            groups.append(False)
+        elif part == ")" and len(groups) > 1:
+            repeats = groups.pop()
+            if repeats and following[:1] in tuple("+*{"):
                 return True
-            if repeats and open_groups:
-                open_groups[-1] = True
-        elif character in "+*" or (character == "{" and "," in regex[at:].partition("}")[0]):
-            if open_groups:
-                open_groups[-1] = True
-        at += 1
+            groups[-1] |= repeats
+        elif part in ("+", "*") or (part.startswith("{") and "," in part):
+            groups[-1] = True
     return False

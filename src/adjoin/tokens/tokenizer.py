@@ -37,6 +37,7 @@ DELIMITERS: dict[str, tuple[str, str]] = {"query": ("[", "]"), "document": ("{",
 FILE = "tokenizer.json"
 
 CHARACTERS_PER_TOKEN = 16  # a text is clipped to so many for each token that is kept, and read whole if too few
+TEXTS_AT_ONCE = 1_024  # read together from a stream
 FEW_WORDS, SHORT_WORD = 512, 64  # up to so many new words, of up to so many characters, do without the library
 
 
@@ -113,8 +114,8 @@ class Tokenizer:
         token, highest = max(ids.items(), key=lambda entry: entry[1])
         if highest >= rows:
             raise AdjoinError(
-                f"{folder}: {FILE} has the token id {highest:,} ({token!r:.40}), the weights have {rows:,} rows: they"
-                " are not of one model; copy both again"
+                f"{folder}: {FILE} has the token id {highest:,} ({token!r:.40}), the weights have {rows:,} rows:"
+                " they are not of one model; copy both again"
             )
 
     @property
@@ -124,7 +125,11 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
-        """Train a byte-level BPE of at most `vocabulary_size` tokens; the same texts give the same tokenizer."""
+        """Train a byte-level BPE of at most `vocabulary_size` tokens; the same texts give the same tokenizer.
+
+        Raises:
+            AdjoinError: `texts` is no list of texts, see `Encoder.encode`.
+        """
         import tokenizers
         from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -145,7 +150,8 @@ class Tokenizer:
             show_progress=False,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         )
-        backend.train_from_iterator(texts, trainer)
+        parts = text_parts(texts, TEXTS_AT_ONCE)
+        backend.train_from_iterator((text for part in parts for text in part), trainer)
         return cls(backend)
 
     @classmethod
@@ -200,7 +206,7 @@ class Tokenizer:
         """
         if role not in DELIMITERS:
             raise AdjoinError(f"unknown role {role!r}: expected one of {', '.join(map(repr, DELIMITERS))}")
-        if max_tokens < 3:
+        if not isinstance(max_tokens, int) or max_tokens < 3:
             raise AdjoinError(f"max_tokens is {max_tokens}: expected at least 3: one token between two delimiters")
         texts = text_list(texts)
         opening, closing = self._delimiters[role]

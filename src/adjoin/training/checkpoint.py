@@ -270,8 +270,8 @@ def _damage_is_adjoin_error(checkpoint: Path) -> Iterator[None]:
         yield
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
         raise AdjoinError(
-            f"the checkpoint {checkpoint} is damaged or cut short: {first_line(error)}; take another --out and start"
-            " afresh"
+            f"the checkpoint {checkpoint} is damaged or cut short: {first_line(error)}; take another --out and"
+            " start afresh"
         ) from None
 
 
@@ -294,8 +294,8 @@ def _check_weights(tensors: dict[str, Tensor], modules: nn.ModuleDict) -> None:
         ours = expected[name]
         if (tensor.dtype, tensor.shape) != (ours.dtype, ours.shape):
             raise ValueError(
-                f"{TENSORS}: module.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, expected {ours.dtype} of"
-                f" {tuple(ours.shape)}"
+                f"{TENSORS}: module.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, expected"
+                f" {ours.dtype} of {tuple(ours.shape)}"
             )
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
@@ -314,8 +314,8 @@ def _check_moments(moments: dict[int, dict[str, Tensor]], optimizer: torch.optim
         for name, tensor in named.items():
             if not tensor.is_floating_point() or tensor.shape not in (shape, ()):
                 raise ValueError(
-                    f"{TENSORS}: optimizer.{index}.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, which fits"
-                    " no weight"
+                    f"{TENSORS}: optimizer.{index}.{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, which"
+                    " fits no weight"
                 )
 
 

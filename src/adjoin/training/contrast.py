@@ -27,8 +27,8 @@ from adjoin.training.validation import BEST_FILE, BestCheckpoint, Evaluations, V
 
 
 def train(
-    pairs: Path | Sequence[Path],
-    out: Path,
+    pairs: str | Path | Sequence[str | Path],
+    out: str | Path,
     recipe: Recipe,
     *,
     resume: bool = False,
@@ -64,7 +64,8 @@ def train(
     """
     if recipe.start.is_static:
         ranks = ranks.on_cpu()
-    paths = [pairs] if isinstance(pairs, Path) else list(pairs)
+    paths = [Path(path) for path in ([pairs] if isinstance(pairs, str | Path) else pairs)]
+    out = Path(out)
     say = say if ranks.is_main else lambda _: None
     with ExitStack() as hold:
         training = prepare(paths, out, recipe, ranks=ranks, resume=resume, tokens=tokens, hold=hold, say=say)

@@ -24,7 +24,7 @@ from adjoin.batches.packing import Content, PackedStreams
 from adjoin.batches.rows import Rows, RowSampler
 from adjoin.corpus import Source, find_sources, read_source
 from adjoin.errors import AdjoinError
-from adjoin.files import write_atomically, write_json
+from adjoin.files import state_of, write_atomically, write_json
 from adjoin.model.bodies import TransformerBody
 from adjoin.model.build import random_generative
 from adjoin.model.presets import preset_named
@@ -232,6 +232,7 @@ def _read(
         raise AdjoinError(
             f"no text in {', '.join(map(str, corpus.roots))} ({tally.summary() or 'nothing to read'})"
         )
+    states = {source.path: state_of(source.path) for source in sources}
     if tokenizer is None and data is not None:
         tokenizer = Tokenizer.load(out / TOKENIZER_FILE)
     elif tokenizer is None:
@@ -245,6 +246,8 @@ def _read(
         f"{content.documents:,} documents, {content.tokens:,} tokens; held out {content.held_out_documents:,},"
         f" {content.held_out_tokens:,}; skipped: {tally.summary() or 'nothing'}"
     )
+    if changed := [path for path, state in states.items() if state_of(path) != state]:
+        say(f"{len(changed):,} files changed while they were read, such as {changed[0]}")
 
 
 def sample(sources: Sequence[Source], characters: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, nearest
 from adjoin.files import read_toml, wrong_types
 from adjoin.model.locations import is_static_model, locate_model, portable_name
 from adjoin.model.presets import preset_named
@@ -131,12 +131,7 @@ class Recipe:
             AdjoinError: an option does not exist, or its value is out of range.
         """
         given = with_current_names({name: value for name, value in given.items() if value is not None})
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(given) - known)
-        if unknown:
-            raise AdjoinError(f"unknown recipe option {', '.join(unknown)}: expected {', '.join(sorted(known))}")
-        if wrong := wrong_types(given, {field.name: field.type for field in fields(cls)}):
-            raise AdjoinError(f"wrong recipe option: {wrong}")
+        cls._check_names_and_types(given)
         init = given.get("init")
         static = given.get("preset", "static") == "static" if init is None else is_static_model(locate_model(init))
         muon = {"learning_rate": _MUON_RATE} if given.get("optimizer") == "muon" else {}
@@ -171,12 +166,32 @@ class Recipe:
         """Read the options in a TOML file.
 
         Returns:
-            Options by their current names, neither checked nor completed: see `with_defaults`.
+            Options by their current names. Names and types are checked; see `with_defaults` for the rest.
 
         Raises:
-            AdjoinError: the file is missing or not TOML.
+            AdjoinError: the file is missing or not TOML, or an option is unknown or has a wrong type.
         """
-        return with_current_names(read_toml(path, "recipe"))
+        try:
+            given = with_current_names(read_toml(path, "recipe"))
+            cls._check_names_and_types(given)
+        except AdjoinError as error:
+            place = "" if str(path) in str(error) else f"the recipe {path}: "
+            raise AdjoinError(f"{place}{error}") from None
+        return given
+
+    @classmethod
+    def _check_names_and_types(cls, given: Mapping[str, Any]) -> None:
+        declared = {field.name: field.type for field in fields(cls)}
+        if unknown := sorted(set(given) - declared.keys()):
+            names, meant = ", ".join(f"{name:.60}" for name in unknown[:6]), nearest(unknown[0], declared)
+            expected = ", ".join(sorted(declared))
+            raise AdjoinError(f"unknown recipe option {names}{meant or ':'} expected {expected}")
+        if wrong := wrong_types(given, declared):
+            raise AdjoinError(f"wrong recipe option: {wrong}")
+        for name, value in given.items():
+            numbers = [n for n in (value if isinstance(value, list) else [value]) if isinstance(n, int | float)]
+            if any(abs(number) > _LARGEST for number in numbers):
+                raise AdjoinError(f"{name} is {value!r:.40}: expected at most {_LARGEST:,}")
 
     @classmethod
     def option_texts(cls) -> dict[str, str]:
@@ -307,6 +322,7 @@ def with_current_names(options: Mapping[str, Any]) -> dict[str, Any]:
     return {FORMER_NAMES.get(name, name): value for name, value in options.items()}
 
 
+_LARGEST = 1 << 53  # of any number: what every reader of JSON keeps
 _WIDEST = 65_536  # dimensions of a static model
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -317,10 +333,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "loss_precision": LOSS_PRECISIONS,
 }
 _BOUNDS: tuple[tuple[str, float, float | None], ...] = (
-    ("lora", 1, None),
+    ("layers", 1, 1_000),
+    ("lora", 1, 1 << 16),
     ("batch", 2, None),
     ("hidden", 0, 1 << 16),
-    ("max_tokens", 3, None),
+    ("max_tokens", 3, 1 << 24),
     ("local_negatives", 1, None),
     ("mixing_temperature", 1e-3, None),
     ("token_budget", 1, None),

@@ -16,6 +16,7 @@ from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, UNTRAINED,
 from adjoin.evaluation.run import EvaluatedSystem, run_evaluation
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE, locate_model
 from adjoin.outputs import filled_folder
+from adjoin.redaction import redacted
 from adjoin.unfinished import temporary_folder
 from adjoin.workflows.evaluation_checks import (
     CHECKPOINT_FILE,
@@ -112,10 +113,9 @@ def _evaluate(options: EvaluationOptions, folder: Path, reporter: Reporter) -> R
         limit=options.limit,
         seed=options.seed,
     )
+    name = redacted(options.system)  # a part of a server's address may be a key
     with reporter.evaluation() as watch:
-        report = run_evaluation(
-            jobs, systems, options.system, date=today(), settings=settings_of(options), progress=watch
-        )
+        report = run_evaluation(jobs, systems, name, date=today(), settings=settings_of(options), progress=watch)
     report.environment |= facts
     if options.limit is not None:
         report.environment["limit"] = options.limit

@@ -4,7 +4,6 @@ A typing error is then told within a second. Rows of large data and models take 
 """
 
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,9 @@ from adjoin.evaluation.choices import chosen_tasks, require_packages, suites_of
 from adjoin.evaluation.report.report import BM25_NAME, JUDGED, MODEL, PROBE, UNTRAINED
 from adjoin.evaluation.run import Settings
 from adjoin.evaluation.systems.opening import check_system
+from adjoin.files import special_kind
 from adjoin.model.locations import BUNDLED, DESCRIPTION_FILE
+from adjoin.unfinished import new_file
 
 if TYPE_CHECKING:
     from adjoin.workflows.evaluate import EvaluationOptions
@@ -139,12 +140,13 @@ def check_writable(folder: Path, option: str) -> None:
             if not each.exists():
                 each.mkdir()
                 made.append(each)
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".writable.")
+        descriptor, unfinished = new_file(folder / "writable")  # killed now, it is swept by the next run
+        unfinished.unlink()
         os.close(descriptor)
-        Path(name).unlink()
     except OSError as error:
         is_file = folder.exists() and not folder.is_dir()
-        why = "it is a file" if is_file else error.strerror or str(error)
+        kind = special_kind(folder, follow=True) or "a file"
+        why = f"it is {kind}" if is_file else error.strerror or str(error)
         raise AdjoinError(
             f"cannot write to {option} {folder} ({why}): expected a folder that can be made and written to; "
             "name another"

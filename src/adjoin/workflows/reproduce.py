@@ -12,9 +12,10 @@ OUT/report/      its evaluation
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from adjoin.collecting import CorpusRecipe
-from adjoin.errors import AdjoinError
+from adjoin.errors import AdjoinError, nearest
 from adjoin.evaluation import Report
 from adjoin.files import read_toml
 from adjoin.mining import Engine
@@ -34,6 +35,12 @@ from adjoin.workflows.reporter import Reporter, SilentReporter
 
 PAIRS = "pairs"
 _TABLES = {"about", "corpus", "train", "report"}
+_KEYS: dict[str, tuple[str, ...]] = {  # of the tables; the options of [train] are those of `Recipe`
+    "corpus": ("recipe", "licences", "kinds"),
+    "train": (),
+    "report": ("suites", "beside"),
+}
+_MOST_HEADS = 100
 _HEADS = "heads"  # in a recipe, and below OUT
 _PRECISION = "precision"
 _TOKENS = "tokens"
@@ -77,10 +84,13 @@ class ModelRecipe:
         if missing := sorted(
             ({"corpus", "train", "report"} - content.keys()) | (content.keys() - {*_TABLES, _HEADS, _PRECISION})
         ):
-            raise AdjoinError(f"{path}: missing or unknown {missing[0]}, expected {', '.join(sorted(_TABLES))}")
+            meant = nearest(missing[0], _TABLES) if missing[0] in content else ""
+            named, expected = f"{missing[0]!r:.60}{meant or ','}", ", ".join(sorted(_TABLES))
+            raise AdjoinError(f"{path}: missing or unknown {named} expected {expected}")
+        _check_tables(content, path)
         corpus, report, heads = content["corpus"], content["report"], content.get(_HEADS, 1)
-        if type(heads) is not int or heads < 1:
-            raise AdjoinError(f"{path}: heads is {heads!r:.80}, expected a whole number from 1 on")
+        if type(heads) is not int or not 1 <= heads <= _MOST_HEADS:
+            raise AdjoinError(f"{path}: heads is {heads!r:.80}, expected a whole number from 1 to {_MOST_HEADS}")
         if (precision := content.get(_PRECISION)) not in (None, *ALL_PRECISIONS):
             raise AdjoinError(f"{path}: precision is {precision!r:.80}, expected {', '.join(ALL_PRECISIONS)}")
         try:
@@ -96,10 +106,38 @@ class ModelRecipe:
         if not files or len(set(folders)) < len(files):
             raise AdjoinError(f"{path}: recipe is {named!r:.80}, expected one file, or several of different names")
         corpora = {folder: CorpusRecipe.read(file) for folder, file in zip(folders, files, strict=True)}
-        training = Recipe.with_defaults(**content["train"])
+        try:
+            training = Recipe.with_defaults(**content["train"])
+        except AdjoinError as error:
+            raise AdjoinError(f"{path}: [train]: {error}") from None
         if heads > 1 and not training.start.is_static:
             raise AdjoinError(f"{path}: heads is {heads}: only static models can be joined")
         return cls(corpora, licences, kinds, training, heads, precision, suites, beside)
+
+
+def _check_tables(content: dict[str, Any], path: Path) -> None:
+    """Check the names and types of the entries in [corpus] and [report]; the options of [train] are `Recipe`'s.
+
+    Raises:
+        AdjoinError: naming the file, the table and the key.
+    """
+    for name, known in _KEYS.items():
+        table = content[name]
+        if not isinstance(table, dict):
+            raise AdjoinError(f"{path}: {name} is {table!r:.60}, expected a table [{name}]")
+        if known and (unknown := sorted(table.keys() - known)):
+            meant = nearest(unknown[0], known)
+            raise AdjoinError(
+                f"{path}: unknown key {unknown[0]!r:.60} in [{name}]{meant or ','} expected {', '.join(known)}"
+            )
+        for key in known:
+            value = table.get(key, [])
+            if not (key == "recipe" and isinstance(value, str)) and not _is_list_of_texts(value):
+                raise AdjoinError(f"{path}: {key} is {value!r:.60}, expected a list of strings")
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from adjoin.corpus import Document, Source, read_source
 from adjoin.corpus.dictd import dictionaries
 from adjoin.corpus.formats import plain_name, unread_reason
 from adjoin.tally import Tally
+from growth import assert_linear
 
 FRONT = "00-database-short\n   A small one\n\n"
 SPACED = (
@@ -211,3 +212,17 @@ def test_any_order_of_lines_is_read(tmp_path_factory: pytest.TempPathFactory, ro
         assert document.text == document.text.strip("\n")
         assert any(map(str.isalpha, document.text))
     assert "unreadable" not in tally.counts
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", " \n", "   a\n", '"', "[syn: ", "{a}, ", "; ", "- \n", "See {a}, ", "--A. ", "[[", "(A."]
+)
+def test_an_entry_of_repeated_parts_takes_linear_time(tmp_path: Path, unit: str) -> None:
+    start = "00-database-info\n   A dictionary.\n\nword\n   n 1: the meaning of it\n"
+
+    def read_part(size: int) -> None:
+        path = tmp_path / "a.dict"
+        path.write_text(f"{start}{unit * (size // len(unit))}\n")
+        list(read_source(Source(path, "a.dict"), Tally()))
+
+    assert_linear(read_part, 1 << 17)

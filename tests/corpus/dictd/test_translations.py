@@ -98,3 +98,9 @@ def test_lines_that_are_no_text_or_without_end_cost_no_memory(tmp_path: Path) ->
     list(read_source(Source(tmp_path / "b.dict", "b.dict"), tally))
     assert tracemalloc.get_traced_memory()[1] < 15_000_000  # all lines at once: 40 million
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("opening", "closing"), ["<>", "()", "[]", "{}"])
+def test_remarks_within_remarks_take_linear_time(opening: str, closing: str) -> None:
+    assert expressions_of(f"muck {opening * 3}a{closing * 3}, dirt") == ("muck", "dirt")
+    assert expressions_of(f"muck {opening * 9000}a{closing * 9000}, dirt") == ()

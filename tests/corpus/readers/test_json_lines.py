@@ -91,3 +91,13 @@ def test_no_bytes_break_the_reader(
     )
     assert documents or tally.counts
     assert all(document.text.strip() for document in documents)
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b"\n", b"[" * 5 + b"\n"])
+def test_short_lines_count_as_much_as_they_take(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(line * 3_000_000, 1))
+    tally = Tally()
+    assert list(read_source(Source(path, "a"), tally)) == []
+    assert tally.counts["unpacks to too much"] == 1
+    assert tally.counts.total() < 3_000_000

@@ -117,7 +117,7 @@ def packed(content: bytes) -> Callable[[Path], None]:
         ("corpus.jsonl.gz", cut, "corpus.jsonl.gz, it is damaged or cut off"),
         ("corpus.jsonl.gz", rewrite("plain text"), "corpus.jsonl.gz, it is damaged or cut off"),
         ("corpus.jsonl.gz", packed(b""), "corpus.jsonl.gz has no document"),
-        ("corpus.jsonl.gz", packed(b'{"_id": "a", "text": "\xff"}'), "damaged or cut off"),
+        ("corpus.jsonl.gz", packed(b'{"_id": "a", "text": "\xff"}'), "line 1 is not UTF-8 (invalid start"),
         ("corpus.jsonl.gz", packed(lines(CORPUS + CORPUS[:1]).encode()), "line 4 repeats the _id 'a'"),
         ("corpus.jsonl.gz", packed(b'{"_id": "a", "text": "x", "title": 3}'), "line 1: title and language"),
         ("queries.jsonl", rewrite('{"_id": "q1", "text": "x"}\n{"_id": '), "queries.jsonl, line 2 is not JSON"),

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +16,10 @@ from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
 from adjoin.evaluation.suites import probe as module
 from adjoin.evaluation.suites.probe import embedded, probe, turns
+from adjoin.evaluation.threads import one_thread_of_all
 
 
-@module._one_thread()
+@one_thread_of_all()
 def full_protocol(x_NF: NDArray[np.float32], labels_N: NDArray[np.int64]) -> NDArray[np.bool_]:
     """SentEval's nested 10 x 10 cross-validation, with scikit-learn's own folds, defaults and cold starts."""
     from sklearn.linear_model import LogisticRegression
@@ -48,7 +51,7 @@ def test_the_short_cuts_equal_the_full_protocol() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
-@module._one_thread()
+@one_thread_of_all()
 def test_warm_starts_and_the_early_end_choose_as_well_as_the_whole_grid_fitted_cold(kind: str) -> None:
     from sklearn.linear_model import LogisticRegression
 
@@ -120,7 +123,7 @@ def test_the_grid_ends_after_a_rise_and_a_fall_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["all", "test", "dev"])
-@module._one_thread()
+@one_thread_of_all()
 def test_vectors_that_differ_little_get_a_weak_penalty_and_noise_a_strong_one(kind: str) -> None:
     labels = (np.random.default_rng(0).random(400) < 0.2).astype(np.int64)
     task = labelled_task(kind, 400, labels=labels)
@@ -231,3 +234,20 @@ def test_fits_that_end_early_are_said_to(
     (result,) = probe(labelled_task("all"), Planted(1.5))
     assert result.notes == ("10 of 10 fits ended after 1 steps, before they converged",)
     assert not [warning for warning in recwarn if "converge" in str(warning.message)]
+
+
+@pytest.mark.parametrize("kind", ["all", "test"])
+def test_fits_side_by_side_equal_those_one_after_the_other(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, threads = labelled_task(kind), set()
+    expected = [result.estimate.value for result in probe(task, Planted(1.5))]
+    fit = module._fit
+
+    def spy(*arguments: Any) -> None:  # noqa: ANN401
+        threads.add(threading.get_ident())
+        fit(*arguments)
+
+    monkeypatch.setattr(module, "_fit", spy)
+    monkeypatch.setattr(module, "_LARGE", 0)
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    assert [result.estimate.value for result in probe(task, Planted(1.5))] == expected
+    assert len(threads) >= 2

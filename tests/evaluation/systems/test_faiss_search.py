@@ -33,7 +33,7 @@ class Clustered:
         self.queries = unit(self.documents[:QUERIES] + 0.2 * moved)
 
     def encode_document(self, texts: list[str]) -> Floats:
-        return self.documents
+        return self.documents[[int(text.split()[-1]) for text in texts]]
 
     def encode_query(self, texts: list[str]) -> Floats:
         return self.queries

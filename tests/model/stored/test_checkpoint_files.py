@@ -22,7 +22,8 @@ from adjoin.model.start import Start
 from adjoin.tokens import Tokenizer
 
 SIZES: dict[str, Any] = {
-    "vocab_size": 600, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1,
+    "vocab_size": 600, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
+    "num_key_value_heads": 1,
     "intermediate_size": 32, "bos_token_id": None, "eos_token_id": None,
 }  # fmt: skip
 QUERY = "model.layers.0.self_attn.q_proj.weight"
@@ -102,14 +103,14 @@ def layers_beyond(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 REFUSED: dict[str, tuple[Change, str]] = {
     "not finite": (one(lambda x: x * torch.nan), "q_proj.weight has 256 numbers that are not finite"),
-    "one is infinite": (one(lambda x: torch.where(x == x.max(), torch.inf, x)), "q_proj.weight has 1 numbers that are not"),
+    "one is infinite": (one(lambda x: torch.where(x == x.max(), torch.inf, x)), "q_proj.weight has 1 numbers that are not"),  # noqa: E501
     "too large for float32": (one(lambda x: x.double() * 1e300), "not finite"),
     "all zero": (every(torch.zeros_like), "token embeddings are all zero"),
     "int32": (every(lambda x: x.to(torch.int32)), "in I32, expected F64, F32, F16, BF16"),
     "one int8": (one(lambda x: x.to(torch.int8)), "q_proj.weight' in I8, expected"),
     "one bool": (one(lambda x: x > 0), "q_proj.weight' in BOOL, expected"),
     "float8": (every(lambda x: x.to(torch.float8_e4m3fn)), "in F8_E4M3, expected"),
-    "another shape": (one(lambda x: x[:-1].clone()), r"q_proj.weight has the shape \(15, 16\), config.json declares"),
+    "another shape": (one(lambda x: x[:-1].clone()), r"q_proj.weight has the shape \(15, 16\), config.json declares"),  # noqa: E501
     "missing": (tensors(lambda s: {n: t for n, t in s.items() if n != QUERY}), "1 weights are missing"),
     "more layers": (tensors(layers_beyond), "9 weights are (of layers|not of this).*layers.3."),
     "fewer layers declared": (config(num_hidden_layers=1), "18 weights are (of layers|not of this).*layers.1."),
@@ -147,7 +148,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "UTF-16": (file('{"model_type": "llama"}'.encode("utf-16")), "config.json is not JSON in UTF-8"),
     "byte-order mark": (file(b"\xef\xbb\xbf{}"), "BOM"),
     "deep": (file(b'{"a":' * 100_000), "recursion|nested"),
-    "deep, closed": (file(b'{"model_type": "llama", "a":' + b"[" * 900 + b"]" * 900 + b"}"), "recursion|nested|damaged|opened"),
+    "deep, closed": (file(b'{"model_type": "llama", "a":' + b"[" * 900 + b"]" * 900 + b"}"), "recursion|nested|damaged|opened"),  # noqa: E501
     "twice": (file(b'{"model_type": "llama", "model_type": "gpt2"}'), "'model_type' stands twice"),
     "large": (file(b'{"a":"' + b"x" * 5_000_000 + b'"}'), "5,000,008 bytes"),
     "config is a folder": (instead("config.json", Path.mkdir), "config.json is a folder"),
@@ -207,7 +208,9 @@ def test_what_config_asks_for_beside_the_states_changes_nothing(
 def test_a_text_without_a_vector_is_told(change: Change, kind: str, model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model, tmp_path / "m")
     change(folder)
-    with pytest.raises(AdjoinError, match=rf"text 1 \('open a file'\) gets a vector that is {kind}: .*{folder}"):
+    with pytest.raises(
+        AdjoinError, match=rf"texts\[0\] \('open a file'\) gets a vector that is {kind}: .*{folder}"
+    ):
         Encoder.load(folder).encode_query(["open a file"])
 
 

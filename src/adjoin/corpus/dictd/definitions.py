@@ -50,7 +50,6 @@ _QUOTATION = 8  # spaces before a quotation
 _FIRST_SENSE = re.compile(r"\A +(?:n|v|adj|adv|prep|conj|s|r|a) +(?:1 *)?: ")
 _SENSE = re.compile(r"(?:\A|\n) *(?:(?:n|v|adj|adv|prep|conj|s|r|a)\b *)?(?:\d+ *)?: ")
 _LIST = re.compile(r"\[(syn|ant|also|pl|sim):([^\[\]]*)\]")
-_EXAMPLES = re.compile(r"[;:,]?\s*\"[^\"]*(?:\"|\Z).*\Z", re.DOTALL)  # the first example, and all that follows it
 _PLACE = re.compile(r"\((?:a|p|ip)\)\Z")  # whether an adjective stands before its noun
 
 _IN_HEAD = re.compile(rf"\A([A-Z][^a-z\n]{{0,60}}?), {PART_OF_SPEECH}\.(?:,? ?{PART_OF_SPEECH}\.)*(?=\s|\Z)")
@@ -201,9 +200,18 @@ def _wordnet(head: str, text: str, first: int) -> Iterator[Definition]:
                 synonym = _PLACE.sub("", link_words(link))
                 terms.setdefault(synonym.casefold(), synonym)
         definition = Definition(list(terms.values())[:MAX_TERMS])
-        without_examples = _EXAMPLES.sub("", _LIST.sub(lambda listed: line_ends(listed[0]), whole))
+        without_examples = _without_examples(_LIST.sub(lambda listed: line_ends(listed[0]), whole))
         gloss = join_hyphenated(LINK.sub(r"\1", without_examples)).rstrip(" \n;:,")
         if gloss.rstrip("\"'")[-1:] not in (".", "!", "?", ""):
             gloss += "."
         definition.put(first + text.count("\n", 0, sense.end()), gloss)
         yield definition
+
+
+def _without_examples(text: str) -> str:
+    """The text before the first example, which stands in quotation marks, and before the mark in front of it."""
+    before, quote, _ = text.partition('"')
+    if not quote:
+        return text
+    before = before.rstrip()
+    return before[:-1] if before.endswith((";", ":", ",")) else before

@@ -25,7 +25,7 @@ from adjoin.tally import Tally
 
 MAX_MEMBER = 8 << 20  # bytes of one page
 MAX_XML = 1 << 20  # bytes of a file that is parsed as XML, whose tree takes up to 40 times as much memory
-MAX_TOTAL = 512 << 20  # bytes of all members that are read
+MAX_TOTAL = 64 << 20  # bytes of all members that are read; a long novel has three million
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from adjoin.corpus.compression import Readable
+from adjoin.corpus.compression import DecompressedStream, Readable
 
 _CHUNK = 1 << 20
+_LINE_COST = 64  # bytes that a line counts, however short, since its record takes as long as these to read
 
 
 def lines(file: Readable, longest: int) -> Iterator[bytes | None]:
@@ -19,6 +20,8 @@ def lines(file: Readable, longest: int) -> Iterator[bytes | None]:
     size = 0
     while chunk := file.read(_CHUNK):
         first, *rest = chunk.split(b"\n")
+        if isinstance(file, DecompressedStream):
+            file.charge(_LINE_COST * len(rest) - len(chunk))
         if size <= longest:
             waiting.append(first)
         size += len(first)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from adjoin.corpus.compression import FREE_BYTES, MAX_RATIO, DecompressedStream, DecompressionBombError
 from adjoin.corpus.document import Document
 from adjoin.corpus.read_context import ReadContext
-from adjoin.corpus.readers.parquet_pages import column_sizes
+from adjoin.corpus.readers.parquet_pages import RowGroup, column_sizes, row_groups
 from adjoin.corpus.readers.records import MAX_RECORD, RecordReader
 
 if TYPE_CHECKING:
@@ -98,9 +98,8 @@ class _Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        size = self._file.seek(0, io.SEEK_END)
-        self._file.seek(max(0, size - 8))
-        if size > int.from_bytes(self._file.read(4), "little") > MAX_FOOTER:
+        groups = row_groups(self._file, MAX_FOOTER)
+        if groups is None:
             self._tally.add("too large", self._origin)
             return
         # With a buffer, the column of a row group is read page by page; without one it is held whole.
@@ -124,23 +123,22 @@ class _Table:
             table = pq.ParquetFile(self._file, buffer_size=_BUFFER, pre_buffer=False, read_dictionary=paths)
         kept = lists | {name for name in read if pa.types.is_dictionary(table.schema_arrow.field(name).type)}
         number = 0
-        for group in range(table.num_row_groups):
-            metadata = table.metadata.row_group(group)
-            batch_rows = self._batch_rows(metadata, leaves, lists, kept)
+        for index, group in enumerate(groups):
+            batch_rows = self._batch_rows(group, leaves, lists, kept)
             if not batch_rows:
-                self._tally.add(TOO_LARGE, f"{self._origin}:{number + 1}", number=metadata.num_rows)
-                number += metadata.num_rows
+                self._tally.add(TOO_LARGE, f"{self._origin}:{number + 1}", number=max(group.rows, 1))
+                number += max(group.rows, 0)
                 continue
-            for batch in table.iter_batches(batch_rows, [group], columns=read, use_threads=False):
+            for batch in table.iter_batches(batch_rows, [index], columns=read, use_threads=False):
                 for row in self._rows_of(batch, names):
                     number += 1
                     yield number, row
 
-    def _batch_rows(self, metadata: Any, leaves: dict[str, list[int]], lists: set[str], kept: set[str]) -> int:  # noqa: ANN401
+    def _batch_rows(self, group: RowGroup, leaves: dict[str, list[int]], lists: set[str], kept: set[str]) -> int:
         """How many rows of a row group to read at a time; none if it would take too much memory.
 
         Args:
-            metadata: a `pyarrow.parquet.RowGroupMetaData`.
+            group: what the file says of it.
             leaves: the numbers of the columns that hold a field's values.
             lists: the fields that are lists.
             kept: the fields of which Arrow keeps all distinct values to the end of the row group.
@@ -148,7 +146,7 @@ class _Table:
         pages = longest = 0
         for name, indices in leaves.items():
             for index in indices:
-                sizes = column_sizes(self._file, metadata.column(index))
+                sizes = column_sizes(self._file, group.columns[index])
                 pages += sizes.page + sizes.dictionary
                 if name in kept:
                     pages += sizes.unencoded
@@ -156,7 +154,7 @@ class _Table:
                         return 0
                 else:
                     longest += sizes.value
-        mean = metadata.total_byte_size // max(metadata.num_rows, 1)
+        mean = group.bytes // max(group.rows, 1)
         rows = min(_MAX_BATCH, _BATCH_BYTES // max(mean, 1), _LARGEST_BATCH // max(longest, 1))
         return max(rows, 1) if pages <= MAX_PAGES else 0
 

@@ -4,6 +4,7 @@ A page of a few bytes may state 2 GB, and Arrow would get them. A value of a dic
 file and once per row in memory. So the headers, in Thrift's compact protocol, are read here first.
 """
 
+import io
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -13,12 +14,65 @@ _HEADER = 1 << 12  # bytes that hold nearly every page header
 _LONGEST_HEADER = 1 << 20  # bytes; statistics may make one long
 _PADDING = 100  # bytes behind a column that early writers did not count, and Arrow reads
 _DEEPEST = 16  # structures within one another in a header; the format has three
+_STRUCTURE = 12  # a type of Thrift's
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3  # types of pages
 _PREFIXED = 7  # the encoding DELTA_BYTE_ARRAY, in which a value repeats the beginning of the one before
 _IN_DICTIONARY = (2, 8)  # the encodings whose values are numbers of dictionary entries
 _WIDEST_NUMBER = 16  # bytes of a value that is no string
-# Arrow's names of the codecs of the format → its names of decompressors.
-_CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "ZSTD": "zstd", "BROTLI": "brotli", "LZ4": "lz4_raw"}
+_STRINGS = 6  # the physical type BYTE_ARRAY
+_PLAIN = 0  # the codec of pages that are not compressed
+# The codecs that Arrow can decompress by name.
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """What a file's description says of one row group.
+
+    Attributes:
+        rows: number of rows.
+        bytes: size of its values, unpacked but encoded.
+        columns: the description of each column, as field number of the format → integer or structure.
+    """
+
+    rows: int
+    bytes: int
+    columns: list[dict[int, Any]]
+
+
+def row_groups(file: IO[bytes], longest: int) -> list[RowGroup] | None:
+    """Return the row groups of a Parquet file, None if their description has more than `longest` bytes.
+
+    pyarrow's own access to them ends the process where the numbers of a damaged file do not agree.
+
+    Raises:
+        ValueError: the description is damaged.
+        OSError: the disk failed.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 8))
+    length = int.from_bytes(file.read(4), "little")
+    if length > size - 8:
+        raise ValueError("a description that is longer than the file")
+    if length > longest:
+        return None
+    file.seek(size - 8 - length)
+    try:
+        description, _ = _structure(file.read(length), 0, 0)
+        groups = []
+        for group in description.get(4, []):
+            columns = [column[3] for column in group[1]]
+            groups.append(RowGroup(_integer(group, 3), _integer(group, 2), columns))
+    except (IndexError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("a damaged description") from error
+    return groups
+
+
+def _integer(structure: dict[int, Any], number: int) -> int:
+    value = structure.get(number, 0)
+    if not isinstance(value, int):
+        raise ValueError("no number where one is expected")
+    return value
 
 
 @dataclass(slots=True)
@@ -42,29 +96,29 @@ class ColumnSizes:
     grows: bool = False
 
 
-def column_sizes(file: IO[bytes], column: Any) -> ColumnSizes:  # noqa: ANN401 - pyarrow has no types
+def column_sizes(file: IO[bytes], column: dict[int, Any]) -> ColumnSizes:
     """Return what one column of one row group becomes.
 
     Args:
         file: the Parquet file; its position is moved.
-        column: a `pyarrow.parquet.ColumnChunkMetaData` of it.
+        column: its description, one of `RowGroup.columns`.
 
     Raises:
         ValueError: a page header is damaged.
         OSError: the disk failed.
     """
     sizes = ColumnSizes()
-    starts = [column.data_page_offset]
-    if column.has_dictionary_page and (column.dictionary_page_offset or 0) > 0:
-        starts.append(column.dictionary_page_offset)
-    place = min(starts)
-    end = place + column.total_compressed_size
+    place, dictionary = _integer(column, 9), _integer(column, 11)
+    if dictionary > 0:
+        place = min(place, dictionary)
+    end = place + _integer(column, 7)
+    number_of_values = _integer(column, 5)
     largest_entry = 0
-    while sizes.values < column.num_values and place < end + _PADDING:
+    while sizes.values < number_of_values and place < end + _PADDING:
         try:
             header, start = _header(file, place)
-            kind, unpacked, packed = (header[number] for number in (1, 2, 3))
-        except (ValueError, KeyError):
+            kind, unpacked, packed = (_integer(header, number) for number in (1, 2, 3))
+        except ValueError:
             if place >= end:
                 break
             raise ValueError("a damaged page header") from None
@@ -75,8 +129,10 @@ def column_sizes(file: IO[bytes], column: Any) -> ColumnSizes:  # noqa: ANN401 -
             sizes.dictionary = max(sizes.dictionary, unpacked)
             largest_entry = max(largest_entry, _largest_entry(file, start, header, column))
         elif kind in (_DATA, _DATA_V2):
-            about = header.get(5 if kind == _DATA else 8, {})
-            number = about.get(1, 0)
+            about = header.get(5 if kind == _DATA else 8)
+            if not isinstance(about, dict):
+                raise ValueError("a damaged page header")
+            number = _integer(about, 1)
             sizes.values += max(number, 0)
             sizes.page = max(sizes.page, unpacked)
             encoding = about.get(2 if kind == _DATA else 4)
@@ -90,20 +146,20 @@ def column_sizes(file: IO[bytes], column: Any) -> ColumnSizes:  # noqa: ANN401 -
     return sizes
 
 
-def _largest_entry(file: IO[bytes], start: int, header: dict[int, Any], column: Any) -> int:  # noqa: ANN401
+def _largest_entry(file: IO[bytes], start: int, header: dict[int, Any], column: dict[int, Any]) -> int:
     """The longest value of a dictionary page; the size of the page where that cannot be told."""
     import pyarrow as pa
 
     unpacked, packed = header[2], header[3]
-    if column.physical_type != "BYTE_ARRAY":
-        return min(unpacked, _WIDEST_NUMBER)
+    if column.get(1) != _STRINGS:
+        return _WIDEST_NUMBER
     if unpacked > MAX_DICTIONARY or packed > MAX_DICTIONARY:  # it is refused anyway
         return int(unpacked)
     file.seek(start)
     data = file.read(packed)
-    if column.compression != "UNCOMPRESSED":
+    if column.get(4) != _PLAIN:
         try:
-            data = pa.decompress(data, unpacked, _CODECS[column.compression], asbytes=True)
+            data = pa.decompress(data, unpacked, _CODECS[column[4]], asbytes=True)
         except (KeyError, ValueError, OSError, pa.ArrowException):
             return int(unpacked)
     largest = place = 0
@@ -134,14 +190,14 @@ def _header(file: IO[bytes], place: int) -> tuple[dict[int, Any], int]:
 
 
 def _structure(data: bytes, place: int, depth: int) -> tuple[dict[int, Any], int]:
-    """A structure of Thrift's compact protocol as field number → integer or structure; other values are left out.
+    """A structure of Thrift's compact protocol as field number → value.
+
+    Values are integers, structures and lists of structures; others are left out.
 
     Raises:
         IndexError: the data end within it.
         ValueError: it is damaged.
     """
-    if depth > _DEEPEST:
-        raise ValueError("a structure that is too deep")
     fields: dict[int, Any] = {}
     number = 0
     while head := data[place]:
@@ -160,7 +216,9 @@ def _structure(data: bytes, place: int, depth: int) -> tuple[dict[int, Any], int
 
 
 def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
-    """The value at `place`, None unless it is an integer or a structure, and the position behind it."""
+    """The value at `place`, None for one that is left out, and the position behind it."""
+    if depth > _DEEPEST:
+        raise ValueError("a structure that is too deep")
     if kind in (1, 2, 3):
         return None, place + (data[place] >= 0)  # an IndexError at the end
     if kind in (4, 5, 6):
@@ -171,16 +229,24 @@ def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
             raise IndexError
         return None, place + length
     if kind in (9, 10):
-        length, inner = data[place] >> 4, data[place] & 15
-        place += 1
-        if length == 15:
-            length, place = _size(data, place)
-        for _ in range(length):
-            _, place = _value(data, place, inner, depth + 1)
-        return None, place
-    if kind == 12:
+        return _items(data, place, depth)
+    if kind == _STRUCTURE:
         return _structure(data, place, depth + 1)
     raise ValueError("a value of an unknown type")
+
+
+def _items(data: bytes, place: int, depth: int) -> tuple[list[dict[int, Any]], int]:
+    """The structures of the list at `place`, none of a list of other values, and the position behind it."""
+    length, inner = data[place] >> 4, data[place] & 15
+    place += 1
+    if length == 15:
+        length, place = _size(data, place)
+    items = []
+    for _ in range(length):
+        item, place = _value(data, place, inner, depth + 1)
+        if inner == _STRUCTURE:
+            items.append(item)
+    return items, place
 
 
 def _size(data: bytes, place: int) -> tuple[int, int]:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 TASK = Owner("a search task", r"(corpus|queries)\.jsonl(\.gz)?|qrels")
 HEADER = ("query-id", "corpus-id", "score")
+HEADERS = ("query-id", "query_id", "queryid", "query id", "query", "qid")  # first columns of a header line
+HIGHEST_GRADE = 1e9  # beyond, sums of gains overflow; grades in use are 0 to 4
 EXAMPLES = 3  # ids shown in a message
 
 
@@ -87,7 +89,7 @@ def load_task(folder: Path) -> RetrievalTask:
     judged = _relevant(judgments_file, queries, documents)
     left_out = len(queries) - len(judged)
     if left_out:
-        logger.info("%s: %d of %d queries have no relevant document, left out", folder, left_out, len(queries))
+        logger.warning("%s: %d of %d queries have no relevant document, left out", folder, left_out, len(queries))
     kept = [query for query in queries if query in judged]
     return RetrievalTask(
         name=name_of(folder),
@@ -152,11 +154,21 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
     try:
         with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
             for number, data in numbered_lines(content, file):
-                line = data.decode("utf-8")
+                line = _decoded(data, file, number)
                 if line.strip():
                     yield number, line.rstrip("\r\n")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise AdjoinError(f"cannot read {file}, it is damaged or cut off ({error}): copy the file again") from None
+
+
+def _decoded(data: bytes, file: Path, number: int) -> str:
+    """A line as text, the first one without its byte-order mark."""
+    try:
+        return data.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise AdjoinError(
+            f"{file}, line {number} is not UTF-8 ({error.reason} at byte {error.start}): convert the file"
+        ) from None
 
 
 def _records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -219,17 +231,17 @@ def _judgments(file: Path) -> Iterator[tuple[str, str, float, int]]:
     """Query id, document id, grade and line number of each judgment."""
     for number, line in _lines(file):
         fields = line.split("\t")
-        if number == 1 and tuple(fields) == HEADER:
+        if number == 1 and fields[0].strip().lower() in HEADERS and not _is_number(fields[-1]):
             continue
         try:
             query, document, score = fields
             grade = float(score)
         except ValueError:
             grade = math.nan
-        if not math.isfinite(grade):
+        if not abs(grade) <= HIGHEST_GRADE:
             raise AdjoinError(
-                f"{file}, line {number} is {line[:80]!r}: expected query id, document id and a number, separated "
-                "by tabs; correct the line"
+                f"{file}, line {number} is {line[:80]!r}: expected query id, document id and a number up to "
+                f"{HIGHEST_GRADE:,.0f}, separated by tabs; correct the line"
             )
         yield query, document, grade, number
 
@@ -251,6 +263,14 @@ def _encodes(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
         return False
     return True
 

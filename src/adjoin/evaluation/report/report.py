@@ -268,7 +268,8 @@ class Report:
         content = read_json(folder / REPORT_FILE, "report")
         try:
             rows = {MODEL: content["results"], **content["baselines"]}
-            with np.load(folder / REPLICATES_FILE, allow_pickle=False) as arrays:
+            # Opened here: NumPy leaves a damaged file open.
+            with (folder / REPLICATES_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 systems = {
                     name: [_result(values, arrays[f"{number}-{row}"]) for row, values in enumerate(of_system)]
                     for number, (name, of_system) in enumerate(rows.items())

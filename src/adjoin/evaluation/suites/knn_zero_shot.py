@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from adjoin.evaluation.bootstrap import mean_of
 from adjoin.evaluation.data.labelled import ClassificationTask
+from adjoin.evaluation.progress import step
 from adjoin.evaluation.result import Result
 from adjoin.evaluation.suites.probe import (
     SUITE,
@@ -123,13 +124,16 @@ def _right_by_examples(
     labels_C, columns_N = np.unique(labels_N, return_inverse=True)
     one_hot_NC = np.eye(len(labels_C), dtype=np.float32)[columns_N]
     right_N = np.zeros(len(labels_N), dtype=np.float64)
+    tested = 0
     for turn in plan:
         train_MD, one_hot_MC = x_ND[turn.train], one_hot_NC[turn.train]
-        step = max(1, _SIMILARITIES_PER_BLOCK // len(turn.train))
-        for start in range(0, len(turn.test), step):
-            rows_B = turn.test[start : start + step]
+        rows = max(1, _SIMILARITIES_PER_BLOCK // len(turn.train))
+        for start in range(0, len(turn.test), rows):
+            step("k-NN items", tested + start, len(labels_N))
+            rows_B = turn.test[start : start + rows]
             best_BC = _majority(x_ND[rows_B] @ train_MD.T, one_hot_MC, k)
             right_N[rows_B] = _share(best_BC, columns_N[rows_B])
+        tested += len(turn.test)
     return right_N
 
 

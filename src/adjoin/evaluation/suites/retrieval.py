@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
+from adjoin.evaluation.progress import step
 from adjoin.evaluation.suites.distractors import Blocks
 from adjoin.evaluation.suites.metrics import best_rank, ndcg, recall, reciprocal_rank, tied_positions
 from adjoin.evaluation.systems.scorers import Scorer, rank_scores
@@ -92,6 +93,7 @@ def evaluate_together(
     values = {name: np.zeros((len(task.queries), len(metrics))) for name in systems}
     streams = {scorer.name: iter(scorer.scores(task)) for scorer in scorers}
     for query, (relevant, excluded) in enumerate(zip(task.relevant, task.excluded, strict=True)):
+        step("queries", query, len(task.queries))
         rows = {
             name: _checked_row(next(stream, None), name, query, task, excluded) for name, stream in streams.items()
         }

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.progress import step
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
 from adjoin.evaluation.systems.system import Role, text_digest
 from adjoin.evaluation.systems.words import Vocabulary, Words, WordTable, sparse_counts
+from adjoin.evaluation.threads import one_thread_of_all
 from adjoin.vectors import unit_rows
 
 DIMENSION = 256
@@ -209,9 +211,11 @@ def _decomposed(matrix_NV: Any, dimension: int, seed: int) -> tuple[NDArray[Any]
         left, scale, right = left[:, :dimension], scale[:dimension], right[:dimension]
     else:
         # Without normalization between iterations, which would double the time. These spectra are flat enough.
-        left, scale, right = randomized_svd(
-            matrix_NV, dimension, n_iter=PASSES, power_iteration_normalizer="none", random_state=seed
-        )
+        step("texts decomposed", 0, matrix_NV.shape[0])
+        with one_thread_of_all():
+            left, scale, right = randomized_svd(
+                matrix_NV, dimension, n_iter=PASSES, power_iteration_normalizer="none", random_state=seed
+            )
     kept = scale > NO_DIRECTION * scale[0]
     return left[:, kept], scale[kept], right[kept]
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
+from adjoin.evaluation.progress import step
 from adjoin.evaluation.systems.system import Role, System, text_digest
 from adjoin.ranking.fusion import dense_weight_of
 
@@ -132,6 +133,7 @@ class CachedSystem:
         vectors = self._file.read(list(text_of))
         missing = [key for key in text_of if key not in vectors]
         for start in range(0, len(missing), TEXTS_AT_ONCE):
+            step(f"texts by {self.name}", start, len(missing))
             batch = missing[start : start + TEXTS_AT_ONCE]
             encoded = [vector.tobytes() for vector in self._system_vectors([text_of[key] for key in batch], role)]
             self._file.write(batch, encoded)

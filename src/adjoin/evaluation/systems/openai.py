@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.systems.fingerprints import fingerprint_of
+from adjoin.redaction import redacted, secrets_of_environment, without
 from adjoin.texts import valid_unicode
 from adjoin.vectors import unit_rows
 
@@ -26,6 +28,7 @@ TRIES = 6
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the next attempt; doubled each time, 15.5 s in all
 TIMEOUT = 300.0  # seconds per answer: 64 long texts on a server without a GPU
 KEY = "OPENAI_API_KEY"
+_MOST_SAID = 4_000  # characters of an answer that are read for a message
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +58,14 @@ class OpenAIServer:
             wait: sleeps for some seconds between two attempts.
 
         Raises:
-            AdjoinError: the host or the model is missing from `spec`, or httpx2 is not installed.
+            AdjoinError: the host or the model is missing from `spec`, it holds a password or a key, or httpx2 is
+                not installed.
         """
+        _refuse_keys(spec)
         address, _, model = spec.partition("#")
         if not _is_address(address) or not model.strip():
             raise AdjoinError(
-                f"{spec!r} is no address of a model: expected one such as https://host/v1#model-name"
+                f"{redacted(spec)!r} is no address of a model: expected one such as https://host/v1#model-name"
             )
         try:
             import httpx2
@@ -68,6 +73,7 @@ class OpenAIServer:
             raise AdjoinError("a server of embeddings needs httpx2: pip install 'adjoin[evaluate]'") from None
         self._http = httpx2
         self._url = address.rstrip("/").removesuffix("/embeddings") + "/embeddings"
+        self._shown_url = redacted(self._url)  # a part of the path may be a key
         self._model = model
         self._wait = wait
         self._in_base64 = True
@@ -108,10 +114,10 @@ class OpenAIServer:
         try:
             vectors_BD = _vectors(self._answer(texts), len(texts))
         except _AnswerError as wrong:
-            raise AdjoinError(f"the server {self._url} with the model {self._model} {wrong}") from None
+            raise AdjoinError(f"the server {self._shown_url} with the model {self._model} {wrong}") from None
         if self._dimension not in (None, vectors_BD.shape[1]):
             raise AdjoinError(
-                f"the server {self._url} gave vectors of {vectors_BD.shape[1]} numbers after such of "
+                f"the server {self._shown_url} gave vectors of {vectors_BD.shape[1]} numbers after such of "
                 f"{self._dimension}: expected one model behind {self._model}"
             )
         self._dimension = vectors_BD.shape[1]
@@ -136,7 +142,7 @@ class OpenAIServer:
         pause, reason = FIRST_WAIT, ""
         for attempt in range(TRIES):
             if attempt:
-                logger.info("%s %s: waiting %.1f s", self._url, reason, pause)
+                logger.info("%s %s: waiting %.1f s", self._shown_url, reason, pause)
                 self._wait(pause)
             pause = FIRST_WAIT * 2**attempt
             try:
@@ -145,6 +151,9 @@ class OpenAIServer:
             except self._http.HTTPError as error:
                 reason = f"cannot be reached ({_line(str(error)) or type(error).__name__})"
                 continue
+            except (self._http.InvalidURL, ValueError) as error:  # of the server, or of a proxy in the environment
+                reason = f"cannot be asked ({_line(str(error)) or type(error).__name__})"
+                raise _AnswerError(f"{reason}; look at the address, and at HTTP_PROXY and HTTPS_PROXY") from None
             if answer.is_success:
                 return bytes(answer.content)
             reason = f"answers {_refusal(answer)}"
@@ -160,6 +169,19 @@ class _AnswerError(Exception):
     def __init__(self, what: str, status: int = 0) -> None:
         super().__init__(what)
         self.status = status
+
+
+def _refuse_keys(spec: str) -> None:
+    """Refuse passwords and keys in an address: it stands in reports and messages, and in the list of processes."""
+    address, _, model = spec.partition("#")
+    authority = address.partition("://")[2].partition("/")[0]
+    if "@" in authority or "@" in address.partition("?")[0] or re.search(r"[?&=]|%(?:3[FfDd]|26|40)", spec):
+        raise AdjoinError(
+            "the address of the server holds a password, a key or other parameters (it is not repeated here):"
+            f" expected one such as https://host/v1#model-name, with the key in the environment variable {KEY}"
+        )
+    if model != redacted(model):
+        raise AdjoinError("the name of the server's model looks like a key: expected https://host/v1#model-name")
 
 
 def _is_address(address: str) -> bool:
@@ -191,7 +213,9 @@ def _refusal(answer: Any) -> str:  # noqa: ANN401 - a response of httpx2
         content = answer.json()
         content = content.get("error", content)
         message = str(content.get("message", content) if isinstance(content, dict) else content)
-    return f"{answer.status_code} {answer.reason_phrase}" + (f": {_line(message)}" if message.strip() else "")
+    return _line(f"{answer.status_code} {answer.reason_phrase}") + (
+        f": {_line(message)}" if message.strip() else ""
+    )
 
 
 def _remedy(status: int) -> str:
@@ -203,7 +227,9 @@ def _remedy(status: int) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:200]
+    """What a server said, on one line, without the keys that it may repeat."""
+    said = " ".join(text[:_MOST_SAID].split())
+    return redacted(without(said, secrets_of_environment()))[:200]
 
 
 def _seconds(header: str | None) -> float:
@@ -218,8 +244,9 @@ def _vectors(answer: bytes, number: int) -> NDArray[np.float32]:
         places = [entry.get("index", place) for place, entry in enumerate(entries)]
         vectors = [_vector(entry["embedding"]) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        said = _line(answer[:_MOST_SAID].decode("utf-8", "replace"))[:80]
         raise _AnswerError(
-            f'answers {_line(answer[:80].decode("utf-8", "replace"))!r}: expected JSON with "data", a list of '
+            f'answers {said!r}: expected JSON with "data", a list of '
             'objects with "index" and "embedding"; look at the address'
         ) from None
     if len(places) != number or {place for place in places if type(place) is int} != set(range(number)):

@@ -44,7 +44,7 @@ def open_system(
     check_system(spec)
     if spec in NAMED:
         return NAMED[spec]()
-    if spec.startswith(("http://", "https://")):
+    if spec.lower().startswith(("http://", "https://")):
         return OpenAIServer(spec, name)
     folder = Path(spec)
     if (folder / OURS).is_file():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from adjoin.errors import AdjoinError
 from adjoin.evaluation.data.retrieval_task import CODE, RetrievalTask
+from adjoin.evaluation.progress import step
 from adjoin.ranking.fusion import z_score_fusion
 from adjoin.ranking.lexical import BM25, identifier_parts, stemmed_words, terms
 
@@ -228,6 +229,7 @@ class BM25Scorer:
     def scores(self, task: RetrievalTask) -> Iterator[Row]:
         """One row per query, shape (N,). The documents are indexed when the first row is requested."""
         how = self.variant.code if task.suite == CODE else self.variant.prose
+        step("documents into BM25", 0, len(task.documents))
         index = BM25(task.documents, k1=how.k1, b=how.b, read=how.words, repeats=how.repeats)
         for query in task.queries:
             yield index.scores(query)

@@ -42,8 +42,8 @@ def check_checkpoint(folder: Path) -> dict[str, StoredTensor]:
     config, tensors = read_config(folder), dict[str, StoredTensor]()
     if (folder / _ADAPTER).exists():
         raise AdjoinError(
-            f"the checkpoint {folder} cannot be opened: {_ADAPTER} makes it an adapter of another checkpoint; merge"
-            " it into that one first"
+            f"the checkpoint {folder} cannot be opened: {_ADAPTER} makes it an adapter of another checkpoint;"
+            " merge it into that one first"
         )
     for path in quantized_files(folder) or _files(folder):
         for name, tensor in read_header(path).items():

@@ -118,11 +118,12 @@ def _wrong_kind(config: dict[str, Any]) -> str:
         if isinstance(config.get(name), str) and "/" in config[name]:
             return f"{name} is {config[name]!r:.60}, which names code of a hub: remove the key"
     if config.get("transformers_weights") is not None:
-        return f"transformers_weights is {config['transformers_weights']!r:.60}: remove the key, and name the weights model.safetensors"
+        named = config["transformers_weights"]
+        return f"transformers_weights is {named!r:.60}: remove the key, and name the file model.safetensors"
     quantized = config.get("quantization_config")
     if quantized is not None:
         method = quantized.get("quant_method") if isinstance(quantized, dict) else quantized
-        return f"quantization_config is of the kind {method!r:.60}: give the checkpoint with plain weights, or as GGUF"
+        return f"quantization_config is of the kind {method!r:.60}: give plain weights, or a GGUF file"
     return ""
 
 

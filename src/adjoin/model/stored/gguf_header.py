@@ -1,7 +1,7 @@
 """The header of a GGUF file, walked through before the library reads it, which trusts every length in it.
 
-    "GGUF", version, number of tensors, number of fields;  the fields: name, type, value;  the tensors: name, sizes,
-    type, offset;  the weights
+    "GGUF", version, number of tensors, number of fields;  the fields: name, type, value;  the tensors: name,
+    sizes, type, offset;  the weights
 
 Source: docs/gguf.md of ggml.
 """

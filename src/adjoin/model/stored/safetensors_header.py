@@ -116,6 +116,6 @@ def _tensor(path: Path, name: str, entry: Any, start: int) -> StoredTensor:  # n
             raise ValueError(f"shape or offsets of {name!r:.100} are no sizes: {numbers!r:.60}")
     if len(offsets) != 2 or len(shape) > 8 or offsets[1] - offsets[0] != math.prod(shape) * BITS[dtype] // 8:
         raise ValueError(
-            f"{name!r:.100} has the shape {shape!r:.60} of {dtype} and the offsets {offsets!r:.60}, which do not fit"
+            f"{name!r:.100} has the shape {shape!r:.60} of {dtype}, which does not fit its offsets {offsets!r:.60}"
         )
     return StoredTensor(path, name, dtype, tuple(shape), start + offsets[0], start + offsets[1])
