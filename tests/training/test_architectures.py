@@ -112,6 +112,15 @@ def test_states_narrower_than_the_hidden_size_give_the_dimension(
     assert Encoder.load(tmp_path / "model").dimension == 16
 
 
+@pytest.mark.parametrize("architecture", ["falcon", "opt-narrow", "llama4_text", "gemma3-vision"])
+def test_a_trained_model_is_a_start_too(
+    architecture: str, tokenizer: Tokenizer, pairs_folder: Path, tmp_path: Path
+) -> None:
+    checkpoint = made(architecture, tokenizer, tmp_path / "checkpoint")
+    assert not trained(checkpoint, pairs_folder, tmp_path / "first")
+    assert not trained(tmp_path / "first", pairs_folder, tmp_path / "second")
+
+
 def test_a_configuration_that_asks_for_more_than_states_is_overruled(
     tokenizer: Tokenizer, pairs_folder: Path, tmp_path: Path
 ) -> None:

@@ -339,6 +339,14 @@ def in_mode(module: nn.Module, *, training: bool) -> Iterator[None]:
             part.training = mode
 
 
+def drop_graphs(module: nn.Module) -> None:
+    """Detach the tensors that modules keep of their last pass, as Recurrent Gemma does: torch cannot copy them."""
+    for part in module.modules():
+        for name, value in list(vars(part).items()):
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                setattr(part, name, value.detach())
+
+
 def _read_at_end_only(model: nn.Module) -> Iterator[nn.Module]:
     """The modules of the last block that write to the residual stream, by their usual names."""
     blocks = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module)]

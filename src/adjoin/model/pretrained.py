@@ -103,11 +103,7 @@ def load_generative(path: Path, layers: int | None = None) -> tuple[Any, Tokeniz
     try:
         with library_quiet(), _bounded(path, tensors):
             _check_causal_class(path, arguments)
-            if quantized_files(path):
-                loaded, info = _load_quantized_generative(path)
-            else:
-                loaded, info = AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32, **_TOLD)
-            name_body(loaded)
+            loaded, info = _load_whole(path, arguments)
         with library_quiet():
             tokenizer = _load_tokenizer(path, arguments)
         if path.is_dir():
@@ -169,6 +165,30 @@ def describe_checkpoint(start: Start) -> tuple[Any, Tokenizer]:
     if start.layers is not None:
         keep_layers(config, start.layers, path)
     return config, tokenizer
+
+
+def _load_whole(path: Path, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A causal language model with all its parts, and what transformers reports of its weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from adjoin.model.stored.parts import name_body
+
+    if quantized_files(path):
+        return _load_quantized_generative(path)
+    loaded, info = AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32, **_TOLD)
+    renamed = name_body(loaded).base_model_prefix != type(loaded).base_model_prefix
+    return loaded, _load_body_alone(loaded, arguments) if renamed and info["missing_keys"] else info
+
+
+def _load_body_alone(loaded: Any, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - a transformers model
+    """Set the body's weights from a model of ours, whose names transformers does not match (Llama 4's class)."""
+    import torch
+    from transformers import AutoModel
+
+    body, info = AutoModel.from_pretrained(**arguments, dtype=torch.float32, **_TOLD)
+    loaded.base_model.load_state_dict(body.state_dict())
+    return {**info, "missing_keys": {f"{loaded.base_model_prefix}.{name}" for name in info["missing_keys"]}}
 
 
 def _load_quantized_generative(folder: Path) -> tuple[Any, dict[str, Any]]:

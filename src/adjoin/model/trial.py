@@ -19,7 +19,7 @@ from torch import Tensor
 
 from adjoin.errors import AdjoinError
 from adjoin.model.adapters import has_adapters, merged
-from adjoin.model.bodies import TransformerBody, in_mode
+from adjoin.model.bodies import TransformerBody, drop_graphs, in_mode
 from adjoin.model.pretrained import library_quiet, load_transformer
 from adjoin.model.stored.layers import architecture_of, described
 from adjoin.tokens import Ragged
@@ -134,6 +134,7 @@ def check_gradients(body: TransformerBody, tokens: Ragged) -> None:
     finally:
         for parameter, gradient in zip(trained, before, strict=True):
             parameter.grad = gradient
+        drop_graphs(body)
 
 
 def same_vectors(body: TransformerBody, tokens: Ragged) -> Callable[[Ragged], bool]:

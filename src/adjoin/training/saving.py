@@ -12,7 +12,7 @@ from torch import nn
 from adjoin.errors import AdjoinError
 from adjoin.files import flush_to_disk, folder_in_one_piece, write_atomically, write_json
 from adjoin.model.adapters import has_adapters, merged
-from adjoin.model.bodies import AnyBody, StaticBody
+from adjoin.model.bodies import AnyBody, StaticBody, drop_graphs
 from adjoin.model.build import build_body
 from adjoin.model.description import Description, TrainingRecord
 from adjoin.model.description import describe as describe_model
@@ -115,6 +115,7 @@ def write_snapshot(folder: Path, training: ContrastiveTraining) -> None:
 
         def write() -> None:
             # A copy, since adapters are merged and float64 is cast in place.
+            drop_graphs(body)
             alone = body if isinstance(body, StaticBody) or weights is not None else copy.deepcopy(body)
             with folder_in_one_piece(folder) as unfinished:
                 write_weights(unfinished, alone, weights)
