@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adjoin.evaluation.bootstrap import Estimate
 from adjoin.evaluation.report.display import fraction
-from adjoin.evaluation.report.report import MODEL, TITLES, Report
+from adjoin.evaluation.report.report import HYBRID, MODEL, TITLES, Report
 
 METRICS = {
     "probe": ("accuracy",),
@@ -19,7 +19,7 @@ METRICS = {
     "code": ("mrr@1000", "mrr"),
 }
 CODESEARCHNET = "csn-"  # its six languages have a mean of their own, as in the paper
-ORDER = ("untrained", "bm25", "lsa", "words", "wordllama", MODEL, "hybrid", "random")
+ORDER = ("untrained", "bm25", "lsa", "words", "wordllama", MODEL, HYBRID, "random")  # HYBRID: the model's
 
 
 def with_interval(estimate: Estimate | None) -> str:
@@ -85,9 +85,11 @@ def main() -> None:
         "bm25": "BM25",
         "lsa": "LSA",
         "words": "averaged words",
-        "hybrid": f"BM25 + {options.model}",
     }
-    names = {name: shown.get(name, name) for name in ORDER if name in report.systems}
+    hybrids = [row for row, hybrid in report.hybrids.items() if hybrid.dense == MODEL]
+    shown |= {row: f"BM25 + {options.model}" for row in hybrids}
+    order = [row for name in ORDER for row in (hybrids if name == HYBRID else [name])]
+    names = {name: shown.get(name, name) for name in order if name in report.systems}
     for suite in report.suites():
         metrics = METRICS.get(suite)
         tables = [table(report, suite, metric, names) for metric in metrics or ()]

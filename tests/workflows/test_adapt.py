@@ -50,7 +50,7 @@ def test_adapt_from_end_to_end(
     command = ["adapt", str(repository), "--model", str(small_model), "--out", str(out), "--index", str(index)]
     assert main(command) == 0
     report = json.loads((out / "report" / "report.json").read_text())
-    assert {"before", "bm25", "hybrid"} <= set(report["baselines"])
+    assert {"before", "bm25", "hybrid 0.7"} <= set(report["baselines"])
     assert report["environment"]["dense weight"] == "0.7"
     adapted = Encoder.load(out / "model")
     assert (adapted.dense_weight, adapted.description.max_tokens) == (0.7, 96)

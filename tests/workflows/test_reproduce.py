@@ -92,7 +92,7 @@ def test_from_the_pairs_to_the_report(
     if weights == "model.safetensors":
         vectors_VD = load_file(out / "model" / weights)["vectors"]
         assert np.abs(vectors_VD).max() == (42 if body == STATIC else 127)
-    assert set(report["baselines"]) == {"bm25", "hybrid", "untrained"}
+    assert set(report["baselines"]) == {"bm25", "hybrid 0.7", "untrained", "untrained hybrid 0.7"}
     assert not (out / "tokens").exists()
     written = (out / "model" / weights).stat()
     assert main(command) == 0
