@@ -13,7 +13,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 demo: .venv/ready  ## mine the installed packages, train, compare, index, search: about four minutes on two CPU cores
 	$(BIN)/adjoin demo
 
-test: .venv/ready  ## the tests, offline, without the slow ones: five minutes on two CPU cores
+test: .venv/ready  ## the tests, offline, without the slow ones: about six minutes on two CPU cores
 	$(PYTEST) -m "not slow"
 
 test-all: .venv/ready  ## all tests, offline
