@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from adjoin import Encoder
 from adjoin.errors import AdjoinError
 from adjoin.model import encoder as encoder_module
-from adjoin.model.static import StaticTable, read_tensors
+from adjoin.model.static import StaticTable
+from adjoin.model.table_file import read_table
 from adjoin.training.contrast import train
 from adjoin.training.recipe import Recipe
 
@@ -103,7 +104,7 @@ def test_symmetric_texts_stand_between_the_roles_of_a_table_and_are_queries_to_a
     assert not np.allclose(symmetric, query, atol=1e-3)
     np.testing.assert_array_equal(symmetric, encoder.encode(TEXTS, role="symmetric"))
     # The same as a table whose two roles both weigh as the mean does, and places alike.
-    tensors = read_tensors(static_model / "model.safetensors")
+    tensors = read_table(static_model / "model.safetensors")
     mean = {
         name: tensors[name].mean(axis=0, keepdims=True).repeat(2, axis=0)
         for name in ("weights", "before", "after")

@@ -23,7 +23,6 @@ are concatenated, so a cosine similarity is the mean of theirs.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -310,24 +309,6 @@ def _layer(
     with np.errstate(over="ignore"):  # silu of a very negative number: exp is infinite, the quotient 0
         added_WR: NDArray[np.float32] = output_WH @ (inner_HR / (1 + np.exp(-inner_HR)))
     return added_WR
-
-
-def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """Read all tensors of a safetensors file.
-
-    Raises:
-        AdjoinError: the file is missing, damaged or truncated.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    if not path.is_file():
-        raise AdjoinError(f"no weights at {path}: the file is missing")
-    try:
-        tensors: dict[str, NDArray[Any]] = load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError) as error:  # a TypeError: a dtype that NumPy lacks
-        raise AdjoinError(f"the weights {path} are damaged or cut short: {error}") from None
-    return tensors
 
 
 def _float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
